@@ -1,0 +1,93 @@
+# What can be done with raglive from a clone; `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+FOLDER ?= examples/documents
+export FOLDER
+export UV_PYTHON_DOWNLOADS := never
+export NEXT_TELEMETRY_DISABLED := 1
+
+BIN := .venv/bin
+WITH_NODE := tools/with_node.sh
+PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
+APP := src/raglive/dashboard/app
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock, for $$($(BIN)/python tools/check_locks.py --fingerprint)" tools/uv.sh pip compile --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE)
+
+# Folders too, so that a file that is gone is noticed.
+WEB_SOURCES := $(shell find web -mindepth 1 \
+	\( -name node_modules -o -name .next -o -name out \) -prune -o \
+	! -name '*.tsbuildinfo' ! -name next-env.d.ts -print 2>/dev/null)
+
+.PHONY: help setup up check test bench lock generate format clean
+
+help: ## List what can be made
+	@awk -F ' *## *' '/^[a-z]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: .make/python $(APP)/index.html ## Install everything into .venv and build the web app
+
+up: setup ## Index FOLDER (examples/documents) and show it live, until Ctrl-C
+	@exec $(BIN)/raglive up "$$FOLDER"
+
+check: setup ## Check format, lint, types, imports, lock files and generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy src tests tools $(if $(wildcard bench/*.py),bench)
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_locks.py
+	$(BIN)/python -m tools.generate_contract --check
+	$(BIN)/python -m tools.generate_reference --check
+	$(WITH_NODE) npm run --silent --prefix web check
+
+test: setup ## Run every test, in a browser too; ARGS go to pytest
+	tools/install_chromium.sh
+	$(WITH_NODE) npm run --silent --prefix web test
+	$(WITH_NODE) $(PYTEST) $(ARGS)
+
+bench: setup ## Measure the speeds that are promised; FULL=1 takes longer and means more
+	@for script in bench/[a-z]*.py; do \
+		[ -e "$$script" ] || continue; \
+		$(WITH_NODE) $(BIN)/python -m "bench.$$(basename "$$script" .py)" $(if $(FULL),,--quick) || exit 1; \
+	done
+
+lock: .venv/bin/uv ## Bring the lock files in step with pyproject.toml; UPGRADE=--upgrade renews all
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra dev --output-file requirements-dev.lock
+	$(LOCK) --group uv --output-file tools/requirements-uv.lock
+	$(LOCK) --group node --output-file tools/requirements-node.lock
+
+generate: .make/python web/node_modules/.package-lock.json ## Write contract/ and the TypeScript types from the Python models
+	$(BIN)/python -m tools.generate_contract
+	$(BIN)/python -m tools.generate_reference
+	$(WITH_NODE) npm run --silent --prefix web generate
+
+format: .make/python web/node_modules/.package-lock.json ## Format the code, and mend what lint can
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --quiet --fix .
+	$(WITH_NODE) npm run --silent --prefix web format
+
+clean: ## Remove everything that was made here
+	rm -rf .venv .make $(APP) web/node_modules web/.next web/out \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+.venv/bin/uv: tools/requirements-uv.lock tools/make_venv.sh
+	tools/make_venv.sh
+	@touch $@
+
+.make/python: .venv/bin/uv requirements-dev.lock pyproject.toml
+	tools/uv.sh pip sync --quiet --require-hashes requirements-dev.lock
+	tools/uv.sh pip install --quiet --no-deps --no-build-isolation --editable .
+	@mkdir -p .make && touch $@
+
+web/node_modules/.package-lock.json: .make/python web/package.json web/package-lock.json
+	$(WITH_NODE) npm ci --prefix web --loglevel error
+	@touch $@
+
+$(APP)/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	$(WITH_NODE) npm run --silent --prefix web build
+	@rm -rf .make/app .make/old-app && cp -R web/out .make/app
+	@if [ -e $(APP) ]; then mv $(APP) .make/old-app; fi
+	@mkdir -p $(dir $(APP)) && mv .make/app $(APP) && rm -rf .make/old-app
+	@touch $@

@@ -1,0 +1,93 @@
+"""What a viewer without WebSocket costs while nothing happens.
+
+Runs the product on a few files, and then asks `/api/rag-status` with the ETag that it gave, over 32
+kept connections, as pages do that have fallen back to polling. When the pipeline reports itself an
+answer is 200, and only those of 304 are counted. The CPU time is the dashboard process's alone. The
+same load on the same HTTP server with an application that knows nothing but 304 gives the ratio:
+what authorization, the picture and the ETag cost.
+
+Does not show: polls that have missed something, waiting polls (`wait`), TLS, a proxy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+import psutil
+
+from bench.common.documents import write_notes
+from bench.common.http_load import repeat_poll
+from bench.common.rate import cpu_seconds
+from bench.common.report import Report, is_quick
+from tests.acceptance.installation import Installation, installed
+
+CONNECTIONS = 32
+START_SECONDS = 30.0
+
+
+async def main() -> None:
+    seconds = 4.0 if is_quick(__doc__) else 15.0
+    report = Report("Unchanged polls", "polls that missed something, waiting polls, TLS, a proxy.")
+    with tempfile.TemporaryDirectory(prefix="raglive-bench-") as place:
+        folder = Path(place, "documents")
+        write_notes(folder, 20)
+        async with installed(folder, Path(place, "data")) as installation:
+            await installation.events()  # until all is done
+            etag = await settled_etag(installation)
+            port = installation.ports["RAGLIVE_DASHBOARD_PORT"]
+            own = await measure(port, installation.child("dashboard"), etag, seconds)
+    bare = await measure_bare(seconds)
+    report.figure("304 per CPU second, /api/rag-status", f"{own:,.0f}", ">= 3,000")
+    report.figure("304 per CPU second, the bare server", f"{bare:,.0f}")
+    report.figure("ratio", f"{own / bare:.2f}")
+    report.show()
+
+
+async def settled_etag(installation: Installation) -> str:
+    async with httpx.AsyncClient(base_url=installation.dashboard_url) as client:
+        answer = await client.get("/api/rag-status")
+        return str(answer.raise_for_status().headers["etag"])
+
+
+async def measure(port: int, process: psutil.Process, etag: str, seconds: float) -> float:
+    """Return the unchanged answers per CPU second of the process."""
+    before = cpu_seconds(process)
+    unchanged = await repeat_poll(
+        port, "/api/rag-status", etag, connections=CONNECTIONS, seconds=seconds
+    )
+    return unchanged / (cpu_seconds(process) - before)
+
+
+async def measure_bare(seconds: float) -> float:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.common.bare_server", str(port)
+    )
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while not await answers_at_all(port):
+                await asyncio.sleep(0.05)
+        return await measure(port, psutil.Process(process.pid), '"bare"', seconds)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def answers_at_all(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

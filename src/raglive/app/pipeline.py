@@ -1,0 +1,122 @@
+"""What every pipeline is made of, whatever it watches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from starlette.routing import BaseRoute
+
+from raglive.app.embedder import open_embedder
+from raglive.app.serving import run_until, serve_http
+from raglive.app.wiring import Wiring
+from raglive.bus.postgres import PostgresBus
+from raglive.database.documents import Documents
+from raglive.database.jobs import Job, Jobs
+from raglive.database.pipelines import PipelineRecord
+from raglive.pipeline.attempt import Attempts
+from raglive.pipeline.extraction.pool import ExtractorPool
+from raglive.pipeline.health import health_app
+from raglive.pipeline.identity import own_name
+from raglive.pipeline.service import PipelineService
+from raglive.pipeline.storing import Storing
+from raglive.pipeline.watchers import Watcher
+from raglive.pipeline.worker import Worker
+from raglive.settings import Settings
+
+__all__ = ["Place", "Source", "open_service", "run_service"]
+
+FILES_PER_READER = 4  # one is read, the others are embedded, stored, or next
+
+
+class Source(Watcher, Protocol):
+    """A watcher that also lends its files."""
+
+    def fetch(self, job: Job) -> AbstractAsyncContextManager[Path]:
+        """Lend a worker its file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A pipeline's own names and port."""
+
+    pipeline_id: str
+    pipeline_type: str
+    port: int
+
+
+MakeSource = Callable[[PipelineRecord, Callable[[], None]], Source]
+
+
+async def run_service(
+    settings: Settings,
+    service: PipelineService,
+    place: Place,
+    stop: Awaitable[None],
+    *also: Awaitable[None],
+    routes: Sequence[BaseRoute] = (),
+) -> None:
+    """Run until `stop` or, in single mode, until all is done; answer for its health meanwhile."""
+    if settings.run_mode == "single":
+        assert not also, "nothing else runs in single mode"
+        await run_until(stop, service.run_once())
+        return
+    app = health_app(service)
+    app.routes.extend(routes)
+    serving = serve_http(app, settings.host, place.port, stop)
+    await run_until(stop, service.run(), serving, *also)
+
+
+@asynccontextmanager
+async def open_service(
+    wiring: Wiring, place: Place, make_source: MakeSource
+) -> AsyncIterator[PipelineService]:
+    """Put a pipeline together; it ends with everything that it holds."""
+    settings = wiring.settings
+    async with AsyncExitStack() as stack:
+        name = place.pipeline_type.replace("_", " ")
+        database = await stack.enter_async_context(
+            wiring.database(name, max_size=settings.workers + 6)
+        )
+        bus = await stack.enter_async_context(PostgresBus(database.dsn, listens=database.listens))
+        embedder = await stack.enter_async_context(open_embedder(settings, database))
+        extractor = await stack.enter_async_context(_extractor(settings))
+        record = await PipelineRecord.register(
+            database,
+            settings.pipeline_id or place.pipeline_id,
+            settings.pipeline_type or place.pipeline_type,
+        )
+        owner = own_name()
+        queued = asyncio.Event()
+        jobs = Jobs(record, owner, settings.lease_seconds)
+        storing = await stack.enter_async_context(Storing(jobs))
+        source = make_source(record, queued.set)
+        attempts = Attempts(
+            jobs,
+            Documents(database),
+            extractor,
+            embedder,
+            storing,
+            source.fetch,
+            settings.max_attempts,
+        )
+        slots = FILES_PER_READER * settings.workers
+        worker = Worker(record, jobs, attempts, bus, slots=slots, wake=queued)
+        interval = settings.check_interval
+        yield PipelineService(
+            record, source, worker, bus, owner=owner, check_interval_seconds=interval
+        )
+
+
+def _extractor(settings: Settings) -> ExtractorPool:
+    return ExtractorPool(
+        settings.workers,
+        timeout_seconds=settings.extraction_timeout_seconds,
+        memory_limit_bytes=settings.extraction_memory_bytes,
+        max_file_bytes=settings.max_file_bytes,
+    )

@@ -1,0 +1,40 @@
+"""The status of all pipelines."""
+
+from __future__ import annotations
+
+import asyncio
+
+from raglive.app.wiring import Wiring
+from raglive.contract.cursor import Cursor
+from raglive.contract.http import RagStatus
+from raglive.contract.permissions import Grant, Role
+from raglive.dashboard.picture import Picture
+from raglive.dashboard.place import StatusPlace
+from raglive.dashboard.rag_status import Missed, full_status
+from raglive.dashboard.server import STALE_HEARTBEATS
+from raglive.dashboard.status_probe import StatusProbe
+from raglive.database.status import PipelineReads
+
+__all__ = ["read_status"]
+
+
+async def read_status(wiring: Wiring, pipeline_id: str | None) -> RagStatus:
+    """Return what `/api/rag-status` says to one who may see everything."""
+    place = StatusPlace(wiring.settings)
+    probe = StatusProbe(place.own_url)
+    try:
+        async with wiring.database("status", max_size=2) as database:
+            reads = PipelineReads(database)
+            picture = Picture(await reads.board(), asyncio.get_running_loop().time(), reads)
+            standings = picture.visible(Grant(Role.ADMIN, ("*",)), pipeline_id)
+            cursor = Cursor.of(one.head.position for one in standings)
+            body = full_status(
+                Missed(picture, standings, [], str(cursor), up_to_date=True),
+                websocket_url=place.own_url,
+                namespaces=place.namespaces,
+                is_available=(await probe.fresh()).is_available,
+                stale_seconds=STALE_HEARTBEATS * wiring.settings.heartbeat_interval,
+            )
+            return RagStatus.model_validate(body)
+    finally:
+        await probe.close()

@@ -1,0 +1,1 @@
+"""Hints and conflated events between processes; nothing here is the truth."""

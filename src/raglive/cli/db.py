@@ -1,0 +1,38 @@
+"""`raglive db`: the database."""
+
+from __future__ import annotations
+
+import typer
+
+from raglive.cli.running import find_wiring, load_settings, run
+from raglive.database.migrate import migrate as apply_migrations
+
+__all__ = ["db"]
+
+db = typer.Typer(no_args_is_help=True, help="The database: its address, its schema.")
+
+
+@db.command()
+def url() -> None:
+    """Print the database's address, with its password."""
+    settings = load_settings()
+
+    async def show() -> None:
+        typer.echo(find_wiring(settings).dsn)
+
+    run(show)
+
+
+@db.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    settings = load_settings()
+
+    async def apply() -> None:
+        applied = await apply_migrations(find_wiring(settings).dsn)
+        for migration in applied:
+            typer.echo(f"applied {migration.version:04d} {migration.name}")
+        if not applied:
+            typer.echo("nothing to do")
+
+    run(apply)

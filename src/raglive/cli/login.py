@@ -1,0 +1,59 @@
+"""`raglive login`: let raglive read what is a user's own."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raglive.app.google_credentials import oauth_client, token_file
+from raglive.app.google_login import OAuthClient, log_in
+from raglive.cli.running import load_settings, run, serving_status
+from raglive.contract.errors import RagliveError
+
+__all__ = ["login"]
+
+login = typer.Typer(no_args_is_help=True, help="Let raglive read what is yours.")
+
+
+@login.callback()
+def _group() -> None:
+    """Keep `login` a group while it has a single command."""
+
+
+@login.command("google")
+def google(
+    client: Annotated[
+        Path | None,
+        typer.Argument(
+            help="JSON of an OAuth client of the type Desktop app; by default what "
+            "GOOGLE_DRIVE_CREDENTIALS_JSON names."
+        ),
+    ] = None,
+    open_browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the address in a browser.")
+    ] = True,
+) -> None:
+    """Let raglive read Google Drive as you: consent in a browser, once."""
+    settings = load_settings()
+    given = str(client) if client is not None else oauth_client(settings)
+
+    def show(address: str) -> None:
+        typer.echo(f"Open this address, and allow raglive to read your files:\n{address}")
+        if open_browser:
+            webbrowser.open(address)
+
+    async def ask() -> None:
+        if given is None:
+            raise RagliveError(
+                "Name the JSON of an OAuth client: raglive login google client.json. "
+                "docs/how-to/google-drive.md says how to make one.",
+                code="settings_invalid",
+            )
+        kept = token_file(settings)
+        await log_in(OAuthClient.read(given), kept, show)
+        typer.echo(f"The token is kept in {kept}. Set RAG_WATCH_FOLDER_ID to the folder to watch.")
+
+    run(ask, exit_status=serving_status)

@@ -1,0 +1,78 @@
+"""`raglive pipeline`: run a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raglive.app.approve import approve as approve_deletions
+from raglive.app.google_drive import run_google_drive
+from raglive.app.local_files import run_local_files
+from raglive.cli.options import Parent, Pipeline
+from raglive.cli.running import find_wiring, load_settings, run, serve
+from raglive.contract.errors import RagliveError
+from raglive.processes.ports import require_free_port
+from raglive.settings import Settings
+
+__all__ = ["pipeline"]
+
+pipeline = typer.Typer(no_args_is_help=True, help="Run a pipeline.")
+
+
+@pipeline.command("local-files")
+def local_files(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder to watch; by default RAG_WATCH_DIRECTORY.")
+    ] = None,
+    parent: Parent = None,
+) -> None:
+    """Watch a folder, and keep the index true to it."""
+
+    async def work(settings: Settings, stop: Awaitable[None]) -> None:
+        watched = folder or settings.watch_directory
+        if watched is None:
+            raise RagliveError(
+                "No folder to watch. Name one, or set RAG_WATCH_DIRECTORY.", code="settings_invalid"
+            )
+        if settings.run_mode == "continuous":
+            require_free_port(
+                settings.host,
+                settings.local_files_port,
+                setting="RAGLIVE_LOCAL_FILES_PORT",
+                purpose="the local-files pipeline's health",
+            )
+        await run_local_files(find_wiring(settings), watched, stop)
+
+    serve(work, parent)
+
+
+@pipeline.command("google-drive")
+def google_drive(parent: Parent = None) -> None:
+    """Watch the folders of RAG_WATCH_FOLDER_ID in Google Drive, and keep the index true to them."""
+
+    async def work(settings: Settings, stop: Awaitable[None]) -> None:
+        if settings.run_mode == "continuous":
+            require_free_port(
+                settings.host,
+                settings.google_drive_port,
+                setting="RAGLIVE_GOOGLE_DRIVE_PORT",
+                purpose="the Google Drive pipeline's health",
+            )
+        await run_google_drive(find_wiring(settings), stop)
+
+    serve(work, parent)
+
+
+@pipeline.command()
+def approve(pipeline: Pipeline = None) -> None:
+    """Let a pipeline delete what it holds back because too much is missing at once."""
+    settings = load_settings()
+
+    async def say() -> None:
+        held = await approve_deletions(find_wiring(settings), pipeline)
+        typer.echo(f"{held.pipeline_id} may delete at its next check. It had said: {held.message}")
+
+    run(say)

@@ -1,0 +1,37 @@
+"""`raglive retry`: try failed files again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import orjson
+import typer
+
+from raglive.app.retry import retry as retry_files
+from raglive.cli.options import Json, Pipeline
+from raglive.cli.running import find_wiring, load_settings, run
+
+__all__ = ["retry"]
+
+
+def retry(
+    file_ids: Annotated[
+        list[str] | None, typer.Argument(help="Ids of files; by default all that failed.")
+    ] = None,
+    code: Annotated[str | None, typer.Option(help="Only files with this error code.")] = None,
+    pipeline: Pipeline = None,
+    as_json: Json = False,
+) -> None:
+    """Try failed files again, and at once those that wait for their next attempt."""
+    settings = load_settings()
+
+    async def ask() -> None:
+        requeued = await retry_files(
+            find_wiring(settings), pipeline_id=pipeline, file_ids=file_ids or [], code=code
+        )
+        if as_json:
+            typer.echo(orjson.dumps({"requeued": requeued}))
+        else:
+            typer.echo(f"{requeued} file{'' if requeued == 1 else 's'} queued again")
+
+    run(ask, as_json=as_json)

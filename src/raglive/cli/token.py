@@ -1,0 +1,30 @@
+"""`raglive token`: make a token."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from raglive.app.tokens import tokens_of
+from raglive.cli.running import find_wiring, load_settings, run
+from raglive.contract.permissions import Grant, Role
+
+__all__ = ["token"]
+
+
+def token(
+    role: Annotated[Role, typer.Option(help="What the token is for.")],
+    pipelines: Annotated[
+        list[str] | None, typer.Option(help="Glob of the pipelines it is for; may be repeated.")
+    ] = None,
+    ttl: Annotated[int, typer.Option(min=1, help="Seconds until it ends.")] = 3600,
+) -> None:
+    """Make a token, and print it alone."""
+    settings = load_settings()
+
+    async def issue() -> None:
+        grant = Grant(role, tuple(pipelines or ["*"]))
+        typer.echo(tokens_of(find_wiring(settings)).issue(grant, ttl, subject="command-line"))
+
+    run(issue)

@@ -1,0 +1,94 @@
+"""The base of every shape on the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+__all__ = [
+    "Count",
+    "EventId",
+    "FileId",
+    "Maybe",
+    "Message",
+    "Name",
+    "PipelineId",
+    "PipelineType",
+    "Seconds",
+    "Timestamp",
+    "WireModel",
+    "rfc3339",
+]
+
+
+class WireModel(BaseModel):
+    """A shape that crosses a process: strict about what it takes, exact about what it gives."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        allow_inf_nan=False,
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+    def wire(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return self.model_dump(mode="json")
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return the moment in UTC with milliseconds, as `2026-01-02T03:04:05.678Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not hold the character U+0000")
+    return text
+
+
+def _said_in_words(moment: object) -> object:
+    if isinstance(moment, int | float):
+        raise ValueError(  # noqa: TRY004 - what pydantic reports as a fault of the input
+            "must be a time like 2026-01-02T03:04:05.678Z"
+        )
+    return moment
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
+Present = TypeVar("Present")
+Maybe = Annotated[Present | None, Field(exclude_if=_absent)]
+"""A field that is left out when there is nothing to say; `X | None` says null instead."""
+
+Timestamp = Annotated[
+    AwareDatetime,
+    BeforeValidator(_said_in_words),
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+EventId = Annotated[UUID, Field(description="UUIDv7; an event is published once for each id")]
+PipelineId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,126}$", max_length=127)
+]
+PipelineType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$", max_length=63)]
+FileId = Annotated[str, StringConstraints(min_length=1, max_length=512), AfterValidator(_storable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_storable)]
+Message = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_storable)]
+Seconds = Annotated[float, Field(ge=0, description="seconds")]
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]

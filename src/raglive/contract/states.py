@@ -1,0 +1,32 @@
+"""The words for where a file and a pipeline stand."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+__all__ = ["FileState", "OfflineReason", "PipelineState", "Stage"]
+
+
+class FileState(StrEnum):
+    """Where a file stands."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    DELETED = "deleted"
+
+
+class Stage(StrEnum):
+    """What is being done to a file, in this order."""
+
+    EXTRACTION = "extraction"
+    CHUNKING = "chunking"
+    EMBEDDING = "embedding"
+    STORING = "storing"
+
+
+PipelineState = Literal["online", "offline"]
+OfflineReason = Literal["normal_shutdown", "error", "timeout"]

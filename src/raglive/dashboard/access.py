@@ -1,0 +1,84 @@
+"""Who may see what on the dashboard, and the page's own token."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import Request
+
+from raglive import __version__
+from raglive.contract.model import rfc3339
+from raglive.contract.permissions import Grant, Role
+from raglive.dashboard.place import StatusPlace
+from raglive.http_api.authentication import bearer_token
+from raglive.http_api.hosts import on_one_machine
+from raglive.http_api.tokens import Identity, Tokens
+
+__all__ = ["Access"]
+
+SESSION_SECONDS = 600.0
+EVERYTHING = Grant(Role.VIEWER, ("*",))
+OPERATING = Grant(Role.OPERATOR, ("*",))
+
+
+class Access:
+    """On one machine everybody may see everything; elsewhere, what a token of their own says."""
+
+    def __init__(self, tokens: Tokens, place: StatusPlace, *, is_production: bool) -> None:
+        self._tokens = tokens
+        self._place = place
+        self._is_production = is_production
+
+    async def grant(self, request: Request) -> Grant:
+        """Return the caller's rights; raise `unauthenticated` or `token_expired`."""
+        if self._is_local(request):
+            return EVERYTHING
+        return self._tokens.verify(bearer_token(request)).grant
+
+    async def operator(self, request: Request) -> Identity:
+        """Return who acts: on one machine the page itself, but no page of a stranger."""
+        if self._is_local(request) and _is_own_page(request):
+            return Identity("dashboard", OPERATING, time.time() + SESSION_SECONDS, None)
+        return self._tokens.verify(bearer_token(request))
+
+    async def token(self, request: Request) -> str:
+        """Return a token that the caller may use against the status server."""
+        if self._is_local(request):
+            return self._tokens.issue(EVERYTHING, SESSION_SECONDS, "dashboard")
+        token = bearer_token(request)
+        self._tokens.verify(token)
+        return token
+
+    async def session(self, request: Request) -> dict[str, Any]:
+        """Return `Session`: a new token with the caller's rights, that outlives none of theirs."""
+        now = time.time()
+        if self._is_local(request):
+            grant, subject, ttl = EVERYTHING, "dashboard", SESSION_SECONDS
+        else:
+            caller = self._tokens.verify(bearer_token(request))
+            grant, subject = caller.grant, caller.subject
+            ttl = min(SESSION_SECONDS, caller.expires_at - now)
+        token = self._tokens.issue(grant, int(ttl), subject)
+        expires_at = datetime.fromtimestamp(self._tokens.verify(token).expires_at, UTC)
+        return {
+            "token": token,
+            "expires_at": rfc3339(expires_at),
+            "role": str(grant.role),
+            "may_operate": self._is_local(request) or grant.role in {Role.OPERATOR, Role.ADMIN},
+            "websocket": self._place.described(request),
+            "version": __version__,
+        }
+
+    def _is_local(self, request: Request) -> bool:
+        return not self._is_production and on_one_machine(request.scope)
+
+
+def _is_own_page(request: Request) -> bool:
+    """Say whether a request comes from the dashboard's page, or from no page at all."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    return origin is None or origin.partition("://")[2] == request.headers.get("host")

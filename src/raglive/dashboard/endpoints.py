@@ -1,0 +1,172 @@
+"""The dashboard's own endpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, Field, ValidationError
+
+from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.contract.http import (
+    RagStatus,
+    Session,
+    SocketInfo,
+    SocketTest,
+    SocketTestRequest,
+    SystemHealth,
+)
+from raglive.dashboard.access import Access
+from raglive.dashboard.board import Board
+from raglive.dashboard.health import (
+    database_health,
+    pipelines_health,
+    system_health,
+    websocket_health,
+)
+from raglive.dashboard.place import StatusPlace
+from raglive.dashboard.rag_status import catch_up, entity_tag, full_status
+from raglive.dashboard.socket_check import SocketTester, socket_info
+from raglive.dashboard.status_probe import StatusProbe
+from raglive.database.status import PipelineReads
+from raglive.http_api.responses import json_response
+
+__all__ = ["Parts", "add_endpoints"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the endpoints are made of."""
+
+    board: Board
+    reads: PipelineReads
+    access: Access
+    place: StatusPlace
+    probe: StatusProbe
+    pipeline_types: tuple[str, ...]
+    stale_seconds: float
+
+
+class StatusQuery(BaseModel):
+    """What of the status is asked for."""
+
+    pipeline_id: Annotated[str, Field(max_length=127)] | None = None
+    cursor: Annotated[str, Field(max_length=65536)] | None = None
+    wait: float = Field(0, ge=0, description="seconds to wait for an event, at most 30")
+
+
+def add_endpoints(api: FastAPI, parts: Parts) -> None:
+    """Add what is below `/api`, beside the pipelines."""
+    api.add_api_route(
+        "/rag-status",
+        rag_status_endpoint(parts),
+        response_model=RagStatus,
+        openapi_extra={"parameters": _parameters(StatusQuery)},
+    )
+    _add_socket(api, parts)
+    _add_health(api, parts)
+
+
+def rag_status_endpoint(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint `rag-status`, which reads its own parameters."""
+    access, place, stale_seconds = parts.access, parts.place, parts.stale_seconds
+
+    async def rag_status(request: Request) -> Response:
+        """Return the whole status, and the events since `cursor`; 304 when nothing has changed."""
+        grant = await access.grant(request)
+        query = _status_query(request)
+        missed = await catch_up(
+            parts.board,
+            lambda picture: picture.visible(grant, query.pipeline_id),
+            query.cursor,
+            query.wait,
+        )
+        is_available = (await parts.probe.recent()).is_available
+        tag = entity_tag(missed, is_fallback=not is_available, stale_seconds=stale_seconds)
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+        if _is_known(tag, request):
+            return Response(status_code=304, headers=headers)
+        body = full_status(
+            missed,
+            websocket_url=place.url(request),
+            namespaces=place.namespaces,
+            is_available=is_available,
+            stale_seconds=stale_seconds,
+        )
+        return json_response(body, headers=headers)
+
+    return rag_status
+
+
+def _add_socket(api: FastAPI, parts: Parts) -> None:
+    access, place, probe = parts.access, parts.place, parts.probe
+    tester = SocketTester(place, probe)
+
+    @api.get("/session", response_model=Session)
+    async def session(request: Request) -> Response:
+        """Return a short-lived token for the page, with the caller's rights."""
+        return json_response(await access.session(request))
+
+    @api.get("/socket/info", response_model=SocketInfo)
+    async def info(request: Request) -> Response:
+        """Say whether WebSockets are worth trying."""
+        await access.grant(request)
+        found = await probe.fresh()
+        headers = {"X-Socket-Health": found.verdict}
+        return json_response(socket_info(found, place, request), headers=headers)
+
+    @api.post("/socket/test", response_model=SocketTest)
+    async def test(request: Request, asked: SocketTestRequest) -> Response:
+        """Connect to the status server as a viewer would, and ping it."""
+        token = await access.token(request)
+        if asked.pipelineType not in parts.pipeline_types:
+            raise RagliveError(
+                f"pipelineType must be one of {', '.join(parts.pipeline_types)}.",
+                code=ErrorCode.INVALID_REQUEST,
+            )
+        return json_response(await tester.test(asked.pipelineType, token))
+
+
+def _add_health(api: FastAPI, parts: Parts) -> None:
+    started = time.monotonic()
+
+    @api.get("/health", response_model=SystemHealth)
+    async def health(request: Request) -> Response:
+        """Say how every part of the system is; 503 when nothing works."""
+        grant = await parts.access.grant(request)
+        database, found = await asyncio.gather(database_health(parts.reads), parts.probe.fresh())
+        pipelines: dict[str, Any] = {}
+        if database["status"] == "healthy":
+            standings = (await parts.board.current()).visible(grant, None)
+            pipelines = pipelines_health(standings, parts.stale_seconds)
+        websocket = websocket_health(found, parts.place.url(request))
+        body = system_health(database, websocket, pipelines, time.monotonic() - started)
+        status = 503 if body["status"] == "unhealthy" else 200
+        return json_response(body, status, {"X-Health-Status": body["status"]})
+
+
+def _status_query(request: Request) -> StatusQuery:
+    try:
+        return StatusQuery.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        raise RequestValidationError(
+            [fault | {"loc": ("query", *fault["loc"])} for fault in error.errors()]
+        ) from None
+
+
+def _parameters(query: type[BaseModel]) -> list[dict[str, Any]]:
+    fields = query.model_json_schema()["properties"]
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]
+
+
+def _is_known(tag: str, request: Request) -> bool:
+    given = request.headers.get("if-none-match")
+    if given is None:
+        return False
+    return any(one.strip().removeprefix("W/") in {tag, "*"} for one in given.split(","))

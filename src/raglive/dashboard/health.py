@@ -1,0 +1,80 @@
+"""`/api/health`: every part of the system at once."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from raglive import __version__
+from raglive.contract.errors import RagliveError
+from raglive.contract.model import rfc3339
+from raglive.dashboard.status_probe import Probe
+from raglive.database.status import PipelineReads, Standing
+
+__all__ = ["database_health", "pipelines_health", "system_health", "websocket_health"]
+
+
+async def database_health(reads: PipelineReads) -> dict[str, Any]:
+    """Return `DatabaseHealth`, by asking."""
+    started = time.perf_counter()
+    try:
+        await reads.ping()
+    except RagliveError as error:
+        return {"status": "unhealthy", "latency": None, "error": error.message}
+    latency_ms = round((time.perf_counter() - started) * 1000, 2)
+    return {"status": "healthy", "latency": latency_ms}
+
+
+def websocket_health(probe: Probe, url: str) -> dict[str, Any]:
+    """Return `WebSocketHealth`."""
+    return {
+        "status": "unhealthy" if probe.verdict == "unavailable" else probe.verdict,
+        "url": url,
+        "latency": probe.latency_ms,
+        "connected_clients": probe.health.connected_clients if probe.health else None,
+    }
+
+
+def pipelines_health(standings: Sequence[Standing], stale_seconds: float) -> dict[str, Any]:
+    """Return `PipelineHealth` by type: of several pipelines, all must be well, or one is amiss."""
+    by_type: dict[str, list[Standing]] = defaultdict(list)
+    for one in standings:
+        by_type[one.head.pipeline_type].append(one)
+    return {kind: _together(of_type, stale_seconds) for kind, of_type in by_type.items()}
+
+
+def system_health(
+    database: dict[str, Any], websocket: dict[str, Any], pipelines: dict[str, Any], uptime: float
+) -> dict[str, Any]:
+    """Return `SystemHealth`: without a database nothing works, without the rest something does."""
+    parts = [websocket, *pipelines.values()]
+    if database["status"] != "healthy":
+        status = "unhealthy"
+    else:
+        status = "healthy" if all(p["status"] == "healthy" for p in parts) else "degraded"
+    return {
+        "status": status,
+        "services": {"database": database, "websocket": websocket, "rag_pipelines": pipelines},
+        "version": __version__,
+        "uptime": round(uptime, 3),
+        "timestamp": rfc3339(datetime.now(UTC)),
+    }
+
+
+def _together(standings: Sequence[Standing], stale_seconds: float) -> dict[str, Any]:
+    found = {_verdict(one, stale_seconds) for one in standings}
+    beats = [
+        one.snapshot["last_heartbeat"] for one in standings if "last_heartbeat" in one.snapshot
+    ]
+    status = found.pop() if len(found) == 1 else "degraded"
+    return {"status": status, "last_heartbeat": max(beats, default=None)}
+
+
+def _verdict(one: Standing, stale_seconds: float) -> str:
+    if one.snapshot["status"] != "online":
+        return "unhealthy"
+    is_fresh = one.silent_seconds is not None and one.silent_seconds <= stale_seconds
+    return "healthy" if is_fresh and "problem" not in one.snapshot else "degraded"

@@ -1,0 +1,142 @@
+"""The dashboard server: `/api/*` from the database, and the web app; no status server is needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from raglive import __version__
+from raglive.bus.postgres import PostgresBus
+from raglive.dashboard.access import Access
+from raglive.dashboard.board import Board
+from raglive.dashboard.endpoints import Parts, add_endpoints, rag_status_endpoint
+from raglive.dashboard.place import StatusPlace
+from raglive.dashboard.status_probe import StatusProbe
+from raglive.dashboard.web_app import BUILT_APP, create_web_app
+from raglive.database.file_listing import FileListing
+from raglive.database.pool import Database
+from raglive.database.status import PipelineReads
+from raglive.http_api.errors import install_error_handlers
+from raglive.http_api.hosts import AllowedHosts
+from raglive.http_api.operations import operations_router
+from raglive.http_api.pipelines import pipelines_router
+from raglive.http_api.requests import BodyLimit, RequestLog
+from raglive.http_api.tokens import Tokens
+from raglive.settings import Settings
+
+__all__ = ["create_dashboard"]
+
+log = structlog.get_logger()
+
+READ_SECONDS = 2.0
+MAX_BODY_BYTES = 64 * 1024
+STALE_HEARTBEATS = 3
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def create_dashboard(
+    settings: Settings,
+    database: Database,
+    tokens: Tokens,
+    bus: PostgresBus,
+    *,
+    app_folder: Path = BUILT_APP,
+) -> Starlette:
+    """Return the application; it runs its background work within its lifespan.
+
+    Call `app.state.release_waiting()` before the server stops: polls that wait are then answered
+    at once, and do not hold it up.
+    """
+    reads = PipelineReads(database, within_seconds=READ_SECONDS)
+    listing = FileListing(database, within_seconds=READ_SECONDS)
+    place = StatusPlace(settings)
+    access = Access(tokens, place, is_production=settings.is_production)
+    board = Board(reads, bus)
+    probe = StatusProbe(place.own_url)
+
+    parts = Parts(
+        board,
+        reads,
+        access,
+        place,
+        probe,
+        pipeline_types=settings.pipeline_types,
+        stale_seconds=STALE_HEARTBEATS * settings.heartbeat_interval,
+    )
+
+    api = FastAPI(title="raglive dashboard", version=__version__, docs_url=None, redoc_url=None)
+    install_error_handlers(api)
+    api.include_router(pipelines_router(reads, listing, access.grant), prefix="/pipelines")
+    api.include_router(operations_router(reads, database, access.operator), prefix="/pipelines")
+    add_endpoints(api, parts)
+
+    app = Starlette(
+        routes=[
+            # polled more than all else together, so it does not pay for FastAPI's machinery
+            Route("/api/rag-status", rag_status_endpoint(parts)),
+            Mount("/api", api),
+            Mount("/", create_web_app(place, app_folder)),
+        ],
+        middleware=[
+            Middleware(RequestLog),
+            Middleware(_SecurityHeaders, headers=SECURITY_HEADERS),
+            Middleware(AllowedHosts, bound_host=settings.host, allowed=settings.allowed_hosts),
+            Middleware(BodyLimit, limit=MAX_BODY_BYTES),
+        ],
+        lifespan=_lifespan(board, probe),
+    )
+    app.state.release_waiting = board.close
+    install_error_handlers(app)
+    return app
+
+
+def _lifespan(board: Board, probe: StatusProbe) -> Any:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        following = asyncio.create_task(board.run(), name="board-hints")
+        following.add_done_callback(_fail_loudly)
+        try:
+            yield
+        finally:
+            board.close()
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await probe.close()
+
+    return lifespan
+
+
+def _fail_loudly(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("background_work_ended", task=task.get_name(), exc_info=error)
+
+
+class _SecurityHeaders:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
+        self._app = app
+        self._headers = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, secured)

@@ -1,0 +1,84 @@
+"""Whether WebSockets work: what the probe found, and a real Socket.IO round trip."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import Request
+
+from raglive import __version__
+from raglive.contract.model import rfc3339
+from raglive.dashboard.place import StatusPlace
+from raglive.dashboard.status_probe import Probe, StatusProbe
+
+__all__ = ["SocketTester", "socket_info"]
+
+TEST_SECONDS = 5.0
+TESTS_AT_ONCE = 4
+
+
+def socket_info(probe: Probe, place: StatusPlace, request: Request) -> dict[str, Any]:
+    """Return `SocketInfo` in its wire form."""
+    return {
+        "available": probe.is_available,
+        "url": place.url(request),
+        "path": place.path,
+        "namespaces": place.namespaces,
+        "transports": ["websocket", "polling"],
+        "version": probe.health.version if probe.health else __version__,
+        "health": probe.verdict,
+        "latency": probe.latency_ms,
+        "features": {
+            "realtime_updates": probe.is_available,
+            "file_progress": probe.is_available,
+            "auto_reconnect": True,
+            "fallback_polling": True,
+        },
+        "last_checked": rfc3339(probe.checked_at),
+    }
+
+
+class SocketTester:
+    """Connects to the status server as a viewer would, and pings it."""
+
+    def __init__(self, place: StatusPlace, probe: StatusProbe) -> None:
+        self._place = place
+        self._probe = probe
+        self._slots = asyncio.Semaphore(TESTS_AT_ONCE)
+
+    async def test(self, pipeline_type: str, token: str) -> dict[str, Any]:
+        """Return `SocketTest` in its wire form, within about six seconds whatever happens."""
+        latency_ms, transport, error = None, None, None
+        try:
+            async with asyncio.timeout(TEST_SECONDS), self._slots:
+                latency_ms, transport = await self._round_trip(f"/{pipeline_type}", token)
+        except TimeoutError:
+            error = f"The status server did not answer within {TEST_SECONDS:g} s."
+        except (OSError, ValueError) as failure:
+            error = f"The connection failed: {str(failure) or type(failure).__name__}"
+        return {
+            "success": error is None,
+            "latency": latency_ms,
+            "transport": transport,
+            "timestamp": rfc3339(datetime.now(UTC)),
+            "server_info": await self._server_info(),
+            "error": error,
+        }
+
+    async def _round_trip(self, namespace: str, token: str) -> tuple[float, str]:
+        from raglive.dashboard.round_trip import round_trip  # noqa: PLC0415 - it says why
+
+        place = self._place
+        return await round_trip(place.own_url, place.path, namespace, token, TEST_SECONDS)
+
+    async def _server_info(self) -> dict[str, Any] | None:
+        health = (await self._probe.fresh()).health
+        if health is None:
+            return None
+        return {
+            "version": health.version,
+            "connected_clients": health.connected_clients,
+            "uptime": health.uptime,
+        }

@@ -1,0 +1,102 @@
+"""Whether the status server answers, asked at most every two seconds, and only while it matters."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import httpx
+from pydantic import ConfigDict
+
+from raglive.contract.http import ServerHealth
+
+__all__ = ["Probe", "StatusProbe"]
+
+FRESH_SECONDS = 2.0
+STALE_SECONDS = 5.0
+TIMEOUT_SECONDS = 1.0
+
+Verdict = Literal["healthy", "degraded", "unavailable"]
+
+
+class _Health(ServerHealth):
+    model_config = ConfigDict(extra="ignore")  # a newer server may say more
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one request found; `latency_ms` and `health` are None when there was no answer."""
+
+    checked_at: datetime
+    latency_ms: float | None
+    health: ServerHealth | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return whether WebSockets are worth trying."""
+        if self.health is None or self.health.websocket_server != "running":
+            return "unavailable"
+        return "healthy" if self.health.status == "healthy" else "degraded"
+
+    @property
+    def is_available(self) -> bool:
+        """Say whether WebSocket connections are taken."""
+        return self.verdict != "unavailable"
+
+
+class StatusProbe:
+    """Asks the status server at `url` how it is; close it after use."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url.rstrip('/')}/health"
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
+        self._last: Probe | None = None
+        self._asked_at = float("-inf")
+        self._asking: asyncio.Task[Probe] | None = None
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._asking is not None:
+            self._asking.cancel()
+        await self._http.aclose()
+
+    async def recent(self) -> Probe:
+        """Return what was found lately, and ask again in the background when that is old."""
+        age = time.monotonic() - self._asked_at
+        if age < FRESH_SECONDS and self._last is not None:
+            return self._last
+        asking = self._ask()
+        if age < STALE_SECONDS and self._last is not None:
+            return self._last
+        return await asyncio.shield(asking)
+
+    async def fresh(self) -> Probe:
+        """Return what was found in the last two seconds; takes at most one."""
+        if time.monotonic() - self._asked_at < FRESH_SECONDS and self._last is not None:
+            return self._last
+        return await asyncio.shield(self._ask())
+
+    def _ask(self) -> asyncio.Task[Probe]:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._probe(), name="status-probe")
+        return self._asking
+
+    async def _probe(self) -> Probe:
+        started = time.monotonic()
+        checked_at = datetime.now(UTC)
+        health = await self._health()
+        latency_ms = None if health is None else round((time.monotonic() - started) * 1000, 2)
+        self._last = Probe(checked_at, latency_ms, health)
+        self._asked_at = started
+        return self._last
+
+    async def _health(self) -> ServerHealth | None:
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answer = await self._http.get(self._url)
+            return _Health.model_validate_json(answer.content)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError):
+            return None

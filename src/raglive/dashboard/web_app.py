@@ -1,0 +1,108 @@
+"""The built web app: static files, and headers that let a page run nothing but its own scripts."""
+
+from __future__ import annotations
+
+import base64
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Scope
+
+from raglive.dashboard.place import StatusPlace
+
+__all__ = ["BUILT_APP", "create_web_app"]
+
+BUILT_APP = Path(__file__).with_name("app")
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_NOT_BUILT = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>raglive</title>
+<body style="font: 16px/1.5 system-ui; max-width: 36em; margin: 4em auto; padding: 0 1em">
+<h1>The web app is not built</h1>
+<p>Run <code>make setup</code> in the folder of raglive, then start the dashboard again.
+Everything below <code>/api/</code> works without it: <a href="/api/rag-status">the status</a>,
+<a href="/api/health">the health</a>.</p>
+</body>
+</html>
+"""
+
+
+def create_web_app(place: StatusPlace, folder: Path = BUILT_APP) -> ASGIApp:
+    """Return the application that serves what is built in `folder`, or says how to build it."""
+    if not (folder / "index.html").is_file():
+        return HTMLResponse(_NOT_BUILT, 503, {"Cache-Control": "no-store"})
+    return GZipMiddleware(_WebApp(folder, place), minimum_size=1024)
+
+
+class _WebApp(StaticFiles):
+    def __init__(self, folder: Path, place: StatusPlace) -> None:
+        folder = folder.resolve()
+        super().__init__(directory=folder, html=True)
+        self._place = place
+        self._scripts = {
+            str(page): " ".join(_script_hashes(page.read_text("utf-8")))
+            for page in folder.rglob("*.html")
+        }
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        is_fixed = path.startswith("_next/static/") and response.status_code in {200, 304}
+        response.headers["Cache-Control"] = _IMMUTABLE if is_fixed else "no-cache"
+        if isinstance(response, FileResponse):
+            scripts = self._scripts.get(str(response.path))
+            if scripts is not None:
+                url = self._place.url(Request(scope))
+                response.headers["Content-Security-Policy"] = _policy(scripts, url)
+        return response
+
+
+def _policy(scripts: str, status_url: str) -> str:
+    socket_url = status_url.replace("http", "ws", 1)
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' {scripts}".rstrip(),
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            f"connect-src 'self' {status_url} {socket_url}",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+class _InlineScripts(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.found: list[str] = []
+        self._is_inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._is_inside = tag == "script" and "src" not in dict(attrs)
+        if self._is_inside:
+            self.found.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._is_inside:
+            self.found[-1] += data
+
+    def handle_endtag(self, _tag: str) -> None:
+        self._is_inside = False
+
+
+def _script_hashes(html: str) -> list[str]:
+    """Return the sources that allow exactly the inline scripts of a page."""
+    parser = _InlineScripts()
+    parser.feed(html.replace("\r\n", "\n"))
+    parser.close()
+    digests = dict.fromkeys(sha256(script.encode()).digest() for script in parser.found if script)
+    return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]

@@ -1,0 +1,271 @@
+"""The tables of a Google Drive pipeline: folders in scope, shortcuts, cursors, full listings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from raglive.database.pipelines import PipelineRecord
+from raglive.database.pool import Connection
+from raglive.database.registry import KnownFile
+from raglive.database.sql import load_queries
+
+__all__ = ["Folder", "GoogleDriveTables", "Known", "Rehoused", "Shortcut"]
+
+_QUERIES = load_queries("google_drive")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder in scope; `log` is the shared drive whose change log tells of it, or empty."""
+
+    folder_id: str
+    parent_id: str | None
+    name: str
+    path: str
+    log: str = ""
+    is_root: bool = False
+    state: str = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """A shortcut in a folder in scope."""
+
+    shortcut_id: str
+    parent_id: str
+    target_id: str
+    log: str = ""  # as its folder's
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database has of some items: themselves, and every folder above them."""
+
+    files: Mapping[str, KnownFile]
+    folders: Mapping[str, Folder]
+    shortcuts: Mapping[str, Shortcut]
+    targets: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehoused:
+    """A file whose folder is called otherwise now."""
+
+    file_id: str
+    name: str
+    path: str
+    previous_folder: str
+
+
+class GoogleDriveTables:
+    """Reads and writes within a transaction of the caller."""
+
+    def __init__(self, record: PipelineRecord) -> None:
+        self._record = record
+        self._key = record.key
+
+    async def known(
+        self, connection: Connection, ids: Collection[str], parents: Collection[str]
+    ) -> Known:
+        """Return what is known of these items, and of the folders above them and `parents`."""
+        files = await self._files(connection, "files_by_id", list(ids))
+        shortcuts = await connection.fetch(_QUERIES["shortcuts_by_id"], self._key, list(ids))
+        targets = await connection.fetch(_QUERIES["targets"], self._key, list(ids))
+        above = await connection.fetch(_QUERIES["folders_above"], self._key, list({*ids, *parents}))
+        return Known(
+            {file.file_id: file for file in files},
+            {row["folder_id"]: Folder(**dict(row)) for row in above},
+            {row["shortcut_id"]: Shortcut(**dict(row)) for row in shortcuts},
+            {row["target_id"] for row in targets},
+        )
+
+    # Folders
+
+    async def roots(self) -> list[Folder]:
+        """Return the watched folders."""
+        rows = await self._record.database.fetch(_QUERIES["roots"], self._key)
+        return [Folder(**dict(row)) for row in rows]
+
+    async def put_root(self, connection: Connection, root: Folder) -> None:
+        """Watch a folder, or again."""
+        await connection.execute(
+            _QUERIES["put_root"], self._key, root.folder_id, root.name, root.path, root.log
+        )
+
+    async def forget_roots(self, connection: Connection, kept: Sequence[str]) -> int:
+        """Watch no other folders than these; what was below others is no longer met."""
+        return _count(await connection.execute(_QUERIES["forget_roots"], self._key, list(kept)))
+
+    async def set_away(self, connection: Connection, roots: Collection[str]) -> None:
+        """Note that watched folders cannot be read."""
+        await connection.execute(_QUERIES["set_roots_away"], self._key, list(roots))
+
+    async def put_folders(
+        self, connection: Connection, folders: Sequence[Folder], listing: int, *, in_full: bool
+    ) -> None:
+        """Take up folders; new ones, and in a full listing unmet ones, are to be listed."""
+        if folders:
+            await connection.execute(
+                _QUERIES["put_folders"],
+                self._key,
+                [folder.folder_id for folder in folders],
+                [folder.parent_id for folder in folders],
+                [folder.name for folder in folders],
+                [folder.path for folder in folders],
+                [folder.log for folder in folders],
+                listing,
+                in_full,
+            )
+
+    async def repath(self, connection: Connection, folders: Collection[str]) -> list[Rehoused]:
+        """Call what is below these folders by their new paths."""
+        rows = await connection.fetch(_QUERIES["repath"], self._key, list(folders))
+        return [Rehoused(**dict(row)) for row in rows]
+
+    async def remove_folders(self, connection: Connection, folders: Collection[str]) -> list[str]:
+        """Forget folders with all below them; return which those were."""
+        rows = await connection.fetch(_QUERIES["remove_folders"], self._key, list(folders))
+        return [row["folder_id"] for row in rows]
+
+    async def files_in(
+        self, connection: Connection, folders: Collection[str]
+    ) -> tuple[list[KnownFile], list[KnownFile]]:
+        """Return the files directly in these folders: no shortcut's targets, and the others."""
+        rows = await connection.fetch(_QUERIES["files_in"], self._key, list(folders))
+        alone: list[KnownFile] = []
+        reached: list[KnownFile] = []
+        for row in rows:
+            fields = dict(row)
+            (reached if fields.pop("is_target") else alone).append(KnownFile(**fields))
+        return alone, reached
+
+    # Shortcuts
+
+    async def put_shortcuts(self, connection: Connection, shortcuts: Sequence[Shortcut]) -> None:
+        """Take up shortcuts; their targets are to be asked for."""
+        if shortcuts:
+            await connection.execute(
+                _QUERIES["put_shortcuts"],
+                self._key,
+                [shortcut.shortcut_id for shortcut in shortcuts],
+                [shortcut.parent_id for shortcut in shortcuts],
+                [shortcut.target_id for shortcut in shortcuts],
+            )
+
+    async def remove_shortcuts(
+        self, connection: Connection, shortcuts: Collection[str], folders: Collection[str]
+    ) -> list[str]:
+        """Forget shortcuts, and those in these folders; return their targets."""
+        rows = await connection.fetch(
+            _QUERIES["remove_shortcuts"], self._key, list(shortcuts), list(folders)
+        )
+        return [row["target_id"] for row in rows]
+
+    async def orphans(self, connection: Connection, targets: Collection[str]) -> list[KnownFile]:
+        """Return those of the files that no folder in scope and no shortcut reaches."""
+        return await self._files(connection, "orphans", list(targets))
+
+    async def uncheck(self, connection: Connection, targets: Collection[str]) -> None:
+        """Have these targets asked for again."""
+        await connection.execute(_QUERIES["uncheck_targets"], self._key, list(targets))
+
+    async def uncheck_outside(self, connection: Connection, limit: int) -> None:
+        """Have targets outside the watched folders asked for again."""
+        await connection.execute(_QUERIES["uncheck_outside"], self._key, limit)
+
+    async def unchecked(self, limit: int) -> list[str]:
+        """Return targets to be asked for."""
+        rows = await self._record.database.fetch(_QUERIES["unchecked"], self._key, limit)
+        return [row["target_id"] for row in rows]
+
+    async def checked(self, connection: Connection, targets: Collection[str]) -> None:
+        """Note that these targets were asked for."""
+        await connection.execute(_QUERIES["checked"], self._key, list(targets))
+
+    # Change logs
+
+    async def cursors(self) -> dict[str, str]:
+        """Return the place in each change log."""
+        rows = await self._record.database.fetch(_QUERIES["cursors"], self._key)
+        return {row["log"]: row["cursor"] for row in rows}
+
+    async def put_cursor(self, connection: Connection, log: str, cursor: str) -> None:
+        """Note the place in a change log."""
+        await connection.execute(_QUERIES["put_cursor"], self._key, log, cursor)
+
+    async def forget_logs(self, connection: Connection, kept: Collection[str]) -> None:
+        """Read no other change logs than these."""
+        await connection.execute(_QUERIES["forget_logs"], self._key, list(kept))
+
+    # Listings
+
+    async def pending(self, limit: int) -> list[tuple[str, str]]:
+        """Return folders to be listed, of one log, each with its log."""
+        rows = await self._record.database.fetch(_QUERIES["pending"], self._key, limit)
+        return [(row["folder_id"], row["log"]) for row in rows]
+
+    async def end_listing(
+        self, connection: Connection, folders: Collection[str], listing: int, *, met: bool
+    ) -> None:
+        """Note that folders were listed; `met` when they were there."""
+        await connection.execute(_QUERIES["end_listing"], self._key, list(folders), met, listing)
+
+    async def unmeet(self, connection: Connection, folders: Collection[str]) -> None:
+        """Note that these folders were not there after all."""
+        await connection.execute(_QUERIES["unmeet"], self._key, list(folders))
+
+    async def begin_full_listing(
+        self, connection: Connection, listing: int, *, keep_away: bool
+    ) -> None:
+        """Have everything listed anew; what is below folders that are away counts as met."""
+        await connection.execute(_QUERIES["clear_missing"], self._key)
+        if keep_away:
+            await connection.execute(_QUERIES["keep_away"], self._key, listing)
+        await connection.execute(_QUERIES["begin_full_listing"], self._key)
+
+    async def expect(self, connection: Connection, folders: Collection[str]) -> None:
+        """Expect to find all that is known to be in these folders."""
+        await connection.execute(_QUERIES["expect"], self._key, list(folders))
+
+    async def found(self, connection: Connection, ids: Collection[str]) -> None:
+        """Note what was found."""
+        await connection.execute(_QUERIES["found"], self._key, list(ids))
+
+    async def unseen_files(self, listing: int) -> list[KnownFile]:
+        """Return the files that a full listing has not met."""
+        async with self._record.database.connection() as connection:
+            return await self._files(connection, "unseen_files", listing)
+
+    async def file_count(self) -> int:
+        """Return how many files the pipeline has."""
+        return int(await self._record.database.fetchval(_QUERIES["file_count"], self._key))
+
+    async def forget_unseen(self, connection: Connection, listing: int) -> None:
+        """Forget the folders and shortcuts that a full listing has not met."""
+        await connection.execute(_QUERIES["forget_unseen_folders"], self._key, listing)
+        await connection.execute(_QUERIES["forget_unseen_shortcuts"], self._key)
+        await connection.execute(_QUERIES["clear_missing"], self._key)
+
+    # The pipeline
+
+    async def patch_state(self, connection: Connection, patch: dict[str, Any]) -> None:
+        """Change some of what the watcher keeps."""
+        await connection.execute(_QUERIES["patch_watch_state"], self._key, patch)
+
+    async def requeue(
+        self, connection: Connection, error_codes: Iterable[str]
+    ) -> list[asyncpg.Record]:
+        """Queue files again that failed for these reasons."""
+        return await connection.fetch(_QUERIES["requeue_refused"], self._key, list(error_codes))
+
+    async def _files(self, connection: Connection, query: str, *args: Any) -> list[KnownFile]:
+        rows = await connection.fetch(_QUERIES[query], self._key, *args)
+        return [KnownFile(**dict(row)) for row in rows]
+
+
+def _count(command_tag: str) -> int:
+    return int(command_tag.rpartition(" ")[2])

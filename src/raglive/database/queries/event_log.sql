@@ -1,0 +1,28 @@
+-- name: append
+SELECT accepted, duplicates, cursor, seq, digest FROM raglive.append_events($1, $2)
+
+-- name: pipeline_key
+SELECT pipeline_key, pipeline_type
+FROM raglive.pipeline_key($1, $2) AS key JOIN raglive.pipelines ON pipeline_key = key
+
+-- name: heads
+SELECT pipeline_key, pipeline_id, pipeline_type, epoch, seq, digest
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
+ORDER BY pipeline_key
+
+-- name: unfinished
+SELECT epoch, seq,
+       queued + processing = 0
+       AND (status = 'offline' OR watch_owner IS NULL
+            OR (NOT is_checking AND coalesce(last_check_time >= started_at, false))) AS idle
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
+
+-- name: read_after
+SELECT seq, id, type, occurred_at, payload, digest
+FROM raglive.events
+WHERE pipeline_key = $1 AND seq > $2
+ORDER BY seq
+LIMIT $3
+
+-- name: digest_at
+SELECT digest FROM raglive.events WHERE pipeline_key = $1 AND seq = $2

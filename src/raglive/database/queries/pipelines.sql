@@ -1,0 +1,54 @@
+-- name: register
+SELECT raglive.pipeline_key($1, $2)
+
+-- name: beat
+UPDATE raglive.pipelines AS pipeline
+SET last_heartbeat = clock_timestamp(),
+    uptime = $2,
+    memory_usage = $3,
+    is_checking = $4,
+    last_check_time = coalesce($5, last_check_time),
+    next_check_time = $6
+FROM raglive.heads AS head
+WHERE pipeline.pipeline_key = $1 AND head.pipeline_key = $1
+RETURNING head.status, head.seq, head.digest, head.processing
+
+-- name: note_heartbeat
+UPDATE raglive.pipelines
+SET last_heartbeat = clock_timestamp(), uptime = $2, memory_usage = $3
+WHERE pipeline_key = $1
+
+-- name: take_watch
+UPDATE raglive.pipelines
+SET watch_owner = $2, watch_until = clock_timestamp() + make_interval(secs => $3)
+WHERE pipeline_key = $1
+  AND (watch_owner IS NULL OR watch_owner = $2 OR watch_until < clock_timestamp() OR watch_owner = ANY ($4))
+RETURNING true
+
+-- name: leave_watch
+UPDATE raglive.pipelines SET watch_owner = NULL, watch_until = NULL WHERE pipeline_key = $1 AND watch_owner = $2
+
+-- name: watcher
+SELECT watch_owner FROM raglive.pipelines WHERE pipeline_key = $1
+
+-- name: watch_state
+SELECT watch_state FROM raglive.pipelines WHERE pipeline_key = $1
+
+-- name: keep_watch_state
+UPDATE raglive.pipelines SET watch_state = $2 WHERE pipeline_key = $1
+
+-- name: problem
+SELECT problem FROM raglive.heads WHERE pipeline_key = $1
+
+-- name: silent
+SELECT pipeline_key, pipeline_id
+FROM raglive.pipelines JOIN raglive.heads USING (pipeline_key)
+WHERE status = 'online' AND last_heartbeat < clock_timestamp() - make_interval(secs => $1)
+ORDER BY pipeline_key
+
+-- name: lock_if_silent
+SELECT 1
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
+WHERE pipeline_key = $1 AND status = 'online'
+  AND last_heartbeat < clock_timestamp() - make_interval(secs => $2)
+FOR UPDATE OF heads

@@ -1,0 +1,134 @@
+-- name: known
+SELECT file_key, file_id, location, name, folder, size_bytes, state, source
+FROM raglive.files
+WHERE pipeline_key = $1 AND state <> 'deleted' AND location IS NOT NULL
+
+-- name: enqueue_new
+INSERT INTO raglive.files AS known (
+    pipeline_key, file_id, location, name, folder, url, mime_type, size_bytes, source,
+    state, desired_generation, next_attempt_at)
+SELECT $1, file_id, location, name, folder, url, mime_type, size_bytes, source, 'queued', 1, clock_timestamp()
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::jsonb[])
+     AS new (file_id, location, name, folder, url, mime_type, size_bytes, source)
+ORDER BY file_id
+ON CONFLICT (pipeline_key, file_id) DO UPDATE SET
+    location = excluded.location, name = excluded.name, folder = excluded.folder, url = excluded.url,
+    mime_type = excluded.mime_type, size_bytes = excluded.size_bytes, source = excluded.source,
+    state = 'queued', desired_generation = known.desired_generation + 1, tries = 0,
+    next_attempt_at = clock_timestamp(), error = NULL, reason = NULL, finished_at = NULL,
+    updated_at = clock_timestamp()
+WHERE known.state = 'deleted'
+
+-- name: enqueue_changed
+UPDATE raglive.files AS known
+SET source = new.source,
+    size_bytes = new.size_bytes,
+    mime_type = coalesce(new.mime_type, known.mime_type),
+    desired_generation = known.desired_generation + 1,
+    state = CASE WHEN known.state = 'processing' THEN 'processing' ELSE 'queued' END,
+    next_attempt_at = clock_timestamp(),
+    tries = 0,
+    updated_at = clock_timestamp()
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::jsonb[]) AS new (file_key, size_bytes, mime_type, source)
+WHERE known.file_key = new.file_key AND known.state <> 'deleted'
+
+-- name: move
+UPDATE raglive.files AS known
+SET location = new.location, name = new.name, folder = new.folder, url = new.url, source = new.source,
+    updated_at = clock_timestamp()
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[])
+     AS new (file_key, location, name, folder, url, source)
+WHERE known.file_key = new.file_key AND known.state <> 'deleted'
+
+-- name: lock_files
+-- Before the head is locked, and in one order: whoever holds a file may then wait for the head.
+SELECT file_key, file_id, name FROM raglive.files
+WHERE file_key = ANY ($1) AND state <> 'deleted'
+ORDER BY file_key FOR UPDATE
+
+-- name: drop_chunks
+DELETE FROM raglive.chunks WHERE file_key = ANY ($1)
+
+-- name: drop_rows
+DELETE FROM raglive.dataset_rows WHERE file_key = ANY ($1)
+
+-- name: claim
+WITH due AS (
+    SELECT file_key FROM raglive.files
+    WHERE pipeline_key = $1 AND state = 'queued' AND location IS NOT NULL AND next_attempt_at <= clock_timestamp()
+    ORDER BY next_attempt_at, file_key
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE raglive.files AS file
+SET state = 'processing', attempt = attempt + 1, tries = tries + 1, stage = 'extraction', progress = 0,
+    started_at = clock_timestamp(), finished_at = NULL, leased_generation = desired_generation,
+    lease_owner = $2, lease_until = clock_timestamp() + make_interval(secs => $4),
+    updated_at = clock_timestamp()
+FROM due WHERE file.file_key = due.file_key
+RETURNING file.file_key, file_id, location, name, folder, url, mime_type, size_bytes, source, attempt, tries,
+          started_at, content_hash
+
+-- name: next_due
+SELECT extract(epoch FROM min(next_attempt_at) - clock_timestamp())::double precision
+FROM raglive.files
+WHERE pipeline_key = $1 AND state = 'queued' AND location IS NOT NULL
+
+-- name: keep_leases
+WITH held AS (
+    SELECT file_key, said.stage, said.progress
+    FROM unnest($2::bigint[], $3::text[], $4::real[]) AS said (file_key, stage, progress)
+    JOIN raglive.files AS file USING (file_key)
+    WHERE file.lease_owner = $1
+    ORDER BY file_key
+    FOR UPDATE OF file
+)
+UPDATE raglive.files AS file
+SET stage = held.stage, progress = held.progress,
+    lease_until = clock_timestamp() + make_interval(secs => $5)
+FROM held
+WHERE file.file_key = held.file_key AND file.lease_owner = $1
+RETURNING file.file_key
+
+-- name: lock_leases
+SELECT file_key, attempt, file_id, name, folder, url, mime_type, size_bytes, started_at
+FROM raglive.files JOIN unnest($1::bigint[], $3::integer[]) AS held (file_key, attempt) USING (file_key, attempt)
+WHERE lease_owner = $2 AND state = 'processing'
+ORDER BY file_key
+FOR UPDATE OF files
+
+-- name: lease_owners
+SELECT DISTINCT lease_owner FROM raglive.files WHERE pipeline_key = $1 AND lease_owner IS NOT NULL
+
+-- name: release_lost
+WITH lost AS (
+    SELECT file_key, attempt FROM raglive.files
+    WHERE pipeline_key = $1 AND lease_owner IS NOT NULL
+      AND (lease_until < clock_timestamp() OR lease_owner = ANY ($2))
+    ORDER BY file_key
+    FOR UPDATE SKIP LOCKED
+), ended AS (
+    UPDATE raglive.attempts AS made
+    SET outcome = 'lost', finished_at = clock_timestamp()
+    FROM lost WHERE made.file_key = lost.file_key AND made.attempt = lost.attempt AND made.outcome = 'running'
+)
+UPDATE raglive.files AS file
+SET state = 'queued', next_attempt_at = clock_timestamp(), stage = NULL, progress = NULL,
+    lease_owner = NULL, lease_until = NULL, leased_generation = NULL, updated_at = clock_timestamp()
+FROM lost WHERE file.file_key = lost.file_key
+RETURNING file.file_id, file.name
+
+-- name: release_own
+UPDATE raglive.files AS file
+SET state = 'queued', next_attempt_at = clock_timestamp() + make_interval(secs => $4), stage = NULL, progress = NULL,
+    tries = greatest(0, tries - 1),
+    lease_owner = NULL, lease_until = NULL, leased_generation = NULL, updated_at = clock_timestamp()
+WHERE file_key = $1 AND lease_owner = $2 AND attempt = $3 AND state = 'processing'
+RETURNING file.file_id, file.name
+
+-- name: cancel_attempt
+UPDATE raglive.attempts SET outcome = 'cancelled', finished_at = clock_timestamp()
+WHERE file_key = $1 AND attempt = $2 AND outcome = 'running'
+
+-- name: counts
+SELECT queued, processing, completed, failed, skipped FROM raglive.heads WHERE pipeline_key = $1

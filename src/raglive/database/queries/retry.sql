@@ -1,0 +1,14 @@
+-- name: retry
+UPDATE raglive.files
+SET state = 'queued', next_attempt_at = clock_timestamp(), tries = 0, updated_at = clock_timestamp()
+WHERE file_key IN (
+    SELECT file_key FROM raglive.files
+    WHERE pipeline_key = $1 AND location IS NOT NULL
+      AND (state = 'failed'
+           OR (state = 'queued' AND next_attempt_at > clock_timestamp())
+           OR (state = 'skipped' AND file_id = ANY ($2)))
+      AND ($2::text[] IS NULL OR file_id = ANY ($2))
+      AND ($3::text IS NULL OR error ->> 'code' = $3)
+    ORDER BY file_key
+    FOR UPDATE)
+RETURNING file_id, name

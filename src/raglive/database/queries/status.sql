@@ -1,0 +1,86 @@
+-- name: board
+SELECT head.pipeline_key, pipeline.pipeline_id, pipeline.pipeline_type, head.epoch, head.seq, head.digest,
+       raglive.pipeline_status(head.pipeline_key) AS snapshot,
+       extract(epoch FROM clock_timestamp() - pipeline.last_heartbeat)::double precision AS silent_seconds
+FROM raglive.heads AS head JOIN raglive.pipelines AS pipeline USING (pipeline_key)
+ORDER BY pipeline.pipeline_id
+
+-- name: snapshot
+SELECT raglive.pipeline_status($1)
+
+-- name: head
+SELECT pipeline_key, pipeline_id, pipeline_type, epoch, seq, digest
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
+WHERE pipeline_id = $1
+
+-- name: ping
+SELECT 1
+
+-- name: events_after
+SELECT event.pipeline_key, event.seq, event.id, event.type, event.occurred_at, event.payload, event.digest
+FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS asked (pipeline_key, after_seq, up_to_seq)
+CROSS JOIN LATERAL (
+    SELECT * FROM raglive.events AS logged
+    WHERE logged.pipeline_key = asked.pipeline_key AND seq > after_seq AND seq <= up_to_seq
+    ORDER BY seq LIMIT $4
+) AS event
+ORDER BY event.pipeline_key, event.seq
+
+-- name: event_page
+SELECT seq, id, type, occurred_at, payload, digest
+FROM raglive.events
+WHERE pipeline_key = $1 AND seq < $2 AND seq > $3 {only}
+ORDER BY seq DESC
+LIMIT $4
+
+-- name: file_page
+SELECT file_key, file_id, name, folder, url, mime_type, size_bytes, state, stage, progress, attempt,
+       results, error, reason, first_seen_at, started_at, finished_at, updated_at,
+       CASE WHEN state = 'queued' AND next_attempt_at > clock_timestamp() THEN next_attempt_at END AS next_attempt_at
+FROM raglive.files
+WHERE pipeline_key = $1 AND state = ANY ($2) {only}
+ORDER BY {order}
+LIMIT $3
+
+-- name: count_files
+SELECT count(*) FROM raglive.files WHERE pipeline_key = $1 AND state = ANY ($2) {only}
+
+-- name: attempts
+SELECT attempt, worker, started_at, finished_at, outcome, stages, error
+FROM raglive.attempts
+WHERE file_key = $1
+ORDER BY attempt DESC
+LIMIT $2
+
+-- name: chunks
+SELECT chunk_index, content, page FROM raglive.chunks WHERE file_key = $1 ORDER BY chunk_index LIMIT $2
+
+-- name: chunk_count
+SELECT count(*) FROM raglive.chunks WHERE file_key = $1
+
+-- name: failures
+SELECT state,
+       coalesce(error ->> 'code', reason ->> 'code', 'unknown') AS code,
+       error ->> 'stage' AS stage,
+       count(*) AS count,
+       (array_agg(coalesce(error ->> 'message', reason ->> 'message', '') ORDER BY finished_at DESC))[1] AS message,
+       coalesce(bool_or((error ->> 'retryable')::boolean), false) AS retryable
+FROM raglive.files
+WHERE pipeline_key = $1 AND state IN ('failed', 'skipped')
+GROUP BY 1, 2, 3
+ORDER BY state, count DESC, code, stage
+
+-- name: throughput
+SELECT bucket AS start,
+       count(*) FILTER (WHERE event.type = 'file:completed') AS completed,
+       count(*) FILTER (WHERE event.type = 'file:failed') AS failed
+FROM generate_series(
+    date_bin(make_interval(secs => $2), clock_timestamp(), 'epoch') - make_interval(secs => $2 * ($3 - 1)),
+    clock_timestamp(),
+    make_interval(secs => $2)) AS bucket
+LEFT JOIN raglive.events AS event
+    ON event.pipeline_key = $1
+    AND event.type IN ('file:completed', 'file:failed')
+    AND event.occurred_at >= bucket AND event.occurred_at < bucket + make_interval(secs => $2)
+GROUP BY bucket
+ORDER BY bucket

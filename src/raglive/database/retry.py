@@ -1,0 +1,42 @@
+"""Try files again that failed: some, those of one error, or all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from raglive.database.event_log import append_events
+from raglive.database.pipelines import new_event
+from raglive.database.pool import Database
+from raglive.database.sql import load_queries
+
+__all__ = ["retry_files"]
+
+_QUERIES = load_queries("retry")
+
+MENTIONED = 50  # files that the event names; the others are counted
+
+
+async def retry_files(
+    database: Database,
+    pipeline_key: int,
+    *,
+    file_ids: Sequence[str] | None = None,
+    code: str | None = None,
+    asked_by: str,
+) -> int:
+    """Queue failed files, and those that wait for their next attempt; return how many.
+
+    Skipped files are tried again only when they are named. Attempts made so far, and why they
+    failed, are kept.
+    """
+    async with database.transaction() as connection:
+        ids = None if file_ids is None else list(file_ids)
+        rows = await connection.fetch(_QUERIES["retry"], pipeline_key, ids, code)
+        if rows:
+            files = [{"id": row["file_id"], "name": row["name"]} for row in rows[:MENTIONED]]
+            requeued = {"count": len(rows), "files": files}
+            changes = {"files_requeued": requeued, "asked_by": asked_by}
+            await append_events(
+                connection, pipeline_key, [new_event("status:update", changes=changes)]
+            )
+        return len(rows)

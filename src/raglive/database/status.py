@@ -1,0 +1,179 @@
+"""What is read for those who watch: pipelines, their events, and how their files fare."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import asyncpg
+
+from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.contract.file_errors import what_to_do
+from raglive.contract.model import rfc3339
+from raglive.database.errors import TRANSIENT, DatabaseUnavailable
+from raglive.database.event_log import Head, LoggedEvent, logged_event
+from raglive.database.pool import Database
+from raglive.database.sql import load_queries
+
+__all__ = ["PipelineReads", "Standing", "no_such_pipeline", "read_within"]
+
+_QUERIES = load_queries("status")
+
+RETRY_AFTER_MS = 1000
+BUCKET_SECONDS = 60
+BUCKETS = 30
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A pipeline's head, its `pipeline:status` at exactly that head, and its heartbeat's age."""
+
+    head: Head
+    snapshot: dict[str, Any]
+    silent_seconds: float | None
+
+
+class PipelineReads:
+    """Reads that give up after `within_seconds`; every one may raise `DatabaseUnavailable`."""
+
+    def __init__(self, database: Database, *, within_seconds: float = 10.0) -> None:
+        self._database = database
+        self._within_seconds = within_seconds
+
+    async def ping(self) -> None:
+        """Ask the database for nothing but an answer."""
+        await self._read(self._database.fetchval(_QUERIES["ping"]))
+
+    async def board(self) -> list[Standing]:
+        """Return where every pipeline stands, at one moment."""
+        rows = await self._fetch(_QUERIES["board"])
+        return [Standing(_head(row), row["snapshot"], row["silent_seconds"]) for row in rows]
+
+    async def snapshot(self, pipeline_key: int) -> dict[str, Any]:
+        """Return `pipeline:status`; raise `not_found` for a pipeline that is gone."""
+        query = self._database.fetchval(_QUERIES["snapshot"], pipeline_key)
+        snapshot: dict[str, Any] | None = await self._read(query)
+        if snapshot is None:
+            raise no_such_pipeline()
+        return snapshot
+
+    async def head(self, pipeline_id: str) -> Head:
+        """Return the end of a pipeline's log; raise `not_found` when there is none."""
+        rows = await self._fetch(_QUERIES["head"], pipeline_id)
+        if not rows:
+            raise no_such_pipeline()
+        return _head(rows[0])
+
+    async def events_after(
+        self, starts: Sequence[tuple[Head, int]], limit: int
+    ) -> dict[int, list[LoggedEvent]]:
+        """Return, by pipeline key, at most `limit` events each after a seq and up to the head."""
+        heads = {head.pipeline_key: head for head, _ in starts}
+        rows = await self._fetch(
+            _QUERIES["events_after"],
+            list(heads),
+            [seq for _, seq in starts],
+            [head.seq for head in heads.values()],
+            limit,
+        )
+        events: dict[int, list[LoggedEvent]] = defaultdict(list)
+        for row in rows:
+            key = row["pipeline_key"]
+            events[key].append(logged_event(heads[key], row))
+        return events
+
+    async def event_page(
+        self,
+        head: Head,
+        *,
+        before: int,
+        after: int,
+        limit: int,
+        types: Sequence[str] = (),
+        file_id: str | None = None,
+    ) -> list[LoggedEvent]:
+        """Return at most `limit` events between two seqs, both left out, newest first."""
+        only = ""
+        args: list[Any] = [head.pipeline_key, before, after, limit]
+        for condition, value in (("type = ANY ({})", list(types)), ("file_id = {}", file_id)):
+            if value:
+                args.append(value)
+                only += " AND " + condition.format(f"${len(args)}")
+        rows = await self._fetch(_QUERIES["event_page"].format(only=only), *args)
+        return [logged_event(head, row) for row in rows]
+
+    async def failures(self, head: Head) -> list[dict[str, Any]]:
+        """Return why files failed or were skipped, most frequent first."""
+        rows = await self._fetch(_QUERIES["failures"], head.pipeline_key)
+        return [dict(row) | {"what_to_do": what_to_do(row["code"])} for row in rows]
+
+    async def throughput(self, head: Head) -> dict[str, Any]:
+        """Return what was finished in each minute of the last half hour."""
+        rows = await self._fetch(
+            _QUERIES["throughput"], head.pipeline_key, float(BUCKET_SECONDS), BUCKETS
+        )
+        buckets = [dict(row) | {"start": rfc3339(row["start"])} for row in rows]
+        return {"bucket_seconds": BUCKET_SECONDS, "buckets": buckets}
+
+    async def _fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        return await self._read(self._database.fetch(query, *args))
+
+    async def _read(self, query: Coroutine[Any, Any, Result]) -> Result:
+        return await read_within(self._within_seconds, query)
+
+
+async def read_within(seconds: float, query: Coroutine[Any, Any, Result]) -> Result:
+    """Return what a query returns; raise `DatabaseUnavailable` after `seconds` without an answer.
+
+    The query is abandoned rather than awaited: cancelling one waits for the silent server itself.
+    """
+    task = asyncio.ensure_future(query)
+    task.add_done_callback(_retrieve)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        raise _unavailable(f"for {seconds:g} s")
+    try:
+        return task.result()
+    except TRANSIENT as error:
+        raise _unavailable(f"({type(error).__name__})") from error
+
+
+def no_such_pipeline() -> RagliveError:
+    """Return what is said of a pipeline that is missing, or forbidden."""
+    return RagliveError(
+        "There is no such pipeline, or the token does not give the right to see it.",
+        code=ErrorCode.NOT_FOUND,
+    )
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+def _unavailable(how: str) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"The database does not answer {how}. Nothing is lost; try again.",
+        retry_after_ms=RETRY_AFTER_MS,
+    )
+
+
+def _head(row: asyncpg.Record) -> Head:
+    return Head(
+        row["pipeline_key"],
+        row["pipeline_id"],
+        row["pipeline_type"],
+        row["epoch"],
+        row["seq"],
+        bytes(row["digest"]),
+    )

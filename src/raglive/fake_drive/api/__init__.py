@@ -1,0 +1,1 @@
+"""The Drive v3 interface of the double, over HTTP."""

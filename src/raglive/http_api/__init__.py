@@ -1,0 +1,1 @@
+"""What the two HTTP servers share: tokens, refusals, allowed hosts, the pipelines' endpoints."""

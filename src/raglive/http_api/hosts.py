@@ -1,0 +1,129 @@
+"""Which names the servers answer to.
+
+A page of a stranger can let its own name point at this machine (DNS rebinding); the Host header
+then says the stranger's name, and is refused. An address instead of a name cannot be rebound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.http_api.errors import error_response
+
+__all__ = ["AllowedHosts", "is_loopback", "on_one_machine"]
+
+log = structlog.get_logger()
+
+_EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
+
+
+class AllowedHosts:
+    """Middleware that refuses requests addressed to other hosts.
+
+    Allowed are loopback, the address that is listened on, and `allowed` names; `*.example.com`
+    stands for every name below it, and `*` for all.
+    """
+
+    def __init__(self, app: ASGIApp, bound_host: str, allowed: Iterable[str] = ()) -> None:
+        self._app = app
+        self._bound_host = bound_host.lower()
+        self._allowed = frozenset(name.lower().rstrip(".") for name in allowed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).getlist("host")
+        host = host_name(given[0]) if len(given) == 1 else None
+        if host is not None and self._allows(host):
+            await self._app(scope, receive, send)
+            return
+        seen = ", ".join(given)[:255]
+        log.warning("host_not_allowed", host=seen, setting="RAGLIVE_ALLOWED_HOSTS")
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        request_id = scope.get("state", {}).get("request_id")
+        await error_response(_refusal(seen), request_id)(scope, receive, send)
+
+    def _allows(self, host: str) -> bool:
+        if is_loopback(host) or host == self._bound_host or self._is_named(host):
+            return True
+        return self._bound_host in _EVERYWHERE and _is_address(host)
+
+    def _is_named(self, host: str) -> bool:
+        if "*" in self._allowed or host in self._allowed:
+            return True
+        _, _, parent = host.partition(".")
+        while parent:
+            if f"*.{parent}" in self._allowed:
+                return True
+            _, _, parent = parent.partition(".")
+        return False
+
+
+@lru_cache(maxsize=1024)
+def host_name(authority: str) -> str | None:
+    """Return the name in a Host header, without port and brackets; None when there is none."""
+    try:
+        parts = urlsplit(f"//{authority}")
+        _ = parts.port
+    except ValueError:
+        return None
+    if parts.path or parts.query or parts.fragment or "@" in authority:
+        return None
+    return (parts.hostname or "").rstrip(".") or None
+
+
+@lru_cache(maxsize=1024)
+def is_loopback(host: str | None) -> bool:
+    """Say whether a host name or address means the machine itself."""
+    if host is None:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def on_one_machine(scope: Scope) -> bool:
+    """Say whether a request came from this machine, for this machine, and through no proxy."""
+    headers = Headers(scope=scope)
+    client = scope.get("client")
+    if client is None or not is_loopback(client[0]):
+        return False
+    if not is_loopback(host_name(headers.get("host", ""))):
+        return False
+    hops = headers.get("x-forwarded-for", "")
+    if "forwarded" in headers or "x-real-ip" in headers:
+        return False
+    return all(is_loopback(hop.strip()) for hop in hops.split(",") if hop.strip())
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _refusal(seen: str) -> RagliveError:
+    return RagliveError(
+        f"This server does not answer to the host {seen!r}. "
+        "If it should, add the name to RAGLIVE_ALLOWED_HOSTS.",
+        code=ErrorCode.HOST_NOT_ALLOWED,
+    )

@@ -1,0 +1,59 @@
+"""An event on its way to viewers, encoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from raglive.database.event_log import LoggedEvent
+
+__all__ = ["Message"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event's type and its JSON; a conflated one has no seq, a heartbeat names the head."""
+
+    type: str
+    body: bytes
+    seq: int | None = None
+    digest: bytes = b""
+    event_id: str = ""
+    file_id: str | None = None
+    attempt: int = 0
+    head_seq: int = 0
+
+    @classmethod
+    def durable(cls, logged: LoggedEvent) -> Message:
+        """Encode an event of the log."""
+        event = logged.event
+        return cls(
+            event["type"],
+            orjson.dumps(event),
+            logged.seq,
+            logged.digest,
+            event["id"],
+            (event.get("file") or {}).get("id"),
+            event.get("attempt") or 0,
+        )
+
+    @classmethod
+    def conflated(cls, event: Mapping[str, Any]) -> Message:
+        """Encode an event of which only the latest value counts; raise ValueError for another."""
+        kind, file = event.get("type"), event.get("file", {})
+        file_id = file.get("id") if isinstance(file, dict) else None
+        attempt, head_seq = event.get("attempt", 0), event.get("head_seq", 0)
+        numbers = isinstance(attempt, int) and isinstance(head_seq, int)
+        named = kind == "heartbeat" or (kind == "file:progress" and isinstance(file_id, str))
+        if not isinstance(kind, str) or not named or not numbers:
+            raise ValueError(f"not a conflated event: {str(kind)[:64]!r}")
+        return cls(
+            kind,
+            orjson.dumps(event),
+            file_id=file_id,
+            attempt=attempt,
+            head_seq=head_seq,
+        )

@@ -1,0 +1,1 @@
+"""From a watched file to searchable chunks: watchers, extraction, chunking, embedding, worker."""

@@ -1,0 +1,11 @@
+"""Vectors for texts: a built-in model, or any OpenAI-compatible provider."""
+
+from raglive.pipeline.embedding.embedder import (
+    Embedder,
+    EmbeddingError,
+    EmbeddingErrorCode,
+    Vectors,
+)
+from raglive.pipeline.embedding.factory import create_embedder
+
+__all__ = ["Embedder", "EmbeddingError", "EmbeddingErrorCode", "Vectors", "create_embedder"]

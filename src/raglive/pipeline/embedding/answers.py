@@ -1,0 +1,138 @@
+"""What a provider's answer means: vectors, or which error."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import numpy as np
+import orjson
+
+from raglive.pipeline.embedding.embedder import (
+    EmbeddingError,
+    EmbeddingErrorCode,
+    Vectors,
+    unit_vectors,
+)
+
+__all__ = ["parse_vectors", "refusal", "retry_after_seconds"]
+
+_TOO_LONG = re.compile(
+    r"context.length|too long|too large|too many tokens|exceed|maximum.*tokens", re.I
+)
+_MESSAGE_CHARS = 200
+
+
+def parse_vectors(content: bytes, count: int, dimensions: int | None) -> Vectors:
+    """Return the vectors of an answer to `count` texts, scaled to length 1.
+
+    Raises `EmbeddingError` unless they are `count` vectors of `dimensions` finite numbers each.
+    """
+    try:
+        items = orjson.loads(content)["data"]
+        ordered = sorted(items, key=lambda item: item.get("index", 0))
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            vectors = np.array([_vector(item["embedding"]) for item in ordered], dtype=np.float32)
+    except (
+        orjson.JSONDecodeError,
+        binascii.Error,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as error:
+        raise _invalid("it is no list of embeddings") from error
+    if len(vectors) != count:
+        raise _invalid(f"it has {len(vectors)} embeddings for {count} texts")
+    if vectors.ndim != 2 or vectors.shape[1] != (dimensions or vectors.shape[1]):
+        raise _invalid(
+            f"its embeddings have the shape {vectors.shape}, not {dimensions} numbers each"
+        )
+    try:
+        return unit_vectors(vectors)
+    except ValueError as error:
+        raise _invalid(str(error)) from error
+
+
+def refusal(response: httpx.Response, conceal: Callable[[str], str]) -> EmbeddingError | None:
+    """Return what an answer other than 200 means, None for 200. `conceal` hides secrets."""
+    status = response.status_code
+    if status == 200:
+        return None
+    wait = retry_after_seconds(response.headers.get("retry-after"))
+    if status in _MEANINGS:
+        code, message = _MEANINGS[status]
+        return EmbeddingError(f"{message} (status {status}).", code, retry_after_seconds=wait)
+    if status >= 500:
+        message = f"The embedding provider is in trouble (status {status})."
+        return EmbeddingError(message, "embedding_unavailable", retry_after_seconds=wait)
+    reason = conceal(_reason(response))
+    if status in {400, 413, 422} and (status == 413 or _TOO_LONG.search(reason)):
+        message = f"A text is too long for the embedding model: {reason}"
+        return EmbeddingError(message, "embedding_input_too_long")
+    message = f"The embedding provider refuses the request (status {status}): {reason}"
+    return EmbeddingError(message, "embedding_rejected")
+
+
+def retry_after_seconds(value: str | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for, as a number or as a date."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+_KEY_REFUSED = (
+    "The embedding provider refuses the key: check EMBEDDING_API_KEY (or OPENAI_API_KEY), and that "
+    "it may use the model"
+)
+_NOT_FOUND = (
+    "The embedding provider knows no such model or address: check EMBEDDING_MODEL and "
+    "EMBEDDING_BASE_URL"
+)
+_MOVED = "The embedding provider has moved: set EMBEDDING_BASE_URL to where it is now"
+_MEANINGS: dict[int, tuple[EmbeddingErrorCode, str]] = {
+    401: ("embedding_rejected", _KEY_REFUSED),
+    403: ("embedding_rejected", _KEY_REFUSED),
+    404: ("embedding_not_configured", _NOT_FOUND),
+    405: ("embedding_not_configured", _NOT_FOUND),
+    **dict.fromkeys((301, 302, 303, 307, 308), ("embedding_not_configured", _MOVED)),
+    408: ("embedding_timeout", "The embedding provider took too long"),
+    425: ("embedding_unavailable", "The embedding provider is not ready"),
+    429: ("embedding_rate_limited", "The embedding provider's rate limit or quota is used up"),
+}
+
+
+def _vector(embedding: Any) -> Any:
+    if isinstance(embedding, str):
+        return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
+    return embedding
+
+
+def _invalid(reason: str) -> EmbeddingError:
+    message = f"The embedding provider's answer cannot be used: {reason}."
+    return EmbeddingError(message, "embedding_invalid_response")
+
+
+def _reason(response: httpx.Response) -> str:
+    """The provider's own words, as far as they are few."""
+    try:
+        error = orjson.loads(response.content)["error"]
+        words = error["message"] if isinstance(error, dict) else error
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        words = response.text
+    return " ".join(str(words).split())[:_MESSAGE_CHARS]

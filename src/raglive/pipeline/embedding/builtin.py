@@ -1,0 +1,93 @@
+"""The model that comes with raglive: it needs no key, no network and no graphics card.
+
+The words' vectors are those of `wordllama` (MIT), distilled from the token tables of language
+models. They are read straight from its files: importing the package would take three times as long
+and fetch its weights from the network when it does not find them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from raglive.pipeline.embedding.embedder import EmbeddingError, Vectors, unit_vectors
+
+__all__ = ["BuiltinEmbedder"]
+
+MODEL = "wordllama-l2-supercat-256"
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_VOCABULARY = "tokenizers/l2_supercat_tokenizer_config.json"
+_TENSOR = "embedding.weight"
+_TEXTS_PER_STEP = 128  # between steps other tasks get their turn, and a cancellation is noticed
+_UNKNOWN_TOKEN = 0
+
+
+class BuiltinEmbedder:
+    """Averages the vectors of a text's tokens."""
+
+    provider = "builtin"
+    model = MODEL
+
+    def __init__(self, tokenizer: Tokenizer, table: Vectors) -> None:
+        self._tokenizer = tokenizer
+        self._table = table
+
+    @classmethod
+    async def load(cls) -> Self:
+        """Load the model. Raises `EmbeddingError` where it is not available."""
+        return cls(*await asyncio.to_thread(_load))
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers a vector has."""
+        return int(self._table.shape[1])
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector for each text, in order."""
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for start in range(0, len(texts), _TEXTS_PER_STEP):
+            step = list(texts[start : start + _TEXTS_PER_STEP])
+            vectors[start : start + len(step)] = await asyncio.to_thread(self._averages, step)
+        return vectors
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
+
+    def _averages(self, texts: list[str]) -> Vectors:
+        encoded = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        sums = [self._table[text.ids or [_UNKNOWN_TOKEN]].sum(axis=0) for text in encoded]
+        return unit_vectors(np.stack(sums))
+
+
+def _load() -> tuple[Tokenizer, Vectors]:
+    folder = _model_folder()
+    tokenizer = Tokenizer.from_file(str(folder / _VOCABULARY))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer, _read_table(folder / _WEIGHTS)
+
+
+def _model_folder() -> Path:
+    package = find_spec("wordllama")
+    if package is None or not package.submodule_search_locations:
+        raise EmbeddingError(
+            "The built-in embedding model is not installed.", "embedding_not_configured"
+        )
+    return Path(package.submodule_search_locations[0])
+
+
+def _read_table(path: Path) -> Vectors:
+    """Read a safetensors file of one half-precision table."""
+    with path.open("rb") as file:
+        (header_size,) = struct.unpack("<Q", file.read(8))
+        shape = json.loads(file.read(header_size))[_TENSOR]["shape"]
+        table = np.fromfile(file, dtype="<f2", count=shape[0] * shape[1])
+    return table.reshape(shape).astype(np.float32)

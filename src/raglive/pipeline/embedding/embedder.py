@@ -1,0 +1,81 @@
+"""What every embedder promises, and how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raglive.contract.errors import RagliveError
+
+__all__ = ["Embedder", "EmbeddingError", "EmbeddingErrorCode", "Vectors", "unit_vectors"]
+
+Vectors = NDArray[np.float32]
+
+EmbeddingErrorCode = Literal[
+    "embedding_rejected",
+    "embedding_rate_limited",
+    "embedding_unavailable",
+    "embedding_timeout",
+    "embedding_invalid_response",
+    "embedding_input_too_long",
+    "embedding_not_configured",
+]
+_PASSING = {
+    "embedding_rate_limited",
+    "embedding_unavailable",
+    "embedding_timeout",
+    "embedding_invalid_response",
+}
+
+
+class EmbeddingError(RagliveError):
+    """Texts were not embedded. The same texts may be tried again when `retryable`.
+
+    `retry_after_seconds` is how long the provider asks to wait, None when it does not say.
+    """
+
+    code = "embedding_unavailable"
+
+    def __init__(
+        self, message: str, code: EmbeddingErrorCode, *, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(
+            message,
+            code=code,
+            retryable=code in _PASSING,
+            retry_after_ms=None if retry_after_seconds is None else int(retry_after_seconds * 1000),
+        )
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of `dimensions` numbers and length 1."""
+
+    @property
+    def provider(self) -> str:
+        """Who computes the vectors: vectors of different providers or models do not compare."""
+
+    @property
+    def model(self) -> str:
+        """The model's name, as its provider calls it."""
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers a vector has."""
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector for each text, in order. Raises `EmbeddingError`."""
+
+    async def close(self) -> None:
+        """Let go of connections. May be called again."""
+
+
+def unit_vectors(vectors: Vectors) -> Vectors:
+    """Scale every vector to length 1. Raises ValueError for one that has no direction."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
+        raise ValueError("a vector is zero or not a number")
+    return np.asarray(vectors / lengths, dtype=np.float32)

@@ -1,0 +1,112 @@
+"""The child process: reads one file after the other for its parent, over its standard streams."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from raglive.pipeline.chunking import find_spans
+from raglive.pipeline.extraction.frames import pack, read_frame
+from raglive.pipeline.extraction.model import Extracted, Limits, Refusal, failed
+from raglive.pipeline.extraction.reading import read_file
+from raglive.pipeline.extraction.sandbox import confine
+
+__all__ = ["main"]
+
+Send = Callable[..., None]
+
+
+def main(arguments: list[str]) -> None:
+    """Serve requests until the parent closes the pipe. `arguments`: the memory limit in bytes."""
+    requests, send = _private_streams()
+    confine(int(arguments[0]))
+    send({"type": "ready"})
+    while (frame := read_frame(requests)) is not None:
+        request, path = frame
+        if not _serve(request, Path(os.fsdecode(path)), send):
+            return  # something broke that may have left the libraries in a bad state
+
+
+def _private_streams() -> tuple[BinaryIO, Send]:
+    """Take the pipes away from the standard streams, so that no library can write into them."""
+    requests, replies = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    output = os.fdopen(replies, "wb")
+
+    def send(header: dict[str, Any], body: bytes = b"") -> None:
+        output.write(pack(header, body))
+        output.flush()
+
+    return os.fdopen(requests, "rb"), send
+
+
+def _serve(request: dict[str, Any], path: Path, send: Send) -> bool:
+    """Answer one request; tell whether the process is fit for another."""
+    try:
+        _stage(send, "extraction", 0.0)
+        limits = Limits(**request["limits"])
+        extracted = read_file(path, request["name"], request["mime_type"], limits)
+        _stage(send, "extraction", 1.0)
+        spans = _spans(extracted, request["chunks"], send)
+        send(_document(extracted, spans), extracted.text.encode())
+    except Refusal as refusal:
+        _refuse(send, refusal)
+    except MemoryError:
+        message = "Reading the file needs more memory than the limit allows."
+        _refuse(send, failed("extraction_out_of_memory", message), is_fit=False)
+        return False
+    except BaseException as error:  # a panic of native code is no Exception
+        reason = f"{type(error).__name__}: {error}"[:300]
+        _refuse(
+            send, failed("extraction_error", f"The file cannot be read: {reason}"), is_fit=False
+        )
+        return False
+    return True
+
+
+def _stage(send: Send, stage: str, progress: float) -> None:
+    send({"type": "stage", "stage": stage, "progress": progress})
+
+
+def _spans(extracted: Extracted, sizes: dict[str, int] | None, send: Send) -> list[Any] | None:
+    if sizes is None:
+        return None
+    _stage(send, "chunking", 0.0)
+    spans = list(find_spans(extracted, **sizes))
+    _stage(send, "chunking", 1.0)
+    return spans
+
+
+def _document(extracted: Extracted, spans: list[Any] | None) -> dict[str, Any]:
+    return {
+        "type": "document",
+        "mime_type": extracted.mime_type,
+        "page_starts": extracted.page_starts,
+        "tables": extracted.tables,
+        "title": extracted.title,
+        "is_markdown": extracted.is_markdown,
+        "spans": spans,
+    }
+
+
+def _refuse(send: Send, refusal: Refusal, *, is_fit: bool = True) -> None:
+    send(
+        {
+            "type": "refused",
+            "outcome": refusal.outcome,
+            "code": refusal.code,
+            "message": refusal.message,
+            "retryable": refusal.retryable,
+            "is_fit": is_fit,
+        }
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

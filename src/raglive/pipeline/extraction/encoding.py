@@ -1,0 +1,137 @@
+"""Bytes of unknown encoding to text."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from charset_normalizer import from_bytes
+
+__all__ = ["decode", "looks_binary"]
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+# The letters beyond ASCII of the languages that each Western code page was made for. The right code
+# page is the one under which a single language accounts for the letters of the text.
+_ALPHABETS = {
+    "cp1252": (
+        "äöüß",
+        "àâæçéèêëîïôœùûüÿ",
+        "áéíñóúüªº",
+        "ãõáâàçéêíóôúü",
+        "àèéìíîòóùú",
+        "æøåäöéóüô",
+        "áðéíóúýþæö",
+        "àçèéïíòóúü",
+    ),
+    "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýžäľĺŕô", "áéíóöőúüű", "čćđšž", "ăâîşţ"),
+    "cp1254": ("çğ\u0131i\u0307öşüâîû",),
+    "cp1257": ("āčēģīķļņšūž", "ąčęėįšųūž", "äõöüšž"),
+}
+_OTHERS = (
+    "cp932 euc_jp iso2022_jp gb18030 big5 cp949 cp1251 koi8_r cp1253 cp1255 cp1256 cp874 cp866"
+)
+_SAMPLE_BYTES = 65_536
+_NON_ASCII_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
+_CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+
+
+def decode(data: bytes, declared: str | None = None) -> str:
+    """Decode `data`: byte order mark, UTF-8, `declared`, then the likeliest legacy encoding."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, errors="replace")
+    for candidate in (_wide_encoding(data), "utf-8", declared):
+        text = _decoded(data, candidate)
+        if text is not None:
+            return text
+    return data.decode(_legacy_encoding(data), errors="replace")
+
+
+def looks_binary(data: bytes) -> bool:
+    """Tell whether `data` is no text in any encoding that `decode` knows."""
+    head = data[:8192]
+    if any(head.startswith(mark) for mark, _ in _BOMS) or _wide_encoding(head):
+        return False
+    return b"\0" in head or len(_CONTROLS.findall(head)) > len(head) // 50
+
+
+def _decoded(data: bytes, encoding: str | None) -> str | None:
+    if not encoding:
+        return None
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+
+
+def _wide_encoding(data: bytes) -> str | None:
+    """Recognise UTF-16 without a mark: every other byte of its ASCII part is NUL."""
+    head = data[:2048]
+    if len(head) < 4 or len(data) % 2:
+        return None
+    high, low = head[0::2].count(0), head[1::2].count(0)
+    half = len(head) // 2
+    if low > half * 0.4 and high == 0:
+        return "utf-16-le"
+    if high > half * 0.4 and low == 0:
+        return "utf-16-be"
+    return None
+
+
+def _legacy_encoding(data: bytes) -> str:
+    sample = _non_ascii_sample(data)
+    western = _western_encoding(sample)
+    if western:
+        return western
+    if _is_hebrew(sample):
+        return "cp1255"
+    best = from_bytes(sample, cp_isolation=_OTHERS.split(), threshold=0.5).best()
+    return best.encoding if best else "cp1252"
+
+
+def _non_ascii_sample(data: bytes) -> bytes:
+    """Only lines that say something about the encoding, and not more than is needed."""
+    lines: list[bytes] = []
+    size = 0
+    for line in _NON_ASCII_LINE.finditer(data):
+        lines.append(line[0][:_SAMPLE_BYTES])
+        size += len(lines[-1])
+        if size >= _SAMPLE_BYTES:
+            break
+    return b"".join(lines)
+
+
+def _western_encoding(sample: bytes) -> str | None:
+    scores = {encoding: _coverage(sample, encoding) for encoding in _ALPHABETS}
+    best = max(scores, key=lambda encoding: scores[encoding])  # cp1252 wins ties: it is first
+    return best if scores[best] >= 0.8 else None
+
+
+def _coverage(sample: bytes, encoding: str) -> float:
+    """Share of the letters beyond ASCII that one language of `encoding` accounts for."""
+    text = _decoded(sample, encoding)
+    if text is None:
+        return 0.0
+    letters = [c for c in text.lower() if c.isalpha()]
+    special = [c for c in letters if not c.isascii()]
+    inside_words = len(re.findall(r"[^\W\d_][^\w\s\-'\u2019.,/&@:;()«»·]+[^\W\d_]", text))
+    if len(special) > 0.65 * len(letters) and len(special) > 3:
+        return 0.0  # no Western language has so many: it is another script
+    if not special:
+        return 0.9 if not inside_words else 0.0
+    alphabets = _ALPHABETS[encoding]
+    covered = max(sum(c in alphabet for c in special) for alphabet in alphabets)
+    return covered / (len(special) + inside_words)
+
+
+def _is_hebrew(sample: bytes) -> bool:
+    """Hebrew letters end where the most frequent Cyrillic ones go on."""
+    high = [byte for byte in sample if byte >= 0xC0]
+    return len(high) >= 8 and all(0xE0 <= byte <= 0xFA for byte in high)

@@ -1,0 +1,74 @@
+"""Which reader takes which type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from raglive.pipeline.extraction import mime
+from raglive.pipeline.extraction.model import Draft, skipped
+from raglive.pipeline.extraction.readers.epub import read_epub
+from raglive.pipeline.extraction.readers.html import read_html
+from raglive.pipeline.extraction.readers.mail import mail_reader
+from raglive.pipeline.extraction.readers.markup import read_feed, read_xml
+from raglive.pipeline.extraction.readers.native import (
+    native_reader,
+    read_opendocument,
+    read_pdf,
+)
+from raglive.pipeline.extraction.readers.plain import read_json, read_markdown, read_text
+from raglive.pipeline.extraction.readers.presentation import read_presentation
+from raglive.pipeline.extraction.readers.tabular import delimited_reader, workbook_reader
+from raglive.pipeline.extraction.readers.word import read_docx
+
+__all__ = ["Reader", "reader_for"]
+
+Reader = Callable[[bytes, str], Draft]
+
+_NATIVE = (
+    "application/msword",
+    "application/vnd.ms-powerpoint",
+    "application/vnd.ms-outlook",
+    "application/rtf",
+    "application/x-ipynb+json",
+)
+_WORKBOOKS = (mime.XLSX, mime.XLSB, mime.ODS, "application/vnd.ms-excel")
+
+
+def reader_for(mime_type: str) -> Reader:
+    """Return the reader of `mime_type`. Raises the refusal of a type that nobody reads."""
+    reader = _READERS.get(mime_type)
+    if reader is None and mime_type.startswith("text/"):
+        reader = read_text
+    if reader is not None:
+        return reader
+    if mime_type == mime.ENCRYPTED_OFFICE:
+        raise skipped("encrypted", "The document is protected by a password.")
+    what = "its content is of no known type" if mime_type == mime.BINARY else mime_type
+    raise skipped("unsupported", f"Files of this type hold no text that can be indexed: {what}.")
+
+
+def _read_attachment(data: bytes, name: str, declared: str) -> Draft:
+    mime_type = mime.detect(name, data, declared)
+    if mime_type == "message/rfc822":
+        raise skipped("unsupported", "A mail within a mail is not read.")
+    return reader_for(mime_type)(data, name)
+
+
+_READERS: dict[str, Reader] = {
+    "application/pdf": read_pdf,
+    mime.DOCX: read_docx,
+    mime.PPTX: read_presentation,
+    mime.ODT: read_opendocument,
+    "application/epub+zip": read_epub,
+    "text/html": read_html,
+    "text/markdown": read_markdown,
+    "text/csv": delimited_reader(None),
+    "text/tab-separated-values": delimited_reader("\t"),
+    "application/json": read_json,
+    "application/x-ndjson": read_text,
+    "application/xml": read_xml,
+    "application/rss+xml": read_feed,
+    "message/rfc822": mail_reader(_read_attachment),
+    **{mime_type: native_reader(mime_type) for mime_type in _NATIVE},
+    **{mime_type: workbook_reader(mime_type) for mime_type in _WORKBOOKS},
+}

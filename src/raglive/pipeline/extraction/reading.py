@@ -1,0 +1,113 @@
+"""From a path to a document's text: what runs in a child."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from raglive.pipeline.extraction import mime
+from raglive.pipeline.extraction.model import Draft, Extracted, Limits, failed, skipped
+from raglive.pipeline.extraction.readers.registry import reader_for
+from raglive.pipeline.extraction.text import normalise, one_line
+
+__all__ = ["read_file"]
+
+_MEANINGLESS_TITLES = {"untitled", "(anonymous)", "anonymous", "title", "document"}
+_UNDECODED = re.compile(r"[\ufffd\ue000-\uf8ff]")
+_PAGE_BREAK = "\n"  # a page may end in the middle of a sentence
+_PART_BREAK = "\n\n"
+
+
+def read_file(path: Path, name: str, hint: str | None, limits: Limits) -> Extracted:
+    """Read the file at `path`, known as `name`. Raises `Refusal`."""
+    data = _content(path, limits.max_file_bytes)
+    if not data.strip():
+        raise skipped("empty", "The file is empty.")
+    mime_type = mime.detect(name, data, hint)
+    if mime_type == mime.BINARY and mime.mime_of_name(name):
+        suffix = Path(name).suffix
+        raise failed("extraction_error", f"The file is called {suffix} but its content is not.")
+    draft = reader_for(mime_type)(data, name)
+    return _finished(draft, mime_type, limits)
+
+
+def _content(path: Path, max_bytes: int) -> bytes:
+    """Return the bytes of a regular file that did not change while they were read."""
+    try:
+        # Never wait for a pipe's writer.
+        descriptor = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, no path
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                raise skipped("unsupported", "This is no regular file.")
+            if before.st_size > max_bytes:
+                raise _too_large("file", before.st_size, max_bytes, "bytes")
+            data = file.read(before.st_size + 1)
+            after = os.fstat(descriptor)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise failed(
+            "file_unreadable", f"The file cannot be read: {reason}.", retryable=True
+        ) from error
+    if _identity(before) != _identity(after) or len(data) != after.st_size:
+        raise failed("file_changed", "The file changed while it was read.", retryable=True)
+    return data
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _too_large(what: str, size: int, limit: int, unit: str) -> Exception:
+    return skipped("too_large", f"The {what} has {size:,} {unit}; the limit is {limit:,}.")
+
+
+def _finished(draft: Draft, mime_type: str, limits: Limits) -> Extracted:
+    parts = [normalise(part) for part in draft.parts]
+    if not draft.paged:
+        parts = [part.strip("\n") for part in parts if part.strip()]
+    glue = _PAGE_BREAK if draft.paged and not draft.is_markdown else _PART_BREAK
+    text = glue.join(parts)
+    if len(text) > limits.max_text_chars:
+        raise _too_large("text", len(text), limits.max_text_chars, "characters")
+    _require_text(text, mime_type)
+    return Extracted(
+        text=text,
+        mime_type=mime_type,
+        page_starts=_starts(parts, len(glue)) if draft.paged else (),
+        tables=draft.tables,
+        title=_title(draft.title),
+        is_markdown=draft.is_markdown,
+    )
+
+
+def _starts(parts: list[str], glue_length: int) -> tuple[int, ...]:
+    starts, position = [], 0
+    for part in parts:
+        starts.append(position)
+        position += len(part) + glue_length
+    return tuple(starts)
+
+
+def _require_text(text: str, mime_type: str) -> None:
+    if not text.strip():
+        if mime_type.startswith("text/"):
+            raise skipped("empty", "The file holds nothing but white space.")
+        scan = (
+            " It may be a scan; text in pictures is not read."
+            if mime_type == "application/pdf"
+            else ""
+        )
+        raise skipped("no_text", f"The document holds no text.{scan}")
+    sample = text[:20_000]
+    if len(_UNDECODED.findall(sample)) > 0.3 * len(sample.split()) * 5:
+        raise skipped("no_text", "The document's fonts do not say which letters they show.")
+
+
+def _title(title: str | None) -> str | None:
+    tidy = one_line(title or "", 300)
+    return None if tidy.lower() in _MEANINGLESS_TITLES else tidy or None

@@ -1,0 +1,60 @@
+"""What a watcher is: it keeps the registry true to a source. Each source has its own package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+__all__ = ["CheckResult", "Watcher"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a full check found, and wrote down."""
+
+    files: int
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    deleted: int = 0
+    held: int = 0  # missing, but not deleted: their source is not there, or not readable
+    duration_seconds: float = 0.0
+
+
+class Watcher(Protocol):
+    """Watches a source and writes what it sees through the registry."""
+
+    @property
+    def location(self) -> str:
+        """Return what is watched, for people."""
+        ...
+
+    @property
+    def is_checking(self) -> bool:
+        """Say whether a full check is running."""
+        ...
+
+    @property
+    def last_check(self) -> datetime | None:
+        """Return when the last full check ended."""
+        ...
+
+    @property
+    def next_check(self) -> datetime | None:
+        """Return when the next full check is due."""
+        ...
+
+    async def run(self) -> None:
+        """Watch until cancelled: a full check at once, on hints, and every check interval.
+
+        Raises `RagliveError` when the source cannot be watched at all.
+        """
+        ...
+
+    async def check(self) -> CheckResult:
+        """Check all of the source once, and return when the registry says what it holds.
+
+        Raises `RagliveError` when the source or the database cannot be reached.
+        """
+        ...

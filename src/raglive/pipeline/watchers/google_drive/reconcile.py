@@ -1,0 +1,206 @@
+"""What Drive's states of some items mean for the registry. Pure: nothing is asked, or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from raglive.database.google_drive import Folder, Known, Shortcut
+from raglive.database.registry import GoneReason, KnownFile, Observed
+from raglive.pipeline.watchers.google_drive.files import FOLDER, DriveFile
+from raglive.pipeline.watchers.google_drive.folders import FolderTree, Reach
+
+__all__ = ["Plan", "States", "decide", "parents_of"]
+
+States = Mapping[str, DriveFile | None]  # by id; None: gone, from this log or altogether
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to write. `ask` are folders that must be known first; then decide again."""
+
+    ask: set[str] = field(default_factory=set)
+    new: list[Observed] = field(default_factory=list)
+    changed: list[tuple[KnownFile, Observed]] = field(default_factory=list)
+    moved: list[tuple[KnownFile, Observed]] = field(default_factory=list)
+    gone: list[tuple[KnownFile, GoneReason]] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
+    repath: list[str] = field(default_factory=list)
+    gone_folders: dict[str, GoneReason] = field(default_factory=dict)
+    shortcuts: list[Shortcut] = field(default_factory=list)
+    gone_shortcuts: list[str] = field(default_factory=list)
+    lost_roots: set[str] = field(default_factory=set)
+    met_strange_folder: bool = False  # it may be above a watched folder or a shortcut's target
+
+
+def parents_of(states: States) -> set[str]:
+    """Return the folders that the items are in."""
+    return {state.parent for state in states.values() if state is not None and state.parent}
+
+
+def decide(states: States, known: Known, *, log: str | None = None, in_full: bool = False) -> Plan:
+    """Compare the items' states, all of one moment, with what is known of them.
+
+    `log` is the change log that told of them: a removal from one log says nothing of an item that
+    is another's. Without it, gone means gone. In a full listing, `in_full`, unchanged folders are
+    part of the plan too.
+    """
+    decision = _Decision(states, known, log)
+    decision.of_folders(in_full=in_full)
+    decision.of_shortcuts()
+    decision.of_files()
+    return decision.plan
+
+
+class _Decision:
+    def __init__(self, states: States, known: Known, log: str | None) -> None:
+        self.plan = Plan()
+        self._states = states
+        self._known = known
+        self._log = log
+        self._tree = FolderTree(known.folders)
+
+    def of_folders(self, *, in_full: bool) -> None:
+        placed = self._place()
+        for folder_id in placed:
+            reach = self._tree.reach(folder_id)
+            before = self._known.folders.get(folder_id)
+            if reach is Reach.IN:
+                self._keep(before, self._tree.with_path(folder_id), in_full=in_full)
+            elif before is None:
+                self.plan.met_strange_folder = True
+            elif reach is Reach.OUT:
+                self.plan.gone_folders[folder_id] = "moved_out"
+            else:
+                self.plan.ask |= self._tree.unknown_above(folder_id)
+
+    def of_shortcuts(self) -> None:
+        for item_id, state in self._states.items():
+            before = self._known.shortcuts.get(item_id)
+            if before is not None and state is None and not self._applies(before.log):
+                continue
+            after = None if state is None else self._shortcut(state)
+            if after is not None and after != before:
+                self.plan.shortcuts.append(after)
+            elif after is None and before is not None:
+                self.plan.gone_shortcuts.append(item_id)
+
+    def of_files(self) -> None:
+        for item_id, state in self._states.items():
+            before = self._known.files.get(item_id)
+            if state is None:
+                if before is not None and self._applies(before.source.get("log", "")):
+                    self.plan.gone.append((before, "removed"))
+            elif not state.is_folder and not state.is_shortcut:
+                self._file(state, before)
+
+    def _place(self) -> list[str]:
+        placed = []
+        for item_id, state in self._states.items():
+            known = self._known.folders.get(item_id)
+            if state is not None and state.is_folder and not state.trashed:
+                self._tree.place(item_id, state.parent, state.name)
+                placed.append(item_id)
+            elif known is not None:
+                self._lose(known, state)
+            elif self._is_strange(item_id, state):
+                self.plan.met_strange_folder = True
+                self._tree.take_out(item_id)
+        return placed
+
+    def _lose(self, folder: Folder, state: DriveFile | None) -> None:
+        if state is None and not self._applies(folder.log):
+            return
+        if folder.is_root:
+            self.plan.lost_roots.add(folder.folder_id)
+            return
+        self._tree.take_out(folder.folder_id)
+        self.plan.gone_folders[folder.folder_id] = "removed" if state is None else "trashed"
+
+    def _is_strange(self, item_id: str, state: DriveFile | None) -> bool:
+        if state is not None:
+            return state.is_folder
+        return item_id not in self._known.files and item_id not in self._known.shortcuts
+
+    def _keep(self, before: Folder | None, after: Folder, *, in_full: bool) -> None:
+        is_same = before is not None and (
+            (before.parent_id, before.name, before.path, before.log)
+            == (after.parent_id, after.name, after.path, after.log)
+        )
+        if not is_same or in_full:
+            self.plan.folders.append(after)
+        if before is not None and before.path != after.path:
+            self.plan.repath.append(after.folder_id)
+
+    def _shortcut(self, state: DriveFile) -> Shortcut | None:
+        is_wanted = (
+            state.target_id is not None
+            and state.target_mime_type != FOLDER
+            and not state.trashed
+            and state.parent is not None
+        )
+        if not is_wanted or not self._holds(state.parent, asks=state.id in self._known.shortcuts):
+            return None
+        assert state.parent is not None
+        assert state.target_id is not None
+        log = self._tree.with_path(state.parent).log
+        return Shortcut(state.id, state.parent, state.target_id, log)
+
+    def _file(self, state: DriveFile, before: KnownFile | None) -> None:
+        if state.trashed:
+            if before is not None:
+                self.plan.gone.append((before, "trashed"))
+            return
+        is_inside = self._holds(state.parent, asks=before is not None)
+        if not is_inside and state.id not in self._known.targets:
+            if before is not None:
+                self.plan.gone.append((before, "moved_out"))
+            return
+        self._compare(before, self._observe(state, is_inside=is_inside))
+
+    def _compare(self, before: KnownFile | None, after: Observed) -> None:
+        if before is None:
+            self.plan.new.append(after)
+            return
+        if before.source.get("key") != after.source["key"]:
+            self.plan.changed.append((before, after))
+        same_place = (before.name, before.folder) == (after.name, after.folder)
+        if not same_place or _rest(before.source) != _rest(after.source):
+            self.plan.moved.append((before, after))
+
+    def _observe(self, state: DriveFile, *, is_inside: bool) -> Observed:
+        folder = ""
+        if is_inside and state.parent is not None:
+            above = self._tree.with_path(state.parent)
+            folder, log = above.path, above.log
+        else:
+            log = ""
+        return Observed(
+            file_id=state.id,
+            location=state.id,
+            name=state.name,
+            folder=folder,
+            url=state.url,
+            mime_type=state.mime_type or None,
+            size_bytes=None if state.is_native else state.size,
+            source={
+                "key": state.content_key,
+                "parent": state.parent,
+                "log": log,
+                "type": state.mime_type,
+                "read_as": state.read_as,
+            },
+        )
+
+    def _holds(self, folder_id: str | None, *, asks: bool) -> bool:
+        """Say whether a folder is in scope; for what is known, no folder above may be unknown."""
+        if asks and folder_id is not None and self._tree.reach(folder_id) is Reach.UNKNOWN:
+            self.plan.ask |= self._tree.unknown_above(folder_id)
+        return self._tree.holds(folder_id)
+
+    def _applies(self, log: str) -> bool:
+        return self._log is None or self._log == log
+
+
+def _rest(source: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in source.items() if name != "key"}

@@ -1,0 +1,115 @@
+"""The watched folders themselves: whether they are there, and which change log tells of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from raglive.contract.errors import RagliveError
+from raglive.database.google_drive import Folder
+from raglive.pipeline.watchers.google_drive.client import DriveClient
+from raglive.pipeline.watchers.google_drive.errors import DriveNotFound, FolderUnavailable
+from raglive.pipeline.watchers.google_drive.files import DriveFile
+from raglive.pipeline.watchers.google_drive.ledger import Ledger, insist
+
+__all__ = ["Roots", "folder_id_of"]
+
+_ADDRESS = re.compile(r"https://drive\.google\.com/.*?(?:folders/|[?&]id=)([\w-]+)")
+
+
+def folder_id_of(given: str) -> str:
+    """Return the id of a folder, given as such or by its address in a browser."""
+    found = _ADDRESS.match(given.strip())
+    return found[1] if found else given.strip()
+
+
+@dataclass(slots=True)
+class _Found:
+    there: list[Folder] = field(default_factory=list)
+    away: dict[str, str] = field(default_factory=dict)  # why, by id
+
+
+class Roots:
+    """The watched folders, as set and as found."""
+
+    def __init__(self, client: DriveClient, ledger: Ledger, folders: Sequence[str]) -> None:
+        self.folders = tuple(dict.fromkeys(folder_id_of(one) for one in folders))
+        self.away: dict[str, str] = {}
+        self.logs: set[str] = set()
+        self._client = client
+        self._ledger = ledger
+
+    async def settle(self) -> None:
+        """Look at every watched folder; begin a full listing where that is called for.
+
+        Raises `settings_invalid` for what is no folder, `FolderUnavailable` when none is there.
+        """
+        found = _Found()
+        for folder_id in self.folders:
+            await self._look(folder_id, found)
+        known = {root.folder_id: root for root in await insist(self._ledger.tables.roots, "roots")}
+        if not found.there and not known:
+            raise FolderUnavailable(next(iter(found.away.values())))
+        self.away = found.away
+        self.logs = {root.log for root in found.there}
+        fresh = [root for root in found.there if not _is_watched(known.get(root.folder_id), root)]
+        await self._write(found, fresh)
+
+    async def _look(self, folder_id: str, found: _Found) -> None:
+        try:
+            file = await self._client.file(folder_id)
+        except DriveNotFound:
+            found.away[folder_id] = (
+                f"The Google Drive folder {folder_id} is not there for this account. Share it "
+                "with the account, or correct RAG_WATCH_FOLDER_ID."
+            )
+            return
+        if not file.is_folder:
+            raise RagliveError(
+                f"RAG_WATCH_FOLDER_ID names {file.name} ({folder_id}), which is no folder.",
+                code="settings_invalid",
+            )
+        if file.trashed:
+            found.away[file.id] = (
+                f"The Google Drive folder {file.name} ({file.id}) is in the trash. Restore it."
+            )
+            return
+        found.there.append(await self._root(file))
+
+    async def _root(self, file: DriveFile) -> Folder:
+        drive_id = file.drive_id
+        log = drive_id if drive_id and await self._client.is_member(drive_id) else ""
+        path = file.name if len(self.folders) > 1 else ""
+        return Folder(file.id, None, file.name, path, log, is_root=True)
+
+    async def _write(self, found: _Found, fresh: Sequence[Folder]) -> None:
+        ledger, tables = self._ledger, self._ledger.tables
+        known = await insist(tables.cursors, "reading cursors")
+        cursors = {
+            log: await self._client.start_token(log or None) for log in self.logs - known.keys()
+        }
+        kept = [root.folder_id for root in found.there] + list(found.away)
+
+        async def commit() -> int:
+            async with ledger.record.database.transaction() as connection:
+                forgotten = await tables.forget_roots(connection, kept)
+                for root in fresh:
+                    await tables.put_root(connection, root)
+                await tables.set_away(connection, found.away)
+                if not found.away:
+                    await tables.forget_logs(connection, self.logs)
+                return forgotten
+
+        forgotten = await insist(commit, "writing the watched folders")
+        if fresh or forgotten or cursors:
+            await ledger.begin_full_listing(cursors)
+
+
+def _is_watched(known: Folder | None, root: Folder) -> bool:
+    return (
+        known is not None
+        and known.is_root
+        and known.state != "away"
+        and (known.log, known.path) == (root.log, root.path)
+    )

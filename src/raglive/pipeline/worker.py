@@ -1,0 +1,167 @@
+"""The worker: claims files that are due, keeps its leases, and reports how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from raglive.bus.postgres import PostgresBus
+from raglive.contract.errors import RagliveError
+from raglive.database.errors import DATABASE_ERRORS
+from raglive.database.jobs import Job, Jobs
+from raglive.database.pipelines import PipelineRecord
+from raglive.pipeline.attempt import Attempts
+from raglive.pipeline.identity import dead_among
+from raglive.pipeline.progress import AttemptProgress
+
+__all__ = ["Worker"]
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 1.0
+PROGRESS_SECONDS = 0.1
+ROW_SECONDS = 1.0
+RECOVERY_SECONDS = 5.0
+GIVE_BACK_TIMEOUT_SECONDS = 3.0
+
+
+class Worker:
+    """Up to `slots` attempts at once; gives back on cancellation what it holds."""
+
+    def __init__(
+        self,
+        record: PipelineRecord,
+        jobs: Jobs,
+        attempts: Attempts,
+        bus: PostgresBus,
+        *,
+        slots: int,
+        wake: asyncio.Event,
+    ) -> None:
+        self._record = record
+        self._jobs = jobs
+        self._attempts = attempts
+        self._bus = bus
+        self._slots = slots
+        self._running: dict[int, tuple[AttemptProgress, asyncio.Task[None]]] = {}
+        self._wake = wake
+
+    @property
+    def active(self) -> int:
+        """Return how many files are in progress."""
+        return len(self._running)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._recover(), name="worker-recover")
+                tasks.create_task(self._report(), name="worker-report")
+                tasks.create_task(self._keep(), name="worker-keep")
+                tasks.create_task(self._claim(), name="worker-claim")
+        finally:
+            await self._give_back_all()
+
+    async def drain(self) -> None:
+        """Work until nothing is queued, not even for later, and nothing is in progress."""
+        work = asyncio.create_task(self.run())
+        try:
+            while not work.done():
+                due = await self._jobs.next_due_seconds()
+                if due is None and not self._running:
+                    return
+                await asyncio.wait([work], timeout=0.1)
+            work.result()
+        finally:
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+
+    async def _claim(self) -> None:
+        while True:
+            self._wake.clear()
+            free = self._slots - len(self._running)
+            pause = POLL_SECONDS
+            try:
+                # Half of the slots at a time: a claim costs the same for one file as for many.
+                if free >= (self._slots + 1) // 2 and not await self._claim_up_to(free):
+                    pause = await self._pause_seconds()
+            except DATABASE_ERRORS as error:
+                log.warning("claim_failed", error=type(error).__name__)
+                pause = POLL_SECONDS
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+
+    async def _claim_up_to(self, limit: int) -> int:
+        claimed = await self._jobs.claim(limit)
+        for job in claimed:
+            self._start(job)
+        return len(claimed)
+
+    async def _pause_seconds(self) -> float:
+        due = await self._jobs.next_due_seconds()
+        return POLL_SECONDS if due is None else min(POLL_SECONDS, max(0.01, due))
+
+    def _start(self, job: Job) -> None:
+        progress = AttemptProgress(job)
+        task = asyncio.create_task(self._attempts.run(progress), name=f"attempt-{job.file_key}")
+        self._running[job.file_key] = (progress, task)
+        task.add_done_callback(lambda _: self._finish(job))
+
+    def _finish(self, job: Job) -> None:
+        running = self._running.get(job.file_key)
+        if running is not None and running[0].job is job:
+            del self._running[job.file_key]
+        self._wake.set()
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            moved = [p for p, _ in self._running.values() if p.changed]
+            events = [p.event(self._record.pipeline_id, self._record.pipeline_type) for p in moved]
+            for progress in moved:
+                progress.changed = False
+            if events:
+                with suppress(RagliveError):  # the rows will say it a second later
+                    await self._bus.send(events)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(ROW_SECONDS)
+            held = list(self._running.values())
+            if not held:
+                continue
+            try:
+                kept = await self._jobs.keep(
+                    [(p.job.file_key, str(p.stage), p.progress) for p, _ in held]
+                )
+            except DATABASE_ERRORS as error:
+                log.warning("leases_not_renewed", error=type(error).__name__)
+                continue
+            for progress, task in held:
+                if progress.job.file_key not in kept and not task.done():
+                    log.info("attempt_taken_away", file=progress.job.name)
+                    task.cancel()
+
+    async def _recover(self) -> None:
+        while True:
+            try:
+                dead = dead_among(await self._jobs.lease_owners())
+                if released := await self._jobs.release_lost(dead):
+                    log.warning("lost_files_requeued", files=released, workers=dead)
+                    self._wake.set()
+            except DATABASE_ERRORS as error:
+                log.warning("recovery_failed", error=type(error).__name__)
+            await asyncio.sleep(RECOVERY_SECONDS)
+
+    async def _give_back_all(self) -> None:
+        held = list(self._running.values())
+        for _, task in held:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in held), return_exceptions=True)
+        with suppress(*DATABASE_ERRORS):
+            async with asyncio.timeout(GIVE_BACK_TIMEOUT_SECONDS):
+                for progress, _ in held:
+                    await self._jobs.give_back(progress.job, 0)

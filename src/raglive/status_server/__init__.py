@@ -1,0 +1,1 @@
+"""The status server: Socket.IO namespaces and HTTP, on one port."""

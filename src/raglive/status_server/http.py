@@ -1,0 +1,135 @@
+"""The status server's HTTP endpoints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import ClientDisconnect
+
+from raglive import __version__
+from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.contract.http import PipelineList, ServerHealth
+from raglive.contract.socket import PublishAck
+from raglive.database.status import PipelineReads
+from raglive.http_api.authentication import bearer
+from raglive.http_api.responses import json_response
+from raglive.http_api.tokens import Identity, Tokens
+from raglive.hub.hub import Hub
+from raglive.status_server.audience import Audience
+from raglive.status_server.ingestion import Ingestion
+from raglive.status_server.metrics import Metrics
+
+__all__ = ["status_router"]
+
+
+def status_router(
+    *,
+    hub: Hub,
+    audience: Audience,
+    ingestion: Ingestion,
+    tokens: Tokens,
+    metrics: Metrics,
+    reads: PipelineReads,
+    max_lag_seconds: float,
+    is_draining: Callable[[], bool],
+) -> APIRouter:
+    """Return the endpoints beside the pipelines' own."""
+    router = APIRouter()
+    started = time.monotonic()
+
+    def health() -> ServerHealth:
+        lagging = hub.lag_seconds > max_lag_seconds
+        return ServerHealth(
+            status="degraded" if lagging else "healthy",
+            http_server="running",
+            websocket_server="draining" if is_draining() else "running",
+            connected_clients=len(audience),
+            version=__version__,
+            uptime=round(time.monotonic() - started, 3),
+        )
+
+    _add_health_routes(router, health, hub)
+    _add_status_routes(router, health, reads, metrics, Depends(bearer(tokens)))
+    _add_ingestion(router, ingestion, Depends(bearer(tokens)))
+    return router
+
+
+def _add_health_routes(router: APIRouter, health: Callable[[], ServerHealth], hub: Hub) -> None:
+    @router.get("/health")
+    async def read_health() -> ServerHealth:
+        """Say how the server is, and how many are connected."""
+        return health()
+
+    @router.get("/health/live")
+    async def read_liveness() -> dict[str, str]:
+        """Answer as long as the process answers."""
+        return {"status": "alive"}
+
+    @router.get("/health/ready")
+    async def read_readiness() -> ServerHealth:
+        """Refuse while viewers would not be served the truth."""
+        found = health()
+        if found.websocket_server == "draining":
+            raise _not_ready("the server is about to stop")
+        if found.status != "healthy":
+            raise _not_ready(f"the log was last read {hub.lag_seconds:.0f} s ago")
+        return found
+
+
+def _add_status_routes(
+    router: APIRouter,
+    health: Callable[[], ServerHealth],
+    reads: PipelineReads,
+    metrics: Metrics,
+    calling: Any,
+) -> None:
+    @router.get("/status", response_model=StatusReport)
+    async def read_status(caller: Identity = calling) -> Response:
+        """Return the server's health and the status of every pipeline the caller may see."""
+        board = await reads.board()
+        shown = [one.snapshot for one in board if caller.grant.may_view(one.head.pipeline_id)]
+        return json_response(health().wire() | {"pipelines": shown})
+
+    @router.get("/metrics")
+    async def read_metrics() -> Response:
+        """Return the metrics in Prometheus' text format."""
+        return PlainTextResponse(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_ingestion(router: APIRouter, ingestion: Ingestion, calling: Any) -> None:
+    @router.post("/v1/events", openapi_extra=_SUBMISSION)
+    async def publish_events(request: Request, caller: Identity = calling) -> PublishAck:
+        """Publish a batch of events; what is answered is committed."""
+        try:
+            batch = orjson.loads(await request.body())
+        except orjson.JSONDecodeError as error:
+            raise RagliveError(
+                f"The body is not JSON: {error}", code=ErrorCode.INVALID_REQUEST
+            ) from None
+        except ClientDisconnect:
+            raise RagliveError("The body ended early.", code=ErrorCode.INVALID_REQUEST) from None
+        return await ingestion.publish(caller.grant, batch)
+
+
+class StatusReport(PipelineList, ServerHealth):
+    """The server's health, and the status of every pipeline the caller may see."""
+
+
+def _not_ready(why: str) -> RagliveError:
+    return RagliveError(
+        f"Not ready: {why}.", code=ErrorCode.UNAVAILABLE, retryable=True, retry_after_ms=1000
+    )
+
+
+_SUBMISSION: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object", "required": ["events"]}}},
+    }
+}

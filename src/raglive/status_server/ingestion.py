@@ -1,0 +1,116 @@
+"""Events from producers: checked, authorized, and committed before they are acknowledged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+from pydantic import ValidationError
+
+from raglive.bus.postgres import PostgresBus
+from raglive.contract.cursor import Cursor, parse_cursor
+from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.contract.events import CONFLATED_TYPES, Submission, SubmittedEvent
+from raglive.contract.model import rfc3339
+from raglive.contract.permissions import Grant
+from raglive.contract.socket import PublishAck
+from raglive.database.event_log import Appended, append_events, pipeline_key
+from raglive.database.pipelines import note_heartbeat
+from raglive.database.pool import Connection, Database
+
+__all__ = ["Ingestion"]
+
+Event = dict[str, Any]
+
+
+class Ingestion:
+    """Publishes batches, over HTTP and Socket.IO alike."""
+
+    def __init__(self, database: Database, bus: PostgresBus) -> None:
+        self._database = database
+        self._bus = bus
+
+    async def publish(self, grant: Grant, data: object) -> PublishAck:
+        """Publish a batch in one transaction; durable events first committed, then acknowledged.
+
+        Raises `invalid_event` naming the first fault, and `forbidden` for a pipeline out of reach.
+        """
+        by_pipeline = _by_pipeline(grant, _read(data))
+        live: list[Event] = []
+        async with self._database.transaction() as connection:
+            appended = [
+                await _append(connection, pipeline_id, by_pipeline[pipeline_id], live)
+                for pipeline_id in sorted(by_pipeline)
+            ]
+        if live:
+            await self._bus.send(live)
+        cursors = [parse_cursor(one.cursor) for one in appended]
+        return PublishAck(
+            cursor=str(Cursor.of(p for cursor in cursors for p in cursor.positions.values())),
+            accepted=sum(one.accepted for one in appended) + len(live),
+            duplicates=sum(one.duplicates for one in appended),
+        )
+
+
+def _read(data: object) -> list[Event]:
+    """Return the wire form of every event of a submission."""
+    try:
+        submission = Submission.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])[:200] or "the batch"
+        raise RagliveError(f"{place}: {first['msg']}", code=ErrorCode.INVALID_EVENT) from None
+    return [_wire(place, event) for place, event in enumerate(submission.events)]
+
+
+def _wire(place: int, event: SubmittedEvent) -> Event:
+    try:
+        return event.wire()
+    except (ValueError, OverflowError):
+        raise RagliveError(
+            f"events.{place}: it holds a time out of range, or is nested too deep to be kept.",
+            code=ErrorCode.INVALID_EVENT,
+        ) from None
+
+
+def _by_pipeline(grant: Grant, events: list[Event]) -> dict[str, list[Event]]:
+    by_pipeline: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        pipeline_id = event["pipeline_id"]
+        if not grant.may_publish(pipeline_id):
+            raise RagliveError(
+                f"The token may not publish to {pipeline_id}.", code=ErrorCode.FORBIDDEN
+            )
+        by_pipeline[pipeline_id].append(event)
+    return by_pipeline
+
+
+async def _append(
+    connection: Connection, pipeline_id: str, events: list[Event], live: list[Event]
+) -> Appended:
+    """Append a pipeline's durable events; add its conflated ones, completed, to `live`."""
+    named = next((event["pipeline_type"] for event in events if "pipeline_type" in event), None)
+    key, pipeline_type = await pipeline_key(connection, pipeline_id, named)
+    durable = [event for event in events if event["type"] not in CONFLATED_TYPES]
+    try:
+        appended = await append_events(connection, key, durable)
+    except asyncpg.ProgramLimitExceededError as error:
+        raise RagliveError(
+            f"An event of {pipeline_id} cannot be stored: {error.args[0]}.",
+            code=ErrorCode.INVALID_EVENT,
+        ) from None
+    for event in events:
+        if event["type"] in CONFLATED_TYPES:
+            live.append(await _complete(connection, key, event, appended))
+            live[-1]["pipeline_type"] = pipeline_type
+    return appended
+
+
+async def _complete(connection: Connection, key: int, event: Event, head: Appended) -> Event:
+    completed: Event = {"timestamp": rfc3339(datetime.now(UTC))} | event
+    if event["type"] == "heartbeat":
+        await note_heartbeat(connection, key, event["uptime"], event["memory_usage"])
+        completed |= {"head_seq": head.seq, "digest": head.digest.hex(), "is_checking": False}
+    return completed

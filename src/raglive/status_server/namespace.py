@@ -1,0 +1,278 @@
+"""What a Socket.IO client of one pipeline type can ask, and how it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import socketio
+import structlog
+
+from raglive.contract.cursor import Cursor, parse_cursor
+from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.contract.permissions import Grant
+from raglive.contract.socket import AuthExpiring, AuthRefresh, ClientStatus, Subscribe, Unsubscribe
+from raglive.database.errors import DATABASE_ERRORS
+from raglive.database.event_log import Head
+from raglive.http_api.tokens import Identity, Tokens
+from raglive.hub.channel import Opening
+from raglive.hub.hub import Hub
+from raglive.status_server.audience import Audience, Viewer
+from raglive.status_server.ingestion import Ingestion
+from raglive.status_server.requests import answered, read_request, read_token
+from raglive.status_server.tasks import Tasks
+
+__all__ = ["PipelineNamespace"]
+
+log = structlog.get_logger()
+
+REQUESTS = frozenset(
+    {"subscribe", "unsubscribe", "ping", "client:status", "auth:refresh", "publish"}
+)
+RETRY_SECONDS = 1.0
+
+
+class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio is untyped
+    """The namespace of one pipeline type; nobody is in a room who may not see it."""
+
+    def __init__(
+        self,
+        pipeline_type: str,
+        *,
+        hub: Hub,
+        audience: Audience,
+        ingestion: Ingestion,
+        tokens: Tokens,
+        tasks: Tasks,
+    ) -> None:
+        super().__init__(f"/{pipeline_type}")
+        self._type = pipeline_type
+        self._hub = hub
+        self._audience = audience
+        self._ingestion = ingestion
+        self._tokens = tokens
+        self._tasks = tasks
+        self._identities: dict[str, Identity] = {}
+
+    async def on_connect(self, sid: str, _environ: dict[str, Any], auth: object = None) -> None:
+        """Let in who has a token; send the status of every pipeline that it may see."""
+        try:
+            identity = self._tokens.verify(read_token(auth))
+        except RagliveError as error:
+            log.info("connection_refused", namespace=self.namespace, code=str(error.code))
+            raise socketio.exceptions.ConnectionRefusedError(
+                error.message, {"error": error.body()}
+            ) from None
+        engine = self.server.engine(sid, self.namespace)
+        if engine is None:
+            raise socketio.exceptions.ConnectionRefusedError("The connection is closed.")
+        self._identities[sid] = identity
+        viewer = Viewer(sid, self.namespace, engine.sid, engine.queue)
+        self._audience.admit(viewer)
+        log.info("connected", connection=sid, namespace=self.namespace, subject=identity.subject)
+        self._tasks.start(self._greet(viewer, identity.grant), "greet")
+
+    async def on_disconnect(self, sid: str, reason: str | None = None) -> None:
+        """Forget the connection."""
+        self._identities.pop(sid, None)
+        self._audience.dismiss(sid)
+        log.info("disconnected", connection=sid, namespace=self.namespace, reason=reason)
+
+    @answered
+    async def on_subscribe(self, sid: str, data: object) -> dict[str, Any]:
+        """Join pipelines; replay what the cursor missed, before the answer and anything live."""
+        request = read_request(Subscribe, data)
+        viewer, grant = self._viewer(sid)
+        cursor = None if request.cursor is None else parse_cursor(request.cursor)
+        wanted = await self._wanted(grant, request)
+        viewer.batch = request.batch
+        viewer.follows_all |= request.pipeline_id is None
+        new = [id_ for id_ in wanted if id_ not in viewer.pipelines]
+        try:
+            return {"pipelines": [await self._join(viewer, id_, cursor, wanted) for id_ in wanted]}
+        except BaseException:
+            self._audience.leave(viewer, new)
+            raise
+        finally:  # the answer is queued in this same step of the loop
+            asyncio.get_running_loop().call_soon(viewer.release)
+
+    @answered
+    async def on_unsubscribe(self, sid: str, data: object) -> dict[str, Any]:
+        """Leave pipelines; without naming any, all."""
+        request = read_request(Unsubscribe, data)
+        viewer, _ = self._viewer(sid)
+        self._check_type(request.pipeline_type)
+        left: Iterable[str] = _listed(request.pipeline_id)
+        if request.pipeline_id is None:
+            left = viewer.pipelines
+            viewer.follows_all = False
+        self._audience.leave(viewer, left)
+        return {"pipelines": sorted(viewer.pipelines)}
+
+    async def on_ping(self, _sid: str, *_sent: object) -> int:
+        """Return the server's time, in milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    @answered
+    async def on_client_status(self, sid: str, data: object) -> dict[str, Any]:
+        """Note whether anybody looks at the page."""
+        status = read_request(ClientStatus, data)
+        log.debug("client_status", connection=sid, client=status.client_id, status=status.status)
+        return {}
+
+    @answered
+    async def on_auth_refresh(self, sid: str, data: object) -> dict[str, Any]:
+        """Take a new token, and leave what it may not see."""
+        request = read_request(AuthRefresh, data)
+        viewer, _ = self._viewer(sid)
+        identity = self._tokens.verify(request.token)
+        self._identities[sid] = identity
+        denied = [id_ for id_ in viewer.pipelines if not identity.grant.may_view(id_)]
+        self._audience.leave(viewer, denied)
+        return {"pipelines": sorted(viewer.pipelines)}
+
+    @answered
+    async def on_publish(self, sid: str, data: object) -> dict[str, Any]:
+        """Publish events; what is acknowledged is committed."""
+        _, grant = self._viewer(sid)
+        return (await self._ingestion.publish(grant, data)).wire()
+
+    async def trigger_event(self, event: str, *args: Any) -> Any:
+        """Find the handler of an event; refuse unknown ones."""
+        if event in REQUESTS or event in {"connect", "disconnect"}:
+            return await super().trigger_event(event.replace(":", "_"), *args)
+        error = RagliveError(f"There is no request {event[:64]!r}.", code=ErrorCode.INVALID_REQUEST)
+        return {"ok": False, "error": error.body()}
+
+    def welcome(self, head: Head) -> None:
+        """Show a log that begins to those who watched its earlier life, or follow all."""
+        if head.pipeline_type == self._type:
+            displaced = self._audience.vacate(head.pipeline_id)
+            self._tasks.start(self._show_new(head.pipeline_id, displaced), "show-new-pipeline")
+
+    def end_expired(self, now: float, warn_seconds: float) -> list[Viewer]:
+        """Warn those whose token ends soon; return those whose token has ended."""
+        ended = []
+        for viewer in self._audience.everyone():
+            identity = self._identities.get(viewer.sid)
+            if identity is None:
+                continue
+            if identity.expires_at <= now:
+                ended.append(viewer)
+            elif identity.expires_at - warn_seconds <= now and viewer.warned_of != identity:
+                viewer.warned_of = identity
+                expires_at = datetime.fromtimestamp(identity.expires_at, UTC)
+                body = AuthExpiring(expires_at=expires_at).model_dump_json().encode()
+                self._audience.send(viewer, "auth:expiring", body)
+        return ended
+
+    async def _greet(self, viewer: Viewer, grant: Grant) -> None:
+        try:
+            await self._hub.look()
+            for pipeline_id in self._visible(grant):
+                snapshot = await self._hub.snapshot(pipeline_id)
+                if self._audience.find(viewer.sid) is not viewer:
+                    return
+                if pipeline_id not in viewer.pipelines:  # or it would be older than their events
+                    self._audience.send(viewer, "pipeline:status", orjson.dumps(snapshot))
+        except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            log.warning("status_not_sent", connection=viewer.sid, error=type(error).__name__)
+
+    async def _show_new(self, pipeline_id: str, displaced: list[Viewer]) -> None:
+        for viewer in self._audience.everyone():
+            if viewer.namespace != self.namespace or pipeline_id in viewer.pipelines:
+                continue
+            if viewer.follows_all or viewer in displaced:
+                await self._show(viewer, pipeline_id)
+
+    async def _show(self, viewer: Viewer, pipeline_id: str) -> None:
+        def join(opening: Opening) -> None:
+            if self._may_see(viewer, pipeline_id):
+                self._audience.send(viewer, "pipeline:status", orjson.dumps(opening.snapshot))
+                self._audience.join(viewer, pipeline_id, opening.missed)
+
+        while self._may_see(viewer, pipeline_id):
+            try:
+                await self._hub.open(pipeline_id, None, join)
+            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+                log.warning("pipeline_not_shown", pipeline=pipeline_id, error=type(error).__name__)
+                if isinstance(error, RagliveError) and not error.retryable:
+                    return
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    def _may_see(self, viewer: Viewer, pipeline_id: str) -> bool:
+        """Say whether a viewer is here, and has the right at this moment."""
+        identity = self._identities.get(viewer.sid)
+        present = self._audience.find(viewer.sid) is viewer
+        return present and identity is not None and identity.grant.may_view(pipeline_id)
+
+    def _viewer(self, sid: str) -> tuple[Viewer, Grant]:
+        viewer, identity = self._audience.find(sid), self._identities.get(sid)
+        if viewer is None or identity is None:
+            raise RagliveError("The connection is closed.", code=ErrorCode.UNAUTHENTICATED)
+        if identity.expires_at <= time.time():
+            raise RagliveError("The token has expired.", code=ErrorCode.TOKEN_EXPIRED)
+        return viewer, identity.grant
+
+    def _visible(self, grant: Grant) -> list[str]:
+        return [
+            head.pipeline_id
+            for head in self._hub.heads()
+            if head.pipeline_type == self._type and grant.may_view(head.pipeline_id)
+        ]
+
+    async def _wanted(self, grant: Grant, request: Subscribe) -> list[str]:
+        self._check_type(request.pipeline_type)
+        if request.pipeline_id is None:
+            await self._hub.look()
+            return self._visible(grant)
+        named = list(dict.fromkeys(_listed(request.pipeline_id)))
+        for name in named:
+            head = await self._hub.find(name) if grant.may_view(name) else None
+            if head is None or head.pipeline_type != self._type:
+                raise _no_pipeline(name)
+        return named
+
+    def _check_type(self, pipeline_type: str | None) -> None:
+        if pipeline_type not in {None, self._type}:
+            raise RagliveError(
+                f"This is the namespace {self.namespace}: pipelines of type "
+                f"{pipeline_type} are in /{pipeline_type}.",
+                code=ErrorCode.INVALID_REQUEST,
+            )
+
+    async def _join(
+        self, viewer: Viewer, pipeline_id: str, cursor: Cursor | None, wanted: list[str]
+    ) -> dict[str, Any]:
+        def join(opening: Opening) -> None:
+            if not self._may_see(viewer, pipeline_id):  # no longer
+                raise _no_pipeline(pipeline_id)
+            viewer.hold(pipeline_id)
+            self._audience.join(viewer, pipeline_id, opening.missed)
+
+        await viewer.catch_up()
+        opening = await self._hub.open(pipeline_id, cursor, join, among=wanted)
+        return {
+            "pipeline_id": pipeline_id,
+            "snapshot": opening.snapshot,
+            "cursor": str(opening.position),
+            "digest": opening.digest.hex(),
+            "recovered": opening.recovered,
+            "replayed": len(opening.missed),
+        }
+
+
+def _listed(pipeline_id: str | list[str] | None) -> list[str]:
+    if pipeline_id is None:
+        return []
+    return [pipeline_id] if isinstance(pipeline_id, str) else pipeline_id
+
+
+def _no_pipeline(pipeline_id: str) -> RagliveError:
+    return RagliveError(f"There is no pipeline {pipeline_id}.", code=ErrorCode.NOT_FOUND)

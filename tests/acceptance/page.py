@@ -1,0 +1,69 @@
+"""The dashboard in a real Chromium, as somebody sees it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class Dashboard:
+    """One open page, and what went wrong on it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    async def expect_connection(self, state: str, *, within_seconds: float) -> None:
+        """Wait for the badge to say `live`, `polling` or `offline`."""
+        badge = self.page.get_by_test_id("connection-badge")
+        await expect(badge).to_have_attribute("data-state", state, timeout=within_seconds * 1000)
+
+    async def expect_file(self, name: str, state: str, *, within_seconds: float) -> None:
+        """Wait for a file's row to show a state."""
+        row = self.page.locator(f'[data-testid="file-row"][data-name="{name}"]').first
+        await expect(row).to_have_attribute("data-state", state, timeout=within_seconds * 1000)
+
+    async def expect_seq(self, pipeline_id: str, seq: int, *, within_seconds: float) -> None:
+        """Wait until the page has applied every event up to `seq`."""
+        reached = "([id, seq]) => window.__raglive.pipelines()[id].seq >= seq"
+        timeout = within_seconds * 1000
+        await self.page.wait_for_function(reached, arg=[pipeline_id, seq], timeout=timeout)
+
+    async def pipelines(self) -> dict[str, Any]:
+        """Return what the page has applied of each pipeline's log."""
+        found: dict[str, Any] = await self.page.evaluate("window.__raglive.pipelines()")
+        return found
+
+
+@asynccontextmanager
+async def dashboard(url: str) -> AsyncIterator[Dashboard]:
+    """Open the page in Chromium; skip where there is none."""
+    browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if browser_path is None:
+        pytest.skip("Chromium is not installed: apt install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=browser_path, args=QUIET)
+        try:
+            page = await browser.new_page()
+            opened = Dashboard(page)
+            await page.goto(url)
+            yield opened
+        finally:
+            await browser.close()

@@ -1,0 +1,25 @@
+"""A dashboard server on a test's own database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from httpx import AsyncClient
+
+from raglive.database.pipelines import PipelineRecord
+from raglive.database.pool import Database
+from tests.integration.dashboard.serving import Work, opened
+
+
+@pytest.fixture
+async def http(database: Database) -> AsyncIterator[AsyncClient]:
+    """A client on the same machine as the dashboard."""
+    async with opened(database) as client:
+        yield client
+
+
+@pytest.fixture
+def work(pipeline: PipelineRecord) -> Work:
+    """The files of the local-files pipeline."""
+    return Work(pipeline)

@@ -1,0 +1,101 @@
+"""A dashboard server on any database, and a worker's deeds to show on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from httpx import ASGITransport, AsyncClient
+
+from raglive.bus.postgres import PostgresBus
+from raglive.contract.permissions import Grant, Role
+from raglive.dashboard.server import create_dashboard
+from raglive.database.jobs import Ending, Job, Jobs
+from raglive.database.pipelines import PipelineRecord
+from raglive.database.pool import Database
+from raglive.database.registry import Observed, Reconciliation, Registry
+from raglive.http_api.tokens import Tokens
+from raglive.settings import read_settings
+
+__all__ = ["TOKENS", "Work", "bearer", "opened"]
+
+TOKENS = Tokens("for-tests-only-" * 3)
+NO_STATUS_SERVER = "http://127.0.0.1:9"
+
+
+@asynccontextmanager
+async def opened(
+    database: Database,
+    *,
+    bus: PostgresBus | None = None,
+    app_folder: Path = Path("/nonexistent"),
+    client: str = "127.0.0.1",
+    **environment: str,
+) -> AsyncIterator[AsyncClient]:
+    settings = read_settings({"RAGLIVE_STATUS_URL": NO_STATUS_SERVER} | environment)
+    async with PostgresBus(database.dsn) as own_bus:
+        app = create_dashboard(settings, database, TOKENS, bus or own_bus, app_folder=app_folder)
+        transport = ASGITransport(app, client=(client, 50000))
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=transport, base_url="http://127.0.0.1:3000", timeout=60) as http,
+        ):
+            yield http
+
+
+def bearer(*pipelines: str, role: Role = Role.VIEWER) -> dict[str, str]:
+    """Return headers with a token for pipelines."""
+    return {"Authorization": f"Bearer {TOKENS.issue(Grant(role, pipelines), 300, 'me')}"}
+
+
+class Work:
+    """Files of a pipeline, brought into any state as its worker would."""
+
+    def __init__(self, pipeline: PipelineRecord) -> None:
+        self.pipeline = pipeline
+        self.jobs = Jobs(pipeline, "tests", 60)
+
+    async def queue(self, *names: str, size: int | None = 10, folder: str = "") -> None:
+        new = [
+            Observed(f"id:{folder}/{n}", f"{folder}/{n}", n, folder, None, "text/plain", size, {})
+            for n in names
+        ]
+        await Registry(self.pipeline).apply(Reconciliation(new=new))
+
+    async def start(self) -> Job:
+        [job] = await self.jobs.claim(1)
+        return job
+
+    async def complete(self, *names: str) -> None:
+        await self.queue(*names)
+        for _ in names:
+            await self.end(await self.start(), "file:completed", "completed_at", RESULTS)
+
+    async def fail(self, name: str, **error: Any) -> None:
+        await self.queue(name)
+        said = {"type": "E", "code": "extraction_error", "message": "No.", "retryable": False}
+        fields = {"error": said | error, "success": False}
+        await self.end(await self.start(), "file:failed", "failed_at", fields)
+
+    async def skip(self, name: str, code: str) -> None:
+        await self.queue(name)
+        fields = {"reason": {"code": code, "message": "Nothing in it."}}
+        await self.end(await self.start(), "file:skipped", "skipped_at", fields)
+
+    async def end(self, job: Job, event_type: str, at: str, fields: dict[str, Any]) -> None:
+        async with self.jobs.ending(job, Ending(event_type, at, fields)):
+            pass
+
+
+RESULTS: dict[str, Any] = {
+    "results": {
+        "chunks_created": 1,
+        "embeddings_generated": 1,
+        "processing_duration": 0.5,
+        "content_length": 20,
+    },
+    "success": True,
+    "stages": [{"stage": "extraction", "duration": 0.1}],
+}

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import asyncpg
+import pytest
+from httpx import AsyncClient, Response
+
+from raglive.contract.cursor import parse_cursor
+from raglive.contract.http import RagStatus
+from raglive.contract.permissions import Role
+from raglive.database.event_log import EventLog
+from raglive.database.pipelines import PipelineRecord
+from raglive.database.pool import Database
+from tests.integration.dashboard.serving import Work, bearer, opened
+
+PATH = "/api/rag-status"
+
+
+async def poll(http: AsyncClient, **query: Any) -> dict[str, Any]:
+    response = await http.get(PATH, params=query)
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json()
+    RagStatus.model_validate(body)
+    return body
+
+
+async def follow(http: AsyncClient, cursor: str, **query: Any) -> tuple[list[dict[str, Any]], str]:
+    """Poll until nothing is missing, as a viewer does."""
+    events: list[dict[str, Any]] = []
+    while True:
+        body = await poll(http, cursor=cursor, **query)
+        events += body["events"]
+        cursor = body["next_cursor"]
+        if body["up_to_date"]:
+            return events, cursor
+
+
+def error_of(response: Response) -> str:
+    code: str = response.json()["error"]["code"]
+    return code
+
+
+async def test_an_empty_database_is_a_status_too(http: AsyncClient, database: Database) -> None:
+    body = await poll(http)
+    assert (body["status"], body["pipelines"], body["events"]) == ("offline", [], [])
+    record = await PipelineRecord.register(database, "first", "local_files")
+    await record.announce_online(60, "/documents")
+    events, _ = await follow(http, body["next_cursor"])
+    assert [event["type"] for event in events] == ["pipeline:online"]
+
+
+async def test_the_status_shows_what_the_pipelines_do(http: AsyncClient, work: Work) -> None:
+    await work.pipeline.announce_online(60, "/documents")
+    await work.complete("a.txt", "b.txt")
+    await work.fail("c.txt")
+    await work.queue("d.txt")
+    await work.start()
+    body = await poll(http)
+    assert body["status"] == "online"
+    assert [file["name"] for file in body["files_processing"]] == ["d.txt"]
+    assert [file["name"] for file in body["files_completed"]] == ["b.txt", "a.txt"]
+    assert [file["name"] for file in body["files_failed"]] == ["c.txt"]
+    [pipeline] = body["pipelines"]
+    assert pipeline["is_active"]
+    assert body["status_details"] == pipeline["status_details"]
+    assert body["status_details"]["cursor"] == body["next_cursor"]
+    assert (body["websocket_available"], body["fallback_mode"]) == (False, True)
+    assert body["websocket_namespaces"] == ["/google_drive", "/local_files"]
+
+
+async def test_every_event_is_delivered_once_and_in_its_pipelines_order(
+    http: AsyncClient, database: Database, work: Work
+) -> None:
+    other = await PipelineRecord.register(database, "other", "s3")
+    for number in range(300):
+        await work.pipeline.announce_online(number, "/documents")
+        await other.announce_online(number, "s3://documents")
+    events, cursor = await follow(http, "-1")
+    log = EventLog(database)
+    for head in await log.heads():
+        of_pipeline = [e for e in events if e["pipeline_id"] == head.pipeline_id]
+        assert of_pipeline == [e.event for e in await log.read_after(head, 0, 1000)]
+    assert [e["timestamp"] for e in events] == sorted(e["timestamp"] for e in events)
+    assert (await follow(http, cursor))[0] == []
+
+    await other.announce_offline("error")
+    assert [e["seq"] for e in (await follow(http, cursor, wait=20))[0]] == [301]
+    alone, _ = await follow(http, events[-3]["cursor"], pipeline_id=events[-3]["pipeline_id"])
+    assert [e["pipeline_id"] for e in alone] == [events[-3]["pipeline_id"]] * len(alone)
+
+
+async def test_at_most_500_events_are_sent_at_once(http: AsyncClient, work: Work) -> None:
+    for number in range(501):
+        await work.pipeline.announce_online(number, "/documents")
+    first = await poll(http, cursor="-1")
+    assert (len(first["events"]), first["up_to_date"]) == (500, False)
+    assert first["next_cursor"] == first["events"][-1]["cursor"]
+    second = await poll(http, cursor=first["next_cursor"])
+    assert (len(second["events"]), second["up_to_date"]) == (1, True)
+
+
+async def test_a_poll_can_wait_for_the_next_event(http: AsyncClient, work: Work) -> None:
+    waiting = asyncio.create_task(poll(http, cursor="now", wait=20))
+    started = await _until_waiting(waiting, http)
+    await work.pipeline.announce_online(60, "/documents")
+    body = await waiting
+    assert [event["type"] for event in body["events"]] == ["pipeline:online"]
+    assert time.monotonic() - started < 5
+
+
+async def _until_waiting(waiting: asyncio.Task[Any], http: AsyncClient) -> float:
+    await poll(http)  # the board has a picture, and the poll that waits is on it
+    assert not waiting.done()
+    return time.monotonic()
+
+
+async def test_a_poll_waits_no_longer_than_it_was_told(http: AsyncClient, work: Work) -> None:
+    started = time.monotonic()
+    body = await poll(http, cursor="now", wait=0.2)
+    assert body["events"] == []
+    assert 0.2 <= time.monotonic() - started < 2
+
+
+async def test_a_server_that_stops_keeps_nobody_waiting(http: AsyncClient, work: Work) -> None:
+    waiting = asyncio.create_task(poll(http, cursor="now", wait=30))
+    await poll(http)
+    assert not waiting.done()
+    http._transport.app.state.release_waiting()  # type: ignore[attr-defined]  # httpx hides it
+    async with asyncio.timeout(5):
+        assert (await waiting)["events"] == []
+
+
+async def test_nothing_new_is_304_and_asks_the_database_once_a_second(dsn: str) -> None:
+    database = await Counting.connect(dsn, name="counting")
+    try:
+        pipeline = await PipelineRecord.register(database, "p", "local_files")
+        await pipeline.announce_online(60, "/documents")
+        async with opened(database) as http:
+            answer = await http.get(PATH, params={"cursor": "now"})
+            tag = answer.headers["ETag"]
+            assert answer.json()["next_cursor"] in tag
+            queries, started = database.queries, time.monotonic()
+            for _ in range(200):
+                again = await http.get(
+                    PATH, params={"cursor": "now"}, headers={"If-None-Match": f'"x", W/{tag}'}
+                )
+                assert (again.status_code, again.content) == (304, b"")
+                assert again.headers["ETag"] == tag
+            assert database.queries - queries <= 1 + (time.monotonic() - started)
+
+            await pipeline.announce_offline("normal_shutdown")
+            changed = await http.get(PATH, headers={"If-None-Match": tag})
+            assert changed.status_code == 200
+    finally:
+        await database.close()
+
+
+class Counting(Database):
+    queries = 0
+
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        self.queries += 1
+        return await super().fetch(query, *args)
+
+
+async def test_progress_and_heartbeats_change_the_tag_while_files_are_processed(
+    http: AsyncClient, work: Work
+) -> None:
+    await work.queue("a.txt")
+    job = await work.start()
+    tags = set()
+    for share in (0.1, 0.5):
+        await work.jobs.keep([(job.file_key, "embedding", share)])
+        unknown = await http.get(PATH, params={"cursor": f"{'0' * 16}.{'0' * 16}"})
+        assert unknown.status_code == 410, "which has made the picture a new one"
+        answer = await http.get(PATH)
+        [file] = answer.json()["files_processing"]
+        assert (file["progress"], file["processing_stage"]) == (share, "embedding")
+        tags.add(answer.headers["ETag"])
+    assert len(tags) == 2
+
+
+@pytest.mark.parametrize(
+    ("cursor", "status", "code"),
+    [
+        ("0123456789abcdef.0000000000000001", 410, "cursor_expired"),
+        ("yesterday", 400, "cursor_invalid"),
+        ("", 400, "cursor_invalid"),
+        ("-2", 400, "cursor_invalid"),
+    ],
+)
+async def test_a_cursor_that_cannot_be_resumed_is_refused(
+    http: AsyncClient, work: Work, cursor: str, status: int, code: str
+) -> None:
+    refused = await http.get(PATH, params={"cursor": cursor})
+    assert (refused.status_code, error_of(refused)) == (status, code)
+
+
+async def test_a_cursor_ahead_of_the_log_is_expired(http: AsyncClient, work: Work) -> None:
+    cursor = parse_cursor((await poll(http))["next_cursor"])
+    [position] = cursor.positions.values()
+    ahead = f"{position.epoch}.{position.seq + 1:016d}"
+    refused = await http.get(PATH, params={"cursor": ahead})
+    assert (refused.status_code, error_of(refused)) == (410, "cursor_expired")
+
+
+async def test_a_cursor_newer_than_any_hint_is_good(
+    http: AsyncClient, database: Database, work: Work
+) -> None:
+    for number in range(20):
+        await work.pipeline.announce_online(number, "/documents")
+        [head] = await EventLog(database).heads()
+        body = await poll(http, cursor=str(head.position))
+        assert (body["events"], body["next_cursor"]) == ([], str(head.position))
+
+
+async def test_a_new_pipeline_is_shown_at_once(http: AsyncClient, database: Database) -> None:
+    await poll(http)
+    await PipelineRecord.register(database, "new", "local_files")
+    assert (await poll(http, pipeline_id="new"))["status_details"]["pipeline_id"] == "new"
+
+
+@pytest.mark.parametrize("query", ["wait=-1", "wait=nan", "wait=soon", "pipeline_id=" + "x" * 200])
+async def test_a_question_that_makes_no_sense_is_refused(http: AsyncClient, query: str) -> None:
+    refused = await http.get(f"{PATH}?{query}")
+    assert (refused.status_code, error_of(refused)) == (422, "invalid_request")
+
+
+async def test_elsewhere_a_token_says_what_is_shown(database: Database, work: Work) -> None:
+    secret = await PipelineRecord.register(database, "secret", "local_files")
+    await secret.announce_online(60, "/secret")
+    async with opened(database, client="10.0.0.7") as http:
+        refused = await http.get(PATH)
+        assert (refused.status_code, error_of(refused)) == (401, "unauthenticated")
+        mine = bearer("local-*")
+        body = (await http.get(PATH, headers=mine)).json()
+        assert [p["pipeline_id"] for p in body["pipelines"]] == ["local-files-pipeline"]
+        answers = [
+            await http.get(PATH, params={"pipeline_id": name}, headers=mine)
+            for name in ("secret", "missing", "\0")
+        ]
+        assert {answer.status_code for answer in answers} == {404}
+        assert len({answer.json()["error"]["message"] for answer in answers}) == 1
+        events = (await http.get(PATH, params={"cursor": "-1"}, headers=mine)).json()["events"]
+        assert "secret" not in {event["pipeline_id"] for event in events}
+        nothing = await http.get(PATH, headers=bearer("*", role=Role.PRODUCER))
+        assert nothing.json()["pipelines"] == []
+
+
+async def test_in_production_one_machine_is_no_excuse(database: Database) -> None:
+    async with opened(database, ENVIRONMENT="production") as http:
+        assert (await http.get(PATH)).status_code == 401
+        assert (await http.get(PATH, headers=bearer("*"))).status_code == 200
+
+
+async def test_another_host_name_is_refused(http: AsyncClient) -> None:
+    refused = await http.get(PATH, headers={"Host": "evil.example"})
+    assert (refused.status_code, error_of(refused)) == (421, "host_not_allowed")

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import base64
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from httpx import AsyncClient
+
+from raglive.database.pool import Database
+from tests.integration.dashboard.serving import opened
+
+INLINE = 'self.__next_f.push([1,"a < b && c"])'
+PAGE = (
+    '<!doctype html><script src="/_next/static/chunks/main-1.js" async=""></script>'
+    f"<body><script>{INLINE}</script><script></script></body>"
+)
+
+
+@pytest.fixture
+def app_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "app"
+    for name, text in {
+        "index.html": PAGE,
+        "pipeline/index.html": PAGE,
+        "404.html": "<p>Nothing here.</p>",
+        "_next/static/chunks/main-1.js": "let a = 1;" * 500,
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (tmp_path / "secret.html").write_text("secret")
+    return folder
+
+
+async def test_pages_may_run_their_own_scripts_and_no_others(
+    database: Database, app_folder: Path
+) -> None:
+    async with opened(database, app_folder=app_folder) as http:
+        for path in ("/", "/pipeline/", "/pipeline/?id=x"):
+            page = await http.get(path)
+            assert (page.status_code, page.text) == (200, PAGE)
+            assert page.headers["Cache-Control"] == "no-cache"
+            rules = dict(
+                rule.split(" ", 1) for rule in page.headers["Content-Security-Policy"].split("; ")
+            )
+            digest = base64.b64encode(sha256(INLINE.encode()).digest()).decode()
+            assert rules["script-src"] == f"'self' 'sha256-{digest}'"
+            assert rules["connect-src"] == "'self' http://127.0.0.1:9 ws://127.0.0.1:9"
+            assert rules["frame-ancestors"] == "'none'"
+            assert page.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_what_never_changes_is_kept_and_what_may_is_asked_for(
+    database: Database, app_folder: Path
+) -> None:
+    async with opened(database, app_folder=app_folder) as http:
+        script = await http.get("/_next/static/chunks/main-1.js")
+        assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert script.headers["Content-Encoding"] == "gzip"
+        assert "javascript" in script.headers["Content-Type"]
+        page = await http.get("/")
+        again = await http.get("/", headers={"If-None-Match": page.headers["ETag"]})
+        assert again.status_code == 304
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/_next/static/gone.js", "/../secret.html", "/%2e%2e/secret.html"]
+)
+async def test_what_is_not_there_is_404(database: Database, app_folder: Path, path: str) -> None:
+    async with opened(database, app_folder=app_folder) as http:
+        page = await http.get(path)
+        assert (page.status_code, page.text) == (404, "<p>Nothing here.</p>")
+        assert page.headers["Cache-Control"] == "no-cache"
+
+
+async def test_a_route_without_its_slash_is_sent_there(
+    database: Database, app_folder: Path
+) -> None:
+    async with opened(database, app_folder=app_folder) as http:
+        moved = await http.get("/pipeline?id=x")
+        assert moved.status_code == 307
+        assert moved.headers["Location"].endswith("/pipeline/?id=x")
+
+
+async def test_an_app_that_is_not_built_says_how_to_build_it(http: AsyncClient) -> None:
+    page = await http.get("/")
+    assert page.status_code == 503
+    assert "make setup" in page.text
+    assert (await http.get("/api/rag-status")).status_code == 200

@@ -1,0 +1,173 @@
+"""Small documents of every format, made in memory."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from email.message import EmailMessage
+from io import BytesIO
+
+OFFICE_RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE_RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
+
+
+def zipped(parts: dict[str, str | bytes]) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def relations(**targets: tuple[str, str]) -> str:
+    items = "".join(
+        f'<Relationship Id="{key}" Type="{OFFICE_RELATIONS}/{kind}" Target="{target}"/>'
+        for key, (kind, target) in targets.items()
+    )
+    return f'<Relationships xmlns="{PACKAGE_RELATIONS}">{items}</Relationships>'
+
+
+def pdf(*pages: str) -> bytes:
+    """A PDF with a line of text, or nothing, on each page."""
+    count = len(pages)
+    kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(count))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Count {count} /Kids [{kids}] >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for i, text in enumerate(pages):
+        content = f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET" if text else ""
+        objects += [
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * i} 0 R "
+            "/Resources << /Font << /F1 3 0 R >> >> >>",
+            f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+        ]
+    body, offsets = b"%PDF-1.4\n", []
+    for number, item in enumerate(objects, 1):
+        offsets.append(len(body))
+        body += f"{number} 0 obj\n{item}\nendobj\n".encode()
+    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    size = len(objects) + 1
+    trailer = f"trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF\n"
+    return body + f"xref\n0 {size}\n0000000000 65535 f \n{table}{trailer}".encode()
+
+
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+
+
+def docx(*paragraphs: str, comment: str = "") -> bytes:
+    body = "".join(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>" for text in paragraphs)
+    note = f'<w:comment w:id="0"><w:p><w:r><w:t>{comment}</w:t></w:r></w:p></w:comment>'
+    return zipped(
+        {
+            "[Content_Types].xml": "<Types xmlns="
+            '"http://schemas.openxmlformats.org/package/2006/content-types"/>',
+            "_rels/.rels": relations(rId1=("officeDocument", "word/document.xml")),
+            "word/document.xml": f'<w:document xmlns:w="{WORD}"><w:body>{body}</w:body>'
+            "</w:document>",
+            "word/comments.xml": f'<w:comments xmlns:w="{WORD}">{note}</w:comments>',
+        }
+    )
+
+
+SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+def xlsx(name: str, rows: Sequence[Sequence[str]]) -> bytes:
+    cells = "".join(
+        "<row>" + "".join(f'<c t="inlineStr"><is><t>{c}</t></is></c>' for c in row) + "</row>"
+        for row in rows
+    )
+    return zipped(
+        {
+            "[Content_Types].xml": "<Types xmlns="
+            '"http://schemas.openxmlformats.org/package/2006/content-types"/>',
+            "_rels/.rels": relations(rId1=("officeDocument", "xl/workbook.xml")),
+            "xl/workbook.xml": f'<workbook xmlns="{SHEET}" xmlns:r="{OFFICE_RELATIONS}"><sheets>'
+            f'<sheet name="{name}" sheetId="1" r:id="rId1"/></sheets></workbook>',
+            "xl/_rels/workbook.xml.rels": relations(rId1=("worksheet", "worksheets/sheet1.xml")),
+            "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{SHEET}"><sheetData>{cells}'
+            "</sheetData></worksheet>",
+        }
+    )
+
+
+def pptx(*slides: tuple[str, str]) -> bytes:
+    """Slides of a title and a text each."""
+    namespaces = (
+        'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" '
+        'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
+        f'xmlns:r="{OFFICE_RELATIONS}"'
+    )
+    shape = (
+        '<p:sp><p:nvSpPr><p:nvPr><p:ph type="{kind}"/></p:nvPr></p:nvSpPr><p:txBody><a:p><a:r>'
+        "<a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"
+    )
+    order = "".join(f'<p:sldId r:id="r{i}"/>' for i in range(len(slides)))
+    parts: dict[str, str | bytes] = {
+        "[Content_Types].xml": "<Types/>",
+        "ppt/presentation.xml": f"<p:presentation {namespaces}><p:sldIdLst>{order}</p:sldIdLst>"
+        "</p:presentation>",
+        "ppt/_rels/presentation.xml.rels": relations(
+            **{f"r{i}": ("slide", f"slides/slide{i}.xml") for i in range(len(slides))}
+        ),
+    }
+    for i, (title, text) in enumerate(slides):
+        shapes = shape.format(kind="title", text=title) + shape.format(kind="body", text=text)
+        parts[f"ppt/slides/slide{i}.xml"] = f"<p:sld {namespaces}>{shapes}</p:sld>"
+    return zipped(parts)
+
+
+OPEN_TEXT = "application/vnd.oasis.opendocument.text"
+
+
+def odt(text: str, *, is_encrypted: bool = False) -> bytes:
+    office = "urn:oasis:names:tc:opendocument:xmlns"
+    secret = "<manifest:encryption-data/>" if is_encrypted else ""
+    return zipped(
+        {
+            "mimetype": OPEN_TEXT,
+            "META-INF/manifest.xml": f'<manifest:manifest xmlns:manifest="{office}:manifest:1.0">'
+            f"{secret}</manifest:manifest>",
+            "content.xml": f'<office:document-content xmlns:office="{office}:office:1.0" '
+            f'xmlns:text="{office}:text:1.0"><office:body><office:text><text:p>{text}</text:p>'
+            "</office:text></office:body></office:document-content>",
+        }
+    )
+
+
+def epub(*chapters: str, is_locked: bool = False) -> bytes:
+    items = "".join(
+        f'<item id="c{i}" href="ch%20{i}.xhtml" media-type="application/xhtml+xml"/>'
+        for i in range(len(chapters))
+    )
+    spine = "".join(f'<itemref idref="c{i}"/>' for i in range(len(chapters)))
+    parts: dict[str, str | bytes] = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:'
+        'container"><rootfiles><rootfile full-path="EPUB/book.opf"/></rootfiles></container>',
+        "EPUB/book.opf": '<package xmlns="http://www.idpf.org/2007/opf"><metadata '
+        'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>The Book</dc:title></metadata>'
+        f"<manifest>{items}</manifest><spine>{spine}</spine></package>",
+    }
+    for i, chapter in enumerate(chapters):
+        parts[f"EPUB/ch {i}.xhtml"] = f"<html><body>{chapter}</body></html>"
+    if is_locked:
+        parts["META-INF/rights.xml"] = "<rights/>"
+    return zipped(parts)
+
+
+def mail(*, is_html: bool = False) -> bytes:
+    message = EmailMessage()
+    message["From"] = "Anna Müller <anna@example.org>"
+    message["To"] = "crew@example.org"
+    message["Subject"] = "Tides for übermorgen"
+    if is_html:
+        message.set_content("<p>High water at <b>six</b>.</p>", subtype="html")
+    else:
+        message.set_content("High water at six.\n", charset="latin-1", cte="quoted-printable")
+    message.add_attachment("boat,berth\nAnna,12\n", subtype="csv", filename="berths.csv")
+    message.add_attachment(pdf("Chart of the bay"), maintype="application", subtype="pdf")
+    message.add_attachment(b"\x89PNG\r\n", maintype="image", subtype="png", filename="map.png")
+    return message.as_bytes()

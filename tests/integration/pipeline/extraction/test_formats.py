@@ -1,0 +1,175 @@
+"""Every format, small, through real child processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from raglive.contract.errors import RagliveError
+from raglive.pipeline.extraction.errors import ExtractionFailed, Skipped
+from raglive.pipeline.extraction.model import Extracted
+from raglive.pipeline.extraction.pool import ExtractorPool
+from tests.integration.pipeline.extraction import documents
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RTF = rb"{\rtf1\ansi\ansicpg1252 The harbour \'e9cluse.\par Second line.}"
+NOTEBOOK = (
+    b'{"cells": [{"cell_type": "markdown", "metadata": {}, "source": ["Tide tables"]}], '
+    b'"metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+)
+ATOM = (
+    '<feed xmlns="http://www.w3.org/2005/Atom"><title>Harbour news</title><entry>'
+    "<title>Storm</title><link href='https://example.org/storm'/>"
+    "<content type='html'>&lt;p&gt;All boats &lt;b&gt;stay&lt;/b&gt;.&lt;/p&gt;</content>"
+    "</entry></feed>"
+)
+TEXTS: list[tuple[str, bytes, list[str]]] = [
+    ("a.pdf", documents.pdf("First page", "Second page"), ["First page\nSecond page"]),
+    (
+        "a.docx",
+        documents.docx("Rope", "Sail!", comment="ask Anna"),
+        ["Rope\n\nSail!", "- ask Anna"],
+    ),
+    (
+        "b.docx",
+        documents.docx("AT&amp;T &lt;tag&gt;", "caf&#233; &#38; bar &quot;Zur&apos;s&quot; *a*"),
+        ["AT&T <tag>", 'café & bar "Zur\'s" *a*'],
+    ),
+    ("a.pptx", documents.pptx(("Tides", "High water"), ("End", "Bye")), ["# Tides\n\nHigh water"]),
+    ("a.odt", documents.odt("The harbour"), ["The harbour"]),
+    ("a.epub", documents.epub("<h1>One</h1><p>Calm", "<p>Storm"), ["# One\n\nCalm\n\nStorm"]),
+    ("a.rtf", RTF, ["The harbour écluse.", "Second line."]),
+    ("a.html", b"<nav>Menu</nav><h1>Boats</h1><p>Red", ["# Boats\n\nRed"]),
+    ("a.md", "# Über\n\n* eins".encode(), ["# Über\n\n* eins"]),
+    ("a.txt", "Größe: 25 € — groß".encode("cp1252"), ["Größe: 25 € — groß"]),
+    ("a.csv", b"boat,berth\r\nAnna,12\r\nBob,7\r\n", ["boat: Anna; berth: 12\nboat: Bob"]),
+    ("c.csv", b"day;note\n1;calm, dry\n2;wet\n", ["day: 1; note: calm, dry"]),
+    ("b.csv", "Boot;Länge\nAnna;12,5".encode("latin-1"), ["Boot: Anna; Länge: 12,5"]),
+    ("a.tsv", b"boat\tberth\nAnna\t12", ["boat: Anna; berth: 12"]),
+    ("a.json", b'{"boat": "Anna"}', ['{"boat": "Anna"}']),
+    ("b.json", b"[" + b'{"boat": "Anna"},' * 300 + b"1]", ['{\n  "boat": "Anna"\n }']),
+    ("a.jsonl", b'{"a": 1}\n{"a": 2}', ['{"a": 1}\n{"a": 2}']),
+    (
+        "a.xml",
+        b"<boats><boat berth='12'>Anna <b>B</b></boat></boats>",
+        ["boat berth: 12\nboat: Anna B"],
+    ),
+    ("broken.xml", b"<boats><boat>Anna", ["<boats><boat>Anna"]),
+    ("a.xml", ATOM.encode(), ["# Harbour news\n\n## Storm", "All boats stay."]),
+    ("a.ipynb", NOTEBOOK, ["Tide tables"]),
+    ("a.py", b"def moor():\n    return 1\n", ["def moor():\n    return 1"]),
+    (
+        "a.eml",
+        documents.mail(),
+        ["From: Anna Müller", "Subject: Tides for übermorgen", "High water at six.", "boat: Anna"],
+    ),
+    (
+        "b.eml",
+        documents.mail(is_html=True),
+        ["High water at six.", "Chart of the bay", "Attachment: map.png (unsupported)"],
+    ),
+    (
+        "a.xlsx",
+        documents.xlsx("Berths", [["boat", "no"], ["Anna", "12"]]),
+        ["## Berths\n\nboat: Anna"],
+    ),
+    ("noextension", documents.pdf("Found by content"), ["Found by content"]),
+]
+REFUSALS: list[tuple[str, bytes, str]] = [
+    ("empty.txt", b"", "empty"),
+    ("blank.md", b" \n\t\r\n", "empty"),
+    ("scan.pdf", documents.pdf("", ""), "no_text"),
+    ("empty.docx", documents.docx(""), "no_text"),
+    ("photo.jpg", b"\xff\xd8\xff\xe0" + bytes(50), "unsupported"),
+    ("song.txt", b"ID3\x04" + bytes(50), "unsupported"),
+    ("files.zip", documents.zipped({"a.txt": "x"}), "unsupported"),
+    ("unknown", bytes(range(256)), "unsupported"),
+    ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><text>x</text></svg>", "unsupported"),
+    (
+        "locked.docx",
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + "EncryptedPackage".encode("utf-16-le"),
+        "encrypted",
+    ),
+    ("locked.odt", documents.odt("x", is_encrypted=True), "encrypted"),
+    ("locked.epub", documents.epub("<p>x", is_locked=True), "encrypted"),
+    ("large.txt", b"x" * 2_000_001, "too_large"),
+    ("wide.csv", b"name,value\n" + b"1,2\n" * 100_000, "too_large"),
+    ("broken.pdf", b"%PDF-1.4\nnothing else", "extraction_error"),
+    ("page.pdf", b"<html>404</html>", "extraction_error"),
+    ("broken.docx", documents.docx("text")[:300], "extraction_error"),
+    (
+        "broken.pptx",
+        documents.zipped({"[Content_Types].xml": "x", "ppt/a": "x"}),
+        "extraction_error",
+    ),
+    ("broken.epub", documents.zipped({"mimetype": "application/epub+zip"}), "extraction_error"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pool() -> AsyncIterator[ExtractorPool]:
+    async with ExtractorPool(1, max_file_bytes=2_000_000, max_text_chars=1_000_000) as made:
+        yield made
+
+
+async def extract(pool: ExtractorPool, folder: Path, name: str, data: bytes) -> Extracted:
+    path = folder / name
+    path.write_bytes(data)
+    return await pool.extract(path)
+
+
+@pytest.mark.parametrize(("name", "data", "expected"), TEXTS, ids=[name for name, *_ in TEXTS])
+async def test_text_is_read(
+    pool: ExtractorPool, tmp_path: Path, name: str, data: bytes, expected: list[str]
+) -> None:
+    extracted = await extract(pool, tmp_path, name, data)
+    for piece in expected:
+        assert piece in extracted.text
+
+
+@pytest.mark.parametrize(("name", "data", "code"), REFUSALS, ids=[name for name, *_ in REFUSALS])
+async def test_what_has_no_text_says_why(
+    pool: ExtractorPool, tmp_path: Path, name: str, data: bytes, code: str
+) -> None:
+    with pytest.raises(RagliveError) as caught:
+        await extract(pool, tmp_path, name, data)
+    kind = ExtractionFailed if code == "extraction_error" else Skipped
+    assert (type(caught.value), caught.value.code) == (kind, code)
+    assert not caught.value.retryable
+    assert len(caught.value.message) > 15
+
+
+async def test_pages_are_where_the_text_says(pool: ExtractorPool, tmp_path: Path) -> None:
+    pages = [f"Page number {i}" for i in range(1, 40)]
+    extracted = await extract(pool, tmp_path, "a.pdf", documents.pdf(*pages))
+    starts = extracted.page_starts
+    assert [extracted.text[start:].split("\n")[0] for start in starts] == pages
+    slides = await extract(pool, tmp_path, "a.pptx", documents.pptx(("One", "a"), ("Two", "b")))
+    assert [slides.text[start:][:5] for start in slides.page_starts] == ["# One", "# Two"]
+
+
+async def test_tables_keep_their_rows(pool: ExtractorPool, tmp_path: Path) -> None:
+    rows = [["boat", "berth"], ["Anna", "12"], ["Bob", ""]]
+    workbook = await extract(pool, tmp_path, "a.xlsx", documents.xlsx("Berths", rows))
+    (table,) = workbook.tables
+    assert (table.name, table.columns) == ("Berths", ("boat", "berth"))
+    assert (table.rows, table.row_count) == ((("Anna", "12"), ("Bob", "")), 2)
+    numbers = await extract(pool, tmp_path, "n.csv", b"1,2\n3,4\n")
+    assert numbers.tables[0].columns == ("column 1", "column 2")
+    many = await extract(pool, tmp_path, "m.csv", b"key,value\n" + b"k,v\n" * 20_000)
+    assert (len(many.tables[0].rows), many.tables[0].row_count) == (10_000, 20_000)
+
+
+async def test_titles_types_and_markdown_are_told(pool: ExtractorPool, tmp_path: Path) -> None:
+    book = await extract(pool, tmp_path, "a.epub", documents.epub("<p>text"))
+    assert (book.title, book.is_markdown) == ("The Book", True)
+    note = await extract(pool, tmp_path, "a.md", b"intro\n# The *Title*\n")
+    assert (note.title, note.mime_type) == ("The *Title*", "text/markdown")
+    path = tmp_path / "downloaded.tmp"
+    path.write_bytes(b"a,b\n1,2")
+    named = await pool.extract(path, name="from drive", mime_type="text/csv")
+    assert (named.mime_type, named.tables[0].name) == ("text/csv", "from drive")

@@ -1,0 +1,63 @@
+"""A status server, an outbox, and what the log holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raglive.database.pool import Database
+from raglive.reporter.delivery import Pace
+from tests.integration.reporter.status_process import (
+    PIPELINE,
+    StatusProcess,
+    producer_token,
+    status_process,
+)
+
+QUICK = Pace(heartbeat=0.2, progress=0.01, look=0.02, first_pause=0.01, longest_pause=0.1)
+
+Settings = dict[str, Any]
+ReadLog = Callable[..., Awaitable[list[dict[str, Any]]]]
+
+
+@pytest.fixture
+async def server(dsn: str, tmp_path: Path) -> AsyncIterator[StatusProcess]:
+    async with status_process(dsn, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """What a reporter is given, but the address."""
+    return {
+        "pipeline_type": "web_crawler",
+        "token": producer_token(),
+        "outbox": tmp_path / "outbox.sqlite3",
+        "pace": QUICK,
+        "close_seconds": 60,
+    }
+
+
+@pytest.fixture
+def read_log(database: Database) -> ReadLog:
+    """Return the durable events of a pipeline as the log has them, in order."""
+
+    async def read(pipeline_id: str = PIPELINE, within: int = 0) -> list[dict[str, Any]]:
+        """Wait until there are `within` events, if that is given."""
+        async with asyncio.timeout(60):
+            while True:
+                rows = await database.fetch(
+                    "SELECT seq, id, type, file_id, payload FROM raglive.events "
+                    "JOIN raglive.pipelines USING (pipeline_key) WHERE pipeline_id = $1 "
+                    "ORDER BY seq",
+                    pipeline_id,
+                )
+                if len(rows) >= within:
+                    return [dict(row) for row in rows]
+                await asyncio.sleep(0.02)
+
+    return read

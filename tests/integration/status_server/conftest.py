@@ -1,0 +1,43 @@
+"""A status server as it runs: uvloop, uvicorn, Postgres; and its log is read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+import structlog
+import uvloop
+
+from raglive.database.pool import Database
+from tests.integration.status_server.serving import Serving, serving
+
+TALKATIVE = {"asyncpg", "engineio"}  # of a database that is away, and of sessions that ended
+LogLines = list[structlog.typing.EventDict]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def log_lines(caplog: pytest.LogCaptureFixture) -> Iterator[LogLines]:
+    """What was logged; an exception that nobody expected fails the test."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+    crashes = [line for line in lines if line["log_level"] == "error" or "exc_info" in line]
+    crashes += [
+        {"event": record.getMessage(), "log_level": "error"}
+        for record in caplog.get_records("call") + caplog.get_records("teardown")
+        if record.name.partition(".")[0] not in TALKATIVE
+        and (record.exc_info or record.levelno >= logging.ERROR)
+    ]
+    unexpected = [line for line in crashes if line["event"] != "log_broken"]
+    assert not unexpected
+
+
+@pytest.fixture
+async def server(database: Database) -> AsyncIterator[Serving]:
+    async with serving(database) as running:
+        yield running

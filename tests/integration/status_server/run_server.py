@@ -1,0 +1,33 @@
+"""A status server in a process of its own, until its standard input ends."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import uvloop
+
+from raglive.app.serving import serve_http
+from raglive.database.pool import Database
+from raglive.settings import read_settings
+from raglive.status_server.server import StatusServer
+from tests.integration.status_server.serving import TOKENS
+
+
+async def main(dsn: str, port: str) -> None:
+    database = await Database.connect(dsn, name="status server")
+    status = StatusServer(read_settings({"SOCKET_IO_PORT": port}), database, TOKENS)
+    stop = status.until_drained(input_ends())
+    await serve_http(status.asgi, "127.0.0.1", int(port), stop)
+    await database.close()
+
+
+async def input_ends() -> None:
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+    await reader.read()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(*sys.argv[1:]))

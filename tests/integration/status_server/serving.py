@@ -1,0 +1,208 @@
+"""A status server on a port of its own, and how it is published to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+from httpx import AsyncClient, HTTPError
+from uuid6 import uuid7
+
+from raglive.contract.permissions import Grant, Role
+from raglive.database.pool import Database
+from raglive.http_api.tokens import Tokens
+from raglive.settings import read_settings
+from raglive.status_server.server import Patience, StatusServer
+
+__all__ = [
+    "TOKENS",
+    "Serving",
+    "completed",
+    "free_port",
+    "now",
+    "online",
+    "processing",
+    "progress",
+    "publish",
+    "ready",
+    "serving",
+    "spawn",
+    "token",
+    "update",
+]
+
+TOKENS = Tokens("for-tests-only-" * 3)
+START_SECONDS = 20
+PATIENCE = Patience()
+Event = dict[str, Any]
+
+
+class Serving:
+    """A running status server; `stop` is what a signal brings about."""
+
+    def __init__(self, url: str, status: StatusServer, http: uvicorn.Server) -> None:
+        self.url = url
+        self.status = status
+        self._http = http
+        self._task = asyncio.create_task(http.serve(), name="uvicorn")
+
+    async def started(self) -> None:
+        """Wait until it serves, and has read the log."""
+        while not self._http.started:
+            assert not self._task.done(), "the server did not start"
+            await asyncio.sleep(0.01)
+        await ready(self.url)
+
+    @asynccontextmanager
+    async def client(self, role: Role = Role.ADMIN, *pipelines: str) -> AsyncIterator[AsyncClient]:
+        """An HTTP client with a token."""
+        headers = {"Authorization": f"Bearer {token(role, *pipelines)}"}
+        async with AsyncClient(base_url=self.url, headers=headers, timeout=30) as client:
+            yield client
+
+    async def stop(self) -> None:
+        if not self._task.done():
+            await self.status.drain()
+            self._http.should_exit = True
+        await self._task
+
+
+async def ready(url: str) -> None:
+    """Wait until a server answers that it is ready."""
+    async with asyncio.timeout(START_SECONDS), AsyncClient(base_url=url) as client:
+        while True:
+            with suppress(HTTPError):
+                if (await client.get("/health/ready")).status_code == 200:
+                    return
+            await asyncio.sleep(0.02)
+
+
+async def spawn(database: Database, port: int) -> asyncio.subprocess.Process:
+    """Serve in a process of its own, until it is killed or its input is closed."""
+    command = [sys.executable, "-m", "tests.integration.status_server.run_server"]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        database.dsn,
+        str(port),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await ready(f"http://127.0.0.1:{port}")
+    return process
+
+
+@asynccontextmanager
+async def serving(
+    database: Database,
+    *,
+    patience: Patience = PATIENCE,
+    port: int | None = None,
+    **environment: str,
+) -> AsyncIterator[Serving]:
+    """Serve as the program does (raglive.app.serving)."""
+    port = port or free_port()
+    settings = read_settings({"SOCKET_IO_PORT": str(port)} | environment)
+    status = StatusServer(settings, database, TOKENS, patience)
+    config = uvicorn.Config(
+        status.asgi,
+        host="127.0.0.1",
+        port=port,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=1_000_000,
+        ws_per_message_deflate=False,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+    running = Serving(f"http://127.0.0.1:{port}", status, _Uvicorn(config))
+    try:
+        await running.started()
+        yield running
+    finally:
+        await running.stop()
+
+
+class _Uvicorn(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def token(role: Role = Role.VIEWER, *pipelines: str, ttl: float = 300) -> str:
+    """Return a token; for all pipelines, unless some are named."""
+    return TOKENS.issue(Grant(role, pipelines or ("*",)), ttl, "tester")
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _event(event_type: str, **fields: Any) -> Event:
+    return {"id": str(uuid7()), "type": event_type} | fields
+
+
+def online() -> Event:
+    fields = {"started_at": now(), "check_interval": 60, "watch_location": "/documents"}
+    return _event("pipeline:online", **fields)
+
+
+def processing(file_id: str, attempt: int = 1) -> Event:
+    file = {"id": file_id, "name": f"{file_id}.pdf", "started_at": now()}
+    return _event("file:processing", file=file, processing_stage="extraction", attempt=attempt)
+
+
+def progress(file_id: str, done: float, attempt: int = 1) -> Event:
+    return _event(
+        "file:progress",
+        file={"id": file_id, "name": f"{file_id}.pdf"},
+        processing_stage="embedding",
+        progress=done,
+        attempt=attempt,
+    )
+
+
+def completed(file_id: str, attempt: int = 1) -> Event:
+    results = {
+        "chunks_created": 1,
+        "embeddings_generated": 1,
+        "processing_duration": 0.5,
+        "content_length": 20,
+    }
+    file = {"id": file_id, "name": f"{file_id}.pdf", "completed_at": now()}
+    return _event("file:completed", file=file, results=results, success=True, attempt=attempt)
+
+
+def update(**changes: Any) -> Event:
+    return _event("status:update", changes=changes)
+
+
+async def publish(
+    database: Database,
+    events: Sequence[Event],
+    pipeline_id: str = "local-files-pipeline",
+    pipeline_type: str = "local_files",
+) -> str:
+    """Publish by SQL, as anything may that speaks it; return the cursor."""
+    cursor: str = await database.fetchval(
+        "SELECT cursor FROM raglive.publish_batch($1, $2, $3)",
+        pipeline_id,
+        list(events),
+        pipeline_type,
+    )
+    return cursor

@@ -1,0 +1,184 @@
+"""Clients that do not read: closed soon, nothing held for them, and nobody else delayed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+import websockets
+from httpx import AsyncClient
+
+from raglive.database.pool import Database
+from raglive.status_server import audience
+from raglive.status_server.server import Patience
+from tests.integration.status_server.serving import (
+    Serving,
+    online,
+    publish,
+    serving,
+    token,
+    update,
+)
+from tests.integration.status_server.watching import Viewer, watching, witness_of
+
+NAMESPACE = "/local_files"
+SECONDS = 10
+LARGE = "x" * 200_000
+SUBSCRIBE = f'42{NAMESPACE},1["subscribe"]'
+AUTH = f"40{NAMESPACE}," + orjson.dumps({"token": token()}).decode()
+
+
+@pytest.fixture
+async def hasty(database: Database) -> AsyncIterator[Serving]:
+    async with serving(database, patience=Patience(stalled_connection=0.4)) as running:
+        yield running
+
+
+@asynccontextmanager
+async def deaf_websocket(url: str) -> AsyncIterator[websockets.ClientConnection]:
+    """A subscriber that stops reading."""
+    place = f"{url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
+    async with websockets.connect(place, sock=narrow(url), ping_interval=None) as client:
+        await client.send(AUTH)
+        await client.send(SUBSCRIBE)
+        while not str(await client.recv()).startswith(f"43{NAMESPACE},1["):
+            pass
+        client.transport.pause_reading()
+        try:
+            yield client
+        finally:
+            client.transport.abort()
+
+
+def narrow(url: str) -> socket.socket:
+    """A connection whose far end soon finds that it is not read."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    parts = urlsplit(url)
+    client.connect((parts.hostname, parts.port))
+    client.setblocking(False)
+    return client
+
+
+async def left(server: Serving, connections: int) -> None:
+    """Wait until no more than these are left, and nothing is held of others."""
+    async with asyncio.timeout(SECONDS):
+        while len(server.status._audience) > connections:
+            await asyncio.sleep(0.02)
+        while len(server.status._sockets.eio.sockets) > connections:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_websocket_that_is_not_read_is_aborted(hasty: Serving, database: Database) -> None:
+    await publish(database, [online()])
+    async with watching(hasty.url) as other, deaf_websocket(hasty.url):
+        await other.subscribe()
+        for _ in range(60):
+            await publish(database, [update(filler=LARGE)])
+        await other.until(lambda: len(other.durable()) == 60)
+        await left(hasty, 1)
+        await publish(database, [update()])
+        await other.until(lambda: len(other.durable()) == 61)
+
+
+async def test_a_poll_that_is_not_read_is_aborted(hasty: Serving, database: Database) -> None:
+    await publish(database, [online()])
+    async with AsyncClient(base_url=hasty.url, timeout=SECONDS) as client:
+        query = {"EIO": "4", "transport": "polling"}
+        opened = await client.get("/socket.io/", params=query)
+        query["sid"] = orjson.loads(opened.text[1:])["sid"]
+        await client.post("/socket.io/", params=query, content=f"{AUTH}\x1e{SUBSCRIBE}")
+        await publish(database, [update(filler=LARGE) for _ in range(40)])
+        reader, writer = await asyncio.open_connection(sock=narrow(hasty.url), limit=4096)
+        address = client.build_request("GET", "/socket.io/", params=query)
+        target = address.url.raw_path.decode()
+        async with watching(hasty.url) as other:
+            await other.subscribe(cursor="-1")
+            writer.write(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+                await asyncio.wait_for(slowly(reader, writer), SECONDS)
+            await publish(database, [update()])
+            await other.until(lambda: len(other.durable()) == 42)
+        writer.close()
+
+
+async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Read nothing until the other side gives up, and then what is left."""
+    await reader.readexactly(1)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a stream's
+    while not await aborted(writer):
+        await asyncio.sleep(0.05)
+    writer.transport.resume_reading()  # type: ignore[attr-defined]
+    await reader.readexactly(10**8)
+
+
+async def aborted(writer: asyncio.StreamWriter) -> bool:
+    """Whether the connection was reset: only writing tells, while nothing is read."""
+    writer.write(b"\r\n")
+    return writer.transport.is_closing()
+
+
+async def test_a_viewer_with_too_many_packets_is_closed_and_comes_back_for_them(
+    server: Serving, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "MAX_QUEUED_PACKETS", 50)
+    monkeypatch.setattr(audience, "MAX_MESSAGES", 10)
+    await publish(database, [online()])
+    async with watching(server.url) as other, AsyncClient(base_url=server.url) as client:
+        [answer] = await other.subscribe()
+        query = {"EIO": "4", "transport": "polling"}
+        opened = await client.get("/socket.io/", params=query)
+        query["sid"] = orjson.loads(opened.text[1:])["sid"]
+        await client.post("/socket.io/", params=query, content=f"{AUTH}\x1e{SUBSCRIBE}")
+        for _ in range(60):
+            await publish(database, [update()])
+        await other.until(lambda: len(other.durable()) == 60)
+        await left(server, 1)
+        assert (await client.get("/socket.io/", params=query)).status_code == 400
+        metrics = (await client.get("/metrics")).text
+        assert "raglive_slow_disconnects_total 1.0" in metrics
+    monkeypatch.undo()
+    async with watching(server.url) as back:
+        await back.subscribe(cursor=answer["cursor"])
+        witness = witness_of(answer)
+        for event in back.durable():
+            witness.see(event)
+        assert witness.seq == 61
+
+
+async def test_a_reader_that_is_only_slow_gets_everything(
+    hasty: Serving, database: Database
+) -> None:
+    await publish(database, [online()])
+    place = f"{hasty.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
+    async with websockets.connect(place, sock=narrow(hasty.url), max_queue=1) as client:
+        await client.send(AUTH)
+        await client.send(SUBSCRIBE)
+        await publish(database, [update(filler=LARGE) for _ in range(30)])
+        seen = 0
+        async with asyncio.timeout(30):
+            while seen < 30:
+                seen += LARGE in str(await client.recv())
+                await asyncio.sleep(0.03)
+
+
+async def test_nothing_of_a_viewer_outlives_it_whatever_was_going_on(
+    hasty: Serving, database: Database
+) -> None:
+    await publish(database, [online()])
+    for _ in range(5):
+        viewer = Viewer(hasty.url)
+        await viewer.connect({"token": token()})
+        asking = asyncio.create_task(viewer.ask("subscribe", {"cursor": "-1"}))
+        await asyncio.sleep(0)
+        viewer.socket.eio.ws._response.connection.transport.abort()
+        await asyncio.gather(asking, return_exceptions=True)
+        await viewer.close()
+    await left(hasty, 0)
+    assert not hasty.status._audience._rooms
+    assert not hasty.status._namespaces[0]._identities

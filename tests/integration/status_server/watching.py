@@ -1,0 +1,165 @@
+"""A viewer with a stock client, that notes everything it receives and forgives nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import socketio
+
+from raglive.contract.cursor import Cursor, Position, parse_cursor
+from raglive.contract.digest import roll
+from raglive.contract.permissions import Role
+from tests.integration.status_server.serving import token
+
+__all__ = ["Viewer", "Witness", "watching"]
+
+SECONDS = 15
+NAMESPACE = "/local_files"
+
+
+@dataclass
+class Witness:
+    """What a viewer has seen of one pipeline's log: each event once, in order, without a gap."""
+
+    epoch: str
+    seq: int
+    digest: bytes
+    ids: list[str] = field(default_factory=list)
+
+    def see(self, event: dict[str, Any]) -> None:
+        assert event["seq"] == self.seq + 1, f"{event['seq']} came after {self.seq}"
+        assert event["cursor"] == str(Position(self.epoch, event["seq"]))
+        self.seq = event["seq"]
+        self.digest = roll(self.digest, UUID(event["id"]), self.seq)
+        self.ids.append(event["id"])
+
+
+class Viewer:
+    """One connection of python-socketio; `received` and `answers` are in the order of arrival."""
+
+    def __init__(self, url: str, namespace: str = NAMESPACE) -> None:
+        self._url = url
+        self._namespace = namespace
+        self._changed = asyncio.Event()
+        self.received: list[tuple[str, Any]] = []
+        self.refusal: dict[str, Any] | None = None
+        self.socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        self.socket.on("*", self._note, namespace=namespace)
+        self.socket.on("connect_error", self._refused, namespace=namespace)
+        self.closed = asyncio.Event()
+        self.socket.on("disconnect", self._disconnected, namespace=namespace)
+
+    async def connect(self, auth: object, transports: Iterable[str] = ("websocket",)) -> None:
+        await self.socket.connect(
+            self._url,
+            auth=auth,
+            transports=list(transports),
+            namespaces=[self._namespace],
+            wait_timeout=SECONDS,
+        )
+
+    async def ask(self, request: str, data: Any = None) -> Any:
+        """Send a request; return its answer, which is noted among the events, too."""
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def answer(*given: Any) -> None:
+            self._note(f"answer:{request}", *given)
+            if not answered.done():
+                answered.set_result(given[0] if given else None)
+
+        await self.socket.emit(request, data, namespace=self._namespace, callback=answer)
+        closed = asyncio.ensure_future(self.closed.wait())
+        async with asyncio.timeout(SECONDS):
+            await asyncio.wait({answered, closed}, return_when=asyncio.FIRST_COMPLETED)
+        closed.cancel()
+        if not answered.done():
+            raise socketio.exceptions.DisconnectedError
+        return answered.result()
+
+    async def subscribe(self, **fields: Any) -> list[dict[str, Any]]:
+        answer = await self.ask("subscribe", fields)
+        assert answer["ok"], answer
+        pipelines: list[dict[str, Any]] = answer["pipelines"]
+        return pipelines
+
+    async def until(self, condition: Callable[[], Any]) -> Any:
+        """Wait until what was received meets a condition."""
+        async with asyncio.timeout(SECONDS):
+            while not (met := condition()):
+                self._changed.clear()
+                await self._changed.wait()
+        return met
+
+    def of(self, *types: str) -> list[Any]:
+        """What was received of these types, batches unpacked."""
+        return [body for kind, body in self.flat() if kind in types]
+
+    def flat(self) -> list[tuple[str, Any]]:
+        unpacked: list[tuple[str, Any]] = []
+        for kind, body in self.received:
+            if kind == "events:batch":
+                unpacked += [(event["type"], event) for event in body["events"]]
+            else:
+                unpacked.append((kind, body))
+        return unpacked
+
+    def durable(self, pipeline_id: str | None = None) -> list[dict[str, Any]]:
+        return [
+            body
+            for _, body in self.flat()
+            if isinstance(body, dict) and "seq" in body and "cursor" in body
+            if pipeline_id in {None, body["pipeline_id"]}
+        ]
+
+    async def close(self) -> None:
+        async with asyncio.timeout(SECONDS):
+            with suppress(aiohttp.ClientError):  # of a poll that was cut
+                await self.socket.disconnect()
+            if self.socket.eio.http is not None:
+                await self.socket.eio.http.close()
+
+    def _note(self, event: str, *data: Any) -> None:
+        self.received.append((event, data[0] if data else None))
+        self._changed.set()
+
+    def _refused(self, data: Any) -> None:
+        self.refusal = data
+
+    def _disconnected(self, *_: Any) -> None:
+        self.closed.set()
+        self._changed.set()
+
+
+@asynccontextmanager
+async def watching(
+    url: str,
+    *,
+    role: Role = Role.VIEWER,
+    pipelines: Iterable[str] = ("*",),
+    ttl: float = 300,
+    transports: Iterable[str] = ("websocket",),
+    namespace: str = NAMESPACE,
+) -> AsyncIterator[Viewer]:
+    """A connected viewer, that leaves in the end."""
+    viewer = Viewer(url, namespace)
+    try:
+        await viewer.connect({"token": token(role, *pipelines, ttl=ttl)}, transports)
+        yield viewer
+    finally:
+        await viewer.close()
+
+
+def cursor_of(witnesses: Iterable[Witness]) -> str:
+    return str(Cursor.of(Position(one.epoch, one.seq) for one in witnesses))
+
+
+def witness_of(answer: dict[str, Any]) -> Witness:
+    """Where the answer to `subscribe` says that a viewer stands."""
+    [position] = parse_cursor(answer["cursor"]).positions.values()
+    return Witness(position.epoch, position.seq, bytes.fromhex(answer["digest"]))

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from raglive.http_api.hosts import AllowedHosts, on_one_machine
+
+
+async def answer(host: str, bound: str = "127.0.0.1", allowed: tuple[str, ...] = ()) -> int:
+    app = FastAPI(openapi_url=None)
+    app.add_api_route("/", lambda: "here")
+    guarded = AllowedHosts(app, bound, allowed)
+    async with AsyncClient(transport=ASGITransport(guarded), base_url="http://127.0.0.1") as http:
+        response = await http.get("/", headers={"Host": host})
+    if response.status_code == 421:
+        error = response.json()["error"]
+        assert error["code"] == "host_not_allowed"
+        assert "RAGLIVE_ALLOWED_HOSTS" in error["message"]
+    return response.status_code
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1:3000",
+        "localhost",
+        "LOCALHOST:3000",
+        "[::1]:3000",
+        "127.9.9.9",
+        "raglive.localhost",
+    ],
+)
+async def test_this_machine_is_always_allowed(host: str) -> None:
+    assert await answer(host) == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example:3000",
+        "192.168.1.5:3000",
+        "",
+        "a b",
+        "localhost@evil.example",
+        "evil.example:3000/localhost",
+        "[::1",
+        "localhost:port",
+    ],
+)
+async def test_other_names_are_refused(host: str) -> None:
+    assert await answer(host) == 421
+
+
+async def test_names_can_be_allowed() -> None:
+    assert await answer("docs.example:3000", allowed=("docs.example",)) == 200
+    assert await answer("a.b.example", allowed=("*.example",)) == 200
+    assert await answer("example", allowed=("*.example",)) == 421
+    assert await answer("anything.example", allowed=("*",)) == 200
+
+
+async def test_a_server_on_every_address_answers_to_addresses_but_not_to_names() -> None:
+    assert await answer("192.168.1.5:3000", bound="0.0.0.0") == 200
+    assert await answer("[2001:db8::1]:3000", bound="::") == 200
+    assert await answer("evil.example", bound="0.0.0.0") == 421
+
+
+def scope(client: str, host: str, **headers: str) -> dict[str, Any]:
+    named = {"host": host} | {name.replace("_", "-"): value for name, value in headers.items()}
+    raw = [(name.encode(), value.encode()) for name, value in named.items()]
+    return {"type": "http", "client": (client, 5), "headers": raw}
+
+
+@pytest.mark.parametrize(
+    ("seen", "local"),
+    [
+        (scope("127.0.0.1", "localhost:3000"), True),
+        (scope("::1", "[::1]:3000"), True),
+        (scope("::ffff:127.0.0.1", "127.0.0.1"), True),
+        (scope("127.0.0.1", "localhost", x_forwarded_for="127.0.0.1"), True),
+        (scope("10.0.0.7", "localhost:3000"), False),
+        (scope("127.0.0.1", "docs.example"), False),
+        (scope("127.0.0.1", "localhost", x_forwarded_for="8.8.8.8, 127.0.0.1"), False),
+        (scope("127.0.0.1", "localhost", forwarded="for=8.8.8.8"), False),
+        ({"type": "http", "client": None, "headers": [(b"host", b"localhost")]}, False),
+    ],
+)
+def test_one_machine_means_no_network_in_between(seen: dict[str, Any], local: bool) -> None:
+    assert on_one_machine(seen) is local

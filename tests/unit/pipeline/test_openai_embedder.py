@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from raglive.pipeline.embedding import EmbeddingError, create_embedder
+from raglive.pipeline.embedding.batches import batches
+from raglive.pipeline.embedding.openai import OpenAIEmbedder
+
+KEY = "sk-very-secret"
+CLOSING = web.AppKey("closing", asyncio.Event)
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def vector(text: str) -> list[float]:
+    return [float(len(text)), 3.0, 4.0]
+
+
+def embeddings(vectors: list[Any]) -> web.Response:
+    data = [{"index": i, "embedding": v} for i, v in enumerate(vectors)]
+    return web.json_response({"data": data[::-1]})  # in any order
+
+
+class Provider:
+    """A real HTTP server that answers as the test says, and well when nothing is left to say."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer | web.StreamResponse] = []
+        self.requests: list[dict[str, Any]] = []
+        self.most_at_once = 0
+        self.url = ""
+        self._at_once = 0
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            body = orjson.loads(await request.read())
+            self.requests.append({**body, "authorization": request.headers.get("Authorization")})
+            answer = self.answers.pop(0) if self.answers else None
+            if isinstance(answer, web.StreamResponse):
+                return answer
+            if answer is not None:
+                return await answer(request)
+            await asyncio.sleep(0)
+            return embeddings([vector(text) for text in body["input"]])
+        finally:
+            self._at_once -= 1
+
+    def embedder(self, **options: Any) -> OpenAIEmbedder:
+        return OpenAIEmbedder(
+            "model-a", api_key=KEY, base_url=self.url, first_wait_seconds=0.001, **options
+        )
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    made = Provider()
+    app = web.Application(client_max_size=64 << 20)
+    app[CLOSING] = asyncio.Event()
+    app.router.add_post("/v1/embeddings", made.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    yield made
+    app[CLOSING].set()
+    await runner.cleanup()
+
+
+async def test_texts_become_vectors_of_length_one_in_order(provider: Provider) -> None:
+    embedder = await create_embedder("openai", "model-a", api_key=KEY, base_url=provider.url)
+    assert embedder.dimensions == 3
+    texts = ["x" * i for i in range(1, 6)]
+    vectors = await embedder.embed(texts)
+    expected = np.array([vector(text) for text in texts], dtype=np.float32)
+    assert np.allclose(vectors, expected / np.linalg.norm(expected, axis=1, keepdims=True))
+    assert vectors.dtype == np.float32
+    assert provider.requests[-1]["model"] == "model-a"
+    assert provider.requests[-1]["authorization"] == f"Bearer {KEY}"
+    assert (await embedder.embed([])).shape == (0, 3)
+    await embedder.close()
+    await embedder.close()
+
+
+async def test_dimensions_are_asked_for_or_known_without_a_probe(provider: Provider) -> None:
+    embedder = await create_embedder(
+        "openai", "m", base_url=provider.url.removesuffix("/v1"), known_dimensions=3
+    )
+    assert provider.requests == []
+    await embedder.embed(["text"])
+    assert provider.requests[-1]["authorization"] is None
+    assert "dimensions" not in provider.requests[-1]
+    await embedder.close()
+    shorter = provider.embedder(ask_dimensions=2)
+    with pytest.raises(EmbeddingError, match="not 2 numbers each"):
+        await shorter.embed(["text"])
+    assert provider.requests[-1]["dimensions"] == 2
+    await shorter.close()
+
+
+async def test_many_texts_go_in_batches_a_few_at_a_time(provider: Provider) -> None:
+    embedder = provider.embedder(ask_dimensions=3)
+    texts = ["y" * 1_000] * 3_000
+    assert (await embedder.embed(texts)).shape == (3_000, 3)
+    assert [len(request["input"]) for request in provider.requests] == [300] * 10
+    assert 1 < provider.most_at_once <= 4
+    await embedder.close()
+
+
+async def test_vectors_in_base64_are_understood(provider: Provider) -> None:
+    packed = base64.b64encode(np.array([0, 3, 4], dtype="<f4").tobytes()).decode()
+    provider.answers = [embeddings([packed])]
+    embedder = provider.embedder()
+    assert np.allclose(await embedder.embed(["text"]), [[0, 0.6, 0.8]])
+    await embedder.close()
+
+
+def error(status: int, message: str = "no", **headers: str) -> web.Response:
+    return web.json_response({"error": {"message": message}}, status=status, headers=headers)
+
+
+LASTING = [
+    (error(401, f"Incorrect API key provided: {KEY}"), "embedding_rejected", "EMBEDDING_API_KEY"),
+    (error(403), "embedding_rejected", "EMBEDDING_API_KEY"),
+    (error(404), "embedding_not_configured", "EMBEDDING_MODEL"),
+    (error(308, Location="http://127.0.0.1:9/"), "embedding_not_configured", "has moved"),
+    (error(400, f"bad parameter, key {KEY}"), "embedding_rejected", r"bad parameter, key \*\*\*"),
+    (error(400, "maximum context length is 8192"), "embedding_input_too_long", "too long"),
+    (error(413), "embedding_input_too_long", "too long"),
+]
+
+
+@pytest.mark.parametrize(("answer", "code", "message"), LASTING)
+async def test_what_no_retry_heals_is_not_tried_again(
+    provider: Provider, answer: web.Response, code: str, message: str
+) -> None:
+    provider.answers = [answer]
+    embedder = provider.embedder(ask_dimensions=3)
+    with pytest.raises(EmbeddingError, match=message) as caught:
+        await embedder.embed(["text"])
+    assert (caught.value.code, caught.value.retryable) == (code, False)
+    assert KEY not in str(caught.value)
+    assert len(provider.requests) == 1
+    await embedder.close()
+
+
+def wrong(*vectors: Any) -> Answer:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return embeddings(list(vectors))
+
+    return answer
+
+
+def body(text: str, status: int = 200) -> Answer:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(text=text, status=status)
+
+    return answer
+
+
+async def cut_connection(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def never(request: web.Request) -> web.StreamResponse:
+    await request.app[CLOSING].wait()
+    return web.Response()
+
+
+PASSING = [
+    (body("", 500), "embedding_unavailable"),
+    (body("<html>Bad gateway</html>", 502), "embedding_unavailable"),
+    (body("", 503), "embedding_unavailable"),
+    (body("", 408), "embedding_timeout"),
+    (body("", 429), "embedding_rate_limited"),
+    (cut_connection, "embedding_unavailable"),
+    (never, "embedding_timeout"),
+    (body("<html>Welcome</html>"), "embedding_invalid_response"),
+    (body('{"data": null}'), "embedding_invalid_response"),
+    (body('{"data": [{"embedding": [NaN, 1, 2]}]}'), "embedding_invalid_response"),
+    (body("[1, 2"), "embedding_invalid_response"),
+    (wrong(), "embedding_invalid_response"),
+    (wrong([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]), "embedding_invalid_response"),
+    (wrong([1.0, 2.0]), "embedding_invalid_response"),
+    (wrong([0.0, 0.0, 0.0]), "embedding_invalid_response"),
+    (wrong([1e39, 1.0, 1.0]), "embedding_invalid_response"),
+    (wrong(["a", "b", "c"]), "embedding_invalid_response"),
+    (wrong([[1.0], [2.0], [3.0]]), "embedding_invalid_response"),
+    (wrong("not base64!"), "embedding_invalid_response"),
+]
+
+
+@pytest.mark.parametrize(("answer", "code"), PASSING)
+async def test_what_may_pass_is_tried_again_and_then_told(
+    provider: Provider, answer: Answer, code: str
+) -> None:
+    provider.answers = [answer, answer]
+    embedder = provider.embedder(ask_dimensions=3, timeout_seconds=0.2)
+    assert (await embedder.embed(["text"])).shape == (1, 3)
+    assert len(provider.requests) == 3
+
+    provider.answers = [answer] * 3
+    with pytest.raises(EmbeddingError) as caught:
+        await embedder.embed(["text"])
+    assert (caught.value.code, caught.value.retryable) == (code, True)
+    assert len(provider.requests) == 6
+    await embedder.close()
+
+
+async def test_a_long_wait_is_left_to_the_caller(provider: Provider) -> None:
+    provider.answers = [error(429, **{"Retry-After": "120"}), error(503, **{"Retry-After": "0"})]
+    embedder = provider.embedder(ask_dimensions=3)
+    with pytest.raises(EmbeddingError) as caught:
+        await embedder.embed(["text"])
+    assert (caught.value.retry_after_seconds, caught.value.retry_after_ms) == (120, 120_000)
+    assert len(provider.requests) == 1
+    assert (await embedder.embed(["text"])).shape == (1, 3)
+    await embedder.close()
+
+
+async def test_a_lasting_error_of_one_batch_is_told_before_a_passing_one(
+    provider: Provider,
+) -> None:
+    provider.answers = [error(429, **{"Retry-After": "60"}), error(401)]
+    embedder = provider.embedder(ask_dimensions=3)
+    with pytest.raises(EmbeddingError) as caught:
+        await embedder.embed(["z" * 30_000] * 20)
+    assert caught.value.code in {"embedding_rejected", "embedding_rate_limited"}
+    await embedder.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://127.0.0.1:1/v1", "embedding_unavailable"),
+        ("not an address", "embedding_not_configured"),
+        ("ftp://127.0.0.1/v1", "embedding_not_configured"),
+        ("http://[broken/v1", "embedding_not_configured"),
+    ],
+)
+async def test_a_wrong_address_is_an_error_at_the_start(url: str, code: str) -> None:
+    with pytest.raises(EmbeddingError) as caught:
+        await OpenAIEmbedder.connect("m", api_key=KEY, base_url=url, first_wait_seconds=0.001)
+    assert caught.value.code == code
+
+
+async def test_the_key_is_in_no_log(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    provider.answers = [error(500, KEY), error(500, KEY), error(400, KEY)]
+    embedder = provider.embedder(ask_dimensions=3)
+    with capture_logs() as logs, pytest.raises(EmbeddingError):
+        await embedder.embed(["text"])
+    assert len(logs) == 2
+    assert KEY not in f"{logs} {embedder!r}"
+    assert not any(KEY in r.getMessage() for r in caplog.records if r.name.startswith("httpx"))
+    await embedder.close()
+
+
+@given(st.lists(st.text(max_size=9_000), max_size=60))
+def test_batches_keep_order_and_limits(texts: list[str]) -> None:
+    made = list(batches(texts))
+    assert [text for batch in made for text in batch] == texts
+    assert all(0 < len(batch) <= 2_048 for batch in made)
+    assert all(sum(len(t.encode()) for t in batch) <= 300_000 for batch in made)
+
+
+def test_a_batch_holds_at_most_2048_texts_and_none_that_is_too_long() -> None:
+    assert [len(batch) for batch in batches(["a"] * 5_000)] == [2_048, 2_048, 904]
+    with pytest.raises(EmbeddingError, match="too long") as caught:
+        list(batches(["word " * 10_000]))
+    assert caught.value.code == "embedding_input_too_long"

@@ -1,0 +1,73 @@
+"""Whatever a pipeline calls its files and errors, the events keep the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raglive.contract.errors import RagliveError
+from raglive.contract.events import submission_adapter
+from raglive.reporter.events import EventMaker, code_of, file_id_of, identified, printable
+
+MAKER = EventMaker("p", "t")
+
+anything = st.text(st.characters(), max_size=50)  # unpaired surrogates too
+
+
+@given(anything.filter(bool), anything, anything)
+def test_names_and_messages_are_made_fit(name: str, message: str, folder: str) -> None:
+    file_id = identified(name, "", folder)
+    event = MAKER.make(
+        "file:failed",
+        file={
+            "id": file_id,
+            "name": printable(name),
+            "folder": printable(folder),
+            "failed_at": "2026-01-02T03:04:05Z",
+        },
+        error={"type": "E", "code": "e", "message": printable(message), "retryable": False},
+        attempt=1,
+    )
+    submission_adapter.validate_python({"events": [orjson.loads(event.body)]})
+    assert event.file_id == file_id == identified(name, "", folder)
+    assert name not in file_id or len(name) < 8
+
+
+def test_ids_tell_places_apart() -> None:
+    places = [("a", ""), ("a", "b"), ("ab", ""), ("\udce4", ""), ("?", "")]
+    assert len({file_id_of(*place) for place in places}) == len(places)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ValueError(), "value_error"),
+        (FileNotFoundError(), "file_not_found_error"),
+        (type("HTTPError", (Exception,), {})(), "http_error"),
+        (type("Größe", (Exception,), {})(), "internal_error"),
+        (RagliveError("x", code="no_text"), "no_text"),
+        (type("E", (Exception,), {"code": 42})(), "e"),
+    ],
+)
+def test_codes(error: Exception, code: str) -> None:
+    assert code_of(error) == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "why"),
+    [
+        ("file:started", {}, "the event"),
+        ("status:update", {"changes": {"x": object()}}, "status:update"),
+        ("status:update", {"changes": {"x": "y" * 1_000_000}}, "larger than"),
+        ("status:update", {"changes": {"problem": {"code": "x"}}}, "message: Field required"),
+        ("pipeline:offline", {"reason": "tired", "shutdown_at": "2026-01-02T03:04:05Z"}, "reason"),
+    ],
+)
+def test_faults_are_named(kind: str, fields: dict[str, Any], why: str) -> None:
+    with pytest.raises(RagliveError, match=why) as refused:
+        MAKER.make(kind, **fields)
+    assert refused.value.code == "invalid_event"

@@ -1,0 +1,27 @@
+"""What can be imported is what is meant to be, and it costs little."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import raglive.reporter
+
+IMPORTED_ALONE = """
+import sys
+from raglive.reporter import Reporter
+heavy = {"asyncpg", "fastapi", "httpx", "kreuzberg", "numpy", "socketio", "wordllama"}
+sys.exit(", ".join(heavy & sys.modules.keys()) or 0)
+"""
+
+
+def test_public_names_are_sorted_and_exist() -> None:
+    exported = raglive.reporter.__all__
+    assert exported == sorted(exported)
+    assert all(hasattr(raglive.reporter, name) for name in exported)
+
+
+def test_import_brings_nothing_heavy() -> None:
+    command = [sys.executable, "-c", IMPORTED_ALONE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

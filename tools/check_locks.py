@@ -1,0 +1,56 @@
+"""Fail unless the lock files were made from what pyproject.toml asks for; needs no network.
+
+`--fingerprint` prints what `make lock` writes at the head of each.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from hashlib import sha256
+from pathlib import Path
+
+LOCKS = [
+    "requirements.lock",
+    "requirements-dev.lock",
+    "tools/requirements-uv.lock",
+    "tools/requirements-node.lock",
+]
+
+
+def fingerprint() -> str:
+    """Return what changes with every requirement."""
+    asked = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
+    project = asked["project"]
+    wanted = [
+        project["requires-python"],
+        project["dependencies"],
+        project["optional-dependencies"],
+        asked["dependency-groups"],
+    ]
+    return sha256(json.dumps(wanted).encode()).hexdigest()[:16]
+
+
+def fault(lock: Path) -> str | None:
+    """Return what is wrong with a lock file."""
+    text = lock.read_text("utf-8")
+    if "://" in text:
+        return f"{lock} names a host."
+    if fingerprint() not in text[:200]:
+        return f"{lock} was not made from this pyproject.toml. Run `make lock`."
+    return None
+
+
+def main() -> None:
+    """Check every lock file."""
+    if sys.argv[1:] == ["--fingerprint"]:
+        print(fingerprint())
+        return
+    found = [said for said in map(fault, map(Path, LOCKS)) if said]
+    if found:
+        sys.exit("\n".join(found))
+
+
+if __name__ == "__main__":
+    main()

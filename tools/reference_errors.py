@@ -1,0 +1,94 @@
+"""Every error code as the reference shows it."""
+
+from __future__ import annotations
+
+import typing
+
+from tools.reference_tables import code, table
+
+from raglive.contract.errors import ErrorCode
+from raglive.contract.file_errors import WHAT_TO_DO
+from raglive.http_api.errors import status_of
+from raglive.pipeline.extraction.errors import SkipCode
+
+__all__ = ["MEANINGS", "failures", "refusals", "skips"]
+
+SKIPS = {*typing.get_args(SkipCode), "no_download_right"}
+
+MEANINGS = {
+    ErrorCode.INVALID_REQUEST: (
+        "The request is not of the shape that is expected.",
+        "Correct what the message names.",
+    ),
+    ErrorCode.INVALID_EVENT: (
+        "A published event breaks the contract; nothing of its batch was stored.",
+        "Correct the field that the message names, and send the whole batch again.",
+    ),
+    ErrorCode.UNAUTHENTICATED: (
+        "There is no token, or one that is not accepted here.",
+        "Send a token; `raglive token` makes one.",
+    ),
+    ErrorCode.TOKEN_EXPIRED: ("The token has ended.", "Get a new one, and connect with it."),
+    ErrorCode.FORBIDDEN: (
+        "The token does not give the right.",
+        "Use a token whose role and pipelines allow it.",
+    ),
+    ErrorCode.NOT_FOUND: (
+        "There is no such address, pipeline or file, or the token may not see it.",
+        "Check the name, and the token's pipelines.",
+    ),
+    ErrorCode.CONFLICT: (
+        "It cannot be done in the present state, such as a second start on one data folder.",
+        "Do what the message says.",
+    ),
+    ErrorCode.METHOD_NOT_ALLOWED: ("The address knows no such method.", "Use the right method."),
+    ErrorCode.CURSOR_INVALID: (
+        "The text is not a cursor.",
+        "Pass on a cursor exactly as it was received.",
+    ),
+    ErrorCode.CURSOR_EXPIRED: (
+        "The cursor is of a log that has ended or begun anew.",
+        "Read the status afresh, and go on from its cursor.",
+    ),
+    ErrorCode.PAYLOAD_TOO_LARGE: ("The body is too large.", "Send less at once."),
+    ErrorCode.RATE_LIMITED: ("Too many requests.", "Wait `retry_after_ms`, then try again."),
+    ErrorCode.HOST_NOT_ALLOWED: (
+        "The request is addressed to a host name that is not known.",
+        "Add the name to `RAGLIVE_ALLOWED_HOSTS`.",
+    ),
+    ErrorCode.ORIGIN_NOT_ALLOWED: (
+        "A page of another origin may not connect.",
+        "Add the origin to `SOCKET_IO_CORS_ORIGIN`.",
+    ),
+    ErrorCode.TOO_SLOW: ("The client takes too long.", "Connect again, with the cursor."),
+    ErrorCode.UNAVAILABLE: (
+        "The database does not answer, or the server is not ready.",
+        "Try again after `retry_after_ms`.",
+    ),
+    ErrorCode.INTERNAL: (
+        "Nobody foresaw this.",
+        "Look in the server's log for the `request_id`, and report it.",
+    ),
+}
+
+
+def refusals() -> str:
+    """Return the codes of refusals over HTTP and Socket.IO."""
+    return table(
+        ("Code", "HTTP status", "Meaning", "What to do"),
+        [(code(it), str(status_of(it)), *MEANINGS.get(it, ("", ""))) for it in ErrorCode],
+    )
+
+
+def failures() -> str:
+    """Return the codes of files that failed."""
+    return _files([it for it in WHAT_TO_DO if it not in SKIPS])
+
+
+def skips() -> str:
+    """Return the codes of files that were skipped."""
+    return _files([it for it in WHAT_TO_DO if it in SKIPS])
+
+
+def _files(codes: list[str]) -> str:
+    return table(("Code", "What to do"), [(code(it), WHAT_TO_DO[it]) for it in codes])

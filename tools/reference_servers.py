@@ -1,0 +1,93 @@
+"""The servers' addresses and metrics, asked of the real applications without a database."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from typing import Any, cast
+
+import httpx
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp
+from tools.reference_tables import code, table
+
+from raglive.bus.postgres import PostgresBus
+from raglive.dashboard.server import create_dashboard
+from raglive.database.pool import Database
+from raglive.http_api.tokens import Tokens
+from raglive.pipeline.health import health_app
+from raglive.pipeline.service import PipelineService
+from raglive.settings import Settings
+from raglive.status_server.server import StatusServer
+
+__all__ = ["OpenApi", "dashboard_openapi", "metrics", "pipeline_addresses", "status_openapi"]
+
+DSN = "postgresql://nobody@127.0.0.1:1/none"
+OpenApi = dict[str, dict[str, dict[str, Any]]]
+
+
+@cache
+def status_openapi() -> OpenApi:
+    """Return the paths of the status server, with their methods."""
+    return _paths(_status_server(), "/openapi.json")
+
+
+@cache
+def dashboard_openapi() -> OpenApi:
+    """Return the paths of the dashboard server, below `/api`, with their methods."""
+    app = create_dashboard(
+        Settings.model_validate({}), _database(), _tokens(), PostgresBus(DSN, listens=False)
+    )
+    return {f"/api{path}": methods for path, methods in _paths(app, "/api/openapi.json").items()}
+
+
+def pipeline_addresses() -> list[str]:
+    """Return the paths that a pipeline answers."""
+    app = health_app(cast("PipelineService", None))  # only asked for its addresses
+    assert isinstance(app, Starlette)
+    return [route.path for route in app.routes if isinstance(route, Route)]
+
+
+def metrics() -> str:
+    """Return raglive's own metrics of the status server, as it gives them."""
+    text = _get(_status_server(), "/metrics").text
+    rows = [
+        (code(family.name + _ending(family.type)), family.type, f"{family.documentation}.")
+        for family in text_string_to_metric_families(text)
+        if family.name.startswith("raglive_") and not family.name.endswith("_created")
+    ]
+    return table(("Metric", "Type", "Meaning"), rows)
+
+
+def _ending(kind: str) -> str:
+    return "_total" if kind == "counter" else ""
+
+
+def _paths(app: ASGIApp, address: str) -> OpenApi:
+    paths: OpenApi = _get(app, address).json()["paths"]
+    return paths
+
+
+def _status_server() -> ASGIApp:
+    return StatusServer(Settings.model_validate({}), _database(), _tokens()).asgi
+
+
+def _database() -> Database:
+    return Database(DSN, cast("Any", None))  # nothing is asked that needs it
+
+
+def _tokens() -> Tokens:
+    return Tokens("documentation-" * 4)
+
+
+def _get(app: ASGIApp, address: str) -> httpx.Response:
+    async def get() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return (await client.get(address)).raise_for_status()
+
+    with structlog.testing.capture_logs():
+        return asyncio.run(get())

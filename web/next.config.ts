@@ -1,0 +1,20 @@
+import type { NextConfig } from "next";
+
+// In development the API of a running dashboard server is borrowed.
+const dashboard = process.env.RAGLIVE_DASHBOARD_URL ?? "http://127.0.0.1:3000";
+const development = process.env.NODE_ENV === "development";
+
+const config: NextConfig = {
+  trailingSlash: true,
+  reactStrictMode: true,
+  images: { unoptimized: true },
+  devIndicators: false,
+  ...(development
+    ? {
+        skipTrailingSlashRedirect: true,
+        rewrites: () => Promise.resolve([{ source: "/api/:path*", destination: `${dashboard}/api/:path*` }]),
+      }
+    : { output: "export" }),
+};
+
+export default config;

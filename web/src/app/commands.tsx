@@ -1,0 +1,25 @@
+"use client";
+import { Cable, Moon, RefreshCw, SunMoon, Sun } from "lucide-react";
+import { CommandPalette, type Command } from "@/features/command/palette";
+import { showConnection } from "@/features/connection/badge";
+import { setTheme } from "@/features/shell/theme";
+import { preferPolling } from "@/realtime/client";
+import { useConnection } from "@/realtime/hooks";
+
+/** What the palette can do: the features' own actions, brought together. */
+export function Commands() {
+  const { preferPolling: polls } = useConnection();
+  const commands: Command[] = [
+    { id: "connection", label: "Connection details and test", icon: Cable, run: showConnection },
+    {
+      id: "polling",
+      label: polls ? "Use the WebSocket again" : "Prefer polling",
+      icon: RefreshCw,
+      run: () => preferPolling(!polls),
+    },
+    { id: "light", label: "Light theme", icon: Sun, run: () => setTheme("light") },
+    { id: "dark", label: "Dark theme", icon: Moon, run: () => setTheme("dark") },
+    { id: "system", label: "Theme as the system", icon: SunMoon, run: () => setTheme("system") },
+  ];
+  return <CommandPalette commands={commands} />;
+}

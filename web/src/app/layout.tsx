@@ -1,0 +1,46 @@
+import type { Metadata, Viewport } from "next";
+import { Suspense, type ReactNode } from "react";
+import { Gate } from "@/features/access/gate";
+import { ConnectionBadge } from "@/features/connection/badge";
+import { Header } from "@/features/shell/header";
+import { THEME_SCRIPT } from "@/features/shell/theme";
+import { TipProvider } from "@/components/ui/floating";
+import { Commands } from "./commands";
+import { Started } from "./started";
+import "./globals.css";
+
+export const metadata: Metadata = {
+  title: { default: "raglive", template: "%s · raglive" },
+  description: "Documents on their way into the index, live.",
+};
+
+export const viewport: Viewport = {
+  width: "device-width",
+  initialScale: 1,
+  themeColor: [
+    { media: "(prefers-color-scheme: light)", color: "#fbfbfc" },
+    { media: "(prefers-color-scheme: dark)", color: "#0d0e11" },
+  ],
+};
+
+export default function RootLayout({ children }: { children: ReactNode }) {
+  return (
+    <html lang="en" suppressHydrationWarning>
+      <head>
+        <script dangerouslySetInnerHTML={{ __html: THEME_SCRIPT }} />
+      </head>
+      <body>
+        <Started>
+          <TipProvider>
+            <Suspense>
+              <Header search={<Commands />} badge={<ConnectionBadge />} />
+              <main id="content" className="mx-auto max-w-[1440px] px-4 pt-6 pb-16 sm:px-6">
+                <Gate>{children}</Gate>
+              </main>
+            </Suspense>
+          </TipProvider>
+        </Started>
+      </body>
+    </html>
+  );
+}

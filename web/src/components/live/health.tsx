@@ -1,0 +1,68 @@
+"use client";
+import {
+  CircleCheck,
+  CircleSlash2,
+  Clock,
+  LoaderCircle,
+  RefreshCw,
+  TriangleAlert,
+  type LucideIcon,
+} from "lucide-react";
+import { classes } from "@/components/ui/classes";
+import { useNow } from "@/components/ui/now";
+import { useSteady } from "@/components/ui/steady";
+import type { PipelineState } from "@/realtime/pipeline-state";
+
+export type Health = "problem" | "offline" | "silent" | "working" | "checking" | "watching";
+
+interface Look {
+  word: string;
+  icon: LucideIcon;
+  tone: string;
+  spins?: boolean;
+}
+
+const LOOKS: Record<Health, Look> = {
+  problem: { word: "Needs attention", icon: TriangleAlert, tone: "text-failed" },
+  offline: { word: "Offline", icon: CircleSlash2, tone: "text-failed" },
+  silent: { word: "Not heard from", icon: Clock, tone: "text-waiting" },
+  working: { word: "Working", icon: LoaderCircle, tone: "text-processing", spins: true },
+  checking: { word: "Checking for changes", icon: RefreshCw, tone: "text-processing", spins: true },
+  watching: { word: "Watching", icon: CircleCheck, tone: "text-completed" },
+};
+
+const SILENT_AFTER_MS = 90_000;
+
+export function healthOf(state: PipelineState, now: number): Health {
+  const { facts, counts } = state;
+  if (facts.problem) return "problem";
+  if (facts.status === "offline") return "offline";
+  const beat = facts.last_heartbeat ? Date.parse(facts.last_heartbeat) : null;
+  if (beat !== null && now - beat > SILENT_AFTER_MS) return "silent";
+  if ((counts.processing ?? 0) > 0 || (counts.queued ?? 0) > 0) return "working";
+  return facts.is_checking ? "checking" : "watching";
+}
+
+export function useHealth(state: PipelineState): Health {
+  return useSteady(healthOf(state, useNow()));
+}
+
+export function needsAttention(health: Health): boolean {
+  return health === "problem" || health === "offline" || health === "silent";
+}
+
+export function HealthLabel({ health, className }: { health: Health; className?: string }) {
+  const { word, icon: Icon, tone, spins } = LOOKS[health];
+  return (
+    <span
+      className={classes("inline-flex items-center gap-1.5 font-medium whitespace-nowrap", tone, className)}
+    >
+      <Icon
+        size={14}
+        aria-hidden
+        className={classes("shrink-0", spins && "animate-[spin_1.8s_linear_infinite]")}
+      />
+      {word}
+    </span>
+  );
+}

@@ -1,0 +1,54 @@
+"use client";
+import { Link } from "@/components/ui/link";
+import { FileIcon } from "@/components/ui/file-icon";
+import { percent } from "@/components/ui/format";
+import { fileHref } from "@/components/ui/links";
+import { StageProgress, STAGE_WORDS } from "@/components/ui/stage-progress";
+import { Elapsed } from "@/components/ui/time";
+import { useLiveFile } from "@/realtime/hooks";
+
+interface ProgressRowProps {
+  pipelineId: string;
+  fileId: string;
+  showPipeline?: boolean;
+}
+
+/** A file at work; only this row renders when its progress moves. */
+export function ProgressRow({ pipelineId, fileId, showPipeline = false }: ProgressRowProps) {
+  const file = useLiveFile(pipelineId, fileId);
+  if (file?.state !== "processing") return null;
+  const stage = file.processing_stage ?? "extraction";
+  return (
+    <li
+      data-testid="progress-row"
+      data-file-id={fileId}
+      className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-1.5 border-b py-2 last:border-b-0 sm:h-10 sm:grid-cols-[minmax(0,1fr)_minmax(80px,24%)_72px_40px_56px] sm:py-0"
+    >
+      <span className="flex min-w-0 items-center gap-2 sm:col-start-1 sm:row-start-1">
+        <FileIcon name={file.name} mimeType={file.mime_type} />
+        <Link href={fileHref(pipelineId, fileId)} className="truncate hover:underline">
+          {file.name}
+        </Link>
+        {showPipeline && <span className="hidden shrink-0 text-xs text-faint xl:inline">{pipelineId}</span>}
+        {file.attempt > 1 && <span className="shrink-0 text-xs text-waiting">attempt {file.attempt}</span>}
+      </span>
+      <StageProgress
+        key={file.attempt}
+        stage={stage}
+        progress={file.progress ?? 0}
+        label={`${file.name}: ${STAGE_WORDS[stage]}`}
+        className="col-span-2 row-start-2 sm:col-span-1 sm:col-start-2 sm:row-start-1"
+      />
+      <span className="hidden text-processing sm:col-start-3 sm:row-start-1 sm:block">
+        {STAGE_WORDS[stage]}
+      </span>
+      <span className="num text-right sm:col-start-4 sm:row-start-1">
+        <span className="mr-2 text-processing sm:hidden">{STAGE_WORDS[stage]}</span>
+        {percent(file.progress)}
+      </span>
+      <span className="num hidden text-right text-faint sm:col-start-5 sm:row-start-1 sm:block">
+        {file.started_at && <Elapsed since={file.started_at} />}
+      </span>
+    </li>
+  );
+}

@@ -1,0 +1,13 @@
+/** Where things are: what is chosen stands in the query string. */
+
+export function pipelineHref(pipelineId: string, more: Record<string, string> = {}): string {
+  return `/pipeline/?${new URLSearchParams({ id: pipelineId, ...more }).toString()}`;
+}
+
+export function fileHref(pipelineId: string, fileId: string): string {
+  return `/file/?${new URLSearchParams({ pipeline: pipelineId, id: fileId }).toString()}`;
+}
+
+export function eventsHref(pipelineId: string, more: Record<string, string> = {}): string {
+  return `/events/?${new URLSearchParams({ pipeline: pipelineId, ...more }).toString()}`;
+}

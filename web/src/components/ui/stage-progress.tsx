@@ -1,0 +1,37 @@
+import type { Stage } from "@/contract/types";
+import { classes } from "./classes";
+
+export const STAGE_WORDS: Record<Stage, string> = {
+  extraction: "Extracting",
+  chunking: "Chunking",
+  embedding: "Embedding",
+  storing: "Storing",
+};
+
+interface StageProgressProps {
+  stage: Stage;
+  progress: number;
+  label: string;
+  className?: string;
+}
+
+/** A bar that moves smoothly: only its transform changes, so no layout is done for it. */
+export function StageProgress({ stage, progress, label, className }: StageProgressProps) {
+  const done = Math.min(1, Math.max(0, progress));
+  return (
+    <span
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(done * 100)}
+      aria-valuetext={`${STAGE_WORDS[stage]}, ${Math.round(done * 100)} %`}
+      className={classes("relative block h-1 overflow-hidden rounded-full bg-processing-fill/20", className)}
+    >
+      <span
+        className="absolute inset-0 origin-left rounded-full bg-processing-fill transition-transform duration-300 ease-linear"
+        style={{ transform: `scaleX(${done})` }}
+      />
+    </span>
+  );
+}

@@ -1,0 +1,91 @@
+import {
+  CircleCheck,
+  CircleDashed,
+  CircleSlash,
+  CircleX,
+  Hourglass,
+  LoaderCircle,
+  Trash2,
+  type LucideIcon,
+} from "lucide-react";
+import type { FileState } from "@/contract/types";
+import { classes } from "./classes";
+
+/** A file's state as people are told it: a queued file with a time for its next attempt waits. */
+export type ShownState = FileState | "waiting";
+
+interface Look {
+  word: string;
+  icon: LucideIcon;
+  text: string;
+  fill: string;
+}
+
+export const LOOKS: Record<ShownState, Look> = {
+  queued: { word: "Queued", icon: CircleDashed, text: "text-queued", fill: "bg-queued-fill" },
+  waiting: { word: "Retries", icon: Hourglass, text: "text-waiting", fill: "bg-waiting-fill" },
+  processing: {
+    word: "In progress",
+    icon: LoaderCircle,
+    text: "text-processing",
+    fill: "bg-processing-fill",
+  },
+  completed: { word: "Completed", icon: CircleCheck, text: "text-completed", fill: "bg-completed-fill" },
+  failed: { word: "Failed", icon: CircleX, text: "text-failed", fill: "bg-failed-fill" },
+  skipped: { word: "Skipped", icon: CircleSlash, text: "text-skipped", fill: "bg-skipped-fill" },
+  deleted: { word: "Deleted", icon: Trash2, text: "text-faint", fill: "bg-line-strong" },
+};
+
+export function shownState(file: { state: FileState; next_attempt_at?: string | null }): ShownState {
+  return file.state === "queued" && file.next_attempt_at ? "waiting" : file.state;
+}
+
+export function StateIcon({
+  state,
+  size = 14,
+  className,
+}: {
+  state: ShownState;
+  size?: number;
+  className?: string;
+}) {
+  const { icon: Icon, text } = LOOKS[state];
+  return (
+    <Icon
+      size={size}
+      strokeWidth={2}
+      aria-hidden
+      className={classes(
+        "shrink-0",
+        text,
+        state === "processing" && "animate-[spin_1.8s_linear_infinite]",
+        className,
+      )}
+    />
+  );
+}
+
+/** A state with icon and word, never colour alone. */
+export function StateLabel({
+  state,
+  quiet,
+  className,
+}: {
+  state: ShownState;
+  quiet?: boolean;
+  className?: string;
+}) {
+  const { word, text } = LOOKS[state];
+  return (
+    <span
+      className={classes(
+        "inline-flex items-center gap-1.5 whitespace-nowrap",
+        quiet ? "text-muted" : text,
+        className,
+      )}
+    >
+      <StateIcon state={state} />
+      {word}
+    </span>
+  );
+}

@@ -1,0 +1,33 @@
+"use client";
+import { classes } from "./classes";
+import { absoluteTime, elapsed, relative } from "./format";
+import { useNow } from "./now";
+
+interface MomentProps {
+  at: string | number | null | undefined;
+  className?: string;
+}
+
+/** A moment as people say it, with the exact one on hover. */
+export function Moment({ at, className }: MomentProps) {
+  const now = useNow();
+  const time = typeof at === "string" ? Date.parse(at) : at;
+  if (time == null || Number.isNaN(time)) return <span className={className}>–</span>;
+  return (
+    <time
+      dateTime={new Date(time).toISOString()}
+      title={absoluteTime(time)}
+      className={classes("whitespace-nowrap", className)}
+      suppressHydrationWarning
+    >
+      {relative(time, Math.max(now, typeof at === "string" ? 0 : time))}
+    </time>
+  );
+}
+
+/** How long something has been going on. */
+export function Elapsed({ since, className }: { since: string | number; className?: string }) {
+  const now = useNow();
+  const start = typeof since === "string" ? Date.parse(since) : since;
+  return <span className={className}>{elapsed(Math.max(0, (now - start) / 1000))}</span>;
+}

@@ -1,0 +1,1174 @@
+// Generated from contract/schema by `npm run generate`. Do not edit.
+
+export type Event =
+  | PipelineOnline
+  | PipelineOffline
+  | FileProcessing
+  | FileProgress
+  | FileCompleted
+  | FileFailed
+  | FileSkipped
+  | FileDeleted
+  | StatusUpdate
+  | Heartbeat;
+/**
+ * What is being done to a file, in this order.
+ */
+export type Stage = "extraction" | "chunking" | "embedding" | "storing";
+/**
+ * Where a file stands.
+ */
+export type FileState = "queued" | "processing" | "completed" | "failed" | "skipped" | "deleted";
+/**
+ * What a token is for.
+ */
+export type Role = "viewer" | "operator" | "producer" | "admin";
+export type SubmittedEvent =
+  | SubmittedPipelineOnline
+  | SubmittedPipelineOffline
+  | SubmittedFileProcessing
+  | SubmittedFileProgress
+  | SubmittedFileCompleted
+  | SubmittedFileFailed
+  | SubmittedFileSkipped
+  | SubmittedFileDeleted
+  | SubmittedStatusUpdate
+  | SubmittedHeartbeat;
+
+/**
+ * A file lately completed.
+ */
+export interface CompletedEntry {
+  id: string;
+  name: string;
+  /**
+   * bytes
+   */
+  size?: number;
+  mime_type?: string;
+  /**
+   * where the file lies below the watched location, '' for its root
+   */
+  folder?: string;
+  url?: string;
+  started_at?: string;
+  completed_at: string;
+  results: FileResults;
+  attempt: number;
+}
+/**
+ * What a completed attempt made.
+ */
+export interface FileResults {
+  chunks_created: number;
+  /**
+   * chunks that were not already embedded
+   */
+  embeddings_generated: number;
+  /**
+   * seconds
+   */
+  processing_duration: number;
+  /**
+   * characters of text
+   */
+  content_length: number;
+}
+/**
+ * A file that is searchable.
+ */
+export interface CompletedFile {
+  id: string;
+  name: string;
+  /**
+   * bytes
+   */
+  size?: number;
+  mime_type?: string;
+  /**
+   * where the file lies below the watched location, '' for its root
+   */
+  folder?: string;
+  url?: string;
+  started_at?: string;
+  completed_at: string;
+}
+/**
+ * How many files stand in each state now.
+ */
+export interface Counts {
+  queued: number;
+  processing: number;
+  completed: number;
+  failed: number;
+  skipped: number;
+}
+/**
+ * A file that is gone from its source, and from the index.
+ */
+export interface DeletedFile {
+  id: string;
+  name: string;
+  deleted_at: string;
+}
+/**
+ * A pipeline has started.
+ */
+export interface PipelineOnline {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  seq: number;
+  cursor: string;
+  type: "pipeline:online";
+  status: "online";
+  started_at: string;
+  /**
+   * seconds
+   */
+  check_interval: number;
+  watch_location: string;
+}
+/**
+ * A pipeline has stopped, or was found silent.
+ */
+export interface PipelineOffline {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  seq: number;
+  cursor: string;
+  type: "pipeline:offline";
+  status: "offline";
+  shutdown_at: string;
+  reason: "normal_shutdown" | "error" | "timeout";
+}
+/**
+ * An attempt at a file has started.
+ */
+export interface FileProcessing {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  seq: number;
+  cursor: string;
+  type: "file:processing";
+  file: ProcessingFile;
+  processing_stage: Stage;
+  /**
+   * seconds
+   */
+  estimated_duration?: number;
+  attempt: number;
+}
+/**
+ * A file whose attempt has started.
+ */
+export interface ProcessingFile {
+  id: string;
+  name: string;
+  /**
+   * bytes
+   */
+  size?: number;
+  mime_type?: string;
+  /**
+   * where the file lies below the watched location, '' for its root
+   */
+  folder?: string;
+  url?: string;
+  started_at: string;
+}
+/**
+ * How far the running attempt is; conflated.
+ */
+export interface FileProgress {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  type: "file:progress";
+  file: FileRef;
+  processing_stage: Stage;
+  progress: number;
+  attempt: number;
+}
+/**
+ * Which file; the id outlives a rename.
+ */
+export interface FileRef {
+  id: string;
+  name: string;
+}
+/**
+ * A file's chunks are searchable, committed together with this event.
+ */
+export interface FileCompleted {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  seq: number;
+  cursor: string;
+  type: "file:completed";
+  file: CompletedFile;
+  results: FileResults;
+  success: true;
+  attempt: number;
+  /**
+   * @maxItems 16
+   */
+  stages?: StageDuration[];
+}
+/**
+ * How long a stage of an attempt took.
+ */
+export interface StageDuration {
+  stage: Stage;
+  /**
+   * seconds
+   */
+  duration: number;
+}
+/**
+ * An attempt failed.
+ */
+export interface FileFailed {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  seq: number;
+  cursor: string;
+  type: "file:failed";
+  file: FailedFile;
+  error: FileError;
+  success: false;
+  attempt: number;
+  /**
+   * @maxItems 16
+   */
+  stages?: StageDuration[];
+}
+/**
+ * A file whose attempt failed.
+ */
+export interface FailedFile {
+  id: string;
+  name: string;
+  /**
+   * bytes
+   */
+  size?: number;
+  mime_type?: string;
+  /**
+   * where the file lies below the watched location, '' for its root
+   */
+  folder?: string;
+  url?: string;
+  started_at?: string;
+  failed_at: string;
+}
+/**
+ * Why an attempt failed, and whether there will be another.
+ */
+export interface FileError {
+  type: string;
+  code: string;
+  message: string;
+  stage?: Stage;
+  retryable: boolean;
+  next_attempt_at?: string;
+}
+/**
+ * A file holds nothing to index; this is not a failure.
+ */
+export interface FileSkipped {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  seq: number;
+  cursor: string;
+  type: "file:skipped";
+  file: SkippedFile;
+  reason: SkipReason;
+  attempt?: number;
+  /**
+   * @maxItems 16
+   */
+  stages?: StageDuration[];
+}
+/**
+ * A file that holds nothing that could be indexed.
+ */
+export interface SkippedFile {
+  id: string;
+  name: string;
+  /**
+   * bytes
+   */
+  size?: number;
+  mime_type?: string;
+  /**
+   * where the file lies below the watched location, '' for its root
+   */
+  folder?: string;
+  url?: string;
+  started_at?: string;
+  skipped_at: string;
+}
+/**
+ * Why a file was skipped.
+ */
+export interface SkipReason {
+  code: string;
+  message: string;
+}
+/**
+ * A file is gone from the source, and its chunks from the index.
+ */
+export interface FileDeleted {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  seq: number;
+  cursor: string;
+  type: "file:deleted";
+  file: DeletedFile;
+  reason: "removed" | "trashed" | "moved_out";
+}
+/**
+ * Something else about the pipeline changed; carries the whole status.
+ */
+export interface StatusUpdate {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  seq: number;
+  cursor: string;
+  type: "status:update";
+  changes: {
+    [k: string]: unknown;
+  };
+  current_status: PipelineStatus;
+}
+/**
+ * The snapshot of a pipeline, exactly at `cursor`.
+ */
+export interface PipelineStatus {
+  pipeline_id: string;
+  pipeline_type: string;
+  status: "online" | "offline";
+  started_at?: string;
+  watch_location?: string;
+  problem?: Problem;
+  last_heartbeat?: string;
+  last_check_time?: string;
+  next_check_time?: string;
+  /**
+   * seconds
+   */
+  check_interval?: number;
+  /**
+   * seconds
+   */
+  seconds_until_next_check?: number;
+  is_checking: boolean;
+  last_activity?: string;
+  files_processing: ProcessingEntry[];
+  /**
+   * the last 10, newest first
+   */
+  files_completed: CompletedEntry[];
+  /**
+   * the last 5, newest first
+   */
+  files_failed: FailedEntry[];
+  /**
+   * file:completed events so far
+   */
+  total_processed: number;
+  /**
+   * files given up so far
+   */
+  total_failed: number;
+  counts: Counts;
+  cursor: string;
+  /**
+   * 64 hexadecimal digits; empty before the first event
+   */
+  digest: string;
+}
+/**
+ * What keeps a pipeline from doing its work, and needs somebody.
+ */
+export interface Problem {
+  code: string;
+  message: string;
+  since: string;
+}
+/**
+ * A file in progress.
+ */
+export interface ProcessingEntry {
+  id: string;
+  name: string;
+  /**
+   * bytes
+   */
+  size?: number;
+  mime_type?: string;
+  /**
+   * where the file lies below the watched location, '' for its root
+   */
+  folder?: string;
+  url?: string;
+  started_at: string;
+  processing_stage: Stage;
+  progress: number;
+  attempt: number;
+}
+/**
+ * A file lately failed.
+ */
+export interface FailedEntry {
+  id: string;
+  name: string;
+  /**
+   * bytes
+   */
+  size?: number;
+  mime_type?: string;
+  /**
+   * where the file lies below the watched location, '' for its root
+   */
+  folder?: string;
+  url?: string;
+  started_at?: string;
+  failed_at: string;
+  error: FileError;
+  attempt: number;
+}
+/**
+ * The pipeline is alive; `head_seq` says what a viewer must have seen to be up to date.
+ */
+export interface Heartbeat {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  type: "heartbeat";
+  status: "alive";
+  /**
+   * seconds
+   */
+  uptime: number;
+  /**
+   * bytes
+   */
+  memory_usage: number;
+  active_files: number;
+  head_seq: number;
+  digest: string;
+  last_check_time?: string;
+  next_check_time?: string;
+  is_checking: boolean;
+}
+/**
+ * One attempt at a file; kept for ever.
+ */
+export interface Attempt {
+  attempt: number;
+  worker: string | null;
+  started_at: string;
+  finished_at: string | null;
+  outcome: "running" | "completed" | "failed" | "skipped" | "lost" | "cancelled";
+  stages: StageDuration[];
+  error: FileError | null;
+}
+/**
+ * The database, as a query found it.
+ */
+export interface DatabaseHealth {
+  status: "healthy" | "unhealthy";
+  latency: number | null;
+  error?: string;
+}
+/**
+ * Why a request was refused.
+ */
+export interface ErrorBody {
+  code: string;
+  message: string;
+  retryable: boolean;
+  retry_after_ms?: number;
+  request_id?: string;
+}
+/**
+ * The body of every refusal over HTTP.
+ */
+export interface ErrorResponse {
+  error: ErrorBody;
+}
+/**
+ * Durable events, newest first; `next` is the `before` of the next page.
+ */
+export interface EventPage {
+  events: Event[];
+  next: string | null;
+  cursor: string;
+  digest: string;
+}
+/**
+ * Files that failed, or were skipped, for the same reason.
+ */
+export interface FailureGroup {
+  state: "failed" | "skipped";
+  code: string;
+  stage: Stage | null;
+  count: number;
+  /**
+   * of the latest of them
+   */
+  message: string;
+  retryable: boolean;
+  what_to_do: string;
+}
+/**
+ * Why files are not searchable.
+ */
+export interface FailureGroups {
+  groups: FailureGroup[];
+}
+/**
+ * A file with its attempts and the beginning of its text.
+ */
+export interface FileDetail {
+  file: FileRow;
+  attempts: Attempt[];
+  chunks: IndexedChunk[];
+  chunk_count: number;
+}
+/**
+ * A file as the registry has it.
+ */
+export interface FileRow {
+  id: string;
+  name: string;
+  folder: string;
+  url: string | null;
+  mime_type: string | null;
+  size: number | null;
+  state: FileState;
+  processing_stage: Stage | null;
+  progress: number | null;
+  attempt: number;
+  results: FileResults | null;
+  error: FileError | null;
+  reason: SkipReason | null;
+  first_seen_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  updated_at: string;
+  /**
+   * in the future: waiting for a retry
+   */
+  next_attempt_at: string | null;
+}
+/**
+ * A chunk as it is searched.
+ */
+export interface IndexedChunk {
+  chunk_index: number;
+  content: string;
+  page: number | null;
+}
+/**
+ * Files of a pipeline; `next` is the `after` of the next page.
+ */
+export interface FilePage {
+  files: FileRow[];
+  next: string | null;
+  total: number;
+}
+/**
+ * The file that a hit was found in.
+ */
+export interface HitFile {
+  id: string;
+  name: string;
+  url: string | null;
+}
+/**
+ * The pipelines of one type.
+ */
+export interface PipelineHealth {
+  status: "healthy" | "degraded" | "unhealthy";
+  last_heartbeat: string | null;
+}
+/**
+ * Every pipeline that the caller may see.
+ */
+export interface PipelineList {
+  pipelines: PipelineStatus[];
+}
+/**
+ * `GET /api/rag-status`: the whole status, and the events since `cursor`.
+ */
+export interface RagStatus {
+  status: "online" | "offline";
+  pipelines: RagStatusPipeline[];
+  serverTime: string;
+  /**
+   * of the pipeline, when it is one
+   */
+  status_details: PipelineStatus | null;
+  last_activity: string | null;
+  files_processing: {
+    [k: string]: unknown;
+  }[];
+  files_completed: {
+    [k: string]: unknown;
+  }[];
+  files_failed: {
+    [k: string]: unknown;
+  }[];
+  websocket_available: boolean;
+  websocket_url: string;
+  websocket_namespaces: string[];
+  /**
+   * the status server does not answer: keep polling
+   */
+  fallback_mode: boolean;
+  /**
+   * durable events after `cursor`, in order
+   */
+  events: Event[];
+  next_cursor: string;
+  /**
+   * false when more events wait: poll again at once
+   */
+  up_to_date: boolean;
+  poll_after_ms: number;
+}
+/**
+ * One pipeline in `/api/rag-status`.
+ */
+export interface RagStatusPipeline {
+  pipeline_id: string;
+  pipeline_type: string;
+  server_status: "online" | "offline";
+  last_heartbeat: string | null;
+  status_details: PipelineStatus;
+  /**
+   * online, with a heartbeat lately
+   */
+  is_active: boolean;
+}
+/**
+ * How many files were queued again.
+ */
+export interface RetryAnswer {
+  requeued: number;
+}
+/**
+ * Which files to try again: the named ones, those of one error, or all that failed.
+ */
+export interface RetryRequest {
+  /**
+   * @minItems 1
+   * @maxItems 1000
+   */
+  file_ids?: string[];
+  code?: string;
+}
+/**
+ * A chunk that answers a query.
+ */
+export interface SearchHit {
+  score: number;
+  content: string;
+  file: HitFile;
+  chunk_index: number;
+  page: number | null;
+}
+/**
+ * `GET /health` of the status server.
+ */
+export interface ServerHealth {
+  status: "healthy" | "degraded" | "unhealthy";
+  http_server: "running";
+  websocket_server: "running" | "draining";
+  connected_clients: number;
+  version: string;
+  /**
+   * seconds
+   */
+  uptime: number;
+}
+/**
+ * Every part of the system.
+ */
+export interface ServiceHealth {
+  database: DatabaseHealth;
+  websocket: WebSocketHealth;
+  rag_pipelines: {
+    [k: string]: PipelineHealth;
+  };
+}
+/**
+ * The status server, as a request found it.
+ */
+export interface WebSocketHealth {
+  status: "healthy" | "degraded" | "unhealthy";
+  url: string;
+  latency: number | null;
+  connected_clients: number | null;
+}
+/**
+ * `GET /api/session`: a short-lived token for the dashboard's own page.
+ */
+export interface Session {
+  token: string | null;
+  expires_at: string | null;
+  role: Role | null;
+  /**
+   * the page may ask for retries
+   */
+  may_operate: boolean;
+  websocket: WebSocketPlace;
+  version: string;
+}
+/**
+ * Where the status server is.
+ */
+export interface WebSocketPlace {
+  url: string;
+  path: string;
+  namespaces: string[];
+}
+/**
+ * What the status server offers now.
+ */
+export interface SocketFeatures {
+  realtime_updates: boolean;
+  file_progress: boolean;
+  auto_reconnect: boolean;
+  fallback_polling: boolean;
+}
+/**
+ * `GET /api/socket/info`: whether WebSockets are worth trying.
+ */
+export interface SocketInfo {
+  available: boolean;
+  url: string;
+  path: string;
+  namespaces: string[];
+  transports: string[];
+  version: string;
+  health: "healthy" | "degraded" | "unavailable";
+  latency: number | null;
+  features: SocketFeatures;
+  last_checked: string;
+}
+/**
+ * The status server, as the test found it.
+ */
+export interface SocketServerInfo {
+  version: string;
+  connected_clients: number;
+  /**
+   * seconds
+   */
+  uptime: number;
+}
+/**
+ * The outcome of a real Socket.IO round trip.
+ */
+export interface SocketTest {
+  success: boolean;
+  latency: number | null;
+  transport: string | null;
+  timestamp: string;
+  server_info: SocketServerInfo | null;
+  error: string | null;
+}
+/**
+ * The body of `POST /api/socket/test`.
+ */
+export interface SocketTestRequest {
+  pipelineType?: string;
+}
+/**
+ * `GET /api/health`.
+ */
+export interface SystemHealth {
+  status: "healthy" | "degraded" | "unhealthy";
+  services: ServiceHealth;
+  version: string;
+  /**
+   * seconds
+   */
+  uptime: number;
+  timestamp: string;
+}
+/**
+ * What was finished in the last half hour.
+ */
+export interface Throughput {
+  /**
+   * seconds
+   */
+  bucket_seconds: number;
+  buckets: ThroughputBucket[];
+}
+/**
+ * What was finished in one span of time.
+ */
+export interface ThroughputBucket {
+  start: string;
+  completed: number;
+  failed: number;
+}
+/**
+ * The answer to `client:status`.
+ */
+export interface Acknowledged {
+  ok: true;
+}
+/**
+ * The token ends soon; send `auth:refresh`.
+ */
+export interface AuthExpiring {
+  expires_at: string;
+}
+/**
+ * A new token for an open connection.
+ */
+export interface AuthRefresh {
+  token: string;
+}
+/**
+ * What a page says of itself.
+ */
+export interface ClientStatus {
+  client_id: string;
+  status: "active" | "idle" | "background";
+  timestamp: string | number;
+}
+/**
+ * Several events at once, in order.
+ */
+export interface EventsBatch {
+  events: Event[];
+}
+/**
+ * The answer to a publication: what was accepted is committed.
+ */
+export interface PublishAck {
+  ok: true;
+  /**
+   * after the last event, of every pipeline published to
+   */
+  cursor: string;
+  accepted: number;
+  duplicates: number;
+}
+/**
+ * The answer to any request that cannot be met.
+ */
+export interface Refused {
+  ok: false;
+  error: ErrorBody;
+}
+/**
+ * The server is about to stop.
+ */
+export interface ServerDraining {
+  /**
+   * milliseconds to wait before returning
+   */
+  retry_in: number;
+}
+/**
+ * The answer to `unsubscribe` and `auth:refresh`: what is left.
+ */
+export interface StillSubscribed {
+  ok: true;
+  pipelines: string[];
+}
+/**
+ * Ask for the events of pipelines; without `pipeline_id`, of all that the token may see.
+ */
+export interface Subscribe {
+  pipeline_id?: string | string[];
+  pipeline_type?: string;
+  cursor?: string;
+  /**
+   * receive `events:batch` instead of one by one
+   */
+  batch?: boolean;
+  client_info?: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * The answer to `subscribe`.
+ */
+export interface SubscribeAck {
+  ok: true;
+  pipelines: SubscribedPipeline[];
+}
+/**
+ * Where a viewer stands with one pipeline; missed events were sent before this answer.
+ */
+export interface SubscribedPipeline {
+  pipeline_id: string;
+  snapshot: PipelineStatus;
+  cursor: string;
+  digest: string;
+  recovered: boolean;
+  replayed: number;
+}
+/**
+ * Leave pipelines; with neither field, all of the namespace.
+ */
+export interface Unsubscribe {
+  pipeline_id?: string | string[];
+  pipeline_type?: string;
+}
+/**
+ * A batch of events to publish; all of it is committed, or nothing.
+ */
+export interface Submission {
+  /**
+   * @minItems 1
+   * @maxItems 1000
+   */
+  events: SubmittedEvent[];
+}
+/**
+ * `pipeline:online`, as published.
+ */
+export interface SubmittedPipelineOnline {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type?: string;
+  timestamp?: string;
+  type: "pipeline:online";
+  status: "online";
+  started_at: string;
+  /**
+   * seconds
+   */
+  check_interval: number;
+  watch_location: string;
+}
+/**
+ * `pipeline:offline`, as published.
+ */
+export interface SubmittedPipelineOffline {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type?: string;
+  timestamp?: string;
+  type: "pipeline:offline";
+  status: "offline";
+  shutdown_at: string;
+  reason: "normal_shutdown" | "error" | "timeout";
+}
+/**
+ * `file:processing`, as published.
+ */
+export interface SubmittedFileProcessing {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type?: string;
+  timestamp?: string;
+  type: "file:processing";
+  file: ProcessingFile;
+  processing_stage: Stage;
+  /**
+   * seconds
+   */
+  estimated_duration?: number;
+  attempt: number;
+}
+/**
+ * `file:progress`, as published.
+ */
+export interface SubmittedFileProgress {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type?: string;
+  timestamp?: string;
+  type: "file:progress";
+  file: FileRef;
+  processing_stage: Stage;
+  progress: number;
+  attempt: number;
+}
+/**
+ * `file:completed`, as published.
+ */
+export interface SubmittedFileCompleted {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type?: string;
+  timestamp?: string;
+  type: "file:completed";
+  file: CompletedFile;
+  results: FileResults;
+  success: true;
+  attempt: number;
+  /**
+   * @maxItems 16
+   */
+  stages?: StageDuration[];
+}
+/**
+ * `file:failed`, as published.
+ */
+export interface SubmittedFileFailed {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type?: string;
+  timestamp?: string;
+  type: "file:failed";
+  file: FailedFile;
+  error: FileError;
+  success: false;
+  attempt: number;
+  /**
+   * @maxItems 16
+   */
+  stages?: StageDuration[];
+}
+/**
+ * `file:skipped`, as published.
+ */
+export interface SubmittedFileSkipped {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type?: string;
+  timestamp?: string;
+  type: "file:skipped";
+  file: SkippedFile;
+  reason: SkipReason;
+  attempt?: number;
+  /**
+   * @maxItems 16
+   */
+  stages?: StageDuration[];
+}
+/**
+ * `file:deleted`, as published.
+ */
+export interface SubmittedFileDeleted {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type?: string;
+  timestamp?: string;
+  type: "file:deleted";
+  file: DeletedFile;
+  reason: "removed" | "trashed" | "moved_out";
+}
+/**
+ * `status:update`, as published; the log adds the current status.
+ */
+export interface SubmittedStatusUpdate {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type?: string;
+  timestamp?: string;
+  type: "status:update";
+  changes: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * `heartbeat`, as published; the log adds the head.
+ */
+export interface SubmittedHeartbeat {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type?: string;
+  timestamp?: string;
+  type: "heartbeat";
+  status: "alive";
+  /**
+   * seconds
+   */
+  uptime: number;
+  /**
+   * bytes
+   */
+  memory_usage: number;
+  active_files: number;
+}

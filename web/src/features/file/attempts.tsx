@@ -1,0 +1,141 @@
+"use client";
+import { Ban, CircleCheck, CircleSlash, CircleX, LoaderCircle, Unplug, type LucideIcon } from "lucide-react";
+import { classes } from "@/components/ui/classes";
+import { duration } from "@/components/ui/format";
+import { Section } from "@/components/ui/section";
+import { StageProgress, STAGE_WORDS } from "@/components/ui/stage-progress";
+import { Elapsed, Moment } from "@/components/ui/time";
+import type { Attempt, StageDuration, Stage } from "@/contract/types";
+import type { LiveFile } from "@/realtime/pipeline-state";
+
+type Outcome = Attempt["outcome"];
+
+const LOOKS: Record<Outcome, { word: string; icon: LucideIcon; tone: string }> = {
+  running: { word: "Running", icon: LoaderCircle, tone: "text-processing" },
+  completed: { word: "Completed", icon: CircleCheck, tone: "text-completed" },
+  failed: { word: "Failed", icon: CircleX, tone: "text-failed" },
+  skipped: { word: "Skipped", icon: CircleSlash, tone: "text-skipped" },
+  lost: { word: "Lost its worker", icon: Unplug, tone: "text-waiting" },
+  cancelled: { word: "Cancelled", icon: Ban, tone: "text-muted" },
+};
+
+const NOUNS: Record<Stage, string> = {
+  extraction: "Extraction",
+  chunking: "Chunking",
+  embedding: "Embedding",
+  storing: "Storing",
+};
+
+/** Stages are told apart by shade: colour is for state alone. */
+const SHADES: Record<Stage, string> = {
+  extraction: "bg-ink/75",
+  chunking: "bg-ink/25",
+  embedding: "bg-ink/50",
+  storing: "bg-ink/15",
+};
+
+export function Attempts({ attempts, live }: { attempts: Attempt[]; live: LiveFile | undefined }) {
+  const newest = [...attempts].sort((a, b) => b.attempt - a.attempt);
+  const longest = Math.max(0, ...attempts.map(({ stages }) => totalOf(stages)));
+  return (
+    <Section title="Attempts" count={attempts.length || null}>
+      {attempts.length === 0 ? (
+        <p className="py-3 text-faint">None yet: the file waits for its turn.</p>
+      ) : (
+        <ol>
+          {newest.map((attempt) => (
+            <AttemptRow key={attempt.attempt} attempt={attempt} live={live} longest={longest} />
+          ))}
+        </ol>
+      )}
+    </Section>
+  );
+}
+
+interface AttemptRowProps {
+  attempt: Attempt;
+  live: LiveFile | undefined;
+  /** Seconds of the longest attempt: the bars of all share one scale. */
+  longest: number;
+}
+
+function AttemptRow({ attempt, live, longest }: AttemptRowProps) {
+  const { word, icon: Icon, tone } = LOOKS[attempt.outcome];
+  const running = attempt.outcome === "running";
+  return (
+    <li className="border-b py-3 last:border-b-0" data-testid="attempt" data-outcome={attempt.outcome}>
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-0.5">
+        <span className={classes("inline-flex items-center gap-1.5 font-medium", tone)}>
+          <Icon size={14} aria-hidden className={classes(running && "animate-[spin_1.8s_linear_infinite]")} />
+          {word}
+        </span>
+        <span className="text-muted">attempt {attempt.attempt}</span>
+        <Moment at={attempt.started_at} className="num text-faint" />
+        {attempt.worker && (
+          <span
+            className="max-w-56 truncate font-mono text-xs text-faint max-sm:hidden"
+            title={attempt.worker}
+          >
+            {attempt.worker}
+          </span>
+        )}
+        <span className="num ml-auto font-medium">
+          {attempt.finished_at ? (
+            duration((Date.parse(attempt.finished_at) - Date.parse(attempt.started_at)) / 1000)
+          ) : (
+            <Elapsed since={attempt.started_at} />
+          )}
+        </span>
+      </div>
+      {running &&
+      live?.state === "processing" &&
+      live.attempt === attempt.attempt &&
+      live.processing_stage ? (
+        <StageProgress
+          stage={live.processing_stage}
+          progress={live.progress ?? 0}
+          label={STAGE_WORDS[live.processing_stage]}
+          className="mt-2.5"
+        />
+      ) : (
+        <Stages stages={attempt.stages} longest={longest} />
+      )}
+      {attempt.error && <p className="mt-2 text-muted [overflow-wrap:anywhere]">{attempt.error.message}</p>}
+    </li>
+  );
+}
+
+function totalOf(stages: StageDuration[]): number {
+  return stages.reduce((sum, { duration: seconds }) => sum + seconds, 0);
+}
+
+function Stages({ stages, longest }: { stages: StageDuration[]; longest: number }) {
+  const total = totalOf(stages);
+  if (stages.length === 0 || total === 0) return null;
+  return (
+    <>
+      <div
+        aria-hidden
+        className="mt-2.5 flex h-2 min-w-12 gap-px overflow-hidden rounded-[3px]"
+        style={{ width: `${(total / longest) * 100}%` }}
+      >
+        {stages.map(({ stage, duration: seconds }) => (
+          <span
+            key={stage}
+            className={classes("min-w-[2px]", SHADES[stage])}
+            style={{ flexGrow: seconds / total, flexBasis: 0 }}
+          />
+        ))}
+      </div>
+      <ul className="mt-2 flex flex-wrap gap-x-5 gap-y-1 text-xs">
+        {stages.map(({ stage, duration: seconds }) => (
+          <li key={stage} className="inline-flex items-center gap-1.5">
+            <span aria-hidden className={classes("size-2 rounded-[2px]", SHADES[stage])} />
+            <span className="text-muted">{NOUNS[stage]}</span>
+            <span className="num">{duration(seconds)}</span>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

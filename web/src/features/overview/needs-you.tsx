@@ -1,0 +1,63 @@
+"use client";
+import { CircleCheck } from "lucide-react";
+import { count, words } from "@/components/ui/format";
+import { Link } from "@/components/ui/link";
+import { pipelineHref } from "@/components/ui/links";
+import { Section } from "@/components/ui/section";
+import { StateIcon } from "@/components/ui/state";
+import type { FailureGroup, FailureGroups } from "@/contract/types";
+import { useResource } from "@/realtime/hooks";
+import type { PipelineState } from "@/realtime/pipeline-state";
+
+/** What failed for good, by reason, over all pipelines; with what to do about it. */
+export function NeedsYou({ pipelines }: { pipelines: PipelineState[] }) {
+  const failed = pipelines.reduce((sum, { counts }) => sum + counts.failed, 0);
+  return (
+    <Section title="Needs you" count={failed > 0 ? count(failed) : null}>
+      {failed === 0 ? (
+        <p className="flex items-center gap-1.5 py-3 text-faint">
+          <CircleCheck size={14} aria-hidden className="text-completed" /> Nothing failed.
+        </p>
+      ) : (
+        pipelines
+          .filter(({ counts }) => counts.failed > 0)
+          .map((state) => <Reasons key={state.id} state={state} named={pipelines.length > 1} />)
+      )}
+    </Section>
+  );
+}
+
+function Reasons({ state, named }: { state: PipelineState; named: boolean }) {
+  const { data } = useResource<FailureGroups>(`/api/pipelines/${encodeURIComponent(state.id)}/failures`, {
+    version: state.counts.failed,
+  });
+  const groups = data?.groups.filter((group) => group.state === "failed") ?? [];
+  return (
+    <ul className="border-b last:border-b-0">
+      {groups.map((group) => (
+        <Reason key={`${group.code} ${group.stage ?? ""}`} id={state.id} group={group} named={named} />
+      ))}
+    </ul>
+  );
+}
+
+function Reason({ id, group, named }: { id: string; group: FailureGroup; named: boolean }) {
+  return (
+    <li className="border-b last:border-b-0">
+      <Link
+        href={pipelineHref(id, { state: group.state, code: group.code })}
+        className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-3 py-2 hover:bg-hover"
+      >
+        <span className="flex h-5 items-center gap-2">
+          <StateIcon state={group.state} />
+          <span className="num min-w-5 text-right font-medium">{count(group.count)}</span>
+        </span>
+        <span className="min-w-0">
+          <span className="font-medium">{words(group.code)}</span>
+          {named && <span className="text-faint"> · {id}</span>}
+          <span className="line-clamp-2 text-muted">{group.what_to_do || group.message}</span>
+        </span>
+      </Link>
+    </li>
+  );
+}

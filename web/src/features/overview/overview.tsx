@@ -1,0 +1,110 @@
+"use client";
+import { FolderPlus, ServerOff } from "lucide-react";
+import { useMemo, useSyncExternalStore } from "react";
+import { healthOf, needsAttention } from "@/components/live/health";
+import { ProgressList, type Running } from "@/components/live/progress-list";
+import { Button } from "@/components/ui/button";
+import { Empty } from "@/components/ui/notice";
+import { Skeleton } from "@/components/ui/section";
+import { client } from "@/realtime/client";
+import type { Connection } from "@/realtime/connection";
+import { useConnection } from "@/realtime/hooks";
+import type { PipelineState } from "@/realtime/pipeline-state";
+import { PipelineCard } from "./pipeline-card";
+import { NeedsYou } from "./needs-you";
+import { Recent } from "./recent";
+import { Summary } from "./summary";
+
+/** All pipelines: is it alive, what is going on, what needs me. */
+export function Overview() {
+  const pipelines = usePipelines();
+  const connection = useConnection();
+  const running = useMemo(() => runningIn(pipelines), [pipelines]);
+  if (pipelines.length === 0) return <Nothing connection={connection} />;
+  return (
+    <div data-stales className="space-y-7">
+      <Summary pipelines={pipelines} />
+      <div className="grid grid-cols-[repeat(auto-fit,minmax(min(100%,440px),1fr))] gap-4">
+        {attentionFirst(pipelines).map((state) => (
+          <PipelineCard key={state.id} state={state} />
+        ))}
+      </div>
+      <div className="grid grid-cols-1 gap-x-10 gap-y-7 lg:grid-cols-2">
+        <div className="min-w-0 space-y-7">
+          <ProgressList running={running} limit={8} showPipeline={pipelines.length > 1} />
+          <NeedsYou pipelines={pipelines} />
+        </div>
+        <Recent pipelines={pipelines} />
+      </div>
+    </div>
+  );
+}
+
+function runningIn(pipelines: PipelineState[]): Running[] {
+  return pipelines.flatMap(({ id, processing }) => processing.map((fileId) => ({ pipelineId: id, fileId })));
+}
+
+function attentionFirst(pipelines: PipelineState[]): PipelineState[] {
+  const rank = (state: PipelineState) => (needsAttention(healthOf(state, Date.now())) ? 0 : 1);
+  return [...pipelines].sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id));
+}
+
+let last: PipelineState[] = [];
+const none: PipelineState[] = [];
+
+function usePipelines(): PipelineState[] {
+  const { store } = client();
+  return useSyncExternalStore(
+    store.subscribe,
+    () => {
+      const now = store.pipelineIds().flatMap((id) => store.pipeline(id) ?? []);
+      if (now.length !== last.length || now.some((state, index) => state !== last[index])) last = now;
+      return last;
+    },
+    () => none,
+  );
+}
+
+function Nothing({ connection }: { connection: Connection }) {
+  if (connection.state === "offline")
+    return (
+      <Empty
+        icon={ServerOff}
+        title="The dashboard server cannot be reached"
+        action={<Button onClick={() => client().engine.retryNow()}>Try now</Button>}
+      >
+        {connection.reason.message} This page keeps trying by itself. Check that raglive is running.
+      </Empty>
+    );
+  if (connection.state === "connecting") return <OverviewSkeleton />;
+  return (
+    <Empty icon={FolderPlus} title="No pipeline has reported yet">
+      Start one on a folder with documents, and it appears here:
+      <code className="mt-3 block rounded-md border bg-surface px-3 py-2 font-mono text-xs text-ink">
+        raglive up /path/to/folder
+      </code>
+    </Empty>
+  );
+}
+
+function OverviewSkeleton() {
+  return (
+    <div aria-busy="true" aria-label="Loading" className="space-y-7">
+      <div>
+        <Skeleton className="h-8 w-56" />
+        <Skeleton className="mt-2 h-4 w-72" />
+      </div>
+      <div className="grid grid-cols-[repeat(auto-fit,minmax(min(100%,440px),1fr))] gap-4">
+        {[0, 1].map((index) => (
+          <div key={index} className="rounded-xl border bg-surface p-4">
+            <Skeleton className="h-4 w-44" />
+            <Skeleton className="mt-2 h-3 w-64" />
+            <Skeleton className="mt-6 h-1.5 w-full" />
+            <Skeleton className="mt-4 h-4 w-80 max-w-full" />
+            <Skeleton className="mt-6 h-8 w-full" />
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,84 @@
+"use client";
+import { CircleCheck, CloudOff, LoaderCircle, TriangleAlert } from "lucide-react";
+import { classes } from "@/components/ui/classes";
+import { count, plural, roughly } from "@/components/ui/format";
+import { useNow } from "@/components/ui/now";
+import { useSteady } from "@/components/ui/steady";
+import { healthOf, needsAttention } from "@/components/live/health";
+import { useConnection } from "@/realtime/hooks";
+import type { PipelineState } from "@/realtime/pipeline-state";
+import { minutesOf, secondsLeft, throughputPath } from "./estimate";
+import { client } from "@/realtime/client";
+import type { Throughput } from "@/contract/types";
+
+interface Headline {
+  text: string;
+  tone: "good" | "busy" | "bad" | "offline";
+}
+
+const LOOKS = {
+  good: { icon: CircleCheck, tone: "text-completed" },
+  busy: { icon: LoaderCircle, tone: "text-processing animate-[spin_1.8s_linear_infinite]" },
+  bad: { icon: TriangleAlert, tone: "text-failed" },
+  offline: { icon: CloudOff, tone: "text-failed" },
+};
+
+/** Says from across the room whether all is well. */
+export function Summary({ pipelines }: { pipelines: PipelineState[] }) {
+  const now = useNow();
+  const { state, since, heardAt } = useConnection();
+  const { tone: wanted, text: words } = headline(pipelines, now, state === "offline");
+  const [tone, text] = useSteady(`${wanted} ${words}`).split(/ (.*)/) as [Headline["tone"], string];
+  const { icon: Icon, tone: color } = LOOKS[tone];
+  const searchable = sum(pipelines, "completed");
+  const online = pipelines.filter((pipeline) => pipeline.facts.status === "online").length;
+  return (
+    <div>
+      <h1
+        className="flex items-center gap-2.5 text-[22px] leading-8 font-semibold tracking-[-0.015em] text-balance"
+        data-testid="headline"
+      >
+        <Icon size={22} aria-hidden className={classes("shrink-0", color)} />
+        {text}
+      </h1>
+      <p className="num mt-0.5 text-base text-muted">
+        {state === "offline"
+          ? `Nothing new for ${roughly((now - (heardAt ?? since)) / 1000)}. What you see is the last known state.`
+          : `${online === pipelines.length ? plural(online, "pipeline") : `${count(online)} of ${plural(pipelines.length, "pipeline")}`} online · ${plural(searchable, "file")} searchable`}
+      </p>
+    </div>
+  );
+}
+
+function headline(pipelines: PipelineState[], now: number, offline: boolean): Headline {
+  if (offline) return { text: "Not connected", tone: "offline" };
+  const troubled = pipelines.filter((pipeline) => needsAttention(healthOf(pipeline, now)));
+  const [first] = troubled;
+  if (first && troubled.length === 1) return { text: trouble(first, now), tone: "bad" };
+  if (first) return { text: `${plural(troubled.length, "pipeline")} need attention`, tone: "bad" };
+  const waiting = sum(pipelines, "queued") + sum(pipelines, "processing");
+  const failed = sum(pipelines, "failed");
+  if (waiting > 0) {
+    const left = Math.max(...pipelines.map((pipeline) => longestLeft(pipeline, now)));
+    const time = left > 0 ? `, about ${roughly(left)} left` : "";
+    return { text: `${plural(waiting, "file")} to go${time}`, tone: "busy" };
+  }
+  if (failed > 0)
+    return { text: `${plural(failed, "file")} ${failed === 1 ? "needs" : "need"} you`, tone: "bad" };
+  return { text: "All is well", tone: "good" };
+}
+
+function trouble(pipeline: PipelineState, now: number): string {
+  const health = healthOf(pipeline, now);
+  if (health === "offline") return `${pipeline.id} is offline`;
+  return health === "silent" ? `${pipeline.id} has gone quiet` : `${pipeline.id} needs attention`;
+}
+
+function longestLeft(pipeline: PipelineState, now: number): number {
+  const { data } = client().resources.get<Throughput>(throughputPath(pipeline.id));
+  return secondsLeft(pipeline, minutesOf(pipeline, data, now), now) ?? 0;
+}
+
+function sum(pipelines: PipelineState[], state: "queued" | "processing" | "completed" | "failed"): number {
+  return pipelines.reduce((total, pipeline) => total + (pipeline.counts[state] ?? 0), 0);
+}

@@ -1,0 +1,105 @@
+"use client";
+import { ChevronRight } from "lucide-react";
+import { useState } from "react";
+import { Retry } from "@/components/live/retry";
+import { Button } from "@/components/ui/button";
+import { classes } from "@/components/ui/classes";
+import { count, plural, words } from "@/components/ui/format";
+import { Section } from "@/components/ui/section";
+import { StateIcon } from "@/components/ui/state";
+import type { FailureGroup, FailureGroups } from "@/contract/types";
+import { useResource } from "@/realtime/hooks";
+import type { PipelineState } from "@/realtime/pipeline-state";
+
+const SHOWN = 4;
+
+interface FailuresProps {
+  state: PipelineState;
+  onShow: (group: FailureGroup) => void;
+}
+
+/** Why files are not searchable, by reason, and what to do about each. */
+export function Failures({ state, onShow }: FailuresProps) {
+  const [all, setAll] = useState(false);
+  const { failed, skipped } = state.counts;
+  const { data } = useResource<FailureGroups>(`/api/pipelines/${encodeURIComponent(state.id)}/failures`, {
+    version: failed * 100_003 + skipped,
+  });
+  const groups = data?.groups ?? [];
+  const broken = groups.filter((group) => group.state === "failed");
+  const left = groups.filter((group) => group.state === "skipped");
+  if (failed + skipped === 0 || groups.length === 0) return null;
+  return (
+    <Section title="Not searchable" count={count(failed + skipped)}>
+      <ul>
+        {(all ? broken : broken.slice(0, SHOWN)).map((group) => (
+          <Group key={`${group.code} ${group.stage}`} pipelineId={state.id} group={group} onShow={onShow} />
+        ))}
+      </ul>
+      {!all && broken.length > SHOWN && (
+        <Button variant="plain" onClick={() => setAll(true)} className="my-1 -ml-2.5">
+          {plural(broken.length - SHOWN, "more reason")}
+        </Button>
+      )}
+      {left.length > 0 && (
+        <details className="group/skipped border-b" open={broken.length === 0 && left.length < 3}>
+          <summary className="flex h-9 list-none items-center gap-2 text-muted hover:text-ink [&::-webkit-details-marker]:hidden">
+            <ChevronRight
+              size={14}
+              aria-hidden
+              className="transition-transform group-open/skipped:rotate-90"
+            />
+            {plural(skipped, "file")} skipped, for {plural(left.length, "reason")}
+          </summary>
+          <ul className="pl-5">
+            {left.map((group) => (
+              <Group key={group.code} pipelineId={state.id} group={group} onShow={onShow} />
+            ))}
+          </ul>
+        </details>
+      )}
+    </Section>
+  );
+}
+
+interface GroupProps {
+  pipelineId: string;
+  group: FailureGroup;
+  onShow: (group: FailureGroup) => void;
+}
+
+function Group({ pipelineId, group, onShow }: GroupProps) {
+  return (
+    <li
+      data-testid="failure-group"
+      data-code={group.code}
+      className="grid grid-cols-[auto_minmax(0,1fr)_auto] items-start gap-x-3 gap-y-0.5 border-b py-2.5 last:border-b-0 lg:grid-cols-[auto_minmax(0,1fr)_minmax(0,1fr)_auto] lg:gap-x-6"
+    >
+      <span className="flex items-center gap-3">
+        <StateIcon state={group.state} />
+        <span className="num min-w-6 text-right font-medium">{count(group.count)}</span>
+      </span>
+      <div className="min-w-0">
+        <p>
+          <span className={classes("font-medium", group.state === "failed" && "text-failed")}>
+            {words(group.code)}
+          </span>
+          {group.stage && <span className="text-faint"> · in {group.stage}</span>}
+          {group.retryable && <span className="text-faint"> · retried by itself</span>}
+        </p>
+        <p className="line-clamp-2 text-muted [overflow-wrap:anywhere]" title={group.message}>
+          {group.message}
+        </p>
+      </div>
+      <p className="col-span-2 col-start-2 row-start-2 text-pretty lg:col-span-1 lg:col-start-3 lg:row-start-1">
+        {group.what_to_do}
+      </p>
+      <span className="flex flex-wrap items-center justify-end gap-2">
+        {group.state === "failed" && <Retry pipelineId={pipelineId} files={{ code: group.code }} />}
+        <Button onClick={() => onShow(group)} className="max-sm:h-6 max-sm:px-2!">
+          Show<span className="max-sm:sr-only">files</span>
+        </Button>
+      </span>
+    </li>
+  );
+}

@@ -1,0 +1,190 @@
+"use client";
+import { Search, X } from "lucide-react";
+import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { COUNTED, totalOf } from "@/components/live/count-bar";
+import { PipelineFrame } from "@/components/live/pipeline-header";
+import { ProgressList } from "@/components/live/progress-list";
+import { Chips } from "@/components/ui/chips";
+import { classes } from "@/components/ui/classes";
+import { count, words } from "@/components/ui/format";
+import { useQuery } from "@/components/ui/query";
+import { LOOKS, StateIcon } from "@/components/ui/state";
+import type { FileRow } from "@/contract/types";
+import { client } from "@/realtime/client";
+import type { LiveFile, PipelineState } from "@/realtime/pipeline-state";
+import { Failures } from "./failures";
+import { useFilePages, type FilePages } from "./file-pages";
+import { FileTable } from "./file-table";
+
+const SHOWN_PROGRESS = 12;
+
+export function PipelinePage() {
+  const [query] = useQuery();
+  return (
+    <PipelineFrame id={query.get("id") ?? ""} tab="files">
+      {(state) => <Files state={state} />}
+    </PipelineFrame>
+  );
+}
+
+function Files({ state }: { state: PipelineState }) {
+  const [query, setQuery] = useQuery();
+  const files = useRef<HTMLDivElement>(null);
+  const running = useMemo(
+    () => state.processing.map((fileId) => ({ pipelineId: state.id, fileId })),
+    [state.id, state.processing],
+  );
+  return (
+    <div className="space-y-7 pt-5">
+      {(state.facts.status === "online" || running.length > 0) && (
+        <ProgressList running={running} limit={SHOWN_PROGRESS} />
+      )}
+      <Failures
+        state={state}
+        onShow={(group) => {
+          setQuery({ state: group.state, code: group.code, q: null });
+          files.current?.scrollIntoView({ block: "start", behavior: "smooth" });
+        }}
+      />
+      <div ref={files} className="scroll-mt-16">
+        <FileList state={state} filter={query.get("state") ?? ""} code={query.get("code") ?? ""} />
+      </div>
+    </div>
+  );
+}
+
+function FileList({ state, filter, code }: { state: PipelineState; filter: string; code: string }) {
+  const [query, setQuery] = useQuery();
+  const sort = query.get("sort") ?? "updated";
+  const [text, setText] = useState(query.get("q") ?? "");
+  const q = useDeferredValue(text).trim();
+  const settled = useSettled(q);
+  const pages = useFilePages(state.id, { state: filter, q: settled, sort });
+  const rows = useMemo(
+    () => pages.rows.filter((row) => code === "" || codeOf(row) === code),
+    [pages.rows, code],
+  );
+  const { unseen, changed } = useNews(state, pages, { filter, code, q: settled });
+  useEffect(() => setQuery({ q: settled || null }), [settled, setQuery]);
+  const clear = () => {
+    setText("");
+    setQuery({ state: null, code: null, q: null });
+  };
+  return (
+    <section aria-label="Files">
+      <div className="flex flex-col gap-2 pb-2 lg:flex-row lg:items-center">
+        <Chips
+          label="Files by state"
+          value={filter}
+          onChange={(value) => setQuery({ state: value || null, code: null })}
+          chips={[
+            { value: "", label: <ChipLabel word="All" value={totalOf(state.counts)} testId="count-all" /> },
+            ...COUNTED.map((each) => ({
+              value: each,
+              label: <StateChip state={each} value={state.counts[each] ?? 0} />,
+            })),
+          ]}
+        />
+        {code && (
+          <button
+            type="button"
+            onClick={() => setQuery({ code: null })}
+            className="inline-flex h-7 items-center gap-1 self-start rounded-md bg-accent-soft px-2 text-accent"
+          >
+            {words(code)} <X size={13} aria-label="Remove this filter" />
+          </button>
+        )}
+        <label className="relative lg:ml-auto lg:w-64">
+          <span className="sr-only">Filter by name</span>
+          <Search size={14} aria-hidden className="absolute inset-y-0 left-2.5 my-auto text-faint" />
+          <input
+            type="search"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+            placeholder="Filter by name"
+            data-testid="file-filter"
+            className="h-7 w-full rounded-md border border-line-strong bg-surface pr-2 pl-8 placeholder:text-faint"
+          />
+        </label>
+      </div>
+      <FileTable
+        pipelineId={state.id}
+        pages={pages}
+        rows={rows}
+        sort={sort}
+        onSort={(value) => setQuery({ sort: value === "updated" ? null : value })}
+        filtered={filter !== "" || settled !== "" || code !== ""}
+        onClear={clear}
+        unseen={unseen}
+        changed={changed}
+      />
+    </section>
+  );
+}
+
+function ChipLabel({ word, value, testId }: { word: string; value: number; testId: string }) {
+  return (
+    <>
+      {word}
+      <span className="num text-faint" data-testid={testId}>
+        {count(value)}
+      </span>
+    </>
+  );
+}
+
+function StateChip({ state, value }: { state: (typeof COUNTED)[number]; value: number }) {
+  return (
+    <>
+      <StateIcon state={state} size={13} className={classes("animate-none!", value === 0 && "text-faint!")} />
+      <ChipLabel word={LOOKS[state].word} value={value} testId={`count-${state}`} />
+    </>
+  );
+}
+
+const TYPING_MS = 200;
+
+function useSettled(value: string): string {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [value]);
+  return settled;
+}
+
+interface Choice {
+  filter: string;
+  code: string;
+  q: string;
+}
+
+/** What happened since the rows were asked for: files that belong among them, and changes at all. */
+function useNews(
+  state: PipelineState,
+  { rows, asOf }: FilePages,
+  choice: Choice,
+): { unseen: number; changed: boolean } {
+  const { id, events, generation, seq } = state;
+  const { filter, code, q } = choice;
+  return useMemo(() => {
+    const known = new Set(rows.map((row) => row.id));
+    const unseen = new Set<string>();
+    for (const event of events) {
+      if (event.seq <= asOf.seq || !("file" in event) || known.has(event.file.id)) continue;
+      const file = client().store.file(id, event.file.id);
+      if (file && belongs(file, { filter, code, q })) unseen.add(file.id);
+    }
+    return { unseen: unseen.size, changed: seq > asOf.seq || generation !== asOf.generation };
+  }, [id, rows, events, asOf, seq, generation, filter, code, q]);
+}
+
+function belongs(file: LiveFile, { filter, code, q }: Choice): boolean {
+  if (filter === "" ? file.state === "deleted" : file.state !== filter) return false;
+  if (code !== "" && codeOf(file) !== code) return false;
+  return `${file.folder}/${file.name}`.toLowerCase().includes(q.toLowerCase());
+}
+
+function codeOf(row: FileRow | LiveFile): string | undefined {
+  return row.state === "failed" ? row.error?.code : row.reason?.code;
+}
