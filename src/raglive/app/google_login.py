@@ -77,7 +77,8 @@ async def log_in(client: OAuthClient, kept: Path, show: Callable[[str], None]) -
         redirect = f"http://127.0.0.1:{port}/"
         show(_address(client, consent, redirect))
         try:
-            code = await asyncio.wait_for(consent.code, CONSENT_SECONDS)
+            async with asyncio.timeout(CONSENT_SECONDS):
+                code = await consent.code
         except TimeoutError:
             raise AuthRequired("Nobody consented within five minutes. Try again.") from None
     token = await _exchange(client, consent, code, redirect)
@@ -95,7 +96,8 @@ class _Consent:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take the browser's request; a forged or unrelated one changes nothing."""
         try:
-            line = await asyncio.wait_for(reader.readline(), REQUEST_SECONDS)
+            async with asyncio.timeout(REQUEST_SECONDS):
+                line = await reader.readline()
             status, text = self._take(line.decode("latin-1"))
             writer.write(_ANSWER.format(status=status, text=text).encode())
             await writer.drain()

@@ -180,7 +180,8 @@ class _Inbox:
 
     async def filled(self, within_seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._filled.wait(), within_seconds)
+            async with asyncio.timeout(within_seconds):
+                await self._filled.wait()
         except TimeoutError:
             return False
         return True

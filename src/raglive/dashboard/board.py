@@ -66,7 +66,8 @@ class Board:
             return
         left = UNHINTED_SECONDS - _age(picture)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._moved.wait(), min(within_seconds, left))
+            async with asyncio.timeout(min(within_seconds, left)):
+                await self._moved.wait()
 
     def close(self) -> None:
         """Let everyone who waits go."""

@@ -36,7 +36,8 @@ async def round_trip(
         raise ConnectionError(_reason(error)) from error
     finally:
         with suppress(TimeoutError, socketio.exceptions.SocketIOError):
-            await asyncio.wait_for(client.shutdown(), CLOSE_SECONDS)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await client.shutdown()
 
 
 def _reason(failure: Exception) -> str:

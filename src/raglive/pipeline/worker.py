@@ -92,7 +92,8 @@ class Worker:
                 log.warning("claim_failed", error=type(error).__name__)
                 pause = POLL_SECONDS
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
 
     async def _claim_up_to(self, limit: int) -> int:
         claimed = await self._jobs.claim(limit)

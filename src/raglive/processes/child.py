@@ -140,7 +140,8 @@ class Child:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             try:
-                await asyncio.wait_for(process.wait(), STOP_SECONDS)
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
             except TimeoutError:
                 log.warning("process_killed", name=self.name)
                 with suppress(ProcessLookupError):

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import asyncpg
 import pytest
 from httpx import AsyncClient, Response
 
+from raglive.bus.messages import Message
+from raglive.bus.postgres import PostgresBus
 from raglive.contract.cursor import parse_cursor
 from raglive.contract.http import RagStatus
 from raglive.contract.permissions import Role
@@ -138,7 +142,8 @@ async def test_nothing_new_is_304_and_asks_the_database_once_a_second(dsn: str) 
     try:
         pipeline = await PipelineRecord.register(database, "p", "local_files")
         await pipeline.announce_online(60, "/documents")
-        async with opened(database) as http:
+        async with Heard(dsn) as bus, opened(database, bus=bus) as http:
+            await bus.is_listening.wait()  # as it begins, what was read before is doubted
             answer = await http.get(PATH, params={"cursor": "now"})
             tag = answer.headers["ETag"]
             assert answer.json()["next_cursor"] in tag
@@ -152,7 +157,8 @@ async def test_nothing_new_is_304_and_asks_the_database_once_a_second(dsn: str) 
             assert database.queries - queries <= 1 + (time.monotonic() - started)
 
             await pipeline.announce_offline("normal_shutdown")
-            changed = await http.get(PATH, headers={"If-None-Match": tag})
+            since = {"cursor": answer.json()["next_cursor"], "wait": 20}
+            changed = await http.get(PATH, params=since, headers={"If-None-Match": tag})
             assert changed.status_code == 200
     finally:
         await database.close()
@@ -164,6 +170,18 @@ class Counting(Database):
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
         self.queries += 1
         return await super().fetch(query, *args)
+
+
+class Heard(PostgresBus):
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn)
+        self.is_listening = asyncio.Event()
+
+    async def listen(self, *, live: bool = True) -> AsyncGenerator[Message, None]:
+        async with aclosing(super().listen(live=live)) as messages:
+            async for message in messages:
+                yield message
+                self.is_listening.set()
 
 
 async def test_progress_and_heartbeats_change_the_tag_while_files_are_processed(

@@ -114,7 +114,8 @@ async def _namespaces_work(inside: pwd.struct_passwd) -> bool:
     quiet = asyncio.subprocess.DEVNULL
     probe = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=quiet)
     try:
-        return await asyncio.wait_for(probe.wait(), _PROBE_SECONDS) == 0
+        async with asyncio.timeout(_PROBE_SECONDS):
+            return await probe.wait() == 0
     except TimeoutError:
         return False
     finally:

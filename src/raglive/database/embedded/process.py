@@ -73,7 +73,8 @@ class ServerProcess:
             with suppress(ProcessLookupError):
                 self._process.send_signal(step)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), patience)
+                async with asyncio.timeout(patience):
+                    await self._process.wait()
 
     def kill(self) -> None:
         """End it without waiting."""

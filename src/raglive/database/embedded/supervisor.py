@@ -208,7 +208,8 @@ class EmbeddedPostgres:
         """Wait until the server has ended; return False if it was closed on purpose."""
         while not self._closed.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._started.wait(), _LOG_CHECK_SECONDS)
+                async with asyncio.timeout(_LOG_CHECK_SECONDS):
+                    await self._started.wait()
                 return not self._closed.is_set()
             self._started.log.trim()
         return False

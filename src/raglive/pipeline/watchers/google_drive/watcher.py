@@ -94,7 +94,8 @@ class GoogleDriveWatcher:
                 wait, pause = self._interval, FIRST_PAUSE_SECONDS
             self.next_check = datetime.now(UTC) + timedelta(seconds=wait)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._woken.wait()
 
     async def check(self) -> CheckResult:
         """Read what is new in the change logs; list everything when that is due.
