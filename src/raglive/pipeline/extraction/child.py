@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from raglive.pipeline.chunking import find_spans
 from raglive.pipeline.extraction.frames import pack, read_frame
 from raglive.pipeline.extraction.model import Extracted, Limits, Refusal, failed
+from raglive.pipeline.extraction.readers.native import load_pdf_library
 from raglive.pipeline.extraction.reading import read_file
 from raglive.pipeline.extraction.sandbox import confine
 
@@ -22,6 +23,7 @@ Send = Callable[..., None]
 def main(arguments: list[str]) -> None:
     """Serve requests until the parent closes the pipe. `arguments`: the memory limit in bytes."""
     requests, send = _private_streams()
+    load_pdf_library()
     confine(int(arguments[0]))
     send({"type": "ready"})
     while (frame := read_frame(requests)) is not None:

@@ -14,13 +14,14 @@ import psutil
 
 from raglive.pipeline.extraction.errors import ExtractionFailed, ExtractorUnavailable
 from raglive.pipeline.extraction.frames import Frame, pack, receive_frame
+from raglive.pipeline.extraction.unpacking import private_folder
 
 __all__ = ["ExtractorProcess", "OnStage"]
 
 OnStage = Callable[[str, float], None]
 
 _MODULE = "raglive.pipeline.extraction.child"
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH")
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH")
 _START_SECONDS = 30.0
 _WATCH_SECONDS = 0.1
 _END_SECONDS = 2.0
@@ -47,12 +48,16 @@ class ExtractorProcess:
     @classmethod
     async def start(cls, memory_limit_bytes: int) -> Self:
         """Start a child and wait until it is ready. Raises `ExtractorUnavailable`."""
+        try:
+            environment = _environment()
+        except OSError as error:
+            raise ExtractorUnavailable(f"The extractor does not start: {error}") from error
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-X", "utf8", "-m", _MODULE, str(memory_limit_bytes)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=_environment(),
+            env=environment,
             limit=_PIPE_BYTES,
             start_new_session=True,
         )
@@ -119,8 +124,9 @@ class ExtractorProcess:
                 _kill(self.pid)
         await self._process.wait()
         self._requests.close()
-        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(self._listening, _END_SECONDS)
+        _, unheard = await asyncio.wait({self._listening}, timeout=_END_SECONDS)
+        for listening in unheard:
+            listening.cancel()
 
     async def _watch(self, reading: asyncio.Task[Any], timeout_seconds: float) -> None:
         """Wait for the answer while the child keeps within time and memory."""
@@ -174,6 +180,7 @@ def _environment() -> dict[str, str]:
     """No secrets, our own module path, and one thread for each native library."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return inherited | {
+        "TMPDIR": str(private_folder()),
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "RAYON_NUM_THREADS": "1",
         "TOKIO_WORKER_THREADS": "1",

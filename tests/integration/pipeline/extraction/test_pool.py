@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -234,6 +235,24 @@ async def test_children_have_no_secrets_and_few_rights(
         assert child.rlimit(psutil.RLIMIT_DATA) == (1 << 30, 1 << 30)
         if os.geteuid() == 0:
             assert network_of(child.pid) != network_of(os.getpid())
+
+
+@linux
+async def test_a_machine_that_never_read_a_pdf_reads_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    planted = tmp_path / f"raglive-extraction-{os.geteuid()}"
+    planted.mkdir(mode=0o777)  # as somebody else would have it
+    planted.chmod(0o777)
+    (tmp_path / "a.pdf").write_bytes(documents.pdf("A turbine."))
+    async with ExtractorPool(2) as pool:
+        extracted = await pool.extract(tmp_path / "a.pdf")
+        assert extracted.text.strip() == "A turbine."
+        assert list(planted.iterdir()) == []
+        for child in children():
+            assert Path(child.environ()["TMPDIR"]).stat().st_mode & 0o077 == 0
 
 
 PARENT = """

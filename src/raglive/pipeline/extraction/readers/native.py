@@ -10,7 +10,14 @@ import kreuzberg
 from raglive.pipeline.extraction.model import Draft, Refusal, failed, skipped
 from raglive.pipeline.extraction.readers.archive import Archive
 
-__all__ = ["COMMON_OPTIONS", "convert", "native_reader", "read_opendocument", "read_pdf"]
+__all__ = [
+    "COMMON_OPTIONS",
+    "convert",
+    "load_pdf_library",
+    "native_reader",
+    "read_opendocument",
+    "read_pdf",
+]
 
 COMMON_OPTIONS: dict[str, Any] = {
     "use_cache": False,
@@ -24,6 +31,14 @@ _PAGES = kreuzberg.ExtractionConfig(
     **COMMON_OPTIONS, pages=kreuzberg.PageConfig(extract_pages=True)
 )
 
+_BLANK_PDF = b"""%PDF-1.4
+1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj
+2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1>> endobj
+3 0 obj <</Type /Page /Parent 2 0 R /MediaBox [0 0 9 9]>> endobj
+trailer <</Root 1 0 R>>
+%%EOF
+"""
+
 _PROTECTED = re.compile(r"password|encrypt", re.I)
 _HYPHEN_BEFORE_CAPITAL = re.compile("\x02(?=[A-Z0-9\u00c0-\u00de\u0391-\u03a9\u0410-\u042f])")
 
@@ -36,6 +51,14 @@ def convert(data: bytes, mime_type: str, config: kreuzberg.ExtractionConfig = _P
         raise
     except Exception as error:
         raise _refusal(str(error)) from error
+
+
+def load_pdf_library() -> None:
+    """Have kreuzberg unpack and load its PDF library, while files may still be written.
+
+    Raises `Refusal` when it cannot.
+    """
+    read_pdf(_BLANK_PDF, "blank.pdf")
 
 
 def native_reader(mime_type: str) -> Any:
