@@ -43,7 +43,7 @@ class Shortcut:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database has of some items: themselves, and every folder above them."""
+    """What the database has of some items: themselves, and every folder above them, old or new."""
 
     files: Mapping[str, KnownFile]
     folders: Mapping[str, Folder]
@@ -75,7 +75,10 @@ class GoogleDriveTables:
         files = await self._files(connection, "files_by_id", list(ids))
         shortcuts = await connection.fetch(_QUERIES["shortcuts_by_id"], self._key, list(ids))
         targets = await connection.fetch(_QUERIES["targets"], self._key, list(ids))
-        above = await connection.fetch(_QUERIES["folders_above"], self._key, list({*ids, *parents}))
+        homes = {file.source["parent"] for file in files if file.source.get("parent")}
+        above = await connection.fetch(
+            _QUERIES["folders_above"], self._key, list({*ids, *parents, *homes})
+        )
         return Known(
             {file.file_id: file for file in files},
             {row["folder_id"]: Folder(**dict(row)) for row in above},
@@ -122,9 +125,13 @@ class GoogleDriveTables:
             )
 
     async def repath(self, connection: Connection, folders: Collection[str]) -> list[Rehoused]:
-        """Call what is below these folders by their new paths."""
+        """Give what is below these folders their new paths and logs."""
         rows = await connection.fetch(_QUERIES["repath"], self._key, list(folders))
         return [Rehoused(**dict(row)) for row in rows]
+
+    async def relist(self, connection: Connection, folders: Collection[str]) -> None:
+        """Have these folders listed again, and all below them."""
+        await connection.execute(_QUERIES["relist"], self._key, list(folders))
 
     async def remove_folders(self, connection: Connection, folders: Collection[str]) -> list[str]:
         """Forget folders with all below them; return which those were."""
@@ -172,6 +179,10 @@ class GoogleDriveTables:
     async def uncheck(self, connection: Connection, targets: Collection[str]) -> None:
         """Have these targets asked for again."""
         await connection.execute(_QUERIES["uncheck_targets"], self._key, list(targets))
+
+    async def uncheck_unmet(self, connection: Connection, listing: int) -> None:
+        """Have targets asked for again that a full listing has not met."""
+        await connection.execute(_QUERIES["uncheck_unmet"], self._key, listing)
 
     async def uncheck_outside(self, connection: Connection, limit: int) -> None:
         """Have targets outside the watched folders asked for again."""

@@ -55,13 +55,13 @@ UPDATE raglive.google_folders SET state = 'away' WHERE pipeline_key = $1 AND is_
 
 -- name: repath
 WITH RECURSIVE down AS (
-    SELECT folder_id, path FROM raglive.google_folders WHERE pipeline_key = $1 AND folder_id = ANY ($2)
+    SELECT folder_id, path, log FROM raglive.google_folders WHERE pipeline_key = $1 AND folder_id = ANY ($2)
     UNION ALL
-    SELECT below.folder_id, CASE WHEN down.path = '' THEN below.name ELSE down.path || '/' || below.name END
+    SELECT below.folder_id, CASE WHEN down.path = '' THEN below.name ELSE down.path || '/' || below.name END, down.log
     FROM down JOIN raglive.google_folders AS below ON below.pipeline_key = $1 AND below.parent_id = down.folder_id
     WHERE NOT below.is_root AND below.folder_id <> ALL ($2)
 ), placed AS (
-    UPDATE raglive.google_folders AS folder SET path = down.path
+    UPDATE raglive.google_folders AS folder SET path = down.path, log = down.log
     FROM down WHERE folder.pipeline_key = $1 AND folder.folder_id = down.folder_id
 ), stale AS (
     SELECT file_key, file_id, name, folder AS previous_folder, down.path
@@ -72,6 +72,16 @@ WITH RECURSIVE down AS (
 UPDATE raglive.files AS file SET folder = stale.path, updated_at = clock_timestamp()
 FROM stale WHERE file.file_key = stale.file_key
 RETURNING stale.file_id, stale.name, stale.path, stale.previous_folder
+
+-- name: relist
+WITH RECURSIVE below AS (
+    SELECT folder_id FROM raglive.google_folders WHERE pipeline_key = $1 AND folder_id = ANY ($2)
+    UNION
+    SELECT folder.folder_id
+    FROM below JOIN raglive.google_folders AS folder ON folder.pipeline_key = $1 AND folder.parent_id = below.folder_id
+)
+UPDATE raglive.google_folders AS folder SET state = 'pending' FROM below
+WHERE folder.pipeline_key = $1 AND folder.folder_id = below.folder_id AND folder.state = 'listed'
 
 -- name: remove_folders
 WITH RECURSIVE below AS (
@@ -129,6 +139,17 @@ WHERE pipeline_key = $1 AND target_id IN (
       AND NOT EXISTS (SELECT FROM raglive.google_folders AS folder
                       WHERE folder.pipeline_key = $1 AND folder.folder_id = file.source ->> 'parent')
     LIMIT $2)
+
+-- name: uncheck_unmet
+-- Targets that a full listing has met in no folder: trashed, moved out, or always elsewhere.
+UPDATE raglive.google_shortcuts SET unchecked = true
+WHERE pipeline_key = $1 AND target_id NOT IN (
+    SELECT file.file_id FROM raglive.files AS file
+    JOIN raglive.google_folders AS folder
+      ON folder.pipeline_key = $1 AND folder.folder_id = file.source ->> 'parent' AND folder.seen = $2
+    WHERE file.pipeline_key = $1 AND file.state <> 'deleted'
+      AND NOT EXISTS (SELECT FROM raglive.google_missing AS missing
+                      WHERE missing.pipeline_key = $1 AND missing.item_id = file.file_id))
 
 -- name: unchecked
 SELECT DISTINCT target_id FROM raglive.google_shortcuts WHERE pipeline_key = $1 AND unchecked LIMIT $2

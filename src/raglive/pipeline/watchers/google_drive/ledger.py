@@ -28,10 +28,8 @@ from raglive.pipeline.watchers.google_drive.reconcile import Plan, States, decid
 __all__ = ["Ledger", "Tally", "WatchState", "insist"]
 
 PATIENCE_SECONDS = 60.0
-DEEPEST = 100  # folders in folders that are asked for, one above the other
+DEEPEST = 100  # rounds of asking: folders in folders, one above the other
 MAX_OUTSIDE = 200  # shortcuts' targets outside the watched folders, asked for together
-
-EVERY = 2**31
 
 Result = TypeVar("Result")
 
@@ -171,6 +169,15 @@ class Ledger:
         self.tally.deleted += sum(map(len, gone.values()))
         await self.load()
 
+    async def uncheck_unmet(self) -> None:
+        """Have shortcuts' targets asked for that the full listing has not met."""
+
+        async def commit() -> None:
+            async with self.record.database.transaction() as connection:
+                await self.tables.uncheck_unmet(connection, self.state.listing)
+
+        await insist(commit, "comparing")
+
     async def begin_full_listing(self, cursors: Mapping[str, str] | None = None) -> None:
         """Have everything listed anew; `cursors` take the place of those that were lost."""
         listing = max(self.state.listing + 1, int(time.time() * 1000))
@@ -183,7 +190,6 @@ class Ledger:
                 await self.tables.begin_full_listing(
                     connection, listing, keep_away=not self.state.approved
                 )
-                await self.tables.uncheck_outside(connection, EVERY)
                 await self.tables.patch_state(connection, patch)
 
         await insist(commit, "beginning a full listing")
@@ -228,19 +234,22 @@ class Ledger:
     async def _decide(
         self, states: dict[str, DriveFile | None], log: str | None, *, in_full: bool
     ) -> Plan:
-        """Decide, asking for folders until enough is known.
+        """Decide, asking for items until enough is known.
 
         Only a change log has news of strange folders: one that was asked for is none.
         """
         has_news: bool | None = None
+        asked: set[str] = set()
         for _ in range(DEEPEST):
-            plan = decide(states, await self._known(states), log=log, in_full=in_full)
+            known = await self._known(states)
+            plan = decide(states, known, log=log, asked=asked, in_full=in_full)
             if has_news is None:
                 has_news = plan.met_strange_folder and log is not None
-            unasked = plan.ask - states.keys()
+            unasked = {one for one in plan.ask - asked if states.get(one) is None}
             if not unasked:
                 break
             states |= await self.ask(unasked)
+            asked |= unasked
         plan.met_strange_folder = bool(has_news)
         return plan
 
@@ -259,6 +268,8 @@ class Ledger:
             connection, plan.folders, self.state.listing, in_full=self.state.in_full
         )
         rehoused = await tables.repath(connection, plan.repath) if plan.repath else []
+        if plan.relist:
+            await tables.relist(connection, plan.relist)
         events = await self._registry.write(
             connection, Reconciliation(plan.new, plan.changed, plan.moved)
         )

@@ -52,6 +52,7 @@ class Listing:
         """Delete what the full listing has not met, unless that is too much to believe."""
         state = self._ledger.state
         tables = self._ledger.tables
+        await self._ledger.uncheck_unmet()
         unseen = await insist(lambda: tables.unseen_files(state.listing), "comparing")
         total = await insist(tables.file_count, "counting files")
         if not state.approved and self._is_too_much(len(unseen), total):

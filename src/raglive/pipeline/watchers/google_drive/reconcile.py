@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from raglive.database.google_drive import Folder, Known, Shortcut
@@ -17,7 +17,7 @@ States = Mapping[str, DriveFile | None]  # by id; None: gone, from this log or a
 
 @dataclass(slots=True)
 class Plan:
-    """What to write. `ask` are folders that must be known first; then decide again."""
+    """What to write. `ask` are items that must be known first; then decide again."""
 
     ask: set[str] = field(default_factory=set)
     new: list[Observed] = field(default_factory=list)
@@ -26,6 +26,7 @@ class Plan:
     gone: list[tuple[KnownFile, GoneReason]] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
     repath: list[str] = field(default_factory=list)
+    relist: list[str] = field(default_factory=list)
     gone_folders: dict[str, GoneReason] = field(default_factory=dict)
     shortcuts: list[Shortcut] = field(default_factory=list)
     gone_shortcuts: list[str] = field(default_factory=list)
@@ -38,14 +39,21 @@ def parents_of(states: States) -> set[str]:
     return {state.parent for state in states.values() if state is not None and state.parent}
 
 
-def decide(states: States, known: Known, *, log: str | None = None, in_full: bool = False) -> Plan:
+def decide(
+    states: States,
+    known: Known,
+    *,
+    log: str | None = None,
+    asked: Collection[str] = (),
+    in_full: bool = False,
+) -> Plan:
     """Compare the items' states, all of one moment, with what is known of them.
 
-    `log` is the change log that told of them: a removal from one log says nothing of an item that
-    is another's. Without it, gone means gone. In a full listing, `in_full`, unchanged folders are
-    part of the plan too.
+    `log` is the change log that told of them: an item that is gone from it and is another's by now
+    may be there, and is to be asked for. Without a log, and of those `asked` for, gone means gone.
+    In a full listing, `in_full`, unchanged folders are part of the plan too.
     """
-    decision = _Decision(states, known, log)
+    decision = _Decision(states, known, log, asked)
     decision.of_folders(in_full=in_full)
     decision.of_shortcuts()
     decision.of_files()
@@ -53,11 +61,14 @@ def decide(states: States, known: Known, *, log: str | None = None, in_full: boo
 
 
 class _Decision:
-    def __init__(self, states: States, known: Known, log: str | None) -> None:
+    def __init__(
+        self, states: States, known: Known, log: str | None, asked: Collection[str]
+    ) -> None:
         self.plan = Plan()
         self._states = states
         self._known = known
         self._log = log
+        self._asked = asked
         self._tree = FolderTree(known.folders)
 
     def of_folders(self, *, in_full: bool) -> None:
@@ -77,7 +88,7 @@ class _Decision:
     def of_shortcuts(self) -> None:
         for item_id, state in self._states.items():
             before = self._known.shortcuts.get(item_id)
-            if before is not None and state is None and not self._applies(before.log):
+            if before is not None and state is None and not self._is_gone(item_id, before.log):
                 continue
             after = None if state is None else self._shortcut(state)
             if after is not None and after != before:
@@ -89,7 +100,7 @@ class _Decision:
         for item_id, state in self._states.items():
             before = self._known.files.get(item_id)
             if state is None:
-                if before is not None and self._applies(before.source.get("log", "")):
+                if before is not None and self._is_gone(item_id, self._log_of(before)):
                     self.plan.gone.append((before, "removed"))
             elif not state.is_folder and not state.is_shortcut:
                 self._file(state, before)
@@ -109,7 +120,7 @@ class _Decision:
         return placed
 
     def _lose(self, folder: Folder, state: DriveFile | None) -> None:
-        if state is None and not self._applies(folder.log):
+        if state is None and not self._is_gone(folder.folder_id, folder.log):
             return
         if folder.is_root:
             self.plan.lost_roots.add(folder.folder_id)
@@ -129,8 +140,13 @@ class _Decision:
         )
         if not is_same or in_full:
             self.plan.folders.append(after)
-        if before is not None and before.path != after.path:
+        if before is None:
+            return
+        if (before.path, before.log) != (after.path, after.log):
             self.plan.repath.append(after.folder_id)
+        if before.log != after.log or after.folder_id in self._asked:
+            # It has been in another log, which told only there what happened in it meanwhile.
+            self.plan.relist.append(after.folder_id)
 
     def _shortcut(self, state: DriveFile) -> Shortcut | None:
         is_wanted = (
@@ -171,10 +187,7 @@ class _Decision:
     def _observe(self, state: DriveFile, *, is_inside: bool) -> Observed:
         folder = ""
         if is_inside and state.parent is not None:
-            above = self._tree.with_path(state.parent)
-            folder, log = above.path, above.log
-        else:
-            log = ""
+            folder = self._tree.with_path(state.parent).path
         return Observed(
             file_id=state.id,
             location=state.id,
@@ -186,7 +199,6 @@ class _Decision:
             source={
                 "key": state.content_key,
                 "parent": state.parent,
-                "log": log,
                 "type": state.mime_type,
                 "read_as": state.read_as,
             },
@@ -198,8 +210,19 @@ class _Decision:
             self.plan.ask |= self._tree.unknown_above(folder_id)
         return self._tree.holds(folder_id)
 
-    def _applies(self, log: str) -> bool:
-        return self._log is None or self._log == log
+    def _is_gone(self, item_id: str, log: str) -> bool:
+        """Say whether an item without a state is gone; if it may be elsewhere, have it asked for.
+
+        It is known to be of `log`, which may not be the one that told of it.
+        """
+        if self._log in {None, log} or item_id in self._asked:
+            return True
+        self.plan.ask.add(item_id)
+        return False
+
+    def _log_of(self, file: KnownFile) -> str:
+        folder = self._known.folders.get(file.source.get("parent", ""))
+        return "" if folder is None else folder.log
 
 
 def _rest(source: Mapping[str, object]) -> dict[str, object]:
