@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.contract_event_examples import EVENTS, SUBMITTED, at, described, failure, results, status
 
-from raglive.contract import errors, http, socket
+from raglive.contract import errors, http, monitoring, socket
 from raglive.contract.cursor import Position
 from raglive.contract.model import WireModel, rfc3339
 from raglive.contract.snapshot import PipelineStatus
@@ -71,7 +71,9 @@ def _requests() -> list[tuple[str, WireModel]]:
             ),
         ),
         ("several", socket.Subscribe(pipeline_id=["local-files-pipeline", "s3-pipeline"])),
+        ("administrators", socket.Subscribe(room="admin:monitoring")),
         ("everything", socket.Unsubscribe()),
+        ("administrators", socket.Unsubscribe(room="admin:monitoring")),
         ("one", socket.Unsubscribe(pipeline_id="local-files-pipeline")),
         ("idle", socket.ClientStatus.model_validate(made)),
         ("new token", socket.AuthRefresh(token="header.payload.signature")),  # noqa: S106 - no token
@@ -98,6 +100,51 @@ def _acks() -> list[tuple[str, WireModel]]:
         ("events:batch", socket.EventsBatch(events=EVENTS[2:5])),
         ("server:draining", socket.ServerDraining(retry_in=1500)),
         ("auth:expiring", socket.AuthExpiring.model_validate({"expires_at": at(600)})),
+        ("server:closing", socket.ServerClosing(error=_closing())),
+        *_monitoring(),
+    ]
+
+
+def _closing() -> errors.ErrorBody:
+    return errors.ErrorBody(
+        code="token_revoked", message="The token was revoked. Get a new one.", retryable=False
+    )
+
+
+def _monitoring() -> list[tuple[str, WireModel]]:
+    audit = {
+        "timestamp": at(1),
+        "action": "connect",
+        "outcome": "token_expired",
+        "subject": "user-1",
+        "token_id": "019a5c3e-7f01-7000-8000-000000000009",
+        "address": "203.0.113.7",
+        "connection": "Xa1b2c3",
+        "namespace": "/local_files",
+        "pipeline_id": "local-files-pipeline",
+        "detail": {"message": "The token has expired."},
+    }
+    status = {
+        "timestamp": at(1),
+        "uptime": 12.5,
+        "lag": 0.2,
+        "connections": 3,
+        "transports": 2,
+        "by_namespace": {"/local_files": 3},
+        "subscriptions": 4,
+        "requests_per_second": 1.5,
+        "events_per_second": 20.0,
+        "refusals": {"token_expired": 1},
+    }
+    return [
+        ("audit", monitoring.AuditEvent.model_validate(audit)),
+        (
+            "audit of little",
+            monitoring.AuditEvent.model_validate(
+                {"timestamp": at(2), "action": "token_revoked", "outcome": "ok"}
+            ),
+        ),
+        ("monitoring:status", monitoring.MonitoringStatus.model_validate(status)),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from raglive.contract import errors, events, http, snapshot, socket
+from raglive.contract import errors, events, http, monitoring, snapshot, socket
 from raglive.contract.model import WireModel
 
 __all__ = ["FAMILIES", "MODELS", "Document", "schema_documents"]
@@ -54,7 +54,10 @@ FAMILIES: Mapping[str, tuple[str | None, list[type[WireModel]]]] = {
     "submissions": ("Submission", [events.Submission]),
     "snapshot": ("PipelineStatus", [snapshot.PipelineStatus]),
     "http": (None, _models(*http.__all__, of=http) + _models(*errors.__all__, of=errors)),
-    "socket": (None, _models(*socket.__all__, of=socket)),
+    "socket": (
+        None,
+        _models(*socket.__all__, of=socket) + _models(*monitoring.__all__, of=monitoring),
+    ),
 }
 MODELS: Mapping[str, type[WireModel]] = {
     model.__name__: model for _, models in FAMILIES.values() for model in models

@@ -29,6 +29,7 @@ MEANINGS = {
         "Send a token; `raglive token` makes one.",
     ),
     ErrorCode.TOKEN_EXPIRED: ("The token has ended.", "Get a new one, and connect with it."),
+    ErrorCode.TOKEN_REVOKED: ("The token was taken back.", "Get a new one, and connect with it."),
     ErrorCode.FORBIDDEN: (
         "The token does not give the right.",
         "Use a token whose role and pipelines allow it.",
@@ -52,6 +53,10 @@ MEANINGS = {
     ),
     ErrorCode.PAYLOAD_TOO_LARGE: ("The body is too large.", "Send less at once."),
     ErrorCode.RATE_LIMITED: ("Too many requests.", "Wait `retry_after_ms`, then try again."),
+    ErrorCode.LIMIT_REACHED: (
+        "There are as many connections, subscriptions or pipelines as there may be.",
+        "Use fewer, or raise the setting that the message names.",
+    ),
     ErrorCode.HOST_NOT_ALLOWED: (
         "The request is addressed to a host name that is not known.",
         "Add the name to `RAGLIVE_ALLOWED_HOSTS`.",
@@ -61,6 +66,10 @@ MEANINGS = {
         "Add the origin to `SOCKET_IO_CORS_ORIGIN`.",
     ),
     ErrorCode.TOO_SLOW: ("The client takes too long.", "Connect again, with the cursor."),
+    ErrorCode.IDLE: (
+        "The connection watched nothing and asked for nothing for a long time.",
+        "Connect again when there is something to do.",
+    ),
     ErrorCode.UNAVAILABLE: (
         "The database does not answer, or the server is not ready.",
         "Try again after `retry_after_ms`.",

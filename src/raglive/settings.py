@@ -5,10 +5,20 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from raglive.contract.errors import RagliveError
@@ -16,8 +26,17 @@ from raglive.contract.model import PipelineId, PipelineType
 
 __all__ = ["Settings", "SettingsError", "read_settings"]
 
+
+def _web_address(text: str) -> str:
+    if urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
+        raise ValueError("it is not an address like https://example.com")
+    return text.rstrip("/")
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[float, Field(gt=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+Url = Annotated[str, AfterValidator(_web_address)]
 
 
 class SettingsError(RagliveError):
@@ -71,15 +90,30 @@ class Settings(BaseSettings):
         validation_alias="REDIS_URL",
         description="Redis, for hints between several status servers",
     )
-    supabase_url: str | None = Field(
+    supabase_url: Url | None = Field(
         None,
         validation_alias="SUPABASE_URL",
-        description="address of the Supabase project, for its tokens",
+        description="address of the Supabase project, whose tokens are accepted",
     )
     supabase_jwt_secret: SecretStr | None = Field(
         None,
         validation_alias="SUPABASE_JWT_SECRET",
         description="secret that signs the Supabase project's tokens",
+    )
+    jwks_url: Url | None = Field(
+        None,
+        validation_alias="RAGLIVE_JWKS_URL",
+        description="address of the public keys (JWKS) of another issuer of tokens",
+    )
+    jwt_issuer: str | None = Field(
+        None,
+        validation_alias="RAGLIVE_JWT_ISSUER",
+        description="what that issuer's tokens say in `iss`, exactly",
+    )
+    jwt_audience: str | None = Field(
+        None,
+        validation_alias="RAGLIVE_JWT_AUDIENCE",
+        description="what that issuer's tokens for raglive say in `aud`",
     )
 
     status_port: Port = Field(
@@ -115,6 +149,71 @@ class Settings(BaseSettings):
         (),
         validation_alias="RAGLIVE_ALLOWED_HOSTS",
         description="host names, comma separated, that requests may be addressed to",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1", "::1"),
+        validation_alias="RAGLIVE_TRUSTED_PROXIES",
+        description="addresses or networks, comma separated, of proxies whose `X-Forwarded-For` "
+        "says who calls",
+    )
+
+    max_connections: AtLeastOne = Field(
+        10_000, validation_alias="RAGLIVE_MAX_CONNECTIONS", description="connections at once"
+    )
+    max_connections_per_address: AtLeastOne = Field(
+        1000,
+        validation_alias="RAGLIVE_MAX_CONNECTIONS_PER_ADDRESS",
+        description="connections at once of one address, this machine's own left out",
+    )
+    max_connections_per_subject: AtLeastOne = Field(
+        5000,
+        validation_alias="RAGLIVE_MAX_CONNECTIONS_PER_SUBJECT",
+        description="connections to namespaces at once with tokens of one subject",
+    )
+    max_subscriptions: AtLeastOne = Field(
+        1000,
+        validation_alias="RAGLIVE_MAX_SUBSCRIPTIONS",
+        description="pipelines that one connection may watch",
+    )
+    max_pipelines: AtLeastOne = Field(
+        10_000,
+        validation_alias="RAGLIVE_MAX_PIPELINES",
+        description="pipelines, each with its room, until publishing makes no more",
+    )
+    address_connections_per_second: Positive = Field(
+        50,
+        validation_alias="RAGLIVE_ADDRESS_CONNECTIONS_PER_SECOND",
+        description="new connections a second of one address, ten seconds of it at once",
+    )
+    address_requests_per_second: Positive = Field(
+        500,
+        validation_alias="RAGLIVE_ADDRESS_REQUESTS_PER_SECOND",
+        description="HTTP requests a second of one address, two seconds of it at once",
+    )
+    subject_requests_per_second: Positive = Field(
+        1000,
+        validation_alias="RAGLIVE_SUBJECT_REQUESTS_PER_SECOND",
+        description="requests a second to the status server with tokens of one subject",
+    )
+    connection_requests_per_second: Positive = Field(
+        100,
+        validation_alias="RAGLIVE_CONNECTION_REQUESTS_PER_SECOND",
+        description="requests a second over one connection, two seconds of it at once",
+    )
+    pipeline_events_per_second: Positive = Field(
+        50_000,
+        validation_alias="RAGLIVE_PIPELINE_EVENTS_PER_SECOND",
+        description="events a second that are taken for one pipeline",
+    )
+    handshake_seconds: Positive = Field(
+        10,
+        validation_alias="RAGLIVE_HANDSHAKE_SECONDS",
+        description="seconds in which a connection must enter a namespace with a token",
+    )
+    idle_seconds: Positive = Field(
+        900,
+        validation_alias="RAGLIVE_IDLE_SECONDS",
+        description="seconds after which a connection that watches and asks nothing is closed",
     )
 
     pipeline_id: PipelineId | None = Field(
@@ -266,6 +365,7 @@ class Settings(BaseSettings):
         "watch_folder_ids",
         "cors_origins",
         "allowed_hosts",
+        "trusted_proxies",
         "pipeline_types",
         "ignore_patterns",
         mode="before",
@@ -275,6 +375,40 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if origin != "*" and f"{parts.scheme}://{parts.netloc}" != origin.lower():
+                raise ValueError(f"{origin!r} is not an origin like https://example.com, or `*`")
+        return tuple(origin.lower() for origin in origins)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_host_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if "/" in name or (":" in name and not name.count(":") > 1):
+                raise ValueError(f"{name!r} is not a host name alone, without scheme and port")
+        return names
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            if proxy != "*":
+                ip_network(proxy)
+        return proxies
+
+    @model_validator(mode="after")
+    def _issuer_is_whole(self) -> Self:
+        parts = (self.jwks_url, self.jwt_issuer, self.jwt_audience)
+        if any(parts) and not all(parts):
+            raise ValueError(
+                "RAGLIVE_JWKS_URL, RAGLIVE_JWT_ISSUER and RAGLIVE_JWT_AUDIENCE go together"
+            )
+        return self
 
     @property
     def is_production(self) -> bool:
@@ -309,10 +443,10 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         )
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "a setting"
-        raise SettingsError(
-            f"{name} cannot be used: {first['msg']}. See docs/reference/settings.md."
-        ) from None
+        said = str(first["msg"]).removeprefix("Value error, ")
+        if first["loc"]:
+            said = f"{first['loc'][0]} cannot be used: {said}"
+        raise SettingsError(f"{said}. See docs/reference/settings.md.") from None
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

@@ -26,5 +26,6 @@ async def run_dashboard(wiring: Wiring, stop: Awaitable[None]) -> None:
             settings.host,
             settings.dashboard_port,
             stop,
+            trusted_proxies=settings.trusted_proxies,
             before_stop=app.state.release_waiting,
         )

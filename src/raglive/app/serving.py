@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
@@ -22,9 +22,13 @@ async def serve_http(
     port: int,
     stop: Awaitable[None],
     *,
+    trusted_proxies: Sequence[str] = (),
     before_stop: Callable[[], None] | None = None,
 ) -> None:
-    """Serve until `stop`, then call `before_stop`, and let what is under way end."""
+    """Serve until `stop`, then call `before_stop`, and let what is under way end.
+
+    Only `trusted_proxies` may say for whom they ask.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -38,6 +42,7 @@ async def serve_http(
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         server_header=False,
+        forwarded_allow_ips=list(trusted_proxies),
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(), name="http")

@@ -17,4 +17,10 @@ async def run_status_server(wiring: Wiring, stop: Awaitable[None]) -> None:
     settings = wiring.settings
     async with wiring.database("status server", max_size=10) as database:
         server = StatusServer(settings, database, tokens_of(wiring))
-        await serve_http(server.asgi, settings.host, settings.status_port, stop)
+        await serve_http(
+            server.asgi,
+            settings.host,
+            settings.status_port,
+            stop,
+            trusted_proxies=settings.trusted_proxies,
+        )

@@ -22,6 +22,7 @@ _NAMES = (
     "retry",
     "tail",
     "token",
+    "revoke",
     "login",
     "verify",
     "db",

@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     INVALID_EVENT = "invalid_event"
     UNAUTHENTICATED = "unauthenticated"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a secret
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a code, not a secret
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
@@ -27,9 +28,11 @@ class ErrorCode(StrEnum):
     CURSOR_EXPIRED = "cursor_expired"
     PAYLOAD_TOO_LARGE = "payload_too_large"
     RATE_LIMITED = "rate_limited"
+    LIMIT_REACHED = "limit_reached"
     HOST_NOT_ALLOWED = "host_not_allowed"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
     TOO_SLOW = "too_slow"
+    IDLE = "idle"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 

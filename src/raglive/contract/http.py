@@ -207,6 +207,7 @@ class Session(WireModel):
     token: str | None
     expires_at: Timestamp | None
     role: Role | None
+    redacted: bool = Field(default=False, description="names and details are withheld")
     may_operate: bool = Field(description="the page may ask for retries")
     websocket: WebSocketPlace
     version: str

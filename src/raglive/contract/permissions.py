@@ -29,10 +29,15 @@ _PUBLISHING = frozenset({Role.PRODUCER, Role.ADMIN})
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the bearer of a token may do, with the pipelines that its globs name."""
+    """What the bearer of a token may do, with the pipelines that its globs name.
+
+    In a glob `*` stands for any characters and `?` for one; nothing else is special. With `redact`
+    it sees how files fare, and not what they are.
+    """
 
     role: Role
     pipelines: tuple[str, ...]
+    redact: bool = False
 
     def may_view(self, pipeline_id: str) -> bool:
         """Say whether the pipeline's status and events may be read."""
@@ -52,7 +57,7 @@ class Grant:
         return self.role is Role.ADMIN
 
     def _names(self, pipeline_id: str) -> bool:
-        return any(fnmatchcase(pipeline_id, glob) for glob in self.pipelines)
+        return any(_matches(pipeline_id, glob) for glob in self.pipelines)
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Grant:
@@ -69,12 +74,21 @@ class Grant:
             role = Role(str(stated.get("role")))
         except ValueError:
             raise _refused(f"app_metadata.raglive.role is none of {', '.join(Role)}") from None
-        return cls(role, tuple(globs))
+        redact = stated.get("redact", False)
+        if not isinstance(redact, bool):
+            raise _refused("app_metadata.raglive.redact is neither true nor false")
+        return cls(role, tuple(globs), redact)
 
     def claims(self) -> dict[str, Any]:
         """Return the claims that `from_claims` reads."""
-        stated = {"role": str(self.role), "pipelines": list(self.pipelines)}
+        stated: dict[str, Any] = {"role": str(self.role), "pipelines": list(self.pipelines)}
+        if self.redact:
+            stated["redact"] = True
         return {"app_metadata": {"raglive": stated}}
+
+
+def _matches(pipeline_id: str, glob: str) -> bool:
+    return fnmatchcase(pipeline_id, glob.replace("[", "[[]"))
 
 
 def _refused(why: str) -> RagliveError:

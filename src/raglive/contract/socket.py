@@ -19,6 +19,7 @@ __all__ = [
     "EventsBatch",
     "PublishAck",
     "Refused",
+    "ServerClosing",
     "ServerDraining",
     "StillSubscribed",
     "Subscribe",
@@ -29,7 +30,10 @@ __all__ = [
 
 
 class Subscribe(WireModel):
-    """Ask for the events of pipelines; without `pipeline_id`, of all that the token may see."""
+    """Ask for the events of pipelines; without `pipeline_id`, of all that the token may see.
+
+    With `room`, ask for that of administrators instead, and for no pipelines.
+    """
 
     pipeline_id: Maybe[
         PipelineId | Annotated[list[PipelineId], Field(min_length=1, max_length=1000)]
@@ -38,6 +42,7 @@ class Subscribe(WireModel):
     cursor: Maybe[str] = None
     batch: bool = Field(default=False, description="receive `events:batch` instead of one by one")
     client_info: Maybe[dict[str, Any]] = None
+    room: Maybe[Literal["admin:monitoring"]] = None
 
 
 class SubscribedPipeline(WireModel):
@@ -59,10 +64,11 @@ class SubscribeAck(WireModel):
 
 
 class Unsubscribe(WireModel):
-    """Leave pipelines; with neither field, all of the namespace."""
+    """Leave pipelines; with no field, all of the namespace. With `room`, leave that alone."""
 
     pipeline_id: Maybe[PipelineId | list[PipelineId]] = None
     pipeline_type: Maybe[PipelineType] = None
+    room: Maybe[Literal["admin:monitoring"]] = None
 
 
 class ClientStatus(WireModel):
@@ -120,6 +126,12 @@ class ServerDraining(WireModel):
     """The server is about to stop."""
 
     retry_in: Annotated[int, Field(ge=0, description="milliseconds to wait before returning")]
+
+
+class ServerClosing(WireModel):
+    """The server is about to close this connection, and says why."""
+
+    error: ErrorBody
 
 
 class AuthExpiring(WireModel):

@@ -12,7 +12,7 @@ from raglive import __version__
 from raglive.contract.model import rfc3339
 from raglive.contract.permissions import Grant, Role
 from raglive.dashboard.place import StatusPlace
-from raglive.http_api.authentication import bearer_token
+from raglive.http_api.authentication import Authenticator, bearer_token
 from raglive.http_api.hosts import on_one_machine
 from raglive.http_api.tokens import Identity, Tokens
 
@@ -26,50 +26,60 @@ OPERATING = Grant(Role.OPERATOR, ("*",))
 class Access:
     """On one machine everybody may see everything; elsewhere, what a token of their own says."""
 
-    def __init__(self, tokens: Tokens, place: StatusPlace, *, is_production: bool) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        authenticator: Authenticator,
+        place: StatusPlace,
+        *,
+        is_production: bool,
+    ) -> None:
         self._tokens = tokens
+        self._authenticator = authenticator
         self._place = place
         self._is_production = is_production
 
     async def grant(self, request: Request) -> Grant:
-        """Return the caller's rights; raise `unauthenticated` or `token_expired`."""
+        """Return the caller's rights; raise what `Authenticator.identify` raises."""
         if self._is_local(request):
             return EVERYTHING
-        return self._tokens.verify(bearer_token(request)).grant
+        return (await self._caller(request)).grant
 
     async def operator(self, request: Request) -> Identity:
         """Return who acts: on one machine the page itself, but no page of a stranger."""
         if self._is_local(request) and _is_own_page(request):
             return Identity("dashboard", OPERATING, time.time() + SESSION_SECONDS, None)
-        return self._tokens.verify(bearer_token(request))
+        return await self._caller(request)
 
     async def token(self, request: Request) -> str:
         """Return a token that the caller may use against the status server."""
         if self._is_local(request):
             return self._tokens.issue(EVERYTHING, SESSION_SECONDS, "dashboard")
-        token = bearer_token(request)
-        self._tokens.verify(token)
-        return token
+        await self._caller(request)
+        return bearer_token(request)
 
     async def session(self, request: Request) -> dict[str, Any]:
         """Return `Session`: a new token with the caller's rights, that outlives none of theirs."""
-        now = time.time()
         if self._is_local(request):
-            grant, subject, ttl = EVERYTHING, "dashboard", SESSION_SECONDS
+            grant, ttl = EVERYTHING, SESSION_SECONDS
+            token = self._tokens.issue(grant, ttl, "dashboard")
         else:
-            caller = self._tokens.verify(bearer_token(request))
-            grant, subject = caller.grant, caller.subject
-            ttl = min(SESSION_SECONDS, caller.expires_at - now)
-        token = self._tokens.issue(grant, int(ttl), subject)
-        expires_at = datetime.fromtimestamp(self._tokens.verify(token).expires_at, UTC)
+            caller = await self._caller(request)
+            grant, ttl = caller.grant, min(SESSION_SECONDS, caller.expires_at - time.time())
+            token = self._tokens.issue(grant, int(ttl), caller.subject, like=caller)
+        expires_at = datetime.fromtimestamp((await self._tokens.verify(token)).expires_at, UTC)
         return {
             "token": token,
             "expires_at": rfc3339(expires_at),
             "role": str(grant.role),
+            "redacted": grant.redact,
             "may_operate": self._is_local(request) or grant.role in {Role.OPERATOR, Role.ADMIN},
             "websocket": self._place.described(request),
             "version": __version__,
         }
+
+    async def _caller(self, request: Request) -> Identity:
+        return await self._authenticator.identify(bearer_token(request))
 
     def _is_local(self, request: Request) -> bool:
         return not self._is_production and on_one_machine(request.scope)

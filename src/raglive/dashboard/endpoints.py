@@ -22,6 +22,7 @@ from raglive.contract.http import (
     SocketTestRequest,
     SystemHealth,
 )
+from raglive.contract.redaction import Redaction
 from raglive.dashboard.access import Access
 from raglive.dashboard.board import Board
 from raglive.dashboard.health import (
@@ -31,7 +32,7 @@ from raglive.dashboard.health import (
     websocket_health,
 )
 from raglive.dashboard.place import StatusPlace
-from raglive.dashboard.rag_status import catch_up, entity_tag, full_status
+from raglive.dashboard.rag_status import catch_up, entity_tag, full_status, redacted
 from raglive.dashboard.socket_check import SocketTester, socket_info
 from raglive.dashboard.status_probe import StatusProbe
 from raglive.database.status import PipelineReads
@@ -47,6 +48,7 @@ class Parts:
     board: Board
     reads: PipelineReads
     access: Access
+    redaction: Redaction
     place: StatusPlace
     probe: StatusProbe
     pipeline_types: tuple[str, ...]
@@ -87,6 +89,8 @@ def rag_status_endpoint(parts: Parts) -> Callable[[Request], Awaitable[Response]
             query.cursor,
             query.wait,
         )
+        if grant.redact:
+            missed = redacted(missed, parts.redaction)
         is_available = (await parts.probe.recent()).is_available
         tag = entity_tag(missed, is_fallback=not is_available, stale_seconds=stale_seconds)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
@@ -13,6 +13,7 @@ from zlib import crc32
 from raglive.contract.cursor import Cursor, Position, Start, parse_cursor
 from raglive.contract.errors import RagliveError
 from raglive.contract.model import rfc3339
+from raglive.contract.redaction import Redaction
 from raglive.dashboard.board import Board
 from raglive.dashboard.picture import Picture, cursor_expired
 from raglive.database.event_log import Head
@@ -38,6 +39,7 @@ class Missed:
     events: list[dict[str, Any]]
     next_cursor: str
     up_to_date: bool
+    is_redacted: bool = False
 
 
 async def catch_up(
@@ -120,17 +122,29 @@ def _missed(
     return Missed(picture, standings, events, str(_cursor(reached)), is_complete)
 
 
+def redacted(missed: Missed, redaction: Redaction) -> Missed:
+    """Return what a redacted viewer is shown of what it missed."""
+    return replace(
+        missed,
+        standings=[
+            replace(one, snapshot=redaction.status(one.snapshot)) for one in missed.standings
+        ],
+        events=[redaction.event(event) for event in missed.events],
+        is_redacted=True,
+    )
+
+
 def entity_tag(missed: Missed, *, is_fallback: bool, stale_seconds: float) -> str:
     """Return the ETag: the cursor, and a revision when something changes without an event.
 
     That is progress and heartbeats while files are processed, a pipeline that has fallen silent,
-    and the status server being away.
+    and the status server being away. What is redacted has tags of its own.
     """
     silent = [one.head.pipeline_key for one in missed.standings if _is_silent(one, stale_seconds)]
     revision = missed.picture.revision(missed.standings)
-    if not is_fallback and not silent and revision is None:
+    if not is_fallback and not silent and revision is None and not missed.is_redacted:
         return f'"{missed.next_cursor}"'
-    volatile = crc32(repr((is_fallback, silent, revision)).encode())
+    volatile = crc32(repr((is_fallback, silent, revision, missed.is_redacted)).encode())
     return f'"{missed.next_cursor};{volatile:08x}"'
 
 

@@ -25,7 +25,9 @@ from raglive.dashboard.status_probe import StatusProbe
 from raglive.dashboard.web_app import BUILT_APP, create_web_app
 from raglive.database.file_listing import FileListing
 from raglive.database.pool import Database
+from raglive.database.revocations import Revocations
 from raglive.database.status import PipelineReads
+from raglive.http_api.authentication import Authenticator
 from raglive.http_api.errors import install_error_handlers
 from raglive.http_api.hosts import AllowedHosts
 from raglive.http_api.operations import operations_router
@@ -67,14 +69,22 @@ def create_dashboard(
     reads = PipelineReads(database, within_seconds=READ_SECONDS)
     listing = FileListing(database, within_seconds=READ_SECONDS)
     place = StatusPlace(settings)
-    access = Access(tokens, place, is_production=settings.is_production)
+    revocations = Revocations(database)
+    access = Access(
+        tokens,
+        Authenticator(tokens, revocations),
+        place,
+        is_production=settings.is_production,
+    )
     board = Board(reads, bus)
     probe = StatusProbe(place.own_url)
 
+    redaction = tokens.redaction()
     parts = Parts(
         board,
         reads,
         access,
+        redaction,
         place,
         probe,
         pipeline_types=settings.pipeline_types,
@@ -83,7 +93,9 @@ def create_dashboard(
 
     api = FastAPI(title="raglive dashboard", version=__version__, docs_url=None, redoc_url=None)
     install_error_handlers(api)
-    api.include_router(pipelines_router(reads, listing, access.grant), prefix="/pipelines")
+    api.include_router(
+        pipelines_router(reads, listing, access.grant, redaction), prefix="/pipelines"
+    )
     api.include_router(operations_router(reads, database, access.operator), prefix="/pipelines")
     add_endpoints(api, parts)
 
@@ -100,24 +112,29 @@ def create_dashboard(
             Middleware(AllowedHosts, bound_host=settings.host, allowed=settings.allowed_hosts),
             Middleware(BodyLimit, limit=MAX_BODY_BYTES),
         ],
-        lifespan=_lifespan(board, probe),
+        lifespan=_lifespan(board, revocations, probe),
     )
     app.state.release_waiting = board.close
     install_error_handlers(app)
     return app
 
 
-def _lifespan(board: Board, probe: StatusProbe) -> Any:
+def _lifespan(board: Board, revocations: Revocations, probe: StatusProbe) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        following = asyncio.create_task(board.run(), name="board-hints")
-        following.add_done_callback(_fail_loudly)
+        tasks = [
+            asyncio.create_task(board.run(), name="board-hints"),
+            asyncio.create_task(revocations.run(), name="revocations"),
+        ]
+        for task in tasks:
+            task.add_done_callback(_fail_loudly)
         try:
             yield
         finally:
             board.close()
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await probe.close()
 
     return lifespan

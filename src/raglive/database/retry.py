@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from raglive.database.acts import note_act
 from raglive.database.event_log import append_events
 from raglive.database.pipelines import new_event
 from raglive.database.pool import Database
@@ -38,5 +39,10 @@ async def retry_files(
             changes = {"files_requeued": requeued, "asked_by": asked_by}
             await append_events(
                 connection, pipeline_key, [new_event("status:update", changes=changes)]
+            )
+            pipeline_id = await connection.fetchval(_QUERIES["pipeline_id"], pipeline_key)
+            detail = {"count": len(rows), "code": code}
+            await note_act(
+                connection, asked_by, "files_retried", pipeline_id=pipeline_id, detail=detail
             )
         return len(rows)

@@ -1,4 +1,4 @@
-"""Who calls: the bearer of a token."""
+"""Who calls: the bearer of a token that holds."""
 
 from __future__ import annotations
 
@@ -8,9 +8,40 @@ from fastapi import Request
 
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.permissions import Grant
+from raglive.database.revocations import Revocations
 from raglive.http_api.tokens import Identity, Tokens
 
-__all__ = ["bearer", "bearer_grant", "bearer_token"]
+__all__ = ["Authenticator", "bearer", "bearer_grant", "bearer_token"]
+
+
+class Authenticator:
+    """Accepts tokens that are verified and not revoked."""
+
+    def __init__(self, tokens: Tokens, revocations: Revocations) -> None:
+        self._tokens = tokens
+        self._revocations = revocations
+
+    async def identify(self, token: str) -> Identity:
+        """Return whom a token speaks for.
+
+        Raises what `Tokens.verify` raises, `token_revoked`, or `DatabaseUnavailable` as long as it
+        is not known at all what is revoked.
+        """
+        identity = await self._tokens.verify(token)
+        if not self._revocations.are_known:
+            await self._revocations.read()
+        if self.is_revoked(identity):
+            raise revoked()
+        return identity
+
+    def is_revoked(self, identity: Identity) -> bool:
+        """Say whether the token of an identity was revoked since."""
+        return self._revocations.cover(identity.token_id, identity.subject, identity.issued_at)
+
+
+def revoked() -> RagliveError:
+    """Return what is said of a token that was revoked."""
+    return RagliveError("The token was revoked. Get a new one.", code=ErrorCode.TOKEN_REVOKED)
 
 
 def bearer_token(request: Request) -> str:
@@ -25,19 +56,19 @@ def bearer_token(request: Request) -> str:
     return token.strip()
 
 
-def bearer(tokens: Tokens) -> Callable[[Request], Awaitable[Identity]]:
+def bearer(authenticator: Authenticator) -> Callable[[Request], Awaitable[Identity]]:
     """Return the FastAPI dependency that gives the caller's identity."""
 
     async def identity(request: Request) -> Identity:
-        return tokens.verify(bearer_token(request))
+        return await authenticator.identify(bearer_token(request))
 
     return identity
 
 
-def bearer_grant(tokens: Tokens) -> Callable[[Request], Awaitable[Grant]]:
+def bearer_grant(authenticator: Authenticator) -> Callable[[Request], Awaitable[Grant]]:
     """Return the FastAPI dependency that gives the caller's rights."""
 
     async def grant(request: Request) -> Grant:
-        return tokens.verify(bearer_token(request)).grant
+        return (await authenticator.identify(bearer_token(request))).grant
 
     return grant

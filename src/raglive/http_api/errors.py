@@ -11,11 +11,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.database.errors import TRANSIENT, DatabaseUnavailable
 
-__all__ = ["error_response", "install_error_handlers", "status_of", "unexpected"]
+__all__ = ["error_response", "install_error_handlers", "refuse", "status_of", "unexpected"]
 
 log = structlog.get_logger()
 
@@ -24,6 +25,7 @@ _STATUS: Mapping[str, int] = {
     ErrorCode.INVALID_EVENT: 422,
     ErrorCode.UNAUTHENTICATED: 401,
     ErrorCode.TOKEN_EXPIRED: 401,
+    ErrorCode.TOKEN_REVOKED: 401,
     ErrorCode.FORBIDDEN: 403,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
@@ -32,9 +34,11 @@ _STATUS: Mapping[str, int] = {
     ErrorCode.CURSOR_EXPIRED: 410,
     ErrorCode.PAYLOAD_TOO_LARGE: 413,
     ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.LIMIT_REACHED: 429,
     ErrorCode.HOST_NOT_ALLOWED: 421,
     ErrorCode.ORIGIN_NOT_ALLOWED: 403,
     ErrorCode.TOO_SLOW: 408,
+    ErrorCode.IDLE: 408,
     ErrorCode.UNAVAILABLE: 503,
     ErrorCode.INTERNAL: 500,
     "database_misconfigured": 503,
@@ -67,6 +71,19 @@ def error_response(error: RagliveError, request_id: str | None) -> JSONResponse:
     if error.retry_after_ms is not None:
         headers["Retry-After"] = str(-(-error.retry_after_ms // 1000))
     return JSONResponse({"error": error.body(request_id)}, status, headers)
+
+
+async def refuse(error: RagliveError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request with its refusal, also one for a WebSocket that was not accepted yet."""
+    answer = error_response(error, scope.get("state", {}).get("request_id"))
+    if scope["type"] == "http":
+        await answer(scope, receive, send)
+    elif "websocket.http.response" in scope.get("extensions", {}):
+        head = {"status": answer.status_code, "headers": answer.raw_headers}
+        await send({"type": "websocket.http.response.start", **head})
+        await send({"type": "websocket.http.response.body", "body": answer.body})
+    else:
+        await send({"type": "websocket.close", "code": 1008})
 
 
 def unexpected() -> RagliveError:

@@ -16,9 +16,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.http_api.errors import error_response
+from raglive.http_api.errors import refuse
 
-__all__ = ["AllowedHosts", "is_loopback", "on_one_machine"]
+__all__ = ["AllowedHosts", "client_address", "is_loopback", "on_one_machine"]
 
 log = structlog.get_logger()
 
@@ -49,11 +49,7 @@ class AllowedHosts:
             return
         seen = ", ".join(given)[:255]
         log.warning("host_not_allowed", host=seen, setting="RAGLIVE_ALLOWED_HOSTS")
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
-        request_id = scope.get("state", {}).get("request_id")
-        await error_response(_refusal(seen), request_id)(scope, receive, send)
+        await refuse(_refusal(seen), scope, receive, send)
 
     def _allows(self, host: str) -> bool:
         if is_loopback(host) or host == self._bound_host or self._is_named(host):
@@ -111,6 +107,12 @@ def on_one_machine(scope: Scope) -> bool:
     if "forwarded" in headers or "x-real-ip" in headers:
         return False
     return all(is_loopback(hop.strip()) for hop in hops.split(",") if hop.strip())
+
+
+def client_address(scope: Scope) -> str:
+    """Return who calls: an address, or `unknown`."""
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
 
 
 def _is_address(host: str) -> bool:

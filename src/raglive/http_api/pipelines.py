@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
@@ -21,14 +21,15 @@ from raglive.contract.http import (
     Throughput,
 )
 from raglive.contract.permissions import Grant
+from raglive.contract.redaction import Redaction
 from raglive.contract.snapshot import PipelineStatus
 from raglive.contract.states import FileState
 from raglive.database.event_log import Head
 from raglive.database.file_listing import FileListing, SortBy
-from raglive.database.status import PipelineReads, no_such_pipeline
+from raglive.database.status import PipelineReads, Standing, no_such_pipeline
 from raglive.http_api.responses import json_response
 
-__all__ = ["Viewer", "pipelines_router"]
+__all__ = ["Viewer", "pipelines_router", "shown_statuses"]
 
 Viewer = Callable[[Request], Awaitable[Grant]]
 
@@ -70,21 +71,46 @@ class EventQuery(BaseModel):
     file_id: str | None = Field(None, max_length=512, pattern=_STORABLE)
 
 
-def pipelines_router(reads: PipelineReads, listing: FileListing, viewer: Viewer) -> APIRouter:
+class Seen(NamedTuple):
+    """A pipeline that the caller may see, and what masks it for a redacted caller."""
+
+    head: Head
+    mask: Redaction | None
+
+    def whole(self, what: str) -> Head:
+        """Return the head to read of; raise `forbidden` for a redacted caller."""
+        if self.mask is not None:
+            raise RagliveError(
+                f"The token shows how files fare, and not {what}: it says `redact`.",
+                code=ErrorCode.FORBIDDEN,
+            )
+        return self.head
+
+
+def shown_statuses(
+    board: Sequence[Standing], grant: Grant, redaction: Redaction
+) -> list[dict[str, Any]]:
+    """Return the status of each pipeline that may be seen, as it may be seen."""
+    seen = [one.snapshot for one in board if grant.may_view(one.head.pipeline_id)]
+    return [redaction.status(status) for status in seen] if grant.redact else seen
+
+
+def pipelines_router(
+    reads: PipelineReads, listing: FileListing, viewer: Viewer, redaction: Redaction
+) -> APIRouter:
     """Return the endpoints, to be included under `/pipelines`; `viewer` says who may see what."""
     router = APIRouter(tags=["pipelines"])
     viewing = Depends(viewer)
 
-    async def visible(pipeline_id: str, grant: Grant = viewing) -> Head:
+    async def visible(pipeline_id: str, grant: Grant = viewing) -> Seen:
         if _ID.fullmatch(pipeline_id) is None or not grant.may_view(pipeline_id):
             raise no_such_pipeline()
-        return await reads.head(pipeline_id)
+        return Seen(await reads.head(pipeline_id), redaction if grant.redact else None)
 
     @router.get("", response_model=PipelineList)
     async def pipelines(grant: Grant = viewing) -> Response:
         """List the pipelines that the caller may see."""
-        board = await reads.board()
-        shown = [one.snapshot for one in board if grant.may_view(one.head.pipeline_id)]
+        shown = shown_statuses(await reads.board(), grant, redaction)
         return json_response({"pipelines": shown})
 
     _add_status_routes(router, reads, Depends(visible))
@@ -94,13 +120,15 @@ def pipelines_router(reads: PipelineReads, listing: FileListing, viewer: Viewer)
 
 def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) -> None:
     @router.get("/{pipeline_id}", response_model=PipelineStatus)
-    async def pipeline(head: Head = visible) -> Response:
+    async def pipeline(seen: Seen = visible) -> Response:
         """Show a pipeline's status."""
-        return json_response(await reads.snapshot(head.pipeline_key))
+        status = await reads.snapshot(seen.head.pipeline_key)
+        return json_response(seen.mask.status(status) if seen.mask else status)
 
     @router.get("/{pipeline_id}/events", response_model=EventPage)
-    async def events(query: Annotated[EventQuery, Query()], head: Head = visible) -> Response:
+    async def events(query: Annotated[EventQuery, Query()], seen: Seen = visible) -> Response:
         """List durable events, newest first, between two cursors."""
+        head = seen.head if query.file_id is None else seen.whole("one file's events")
         found = await reads.event_page(
             head,
             before=_seq(head, query.before, head.seq + 1),
@@ -110,6 +138,8 @@ def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) ->
             file_id=query.file_id,
         )
         shown = [logged.event for logged in found[: query.limit]]
+        if seen.mask:
+            shown = [seen.mask.event(event) for event in shown]
         return json_response(
             {
                 "events": shown,
@@ -120,20 +150,25 @@ def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) ->
         )
 
     @router.get("/{pipeline_id}/failures", response_model=FailureGroups)
-    async def failures(head: Head = visible) -> Response:
+    async def failures(seen: Seen = visible) -> Response:
         """Show why files are not searchable, and what to do about it."""
-        return json_response({"groups": await reads.failures(head)})
+        groups = await reads.failures(seen.head)
+        if seen.mask:
+            groups = [seen.mask.failure(group) for group in groups]
+        return json_response({"groups": groups})
 
     @router.get("/{pipeline_id}/throughput", response_model=Throughput)
-    async def throughput(head: Head = visible) -> Response:
+    async def throughput(seen: Seen = visible) -> Response:
         """Show what was finished in each minute of the last half hour."""
-        return json_response(await reads.throughput(head))
+        return json_response(await reads.throughput(seen.head))
 
 
 def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> None:
     @router.get("/{pipeline_id}/files", response_model=FilePage)
-    async def files(query: Annotated[FileQuery, Query()], head: Head = visible) -> Response:
+    async def files(query: Annotated[FileQuery, Query()], seen: Seen = visible) -> Response:
         """List files, page by page."""
+        told_by_name = query.q or query.sort == "name"
+        head = seen.whole("what they are called") if told_by_name else seen.head
         page = await listing.page(
             head,
             states=query.state,
@@ -142,11 +177,15 @@ def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> N
             limit=query.limit,
             after=query.after,
         )
-        return json_response({"files": page.files, "next": page.next, "total": page.total})
+        rows = page.files
+        if seen.mask:
+            rows = [seen.mask.row(row, head.pipeline_id) for row in rows]
+        return json_response({"files": rows, "next": page.next, "total": page.total})
 
     @router.get("/{pipeline_id}/files/{file_id:path}", response_model=FileDetail)
-    async def file(file_id: str, head: Head = visible) -> Response:
+    async def file(file_id: str, seen: Seen = visible) -> Response:
         """Show a file with its attempts and the beginning of its text."""
+        head = seen.whole("what is in them")
         if "\0" in file_id:
             raise RagliveError("The pipeline has no such file.", code=ErrorCode.NOT_FOUND)
         return json_response(await listing.detail(head, file_id))

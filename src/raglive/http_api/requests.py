@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,9 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid6 import uuid7
 
 from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.http_api.errors import error_response, unexpected
+from raglive.http_api.errors import error_response, refuse, unexpected
+from raglive.http_api.hosts import client_address
 
-__all__ = ["BodyLimit", "RequestLog"]
+__all__ = ["AddressLimit", "BodyLimit", "RequestLog"]
 
 log = structlog.get_logger()
 
@@ -86,6 +88,24 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+class AddressLimit:
+    """Refuses the requests of an address that `count` raises a `RagliveError` for."""
+
+    def __init__(self, app: ASGIApp, count: Callable[[str], None]) -> None:
+        self._app = app
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] == "http" and not scope["path"].startswith("/health"):
+            try:
+                self._count(client_address(scope))
+            except RagliveError as error:
+                await refuse(error, scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class _Answer:

@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 import math
+import re
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import jwt
 from uuid6 import uuid7
 
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.permissions import Grant
+from raglive.contract.redaction import Redaction
+from raglive.http_api.key_set import ALGORITHMS, KeySet
 
-__all__ = ["Identity", "Tokens"]
+__all__ = ["SUPABASE_AUDIENCE", "Identity", "Issuer", "Tokens"]
 
 ISSUER = "raglive"
 SUPABASE_AUDIENCE = "authenticated"
 MAX_TOKEN_CHARACTERS = 16 * 1024
 LEAST_SECRET_BYTES = 32
+MAX_SUBJECT_CHARACTERS = 255
+LATEST = 253402300799  # the end of the year 9999
+
+_FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
+_UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a token speaks for; `expires_at` in Unix seconds."""
+    """Who a token speaks for; times in Unix seconds, 0 when it does not say when it was issued."""
 
     subject: str
     grant: Grant
     expires_at: float
     token_id: str | None
+    issued_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who else's tokens are accepted: exactly this `iss`, for this `aud`, signed by these keys."""
+
+    name: str
+    audience: str
+    keys: KeySet
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    secret: bytes
+    secret: Any
+    algorithm: str
     issuer: str | None
     audience: str | None
 
@@ -41,7 +62,7 @@ class _Key:
         return jwt.decode(
             token,
             self.secret,
-            algorithms=["HS256"],
+            algorithms=[self.algorithm],
             issuer=self.issuer,
             audience=self.audience,
             options={"require": ["exp", "sub"], "verify_iat": False},
@@ -49,62 +70,130 @@ class _Key:
 
 
 class Tokens:
-    """Checks tokens of raglive's own key and of a Supabase project's, and issues the former.
+    """Checks tokens of raglive's own secret, of a Supabase project's, and of other issuers' keys.
 
-    Raises `settings_invalid` for a secret that is too short to sign with.
+    Issues the first of these. A key verifies its own algorithm only: a secret no signature that is
+    made with a pair of keys, and a public key never one made with a secret. Raises
+    `settings_invalid` for a secret that is too short to sign with.
     """
 
-    def __init__(self, local_secret: str, supabase_secret: str | None = None) -> None:
-        self._local = _Key(_strong(local_secret, "The local signing secret"), ISSUER, None)
-        self._keys = [self._local]
+    def __init__(
+        self, local_secret: str, supabase_secret: str | None = None, issuers: Sequence[Issuer] = ()
+    ) -> None:
+        local = _strong(local_secret, "The local signing secret")
+        self._local = _Key(local, "HS256", ISSUER, None)
+        self._secrets = [self._local]
         if supabase_secret is not None:
             secret = _strong(supabase_secret, "SUPABASE_JWT_SECRET")
-            self._keys.append(_Key(secret, None, SUPABASE_AUDIENCE))
+            self._secrets.append(_Key(secret, "HS256", None, SUPABASE_AUDIENCE))
+        self._issuers = {issuer.name: issuer for issuer in issuers}
 
-    def verify(self, token: str) -> Identity:
+    async def verify(self, token: str) -> Identity:
         """Return whom the token speaks for.
 
-        Raises `unauthenticated`, `token_expired`, or `forbidden` for one that gives no rights.
+        Raises `unauthenticated`, `token_expired`, `forbidden` for one that gives no rights, or
+        `unavailable` when its issuer's keys cannot be read.
         """
-        claims = self._claims(token)
-        token_id = claims.get("jti")
-        return Identity(
-            subject=str(claims["sub"]),
-            grant=Grant.from_claims(claims),
-            expires_at=float(claims["exp"]),
-            token_id=token_id if isinstance(token_id, str) else None,
-        )
+        return _identity(await self._claims(token))
 
-    def issue(self, grant: Grant, ttl_seconds: float, subject: str) -> str:
-        """Return a token for `subject` that ends after `ttl_seconds`, rounded up to a second."""
+    def issue(
+        self, grant: Grant, ttl_seconds: float, subject: str, *, like: Identity | None = None
+    ) -> str:
+        """Return a token for `subject` that ends after `ttl_seconds`, rounded up to a second.
+
+        What revokes the token `like`, revokes this one too.
+        """
         now = time.time()
         claims = {
             "iss": ISSUER,
             "sub": subject,
-            "iat": int(now),
+            "iat": int(like.issued_at if like else now),
             "exp": math.ceil(now + ttl_seconds),
-            "jti": str(uuid7()),
+            "jti": (like.token_id if like else None) or str(uuid7()),
             **grant.claims(),
         }
         return jwt.encode(claims, self._local.secret, algorithm="HS256")
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    def redaction(self) -> Redaction:
+        """Return what masks names, the same wherever the local secret is the same."""
+        return Redaction(self._local.secret)
+
+    async def _claims(self, token: str) -> dict[str, Any]:
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise _refused(f"it is longer than {MAX_TOKEN_CHARACTERS} characters")
-        for key in self._keys:
-            try:
-                return key.decode(token)
-            except jwt.ExpiredSignatureError:
-                raise RagliveError(
-                    "The token has expired. Get a new one.", code=ErrorCode.TOKEN_EXPIRED
-                ) from None
-            except (jwt.InvalidSignatureError, jwt.InvalidIssuerError):
-                continue
-            except jwt.MissingRequiredClaimError as error:
-                raise _refused(f"it has no claim `{error.claim}`") from None
-            except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):
-                raise _refused("it is not a token that is accepted here") from None
-        raise _refused("its signature is of none of the keys that are accepted here")
+        if _FORM.fullmatch(token) is None:  # the decoder skips what is not base64
+            raise _refused("it cannot be read")
+        header = _header(token)
+        if header.get("alg") not in ALGORITHMS:
+            return _checked(self._secrets, token)
+        issuer = self._issuers.get(_stated_issuer(token))
+        if issuer is None:
+            raise _refused("its issuer is not one that is accepted here")
+        key = await issuer.keys.find(header.get("kid"))
+        if key is None or key.algorithm != header["alg"]:
+            raise _refused("its issuer has no such key")
+        return _checked([_Key(key.key, key.algorithm, issuer.name, issuer.audience)], token)
+
+
+def _header(token: str) -> dict[str, Any]:
+    try:
+        return jwt.get_unverified_header(token)
+    except _UNREADABLE:
+        raise _refused("it cannot be read") from None
+
+
+def _stated_issuer(token: str) -> str:
+    """Return what the token says of its issuer; nothing else is taken from it unverified."""
+    with suppress(*_UNREADABLE):
+        return str(jwt.decode(token, options={"verify_signature": False}).get("iss"))
+    return ""
+
+
+def _checked(keys: Sequence[_Key], token: str) -> dict[str, Any]:
+    for key in keys:
+        try:
+            return key.decode(token)
+        except (jwt.InvalidSignatureError, jwt.InvalidIssuerError):
+            continue
+        except _UNREADABLE as error:
+            _refuse(error)
+    raise _refused("its signature is of none of the keys that are accepted here")
+
+
+def _refuse(error: Exception) -> NoReturn:
+    match error:
+        case jwt.ExpiredSignatureError():
+            raise RagliveError(
+                "The token has expired. Get a new one.", code=ErrorCode.TOKEN_EXPIRED
+            ) from None
+        case jwt.ImmatureSignatureError():
+            raise _refused("it is not valid yet, or a clock is wrong") from None
+        case jwt.InvalidAudienceError():
+            raise _refused("it is for another audience") from None
+        case jwt.MissingRequiredClaimError(claim=claim):
+            raise _refused(f"it has no claim `{claim}`") from None
+    raise _refused("it is not a token that is accepted here") from None
+
+
+def _identity(claims: Mapping[str, Any]) -> Identity:
+    token_id, subject = claims.get("jti"), str(claims["sub"])
+    if len(subject) > MAX_SUBJECT_CHARACTERS:
+        raise _refused(f"its subject is longer than {MAX_SUBJECT_CHARACTERS} characters")
+    if not isinstance(claims["exp"], int | float):
+        raise _refused("its `exp` is not a number")
+    return Identity(
+        subject=subject,
+        grant=Grant.from_claims(claims),
+        expires_at=_moment(claims["exp"]),
+        token_id=token_id if isinstance(token_id, str) else None,
+        issued_at=_moment(claims.get("iat")),
+    )
+
+
+def _moment(stated: object) -> float:
+    if not isinstance(stated, int | float) or stated != stated:  # noqa: PLR0124 - NaN
+        return 0.0
+    return float(min(max(stated, 0), LATEST))
 
 
 def _strong(secret: str, name: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -68,6 +69,10 @@ class Hub:
     def heads(self) -> list[Head]:
         """Return the pipelines known."""
         return [channel.head for channel in self._tail.channels()]
+
+    def known(self) -> AbstractSet[str]:
+        """Return the ids of the pipelines known."""
+        return self._tail.ids()
 
     async def run(self) -> None:
         """Follow the log until cancelled."""

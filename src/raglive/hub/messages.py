@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -13,7 +13,7 @@ from raglive.database.event_log import LoggedEvent
 __all__ = ["Message"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """An event's type and its JSON; a conflated one has no seq, a heartbeat names the head."""
 
@@ -25,6 +25,13 @@ class Message:
     file_id: str | None = None
     attempt: int = 0
     head_seq: int = 0
+    _masked: Message | None = field(default=None, repr=False, compare=False)
+
+    def masked(self, mask: Callable[[dict[str, Any]], dict[str, Any]]) -> Message:
+        """Return the message with its event masked; once made, it is kept beside this one."""
+        if self._masked is None:
+            self._masked = replace(self, body=orjson.dumps(mask(orjson.loads(self.body))))
+        return self._masked
 
     @classmethod
     def durable(cls, logged: LoggedEvent) -> Message:

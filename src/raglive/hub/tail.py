@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 
 import structlog
@@ -49,6 +50,10 @@ class Tail:
     def channels(self) -> list[Channel]:
         """Return the channels known."""
         return list(self._channels.values())
+
+    def ids(self) -> AbstractSet[str]:
+        """Return the ids of the pipelines known."""
+        return self._by_id.keys()
 
     def known(self, pipeline_id: str) -> Channel | None:
         """Return a pipeline's channel, if it was met."""

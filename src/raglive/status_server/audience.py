@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.contract.redaction import Redaction
 from raglive.database.event_log import Head
 from raglive.hub.messages import Message
 from raglive.hub.ring import MAX_MESSAGES
@@ -39,7 +40,7 @@ class Viewer:
         self.batch = False
         self.follows_all = False
         self.pipelines: set[str] = set()
-        self.warned_of: object = None
+        self.redact = False
         self._joining: set[str] = set()
         self._held: list[tuple[str, ReadyPacket]] = []
         self._queue = queue
@@ -90,8 +91,9 @@ class Viewer:
 class Audience:
     """Every viewer, by namespace and pipeline."""
 
-    def __init__(self, drop: Callable[[Viewer], None]) -> None:
+    def __init__(self, drop: Callable[[Viewer], None], redaction: Redaction) -> None:
         self._drop = drop
+        self._redaction = redaction
         self._rooms: dict[str, dict[str, Viewer]] = {}
         self._viewers: dict[str, Viewer] = {}
 
@@ -119,7 +121,7 @@ class Audience:
         viewer.pipelines.add(pipeline_id)
         self._rooms.setdefault(pipeline_id, {})[viewer.sid] = viewer
         if missed:
-            self._kept(viewer, viewer.write(_packets(viewer, missed)))
+            self._kept(viewer, viewer.write(self._packets(viewer, missed)))
 
     def leave(self, viewer: Viewer, pipeline_ids: Iterable[str]) -> None:
         """Send nothing more of these pipelines."""
@@ -142,11 +144,12 @@ class Audience:
         room = self._rooms.get(head.pipeline_id)
         if not room:
             return
-        ready: dict[bool, list[ReadyPacket]] = {}
+        ready: dict[tuple[bool, bool], list[ReadyPacket]] = {}  # by class of viewer
         for viewer in list(room.values()):
-            packets = ready.get(viewer.batch)
+            packets = ready.get((viewer.batch, viewer.redact))
             if packets is None:
-                packets = ready[viewer.batch] = _packets(viewer, messages)
+                packets = self._packets(viewer, messages)
+                ready[viewer.batch, viewer.redact] = packets
             self._kept(viewer, viewer.write_live(head.pipeline_id, packets))
 
     def send(self, viewer: Viewer, event: str, body: bytes) -> None:
@@ -163,8 +166,9 @@ class Audience:
             self.dismiss(viewer.sid)
             self._drop(viewer)
 
-
-def _packets(viewer: Viewer, messages: Sequence[Message]) -> list[ReadyPacket]:
-    if viewer.batch:
-        return [batch_packet(viewer.namespace, messages)]
-    return [event_packet(viewer.namespace, one.type, one.body) for one in messages]
+    def _packets(self, viewer: Viewer, messages: Sequence[Message]) -> list[ReadyPacket]:
+        if viewer.redact:
+            messages = [one.masked(self._redaction.event) for one in messages]
+        if viewer.batch:
+            return [batch_packet(viewer.namespace, messages)]
+        return [event_packet(viewer.namespace, one.type, one.body) for one in messages]

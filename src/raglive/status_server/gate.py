@@ -13,7 +13,9 @@ from engineio.payload import Payload
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.http_api.errors import error_response
+from raglive.http_api.errors import refuse
+from raglive.http_api.hosts import client_address
+from raglive.status_server.origins import Origins
 
 __all__ = ["Gate"]
 
@@ -33,7 +35,8 @@ class Gate:
     """Middleware around everything below `path`.
 
     `expel` closes a session that sent what cannot be read; `probed` hears that a session's attempt
-    to change to WebSocket has ended, either way.
+    to change to WebSocket has ended, either way; `admit` raises for an address that may not begin
+    another session.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class Gate:
         expel: Act,
         probed: Act,
         is_draining: Callable[[], bool],
+        origins: Origins,
+        admit: Callable[[str], None],
     ) -> None:
         self._app = app
         self._path = f"/{path.strip('/')}/"
@@ -52,6 +57,8 @@ class Gate:
         self._expel = expel
         self._probed = probed
         self._is_draining = is_draining
+        self._origins = origins
+        self._admit = admit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -61,9 +68,14 @@ class Gate:
             return
         query = parse_qs(scope["query_string"].decode("latin-1"))
         session = query.get("sid", [""])[0]
-        if self._is_draining() and not session:
-            await _refuse(_leaving(), scope, receive, send)
-        elif scope["type"] == "websocket":
+        try:
+            self._origins.check(scope)
+            if not session and scope.get("method") != "OPTIONS":
+                self._let_begin(scope)
+        except RagliveError as refusal:
+            await refuse(refusal, scope, receive, send)
+            return
+        if scope["type"] == "websocket":
             try:
                 await self._app(scope, _checked(receive, send), send)
             finally:
@@ -73,6 +85,11 @@ class Gate:
         else:
             await self._app(scope, receive, send)
 
+    def _let_begin(self, scope: Scope) -> None:
+        if self._is_draining():
+            raise _leaving()
+        self._admit(client_address(scope))
+
     async def _post(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await self._body(receive)
@@ -80,7 +97,7 @@ class Gate:
         except RagliveError as refusal:
             log.info("payload_refused", reason=refusal.message)
             await self._expel(session)
-            await _refuse(refusal, scope, receive, send)
+            await refuse(refusal, scope, receive, send)
             return
         await self._app(_with_length(scope, len(body)), _holding(body, receive), send)
 
@@ -169,10 +186,3 @@ def _leaving() -> RagliveError:
         retryable=True,
         retry_after_ms=1000,
     )
-
-
-async def _refuse(refusal: RagliveError, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1013})
-        return
-    await error_response(refusal, scope.get("state", {}).get("request_id"))(scope, receive, send)

@@ -15,11 +15,13 @@ from starlette.requests import ClientDisconnect
 from raglive import __version__
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.http import PipelineList, ServerHealth
+from raglive.contract.redaction import Redaction
 from raglive.contract.socket import PublishAck
 from raglive.database.status import PipelineReads
-from raglive.http_api.authentication import bearer
+from raglive.http_api.authentication import Authenticator, bearer
+from raglive.http_api.pipelines import shown_statuses
 from raglive.http_api.responses import json_response
-from raglive.http_api.tokens import Identity, Tokens
+from raglive.http_api.tokens import Identity
 from raglive.hub.hub import Hub
 from raglive.status_server.audience import Audience
 from raglive.status_server.ingestion import Ingestion
@@ -33,7 +35,8 @@ def status_router(
     hub: Hub,
     audience: Audience,
     ingestion: Ingestion,
-    tokens: Tokens,
+    authenticator: Authenticator,
+    redaction: Redaction,
     metrics: Metrics,
     reads: PipelineReads,
     max_lag_seconds: float,
@@ -55,8 +58,9 @@ def status_router(
         )
 
     _add_health_routes(router, health, hub)
-    _add_status_routes(router, health, reads, metrics, Depends(bearer(tokens)))
-    _add_ingestion(router, ingestion, Depends(bearer(tokens)))
+    _add_status_routes(router, health, reads, redaction, Depends(bearer(authenticator)))
+    _add_metrics(router, metrics)
+    _add_ingestion(router, ingestion, Depends(bearer(authenticator)))
     return router
 
 
@@ -86,16 +90,17 @@ def _add_status_routes(
     router: APIRouter,
     health: Callable[[], ServerHealth],
     reads: PipelineReads,
-    metrics: Metrics,
+    redaction: Redaction,
     calling: Any,
 ) -> None:
     @router.get("/status", response_model=StatusReport)
     async def read_status(caller: Identity = calling) -> Response:
         """Return the server's health and the status of every pipeline the caller may see."""
-        board = await reads.board()
-        shown = [one.snapshot for one in board if caller.grant.may_view(one.head.pipeline_id)]
+        shown = shown_statuses(await reads.board(), caller.grant, redaction)
         return json_response(health().wire() | {"pipelines": shown})
 
+
+def _add_metrics(router: APIRouter, metrics: Metrics) -> None:
     @router.get("/metrics")
     async def read_metrics() -> Response:
         """Return the metrics in Prometheus' text format."""

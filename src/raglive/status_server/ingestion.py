@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +21,7 @@ from raglive.contract.socket import PublishAck
 from raglive.database.event_log import Appended, append_events, pipeline_key
 from raglive.database.pipelines import note_heartbeat
 from raglive.database.pool import Connection, Database
+from raglive.status_server.limits import Limits
 
 __all__ = ["Ingestion"]
 
@@ -28,16 +31,26 @@ Event = dict[str, Any]
 class Ingestion:
     """Publishes batches, over HTTP and Socket.IO alike."""
 
-    def __init__(self, database: Database, bus: PostgresBus) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: PostgresBus,
+        limits: Limits,
+        known: Callable[[], AbstractSet[str]],
+    ) -> None:
         self._database = database
         self._bus = bus
+        self._limits = limits
+        self._known = known
 
     async def publish(self, grant: Grant, data: object) -> PublishAck:
         """Publish a batch in one transaction; durable events first committed, then acknowledged.
 
-        Raises `invalid_event` naming the first fault, and `forbidden` for a pipeline out of reach.
+        Raises `invalid_event` naming the first fault, `forbidden` for a pipeline out of reach,
+        `rate_limited` and `limit_reached`.
         """
         by_pipeline = _by_pipeline(grant, _read(data))
+        self._keep_limits(by_pipeline)
         live: list[Event] = []
         async with self._database.transaction() as connection:
             appended = [
@@ -52,6 +65,13 @@ class Ingestion:
             accepted=sum(one.accepted for one in appended) + len(live),
             duplicates=sum(one.duplicates for one in appended),
         )
+
+    def _keep_limits(self, by_pipeline: dict[str, list[Event]]) -> None:
+        for pipeline_id, events in by_pipeline.items():
+            self._limits.publish(pipeline_id, len(events))
+        known = self._known()
+        if not by_pipeline.keys() <= known:
+            self._limits.begin_pipeline(len(known))
 
 
 def _read(data: object) -> list[Event]:

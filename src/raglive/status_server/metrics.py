@@ -29,6 +29,22 @@ class Metrics:
         self.emitted = Counter(
             "raglive_events_emitted", "Events handed to rooms", ["type"], registry=self.registry
         )
+        self.requests = Counter(
+            "raglive_socket_requests", "Requests over Socket.IO", registry=self.registry
+        )
+        self.refusals = Counter(
+            "raglive_refusals",
+            "Connections and requests refused, by the code of the error",
+            ["code"],
+            registry=self.registry,
+        )
+        self.requested = 0
+        self.handed_out = 0
         self.slow = Counter(
             "raglive_slow_disconnects", "Viewers closed for not keeping up", registry=self.registry
         )
+
+    def request(self) -> None:
+        """Count a request over Socket.IO."""
+        self.requests.inc()
+        self.requested += 1

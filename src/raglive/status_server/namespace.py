@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -14,16 +13,22 @@ import structlog
 
 from raglive.contract.cursor import Cursor, parse_cursor
 from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.contract.monitoring import MONITORING_ROOM
 from raglive.contract.permissions import Grant
-from raglive.contract.socket import AuthExpiring, AuthRefresh, ClientStatus, Subscribe, Unsubscribe
+from raglive.contract.redaction import Redaction
+from raglive.contract.socket import AuthRefresh, ClientStatus, Subscribe, Unsubscribe
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.event_log import Head
-from raglive.http_api.tokens import Identity, Tokens
+from raglive.http_api.hosts import client_address
 from raglive.hub.channel import Opening
 from raglive.hub.hub import Hub
 from raglive.status_server.audience import Audience, Viewer
+from raglive.status_server.audit import Place
+from raglive.status_server.door import Door
 from raglive.status_server.ingestion import Ingestion
-from raglive.status_server.requests import answered, read_request, read_token
+from raglive.status_server.limits import Limits
+from raglive.status_server.monitoring import Monitoring
+from raglive.status_server.requests import answered, read_request
 from raglive.status_server.tasks import Tasks
 
 __all__ = ["PipelineNamespace"]
@@ -34,6 +39,7 @@ REQUESTS = frozenset(
     {"subscribe", "unsubscribe", "ping", "client:status", "auth:refresh", "publish"}
 )
 RETRY_SECONDS = 1.0
+MENTIONED = 20  # pipelines in the audit of a subscription
 
 
 class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio is untyped
@@ -46,7 +52,12 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         hub: Hub,
         audience: Audience,
         ingestion: Ingestion,
-        tokens: Tokens,
+        door: Door,
+        limits: Limits,
+        monitoring: Monitoring,
+        redaction: Redaction,
+        count_request: Callable[[], None],
+        give_up: Callable[[Viewer, RagliveError], None],
         tasks: Tasks,
     ) -> None:
         super().__init__(f"/{pipeline_type}")
@@ -54,49 +65,58 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         self._hub = hub
         self._audience = audience
         self._ingestion = ingestion
-        self._tokens = tokens
+        self._door = door
+        self._limits = limits
+        self._monitoring = monitoring
+        self._redaction = redaction
+        self._count_request = count_request
+        self._give_up = give_up
         self._tasks = tasks
-        self._identities: dict[str, Identity] = {}
 
-    async def on_connect(self, sid: str, _environ: dict[str, Any], auth: object = None) -> None:
+    async def on_connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         """Let in who has a token; send the status of every pipeline that it may see."""
+        place = Place(client_address(environ["asgi.scope"]), sid, self.namespace)
         try:
-            identity = self._tokens.verify(read_token(auth))
+            identity = await self._door.enter(place, auth)
         except RagliveError as error:
-            log.info("connection_refused", namespace=self.namespace, code=str(error.code))
             raise socketio.exceptions.ConnectionRefusedError(
                 error.message, {"error": error.body()}
             ) from None
         engine = self.server.engine(sid, self.namespace)
         if engine is None:
+            self._door.leave(sid, "the connection was lost")
             raise socketio.exceptions.ConnectionRefusedError("The connection is closed.")
-        self._identities[sid] = identity
         viewer = Viewer(sid, self.namespace, engine.sid, engine.queue)
+        viewer.redact = identity.grant.redact
         self._audience.admit(viewer)
-        log.info("connected", connection=sid, namespace=self.namespace, subject=identity.subject)
         self._tasks.start(self._greet(viewer, identity.grant), "greet")
 
     async def on_disconnect(self, sid: str, reason: str | None = None) -> None:
         """Forget the connection."""
-        self._identities.pop(sid, None)
         self._audience.dismiss(sid)
-        log.info("disconnected", connection=sid, namespace=self.namespace, reason=reason)
+        self._door.leave(sid, reason)
 
     @answered
     async def on_subscribe(self, sid: str, data: object) -> dict[str, Any]:
         """Join pipelines; replay what the cursor missed, before the answer and anything live."""
         request = read_request(Subscribe, data)
-        viewer, grant = self._viewer(sid)
+        viewer, identity = self._door.visitor(sid)
+        if request.room is not None:
+            return self._look_on(viewer, identity.grant)
         cursor = None if request.cursor is None else parse_cursor(request.cursor)
-        wanted = await self._wanted(grant, request)
+        wanted = await self._wanted(identity.grant, request)
+        self._limits.subscribe(len(viewer.pipelines.union(wanted)))
         viewer.batch = request.batch
         viewer.follows_all |= request.pipeline_id is None
         new = [id_ for id_ in wanted if id_ not in viewer.pipelines]
         try:
-            return {"pipelines": [await self._join(viewer, id_, cursor, wanted) for id_ in wanted]}
+            joined = [await self._join(viewer, id_, cursor, wanted) for id_ in wanted]
         except BaseException:
             self._audience.leave(viewer, new)
             raise
+        else:
+            self._door.done(sid, "subscribe", pipelines=wanted[:MENTIONED], count=len(wanted))
+            return {"pipelines": joined}
         finally:  # the answer is queued in this same step of the loop
             asyncio.get_running_loop().call_soon(viewer.release)
 
@@ -104,12 +124,16 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
     async def on_unsubscribe(self, sid: str, data: object) -> dict[str, Any]:
         """Leave pipelines; without naming any, all."""
         request = read_request(Unsubscribe, data)
-        viewer, _ = self._viewer(sid)
+        viewer, _ = self._door.visitor(sid)
+        if request.room is not None:
+            self._monitoring.leave(sid)
+            return {"pipelines": sorted(viewer.pipelines)}
         self._check_type(request.pipeline_type)
         left: Iterable[str] = _listed(request.pipeline_id)
         if request.pipeline_id is None:
             left = viewer.pipelines
             viewer.follows_all = False
+            self._monitoring.leave(sid)
         self._audience.leave(viewer, left)
         return {"pipelines": sorted(viewer.pipelines)}
 
@@ -128,25 +152,35 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
     async def on_auth_refresh(self, sid: str, data: object) -> dict[str, Any]:
         """Take a new token, and leave what it may not see."""
         request = read_request(AuthRefresh, data)
-        viewer, _ = self._viewer(sid)
-        identity = self._tokens.verify(request.token)
-        self._identities[sid] = identity
+        viewer, identity = await self._door.refresh(sid, request.token)
+        viewer.redact = identity.grant.redact
         denied = [id_ for id_ in viewer.pipelines if not identity.grant.may_view(id_)]
+        if not identity.grant.may_monitor:
+            self._monitoring.leave(sid)
         self._audience.leave(viewer, denied)
         return {"pipelines": sorted(viewer.pipelines)}
 
     @answered
     async def on_publish(self, sid: str, data: object) -> dict[str, Any]:
         """Publish events; what is acknowledged is committed."""
-        _, grant = self._viewer(sid)
-        return (await self._ingestion.publish(grant, data)).wire()
+        _, identity = self._door.visitor(sid)
+        return (await self._ingestion.publish(identity.grant, data)).wire()
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
         """Find the handler of an event; refuse unknown ones."""
-        if event in REQUESTS or event in {"connect", "disconnect"}:
-            return await super().trigger_event(event.replace(":", "_"), *args)
-        error = RagliveError(f"There is no request {event[:64]!r}.", code=ErrorCode.INVALID_REQUEST)
-        return {"ok": False, "error": error.body()}
+        if event in {"connect", "disconnect"}:
+            return await super().trigger_event(event, *args)
+        try:
+            self._count_request()
+            self._door.request(args[0])
+            if event not in REQUESTS:
+                raise RagliveError(
+                    f"There is no request {event[:64]!r}.", code=ErrorCode.INVALID_REQUEST
+                )
+        except RagliveError as error:
+            self.refused(args[0], event[:64], error)
+            return {"ok": False, "error": error.body()}
+        return await super().trigger_event(event.replace(":", "_"), *args)
 
     def welcome(self, head: Head) -> None:
         """Show a log that begins to those who watched its earlier life, or follow all."""
@@ -154,21 +188,23 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             displaced = self._audience.vacate(head.pipeline_id)
             self._tasks.start(self._show_new(head.pipeline_id, displaced), "show-new-pipeline")
 
-    def end_expired(self, now: float, warn_seconds: float) -> list[Viewer]:
-        """Warn those whose token ends soon; return those whose token has ended."""
-        ended = []
-        for viewer in self._audience.everyone():
-            identity = self._identities.get(viewer.sid)
-            if identity is None:
-                continue
-            if identity.expires_at <= now:
-                ended.append(viewer)
-            elif identity.expires_at - warn_seconds <= now and viewer.warned_of != identity:
-                viewer.warned_of = identity
-                expires_at = datetime.fromtimestamp(identity.expires_at, UTC)
-                body = AuthExpiring(expires_at=expires_at).model_dump_json().encode()
-                self._audience.send(viewer, "auth:expiring", body)
-        return ended
+    def _look_on(self, viewer: Viewer, grant: Grant) -> dict[str, Any]:
+        if not grant.may_monitor:
+            raise RagliveError(
+                f"{MONITORING_ROOM} takes the role `admin`.", code=ErrorCode.FORBIDDEN
+            )
+        self._monitoring.join(viewer)
+        self._door.done(viewer.sid, "subscribe", room=MONITORING_ROOM)
+        return {"pipelines": []}
+
+    def refused(self, sid: str, request: str, error: RagliveError) -> None:
+        """Take down a refusal; close a connection that goes on after it was told to wait."""
+        self._door.refused(sid, request, error)
+        if error.code != ErrorCode.RATE_LIMITED or not self._limits.goes_on(sid):
+            return
+        viewer = self._audience.find(sid)
+        if viewer is not None:
+            self._give_up(viewer, error)
 
     async def _greet(self, viewer: Viewer, grant: Grant) -> None:
         try:
@@ -178,7 +214,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
                 if self._audience.find(viewer.sid) is not viewer:
                     return
                 if pipeline_id not in viewer.pipelines:  # or it would be older than their events
-                    self._audience.send(viewer, "pipeline:status", orjson.dumps(snapshot))
+                    self._send_status(viewer, snapshot)
         except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
             log.warning("status_not_sent", connection=viewer.sid, error=type(error).__name__)
 
@@ -192,7 +228,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
     async def _show(self, viewer: Viewer, pipeline_id: str) -> None:
         def join(opening: Opening) -> None:
             if self._may_see(viewer, pipeline_id):
-                self._audience.send(viewer, "pipeline:status", orjson.dumps(opening.snapshot))
+                self._send_status(viewer, opening.snapshot)
                 self._audience.join(viewer, pipeline_id, opening.missed)
 
         while self._may_see(viewer, pipeline_id):
@@ -208,17 +244,13 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
 
     def _may_see(self, viewer: Viewer, pipeline_id: str) -> bool:
         """Say whether a viewer is here, and has the right at this moment."""
-        identity = self._identities.get(viewer.sid)
+        identity = self._door.identity(viewer.sid)
         present = self._audience.find(viewer.sid) is viewer
         return present and identity is not None and identity.grant.may_view(pipeline_id)
 
-    def _viewer(self, sid: str) -> tuple[Viewer, Grant]:
-        viewer, identity = self._audience.find(sid), self._identities.get(sid)
-        if viewer is None or identity is None:
-            raise RagliveError("The connection is closed.", code=ErrorCode.UNAUTHENTICATED)
-        if identity.expires_at <= time.time():
-            raise RagliveError("The token has expired.", code=ErrorCode.TOKEN_EXPIRED)
-        return viewer, identity.grant
+    def _send_status(self, viewer: Viewer, snapshot: dict[str, Any]) -> None:
+        shown = self._redaction.status(snapshot) if viewer.redact else snapshot
+        self._audience.send(viewer, "pipeline:status", orjson.dumps(shown))
 
     def _visible(self, grant: Grant) -> list[str]:
         return [
@@ -260,7 +292,9 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         opening = await self._hub.open(pipeline_id, cursor, join, among=wanted)
         return {
             "pipeline_id": pipeline_id,
-            "snapshot": opening.snapshot,
+            "snapshot": self._redaction.status(opening.snapshot)
+            if viewer.redact
+            else opening.snapshot,
             "cursor": str(opening.position),
             "digest": opening.digest.hex(),
             "recovered": opening.recovered,

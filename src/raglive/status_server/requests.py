@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -17,7 +17,13 @@ __all__ = ["answered", "read_request", "read_token"]
 log = structlog.get_logger()
 
 Shape = TypeVar("Shape", bound=BaseModel)
-Owner = TypeVar("Owner")
+
+
+class _Owner(Protocol):
+    def refused(self, sid: str, request: str, error: RagliveError) -> None: ...
+
+
+Owner = TypeVar("Owner", bound=_Owner)
 Handler = Callable[[Owner, str, object], Awaitable[dict[str, Any]]]
 
 
@@ -29,6 +35,7 @@ def answered(handler: Handler[Owner]) -> Callable[..., Awaitable[dict[str, Any]]
         try:
             return {"ok": True} | await handler(self, sid, sent[0] if sent else None)
         except RagliveError as error:
+            self.refused(sid, handler.__name__.removeprefix("on_"), error)
             return {"ok": False, "error": error.body()}
         except DATABASE_ERRORS as error:
             log.warning("request_failed", request=handler.__name__, error=type(error).__name__)

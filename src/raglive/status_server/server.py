@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,28 +15,36 @@ from starlette.types import ASGIApp
 
 from raglive import __version__
 from raglive.bus.postgres import PostgresBus
-from raglive.contract.socket import ServerDraining
+from raglive.contract.errors import ErrorBody, RagliveError
+from raglive.contract.redaction import Redaction
+from raglive.contract.socket import ServerClosing, ServerDraining
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.event_log import EventLog, Head
 from raglive.database.file_listing import FileListing
 from raglive.database.pipelines import end_silent_pipelines
 from raglive.database.pool import Database
+from raglive.database.revocations import Revocations
 from raglive.database.status import PipelineReads
-from raglive.http_api.authentication import bearer_grant
+from raglive.http_api.authentication import Authenticator, bearer_grant
 from raglive.http_api.errors import install_error_handlers
 from raglive.http_api.hosts import AllowedHosts
 from raglive.http_api.pipelines import pipelines_router
-from raglive.http_api.requests import BodyLimit, RequestLog
+from raglive.http_api.requests import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.tokens import Tokens
 from raglive.hub.hub import Hub
 from raglive.hub.messages import Message
 from raglive.settings import Settings
 from raglive.status_server.audience import Audience, Viewer
+from raglive.status_server.audit import Audit, Place
+from raglive.status_server.door import Door
 from raglive.status_server.gate import Gate
 from raglive.status_server.http import status_router
 from raglive.status_server.ingestion import Ingestion
+from raglive.status_server.limits import Limits
 from raglive.status_server.metrics import Metrics
+from raglive.status_server.monitoring import Monitoring
 from raglive.status_server.namespace import PipelineNamespace
+from raglive.status_server.origins import Origins
 from raglive.status_server.sockets import MAX_MESSAGE_BYTES, SocketServer
 from raglive.status_server.stalled import StalledConnections
 from raglive.status_server.tasks import Tasks
@@ -47,7 +54,7 @@ __all__ = ["Patience", "StatusServer"]
 log = structlog.get_logger()
 
 MAX_BODY_BYTES = 16 * 2**20
-EXPIRY_CHECK_SECONDS = 0.5
+DOOR_CHECK_SECONDS = 0.5
 RETURN_AFTER_MS = 100
 RETURN_MS_PER_VIEWER = 5
 
@@ -77,7 +84,8 @@ class StatusServer:
         self._patience = patience
         self._reads = PipelineReads(database)
         self._tasks = Tasks()
-        self._audience = Audience(self._drop)
+        redaction = tokens.redaction()
+        self._audience = Audience(self._drop, redaction)
         self._bus = PostgresBus(database.dsn, listens=database.listens)
         self._hub = Hub(
             EventLog(database),
@@ -88,23 +96,49 @@ class StatusServer:
             heartbeat_interval_seconds=settings.heartbeat_interval,
         )
         self._metrics = Metrics(lambda: len(self._audience), lambda: self._hub.lag_seconds)
-        self._ingestion = Ingestion(database, self._bus)
+        self._revocations = Revocations(database, self._end_unwelcome)
+        self._authenticator = Authenticator(tokens, self._revocations)
+        self._limits = Limits(settings)
+        self._ingestion = Ingestion(database, self._bus, self._limits, self._hub.known)
         self._draining = False
-        self._sockets = SocketServer(settings)
+        self._origins = Origins(settings)
+        self._sockets = SocketServer(settings, self._origins, self._limits.count_address)
+        self._monitoring = Monitoring(
+            self._audience,
+            self._metrics,
+            database,
+            transports=self._sockets.transports,
+            lag_seconds=lambda: self._hub.lag_seconds,
+        )
+        self._audit = Audit(self._metrics, self._monitoring.show)
+        self._door = Door(
+            self._authenticator,
+            self._limits,
+            self._audit,
+            self._audience,
+            self._monitoring,
+            idle_seconds=settings.idle_seconds,
+        )
+        self._handshake_seconds = settings.handshake_seconds
         self._namespaces = [
             PipelineNamespace(
                 kind,
                 hub=self._hub,
                 audience=self._audience,
                 ingestion=self._ingestion,
-                tokens=tokens,
+                door=self._door,
+                limits=self._limits,
+                monitoring=self._monitoring,
+                redaction=redaction,
+                count_request=self._metrics.request,
+                give_up=self._give_up,
                 tasks=self._tasks,
             )
             for kind in settings.pipeline_types
         ]
         for namespace in self._namespaces:
             self._sockets.register_namespace(namespace)
-        self.asgi = self._assemble(settings, tokens)
+        self.asgi = self._assemble(settings, redaction)
 
     async def until_drained(self, stop: Awaitable[None]) -> None:
         """Wait for `stop`, then let every viewer go; what serves `asgi` can end after that."""
@@ -121,8 +155,10 @@ class StatusServer:
             self._audience.send(viewer, "server:draining", notice)
         await self._sockets.expel_all(self._patience.leaving)
 
-    def _assemble(self, settings: Settings, tokens: Tokens) -> ASGIApp:
-        limited = BodyLimit(self._http(tokens), MAX_BODY_BYTES)
+    def _assemble(self, settings: Settings, redaction: Redaction) -> ASGIApp:
+        limited = AddressLimit(
+            BodyLimit(self._http(redaction), MAX_BODY_BYTES), self._limits.request_of_address
+        )
         both = socketio.ASGIApp(
             self._sockets, other_asgi_app=limited, socketio_path=settings.socket_path
         )
@@ -133,11 +169,13 @@ class StatusServer:
             expel=self._sockets.expel,
             probed=self._sockets.probed,
             is_draining=lambda: self._draining,
+            origins=self._origins,
+            admit=self._admit,
         )
         allowed = AllowedHosts(gate, settings.host, settings.allowed_hosts)
         return StalledConnections(RequestLog(allowed), self._patience.stalled_connection)
 
-    def _http(self, tokens: Tokens) -> FastAPI:
+    def _http(self, redaction: Redaction) -> FastAPI:
         app = FastAPI(
             title="raglive status server",
             version=__version__,
@@ -150,14 +188,20 @@ class StatusServer:
                 hub=self._hub,
                 audience=self._audience,
                 ingestion=self._ingestion,
-                tokens=tokens,
+                authenticator=self._authenticator,
+                redaction=redaction,
                 metrics=self._metrics,
                 reads=self._reads,
                 max_lag_seconds=self._patience.lag,
                 is_draining=lambda: self._draining,
             )
         )
-        pipelines = pipelines_router(self._reads, FileListing(self._database), bearer_grant(tokens))
+        pipelines = pipelines_router(
+            self._reads,
+            FileListing(self._database),
+            bearer_grant(self._authenticator),
+            redaction,
+        )
         app.include_router(pipelines, prefix="/v1/pipelines")
         return app
 
@@ -165,7 +209,9 @@ class StatusServer:
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         tasks = [
             asyncio.create_task(self._hub.run(), name="hub"),
-            asyncio.create_task(self._end_expired(), name="expiry"),
+            asyncio.create_task(self._watch_door(), name="door"),
+            asyncio.create_task(self._revocations.run(), name="revocations"),
+            asyncio.create_task(self._monitoring.run(self._audit), name="monitoring"),
             asyncio.create_task(self._end_silent(), name="silence"),
         ]
         for task in tasks:
@@ -184,6 +230,7 @@ class StatusServer:
     def _deliver(self, head: Head, messages: Sequence[Message]) -> None:
         for message in messages:
             self._metrics.emitted.labels(message.type).inc()
+        self._metrics.handed_out += len(messages)
         self._audience.deliver(head, messages)
 
     def _welcome(self, head: Head) -> None:
@@ -194,17 +241,37 @@ class StatusServer:
         self._metrics.slow.inc()
         self._tasks.start(self._sockets.expel(viewer.engine_sid), "expel")
 
-    def _end(self, viewers: Iterable[Viewer]) -> None:
-        for viewer in viewers:
-            self._audience.dismiss(viewer.sid)
-            ending = self._sockets.disconnect(viewer.sid, namespace=viewer.namespace)
-            self._tasks.start(ending, "disconnect")
+    def _admit(self, address: str) -> None:
+        try:
+            self._limits.admit_address(address, self._sockets.transports())
+        except RagliveError as error:
+            self._audit.refused("connect", error, place=Place(address))
+            raise
 
-    async def _end_expired(self) -> None:
+    def _end(self, viewer: Viewer, error: RagliveError) -> None:
+        """Say why, and close the connection to the namespace."""
+        closing = ServerClosing(error=ErrorBody(**error.body()))
+        self._audience.send(viewer, "server:closing", closing.model_dump_json().encode())
+        self._audience.dismiss(viewer.sid)
+        ending = self._sockets.disconnect(viewer.sid, namespace=viewer.namespace)
+        self._tasks.start(ending, "disconnect")
+
+    def _give_up(self, viewer: Viewer, error: RagliveError) -> None:
+        self._end(viewer, error)
+        self._tasks.start(self._sockets.part(viewer.engine_sid), "part")
+
+    def _end_unwelcome(self) -> None:
+        for viewer, error in list(self._door.must_leave()):
+            self._door.refused(viewer.sid, "stay", error)
+            self._end(viewer, error)
+
+    async def _watch_door(self) -> None:
         while True:
-            for namespace in self._namespaces:
-                self._end(namespace.end_expired(time.time(), self._patience.ending_token))
-            await asyncio.sleep(EXPIRY_CHECK_SECONDS)
+            self._end_unwelcome()
+            self._door.warn(self._patience.ending_token)
+            occupied = {viewer.engine_sid for viewer in self._audience.everyone()}
+            await self._sockets.end_bare(occupied, self._handshake_seconds)
+            await asyncio.sleep(DOOR_CHECK_SECONDS)
 
     async def _end_silent(self) -> None:
         """Say that pipelines are offline whose heartbeat has stopped.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +14,9 @@ import structlog
 from socketio import packet
 
 from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.http_api.hosts import client_address
 from raglive.settings import Settings
+from raglive.status_server.origins import Origins
 
 __all__ = ["MAX_MESSAGE_BYTES", "SocketServer"]
 
@@ -21,6 +24,7 @@ log = structlog.get_logger()
 
 MAX_MESSAGE_BYTES = 1_000_000
 MAX_ATTACHMENTS = 8
+PARTING_SECONDS = 1.0
 PING_INTERVAL_SECONDS = 25
 RESERVED = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
@@ -32,11 +36,16 @@ MALFORMED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is untyped
     """python-socketio, made to survive malformed packets and peers that do not read."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, origins: Origins, count_address: Callable[[str, int], None]
+    ) -> None:
+        self._count_address = count_address
+        self._addresses: dict[str, str] = {}
+        self._bare_since: dict[str, float] = {}
         interval = min(PING_INTERVAL_SECONDS, max(1, settings.socket_timeout // 2))
         super().__init__(
             async_mode="asgi",
-            cors_allowed_origins=_origins(settings),
+            cors_allowed_origins=lambda origin, env: origins.allow(origin, env["HTTP_HOST"]),
             ping_interval=interval,
             ping_timeout=max(1, settings.socket_timeout - interval),
             max_http_buffer_size=MAX_MESSAGE_BYTES,
@@ -50,6 +59,10 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
     def engine(self, sid: str, namespace: str) -> Any:
         """Return the Engine.IO socket below a connection to a namespace; None when it is gone."""
         return self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace))
+
+    def transports(self) -> int:
+        """Return how many connections there are, in a namespace or not."""
+        return len(self.eio.sockets)
 
     async def expel(self, engine_sid: str) -> None:
         """Close a connection with all its namespaces; what it has not been sent is dropped.
@@ -66,12 +79,27 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
     async def expel_all(self, within_seconds: float) -> None:
         """Close every connection, giving them that long to take what they have been sent."""
         engines = list(self.eio.sockets.values())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_seconds):
-                while any(engine.queue.qsize() and not engine.closed for engine in engines):  # noqa: ASYNC110 - no event tells
-                    await asyncio.sleep(0.01)
+        await _taken(engines, within_seconds)
         for engine in engines:
             await self.expel(engine.sid)
+
+    async def part(self, engine_sid: str) -> None:
+        """Close a connection that is given up, when it has taken what it was sent, or soon."""
+        engine = self.eio.sockets.get(engine_sid)
+        if engine is not None:
+            await _taken([engine], PARTING_SECONDS)
+            await self.expel(engine_sid)
+
+    async def end_bare(self, occupied: Collection[str], within_seconds: float) -> int:
+        """Close connections that have been in no namespace for so long; return how many."""
+        now = asyncio.get_running_loop().time()
+        bare = [sid for sid in self.eio.sockets if sid not in occupied]
+        self._bare_since = {sid: self._bare_since.get(sid, now) for sid in bare}
+        late = [sid for sid, since in self._bare_since.items() if now - since > within_seconds]
+        for engine_sid in late:
+            log.info("handshake_timeout", address=self._addresses.get(engine_sid))
+            await self.expel(engine_sid)
+        return len(late)
 
     async def probed(self, engine_sid: str) -> None:
         """Let a session go on polling whose attempt to change to WebSocket has failed."""
@@ -87,8 +115,16 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
             log.warning("packet_refused", reason=f"{type(error).__name__}: {error}"[:200])
             await self.expel(eio_sid)
 
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        self._addresses[eio_sid] = client_address(environ["asgi.scope"])
+        self._count_address(self._addresses[eio_sid], 1)
+
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)
+        address = self._addresses.pop(eio_sid, None)
+        if address is not None:
+            self._count_address(address, -1)
         engine = self.eio.sockets.get(eio_sid)
         if engine is not None and reason == self.reason.CLIENT_DISCONNECT:
             engine.queue.put_nowait(None)  # ends a poll that would wait for nothing
@@ -150,6 +186,14 @@ class _Packet(packet.Packet):  # type: ignore[misc]  # socketio is untyped
         return False
 
 
+async def _taken(engines: Sequence[Any], within_seconds: float) -> None:
+    """Wait until everything was taken that is to be sent, at most so long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_seconds):
+            while any(engine.queue.qsize() and not engine.closed for engine in engines):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
+
+
 def _empty(queue: asyncio.Queue[Any]) -> None:
     with suppress(asyncio.QueueEmpty):
         while True:
@@ -162,14 +206,3 @@ def _plain(name: str) -> logging.Logger:
     logger = logging.getLogger(name)
     logger.setLevel(logging.ERROR)
     return logger
-
-
-def _origins(settings: Settings) -> list[str]:
-    hosts = {"127.0.0.1", "localhost", "[::1]", settings.host, *settings.allowed_hosts}
-    own = [
-        f"{scheme}://{host}:{port}"
-        for host in sorted(hosts)
-        for port in (settings.dashboard_port, settings.status_port)
-        for scheme in ("http", "https")
-    ]
-    return [*own, *settings.cors_origins]

@@ -25,7 +25,7 @@ async def test_on_one_machine_the_page_gets_a_viewers_token(http: AsyncClient) -
     given = await session(http)
     assert given.token is not None
     assert given.expires_at is not None
-    identity = TOKENS.verify(given.token)
+    identity = await TOKENS.verify(given.token)
     assert identity.grant == Grant(Role.VIEWER, ("*",))
     assert 595 < identity.expires_at - time.time() < 601
     assert given.expires_at.timestamp() == identity.expires_at
@@ -48,7 +48,7 @@ async def test_elsewhere_a_caller_keeps_its_rights_and_no_longer(
         assert (await http.get(PATH)).status_code == 401
         given = await session(http, **bearer("team-*", role=Role.OPERATOR))
         assert given.token is not None
-        identity = TOKENS.verify(given.token)
+        identity = await TOKENS.verify(given.token)
         assert (identity.subject, identity.grant) == ("me", Grant(Role.OPERATOR, ("team-*",)))
         assert identity.expires_at <= time.time() + 301
 

@@ -181,4 +181,4 @@ async def test_nothing_of_a_viewer_outlives_it_whatever_was_going_on(
         await viewer.close()
     await left(hasty, 0)
     assert not hasty.status._audience._rooms
-    assert not hasty.status._namespaces[0]._identities
+    assert not hasty.status._door._guests

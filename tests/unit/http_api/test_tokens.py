@@ -28,28 +28,28 @@ def supabase_token(secret: str = SUPABASE, **changes: Any) -> str:
     return jwt.encode(claims | changes, secret, algorithm="HS256")
 
 
-def refusal(token: str, tokens: Tokens = TOKENS) -> str:
+async def refusal(token: str, tokens: Tokens = TOKENS) -> str:
     with pytest.raises(RagliveError) as refused:
-        tokens.verify(token)
+        await tokens.verify(token)
     assert token[:20] not in refused.value.message or len(token) < 20
     return refused.value.code
 
 
-def test_an_issued_token_says_who_may_do_what_until_when() -> None:
-    identity = TOKENS.verify(TOKENS.issue(VIEWER, 600, "me"))
+async def test_an_issued_token_says_who_may_do_what_until_when() -> None:
+    identity = await TOKENS.verify(TOKENS.issue(VIEWER, 600, "me"))
     assert (identity.subject, identity.grant) == ("me", VIEWER)
     assert identity.expires_at == pytest.approx(time.time() + 600, abs=2)
     assert identity.token_id
 
 
-def test_each_issued_token_can_be_told_from_the_others() -> None:
-    ids = {TOKENS.verify(TOKENS.issue(VIEWER, 600, "me")).token_id for _ in range(3)}
+async def test_each_issued_token_can_be_told_from_the_others() -> None:
+    ids = {(await TOKENS.verify(TOKENS.issue(VIEWER, 600, "me"))).token_id for _ in range(3)}
     assert len(ids) == 3
 
 
-def test_a_supabase_token_is_accepted_by_its_own_key_alone() -> None:
-    assert TOKENS.verify(supabase_token()).grant == VIEWER
-    assert refusal(supabase_token(), Tokens(LOCAL)) == "unauthenticated"
+async def test_a_supabase_token_is_accepted_by_its_own_key_alone() -> None:
+    assert (await TOKENS.verify(supabase_token())).grant == VIEWER
+    assert await refusal(supabase_token(), Tokens(LOCAL)) == "unauthenticated"
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_a_supabase_token_is_accepted_by_its_own_key_alone() -> None:
         ("a" * 20_000, "unauthenticated"),
     ],
 )
-def test_anything_else_is_refused(token: str, code: str) -> None:
-    assert refusal(token) == code
+async def test_anything_else_is_refused(token: str, code: str) -> None:
+    assert await refusal(token) == code
 
 
 def test_a_short_secret_is_refused_by_name() -> None:

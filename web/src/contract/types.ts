@@ -769,6 +769,10 @@ export interface Session {
   expires_at: string | null;
   role: Role | null;
   /**
+   * names and details are withheld
+   */
+  redacted: boolean;
+  /**
    * the page may ask for retries
    */
   may_operate: boolean;
@@ -873,6 +877,29 @@ export interface Acknowledged {
   ok: true;
 }
 /**
+ * Who did what, when, from where, and how it ended; never a secret.
+ */
+export interface AuditEvent {
+  timestamp: string;
+  action: string;
+  /**
+   * `ok`, or the code of the refusal
+   */
+  outcome: string;
+  /**
+   * of the token
+   */
+  subject?: string;
+  token_id?: string;
+  address?: string;
+  connection?: string;
+  namespace?: string;
+  pipeline_id?: string;
+  detail?: {
+    [k: string]: unknown;
+  };
+}
+/**
  * The token ends soon; send `auth:refresh`.
  */
 export interface AuthExpiring {
@@ -899,6 +926,46 @@ export interface EventsBatch {
   events: Event[];
 }
 /**
+ * How the status server fares; sent every second to those in the room.
+ */
+export interface MonitoringStatus {
+  timestamp: string;
+  /**
+   * seconds
+   */
+  uptime: number;
+  /**
+   * since the log was last read to its end
+   */
+  lag: number;
+  /**
+   * to namespaces
+   */
+  connections: number;
+  /**
+   * below them: WebSockets, and sessions that poll
+   */
+  transports: number;
+  by_namespace: {
+    [k: string]: number;
+  };
+  subscriptions: number;
+  /**
+   * over Socket.IO
+   */
+  requests_per_second: number;
+  /**
+   * handed to rooms
+   */
+  events_per_second: number;
+  /**
+   * by code, since the server started
+   */
+  refusals: {
+    [k: string]: number;
+  };
+}
+/**
  * The answer to a publication: what was accepted is committed.
  */
 export interface PublishAck {
@@ -915,6 +982,12 @@ export interface PublishAck {
  */
 export interface Refused {
   ok: false;
+  error: ErrorBody;
+}
+/**
+ * The server is about to close this connection, and says why.
+ */
+export interface ServerClosing {
   error: ErrorBody;
 }
 /**
@@ -935,6 +1008,8 @@ export interface StillSubscribed {
 }
 /**
  * Ask for the events of pipelines; without `pipeline_id`, of all that the token may see.
+ *
+ * With `room`, ask for that of administrators instead, and for no pipelines.
  */
 export interface Subscribe {
   pipeline_id?: string | string[];
@@ -947,6 +1022,7 @@ export interface Subscribe {
   client_info?: {
     [k: string]: unknown;
   };
+  room: "admin:monitoring";
 }
 /**
  * The answer to `subscribe`.
@@ -967,11 +1043,12 @@ export interface SubscribedPipeline {
   replayed: number;
 }
 /**
- * Leave pipelines; with neither field, all of the namespace.
+ * Leave pipelines; with no field, all of the namespace. With `room`, leave that alone.
  */
 export interface Unsubscribe {
   pipeline_id?: string | string[];
   pipeline_type?: string;
+  room: "admin:monitoring";
 }
 /**
  * A batch of events to publish; all of it is committed, or nothing.

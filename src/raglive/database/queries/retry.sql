@@ -12,3 +12,6 @@ WHERE file_key IN (
     ORDER BY file_key
     FOR UPDATE)
 RETURNING file_id, name
+
+-- name: pipeline_id
+SELECT pipeline_id FROM raglive.pipelines WHERE pipeline_key = $1

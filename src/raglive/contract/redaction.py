@@ -1,0 +1,177 @@
+"""What a redacted viewer is shown: how files fare, and not what they are. Decided here alone.
+
+What may be seen is named; anything else is left out, so that a new field is withheld until somebody
+decides otherwise. Identities, order and counts stay: the digest comes out the same.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+__all__ = ["WITHHELD", "Redaction"]
+
+Shape = dict[str, Any]
+
+WITHHELD = "(withheld)"
+
+_EVENT = frozenset(
+    [
+        "id",
+        "type",
+        "pipeline_id",
+        "pipeline_type",
+        "timestamp",
+        "seq",
+        "cursor",
+        "status",
+        "started_at",
+        "check_interval",
+        "shutdown_at",
+        "processing_stage",
+        "estimated_duration",
+        "attempt",
+        "progress",
+        "results",
+        "success",
+        "stages",
+        "uptime",
+        "memory_usage",
+        "active_files",
+        "head_seq",
+        "digest",
+        "last_check_time",
+        "next_check_time",
+        "is_checking",
+    ]
+)
+_STATUS = frozenset(
+    [
+        "pipeline_id",
+        "pipeline_type",
+        "status",
+        "started_at",
+        "last_heartbeat",
+        "last_check_time",
+        "next_check_time",
+        "check_interval",
+        "seconds_until_next_check",
+        "is_checking",
+        "last_activity",
+        "total_processed",
+        "total_failed",
+        "counts",
+        "cursor",
+        "digest",
+    ]
+)
+_FILE = frozenset(
+    [
+        "size",
+        "started_at",
+        "completed_at",
+        "failed_at",
+        "skipped_at",
+        "deleted_at",
+        "processing_stage",
+        "progress",
+        "attempt",
+        "results",
+    ]
+)
+_ROW = _FILE | frozenset(["state", "first_seen_at", "finished_at", "updated_at", "next_attempt_at"])
+_FAILURE = frozenset(["state", "code", "stage", "count", "retryable", "what_to_do"])
+_ERROR = frozenset(["stage", "retryable", "next_attempt_at"])
+_REASONS = frozenset({"normal_shutdown", "error", "timeout", "removed", "trashed", "moved_out"})
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+
+
+class Redaction:
+    """Masks what is sent to redacted viewers, in the wire form and into the wire form.
+
+    A file keeps one mask as long as the secret stays; without the secret, nobody can tell whether a
+    mask is that of a file whose id he guesses.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = sha256(b"raglive redaction" + secret).digest()
+
+    def event(self, event: Mapping[str, Any]) -> Shape:
+        """Return an event as a redacted viewer gets it."""
+        shown = _only(event, _EVENT)
+        if "file" in event:
+            shown["file"] = self._file(event["file"], event["pipeline_id"])
+        if "error" in event:
+            shown["error"] = _error(event["error"])
+        if "reason" in event:
+            shown["reason"] = _reason(event["reason"])
+        if "watch_location" in event:
+            shown["watch_location"] = WITHHELD
+        if "changes" in event:
+            shown["changes"] = _problem(event["changes"])
+        if "current_status" in event:
+            shown["current_status"] = self.status(event["current_status"])
+        return shown
+
+    def status(self, status: Mapping[str, Any]) -> Shape:
+        """Return a `pipeline:status` as a redacted viewer gets it."""
+        shown = _only(status, _STATUS) | _problem(status)
+        for files in ("files_processing", "files_completed", "files_failed"):
+            shown[files] = [self._entry(file, status["pipeline_id"]) for file in status[files]]
+        return shown
+
+    def row(self, row: Mapping[str, Any], pipeline_id: str) -> Shape:
+        """Return a row of a file listing as a redacted viewer gets it."""
+        shown = _only(row, _ROW) | self._mask(row, pipeline_id)
+        shown |= {"folder": "", "url": None, "mime_type": None}
+        shown["error"] = row["error"] and _error(row["error"])
+        shown["reason"] = row["reason"] and _reason(row["reason"])
+        return shown
+
+    def failure(self, group: Mapping[str, Any]) -> Shape:
+        """Return a group of failures as a redacted viewer gets it."""
+        return _only(group, _FAILURE) | {"code": _code(group["code"]), "message": WITHHELD}
+
+    def _entry(self, file: Mapping[str, Any], pipeline_id: str) -> Shape:
+        shown = self._file(file, pipeline_id)
+        return shown | {"error": _error(file["error"])} if "error" in file else shown
+
+    def _file(self, file: Mapping[str, Any], pipeline_id: str) -> Shape:
+        return _only(file, _FILE) | self._mask(file, pipeline_id)
+
+    def _mask(self, file: Mapping[str, Any], pipeline_id: str) -> Shape:
+        named = f"{pipeline_id}\0{file['id']}".encode("utf-8", "surrogatepass")
+        mask = hmac.digest(self._key, named, "sha256").hex()[:16]
+        return {"id": f"masked-{mask}", "name": f"file {mask[:6]}"}
+
+
+def _only(shape: Mapping[str, Any], fields: frozenset[str]) -> Shape:
+    return {name: value for name, value in shape.items() if name in fields}
+
+
+def _error(error: Mapping[str, Any]) -> Shape:
+    code = _code(error["code"])
+    return _only(error, _ERROR) | {"type": code, "code": code, "message": WITHHELD}
+
+
+def _reason(reason: Any) -> Any:
+    if isinstance(reason, Mapping):
+        return {"code": _code(reason["code"]), "message": WITHHELD}
+    return reason if reason in _REASONS else WITHHELD
+
+
+def _problem(holder: Mapping[str, Any]) -> Shape:
+    if "problem" not in holder:
+        return {}
+    problem = holder["problem"]
+    if not isinstance(problem, Mapping):
+        return {"problem": None}
+    shown = {"code": _code(problem["code"]), "message": WITHHELD, "since": problem["since"]}
+    return {"problem": shown}
+
+
+def _code(stated: object) -> str:
+    return stated if isinstance(stated, str) and _CODE.fullmatch(stated) else WITHHELD
