@@ -56,19 +56,26 @@ def bearer_token(request: Request) -> str:
     return token.strip()
 
 
-def bearer(authenticator: Authenticator) -> Callable[[Request], Awaitable[Identity]]:
-    """Return the FastAPI dependency that gives the caller's identity."""
+def bearer(
+    authenticator: Authenticator, count: Callable[[str], None]
+) -> Callable[[Request], Awaitable[Identity]]:
+    """Return the FastAPI dependency that gives the caller's identity; `count` may refuse it."""
 
     async def identity(request: Request) -> Identity:
-        return await authenticator.identify(bearer_token(request))
+        caller = await authenticator.identify(bearer_token(request))
+        count(caller.subject)
+        return caller
 
     return identity
 
 
-def bearer_grant(authenticator: Authenticator) -> Callable[[Request], Awaitable[Grant]]:
-    """Return the FastAPI dependency that gives the caller's rights."""
+def bearer_grant(
+    authenticator: Authenticator, count: Callable[[str], None]
+) -> Callable[[Request], Awaitable[Grant]]:
+    """Return the FastAPI dependency that gives the caller's rights; `count` may refuse it."""
+    identity = bearer(authenticator, count)
 
     async def grant(request: Request) -> Grant:
-        return (await authenticator.identify(bearer_token(request))).grant
+        return (await identity(request)).grant
 
     return grant

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.database.errors import TRANSIENT, DatabaseUnavailable
@@ -82,6 +83,7 @@ async def refuse(error: RagliveError, scope: Scope, receive: Receive, send: Send
         head = {"status": answer.status_code, "headers": answer.raw_headers}
         await send({"type": "websocket.http.response.start", **head})
         await send({"type": "websocket.http.response.body", "body": answer.body})
+        raise ClientDisconnected  # or uvicorn takes it for a handshake that was not completed
     else:
         await send({"type": "websocket.close", "code": 1008})
 
@@ -94,9 +96,17 @@ def unexpected() -> RagliveError:
     )
 
 
-def install_error_handlers(app: Starlette) -> None:
-    """Answer every error of `app` with the error object."""
-    app.add_exception_handler(RagliveError, _refuse)
+def install_error_handlers(
+    app: Starlette, heard: Callable[[RagliveError, Request], None] | None = None
+) -> None:
+    """Answer every error of `app` with the error object; `heard` is told of what was refused."""
+
+    async def refuse_and_tell(request: Request, error: Exception) -> Response:
+        if heard is not None and isinstance(error, RagliveError):
+            heard(error, request)
+        return await _refuse(request, error)
+
+    app.add_exception_handler(RagliveError, refuse_and_tell)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
     app.add_exception_handler(HTTPException, _refuse_http)
     for kind in TRANSIENT:

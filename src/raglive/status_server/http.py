@@ -25,6 +25,7 @@ from raglive.http_api.tokens import Identity
 from raglive.hub.hub import Hub
 from raglive.status_server.audience import Audience
 from raglive.status_server.ingestion import Ingestion
+from raglive.status_server.limits import Limits
 from raglive.status_server.metrics import Metrics
 
 __all__ = ["status_router"]
@@ -36,6 +37,7 @@ def status_router(
     audience: Audience,
     ingestion: Ingestion,
     authenticator: Authenticator,
+    limits: Limits,
     redaction: Redaction,
     metrics: Metrics,
     reads: PipelineReads,
@@ -58,9 +60,10 @@ def status_router(
         )
 
     _add_health_routes(router, health, hub)
-    _add_status_routes(router, health, reads, redaction, Depends(bearer(authenticator)))
+    calling = Depends(bearer(authenticator, limits.request_of_subject))
+    _add_status_routes(router, health, reads, redaction, calling)
     _add_metrics(router, metrics)
-    _add_ingestion(router, ingestion, Depends(bearer(authenticator)))
+    _add_ingestion(router, ingestion, calling)
     return router
 
 

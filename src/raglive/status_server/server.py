@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import socketio
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.types import ASGIApp
 
 from raglive import __version__
@@ -26,8 +26,8 @@ from raglive.database.pool import Database
 from raglive.database.revocations import Revocations
 from raglive.database.status import PipelineReads
 from raglive.http_api.authentication import Authenticator, bearer_grant
-from raglive.http_api.errors import install_error_handlers
-from raglive.http_api.hosts import AllowedHosts
+from raglive.http_api.errors import install_error_handlers, status_of
+from raglive.http_api.hosts import AllowedHosts, client_address
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.requests import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.tokens import Tokens
@@ -157,7 +157,7 @@ class StatusServer:
 
     def _assemble(self, settings: Settings, redaction: Redaction) -> ASGIApp:
         limited = AddressLimit(
-            BodyLimit(self._http(redaction), MAX_BODY_BYTES), self._limits.request_of_address
+            BodyLimit(self._http(redaction), MAX_BODY_BYTES), self._count_address
         )
         both = socketio.ASGIApp(
             self._sockets, other_asgi_app=limited, socketio_path=settings.socket_path
@@ -182,13 +182,14 @@ class StatusServer:
             lifespan=self._lifespan,
             openapi_url="/openapi.json",
         )
-        install_error_handlers(app)
+        install_error_handlers(app, self._refused)
         app.include_router(
             status_router(
                 hub=self._hub,
                 audience=self._audience,
                 ingestion=self._ingestion,
                 authenticator=self._authenticator,
+                limits=self._limits,
                 redaction=redaction,
                 metrics=self._metrics,
                 reads=self._reads,
@@ -199,7 +200,7 @@ class StatusServer:
         pipelines = pipelines_router(
             self._reads,
             FileListing(self._database),
-            bearer_grant(self._authenticator),
+            bearer_grant(self._authenticator, self._limits.request_of_subject),
             redaction,
         )
         app.include_router(pipelines, prefix="/v1/pipelines")
@@ -247,6 +248,19 @@ class StatusServer:
         except RagliveError as error:
             self._audit.refused("connect", error, place=Place(address))
             raise
+
+    def _count_address(self, address: str) -> None:
+        try:
+            self._limits.request_of_address(address)
+        except RagliveError as error:
+            self._audit.refused("http", error, place=Place(address))
+            raise
+
+    def _refused(self, error: RagliveError, request: Request) -> None:
+        """Take down who was refused over HTTP, if it was for who he is or how much he asked."""
+        if status_of(error.code) in {401, 403, 429}:
+            place = Place(client_address(request.scope))
+            self._audit.refused("http", error, place=place, path=request.url.path[:255])
 
     def _end(self, viewer: Viewer, error: RagliveError) -> None:
         """Say why, and close the connection to the namespace."""

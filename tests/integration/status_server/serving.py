@@ -144,9 +144,15 @@ def free_port() -> int:
         return port
 
 
-def token(role: Role = Role.VIEWER, *pipelines: str, ttl: float = 300) -> str:
+def token(
+    role: Role = Role.VIEWER,
+    *pipelines: str,
+    ttl: float = 300,
+    subject: str = "tester",
+    redact: bool = False,
+) -> str:
     """Return a token; for all pipelines, unless some are named."""
-    return TOKENS.issue(Grant(role, pipelines or ("*",)), ttl, "tester")
+    return TOKENS.issue(Grant(role, pipelines or ("*",), redact), ttl, subject)
 
 
 def now() -> str:

@@ -143,13 +143,16 @@ async def watching(
     role: Role = Role.VIEWER,
     pipelines: Iterable[str] = ("*",),
     ttl: float = 300,
+    subject: str = "tester",
+    redact: bool = False,
     transports: Iterable[str] = ("websocket",),
     namespace: str = NAMESPACE,
 ) -> AsyncIterator[Viewer]:
     """A connected viewer, that leaves in the end."""
     viewer = Viewer(url, namespace)
     try:
-        await viewer.connect({"token": token(role, *pipelines, ttl=ttl)}, transports)
+        given = token(role, *pipelines, ttl=ttl, subject=subject, redact=redact)
+        await viewer.connect({"token": given}, transports)
         yield viewer
     finally:
         await viewer.close()

@@ -1,0 +1,163 @@
+"""What a redacted viewer is shown: over Socket.IO, over HTTP and by polling, the same."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+
+from raglive.contract.permissions import Grant, Role
+from raglive.contract.redaction import WITHHELD
+from raglive.database.pool import Database
+from raglive.hub.messages import Message
+from tests.integration.dashboard.serving import opened
+from tests.integration.status_server.serving import (
+    TOKENS,
+    Serving,
+    completed,
+    now,
+    online,
+    processing,
+    progress,
+    publish,
+    token,
+    update,
+)
+from tests.integration.status_server.watching import watching, witness_of
+
+SECRET = "offer-to-dr-who"
+PIPELINE = "local-files-pipeline"
+HEADERS = {"Authorization": f"Bearer {token(redact=True)}"}
+
+
+def failed(file_id: str) -> dict[str, Any]:
+    file = {"id": file_id, "name": f"{file_id}.pdf", "folder": "/secret", "failed_at": now()}
+    said = {"type": "E", "code": "extraction_error", "message": f"bad {file_id}"}
+    event = completed(file_id) | {"type": "file:failed", "file": file, "success": False}
+    del event["results"]
+    return event | {"error": said | {"retryable": False}}
+
+
+EVENTS = [
+    processing(SECRET),
+    completed(SECRET),
+    processing(f"{SECRET}-2"),
+    failed(f"{SECRET}-2"),
+    update(problem={"code": "bad", "message": f"cannot read {SECRET}", "since": now()}),
+]
+
+
+async def test_live_and_replayed_events_are_masked_and_the_digest_is_the_same(
+    server: Serving, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks: list[str] = []
+    mask = Message.masked
+
+    def counted(message: Message, by: Any) -> Message:
+        if message._masked is None:
+            masks.append(message.event_id)
+        return mask(message, by)
+
+    monkeypatch.setattr(Message, "masked", counted)
+    await publish(database, [online()])
+    async with (
+        watching(server.url) as whole,
+        watching(server.url, redact=True) as one,
+        watching(server.url, redact=True) as batched,
+    ):
+        witnesses = [
+            witness_of((await viewer.subscribe(batch=viewer is batched))[0])
+            for viewer in (whole, one, batched)
+        ]
+        await publish(database, EVENTS)
+        async with server.client(Role.PRODUCER) as client:
+            live = progress(SECRET, 0.5, attempt=2) | {"pipeline_id": PIPELINE}
+            assert (await client.post("/v1/events", json={"events": [live]})).is_success
+        for viewer, witness in zip((whole, one, batched), witnesses, strict=True):
+            await viewer.until(partial(viewer.of, "file:progress"))
+            for event in viewer.durable():
+                witness.see(event)
+        assert len({(witness.seq, witness.digest) for witness in witnesses}) == 1
+        assert SECRET in str(whole.received)
+        assert SECRET not in str(one.received) + str(batched.received)
+        assert one.durable() == batched.durable()
+        assert len(masks) == len(set(masks)) == len(EVENTS) + 1, "once for the class"
+        [failure] = one.of("file:failed")
+        assert failure["error"] == {
+            "type": "extraction_error",
+            "code": "extraction_error",
+            "message": WITHHELD,
+            "retryable": False,
+        }
+        masked = {event["file"]["id"] for event in one.of("file:processing", "file:completed")}
+        assert len(masked) == 2
+    async with watching(server.url, redact=True) as returning:
+        [answer] = await returning.subscribe(cursor="-1")
+        assert answer["replayed"] == len(EVENTS) + 1
+        assert SECRET not in str(returning.received)
+        assert "watch_location" not in answer["snapshot"]
+        assert answer["snapshot"]["problem"]["message"] == WITHHELD
+        assert answer["digest"] == witnesses[0].digest.hex()
+
+
+async def test_a_new_token_changes_the_class(server: Serving, database: Database) -> None:
+    await publish(database, [online()])
+    async with watching(server.url) as viewer:
+        await viewer.subscribe()
+        assert (await viewer.ask("auth:refresh", {"token": token(redact=True)}))["ok"]
+        await publish(database, [processing(SECRET)])
+        [event] = await viewer.until(lambda: viewer.of("file:processing"))
+        assert SECRET not in str(event)
+        assert (await viewer.ask("auth:refresh", {"token": token()}))["ok"]
+        await publish(database, [completed(SECRET)])
+        [event] = await viewer.until(lambda: viewer.of("file:completed"))
+        assert event["file"]["id"] == SECRET
+
+
+PATHS = ["", "/{p}", "/{p}/files", "/{p}/events", "/{p}/failures", "/{p}/throughput"]
+WITHHELD_PATHS = [
+    f"/{{p}}/files/{SECRET}",
+    f"/{{p}}/files?q={SECRET}",
+    "/{p}/files?sort=name",
+    f"/{{p}}/events?file_id={SECRET}",
+]
+
+
+async def test_http_says_no_more(server: Serving, database: Database) -> None:
+    await publish(database, [online(), *EVENTS])
+    async with (
+        opened(database, ENVIRONMENT="production") as dashboard,
+        server.client() as status_server,
+    ):
+        for http, root in ((dashboard, "/api/pipelines"), (status_server, "/v1/pipelines")):
+            for path in PATHS:
+                address = root + path.format(p=PIPELINE)
+                answer = await http.get(address, headers=HEADERS)
+                assert answer.is_success, answer.text
+                assert SECRET not in answer.text, address
+                assert "/secret" not in answer.text, address
+            for path in WITHHELD_PATHS:
+                answer = await http.get(root + path.format(p=PIPELINE), headers=HEADERS)
+                assert answer.json()["error"]["code"] == "forbidden", path
+                assert (
+                    await http.get(root + path.format(p="x"), headers=HEADERS)
+                ).status_code == 404
+        status = await status_server.get("/status", headers=HEADERS)
+        assert SECRET not in status.text
+        whole = {"Authorization": f"Bearer {token()}"}
+        for path in ("/api/rag-status", "/api/rag-status?cursor=-1"):
+            full = await dashboard.get(path, headers=whole)
+            masked = await dashboard.get(path, headers=HEADERS)
+            assert SECRET in full.text
+            assert SECRET not in masked.text
+            assert full.headers["ETag"] != masked.headers["ETag"]
+            assert masked.json()["next_cursor"] == full.json()["next_cursor"]
+        session = (await dashboard.get("/api/session", headers=HEADERS)).json()
+        assert session["redacted"] is True
+        assert (await TOKENS.verify(session["token"])).grant == Grant(Role.VIEWER, ("*",), True)
+        live = await dashboard.get("/api/rag-status?cursor=-1", headers=HEADERS)
+        async with watching(server.url, redact=True) as viewer:
+            await viewer.subscribe(cursor="-1")
+            assert json.dumps(viewer.durable()) == json.dumps(live.json()["events"])
