@@ -158,10 +158,18 @@ def _empty(queue: asyncio.Queue[Any]) -> None:
 
 
 def _plain(name: str) -> logging.Logger:
-    """Return a library's logger without the handler it would give itself."""
+    """Return a library's logger without the handler it would give itself.
+
+    What is no exception is a client's fault, and is told to the client.
+    """
     logger = logging.getLogger(name)
     logger.setLevel(logging.ERROR)
+    logger.addFilter(_is_exception)
     return logger
+
+
+def _is_exception(record: logging.LogRecord) -> bool:
+    return record.exc_info is not None
 
 
 def _origins(settings: Settings) -> list[str]:

@@ -144,7 +144,7 @@ def free_port() -> int:
         return port
 
 
-def token(role: Role = Role.VIEWER, *pipelines: str, ttl: float = 300) -> str:
+def token(role: Role = Role.VIEWER, *pipelines: str, ttl: float = 3600) -> str:
     """Return a token; for all pipelines, unless some are named."""
     return TOKENS.issue(Grant(role, pipelines or ("*",)), ttl, "tester")
 
