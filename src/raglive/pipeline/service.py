@@ -65,15 +65,17 @@ class PipelineService:
     async def run_once(self) -> None:
         """Check the source, process what is due, and return.
 
-        Raises `RagliveError` when the source or the database cannot be reached.
+        Raises `RagliveError` when the source, even part of it, or the database cannot be reached.
         """
         async with self._online():
             beat = asyncio.create_task(self._beat_on(), name="heartbeat")
             try:
-                await self._watcher.check()
+                found = await self._watcher.check()
                 await self._worker.drain()
             finally:
                 beat.cancel()
+            if found.problem is not None:
+                raise found.problem
 
     def health(self) -> dict[str, Any]:
         """Return what `GET /health` says."""
