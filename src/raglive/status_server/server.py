@@ -38,7 +38,7 @@ from raglive.status_server.http import status_router
 from raglive.status_server.ingestion import Ingestion
 from raglive.status_server.metrics import Metrics
 from raglive.status_server.namespace import PipelineNamespace
-from raglive.status_server.sockets import MAX_MESSAGE_BYTES, SocketServer
+from raglive.status_server.sockets import MAX_MESSAGE_BYTES, socket_server
 from raglive.status_server.stalled import StalledConnections
 from raglive.status_server.tasks import Tasks
 
@@ -90,7 +90,7 @@ class StatusServer:
         self._metrics = Metrics(lambda: len(self._audience), lambda: self._hub.lag_seconds)
         self._ingestion = Ingestion(database, self._bus)
         self._draining = False
-        self._sockets = SocketServer(settings)
+        self._sockets = socket_server(settings)
         self._namespaces = [
             PipelineNamespace(
                 kind,
@@ -131,7 +131,6 @@ class StatusServer:
             settings.socket_path,
             max_bytes=MAX_MESSAGE_BYTES,
             expel=self._sockets.expel,
-            probed=self._sockets.probed,
             is_draining=lambda: self._draining,
         )
         allowed = AllowedHosts(gate, settings.host, settings.allowed_hosts)
