@@ -33,6 +33,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio is untyped
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, monitor_clients=False)
         self._ending: set[asyncio.Task[None]] = set()
+        self.dropped = 0
 
     def create_queue(self, *_: Any, **__: Any) -> Outbox:
         """Return the queue of a session."""
@@ -222,6 +223,7 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             self.queue.drop()
+            self.server.dropped += self.queue.dropped
 
     async def _upgrade(self, ws: Any) -> bool:
         """Change to WebSocket; say whether the client went through with it."""

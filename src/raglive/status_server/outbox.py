@@ -24,11 +24,12 @@ class Outbox(asyncio.Queue[Any]):
     def __init__(self) -> None:
         super().__init__()
         self.held_bytes = 0
+        self.dropped = 0
         self._taken = asyncio.Event()
 
     def takes(self, size: int) -> bool:
-        """Say whether there is room for `size` bytes; anything has room where nothing is held."""
-        return not self.held_bytes or self.held_bytes + size <= MAX_HELD_BYTES
+        """Say whether there is room for `size` bytes."""
+        return self.held_bytes + size <= MAX_HELD_BYTES
 
     async def room(self, within_seconds: float) -> bool:
         """Wait until at least half is free; say whether it came to that.
@@ -66,7 +67,9 @@ class Outbox(asyncio.Queue[Any]):
         """Forget every packet."""
         with suppress(asyncio.QueueEmpty):
             while True:
-                self.sent(self.get_nowait())
+                item = self.get_nowait()
+                self.dropped += _size(item) > 0
+                self.sent(item)
 
     def _put(self, item: Any) -> None:
         super()._put(item)
