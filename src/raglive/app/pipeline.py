@@ -22,6 +22,7 @@ from raglive.pipeline.attempt import Attempts
 from raglive.pipeline.extraction.pool import ExtractorPool
 from raglive.pipeline.health import health_app
 from raglive.pipeline.identity import own_name
+from raglive.pipeline.metrics import PipelineMetrics
 from raglive.pipeline.service import PipelineService
 from raglive.pipeline.storing import Storing
 from raglive.pipeline.watchers import Watcher
@@ -66,7 +67,7 @@ async def run_service(
         assert not also, "nothing else runs in single mode"
         await run_until(stop, service.run_once())
         return
-    app = health_app(service)
+    app = health_app(service, service.metrics)
     app.routes.extend(routes)
     serving = serve_http(app, settings.host, place.port, stop)
     await run_until(stop, service.run(), serving, *also)
@@ -91,6 +92,8 @@ async def open_service(
             settings.pipeline_id or place.pipeline_id,
             settings.pipeline_type or place.pipeline_type,
         )
+        metrics = PipelineMetrics()
+        database.time_queries(metrics.queries.observe)
         owner = own_name()
         queued = asyncio.Event()
         jobs = Jobs(record, owner, settings.lease_seconds)
@@ -104,12 +107,19 @@ async def open_service(
             storing,
             source.fetch,
             settings.max_attempts,
+            metrics,
         )
         slots = FILES_PER_READER * settings.workers
         worker = Worker(record, jobs, attempts, bus, slots=slots, wake=queued)
         interval = settings.check_interval
         yield PipelineService(
-            record, source, worker, bus, owner=owner, check_interval_seconds=interval
+            record,
+            source,
+            worker,
+            bus,
+            metrics,
+            owner=owner,
+            check_interval_seconds=interval,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import structlog
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +30,7 @@ from raglive.database.pool import Database
 from raglive.database.status import PipelineReads
 from raglive.http_api.errors import install_error_handlers
 from raglive.http_api.hosts import AllowedHosts
+from raglive.http_api.metrics import Metrics
 from raglive.http_api.operations import operations_router
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.requests import BodyLimit, RequestLog
@@ -71,6 +74,8 @@ def create_dashboard(
     board = Board(reads, bus)
     probe = StatusProbe(place.own_url)
 
+    metrics = Metrics()
+    database.time_queries(metrics.queries.observe)
     parts = Parts(
         board,
         reads,
@@ -91,11 +96,12 @@ def create_dashboard(
         routes=[
             # polled more than all else together, so it does not pay for FastAPI's machinery
             Route("/api/rag-status", rag_status_endpoint(parts)),
+            Route("/metrics", _metrics_endpoint(metrics)),
             Mount("/api", api),
             Mount("/", create_web_app(place, app_folder)),
         ],
         middleware=[
-            Middleware(RequestLog),
+            Middleware(RequestLog, metrics=metrics),
             Middleware(_SecurityHeaders, headers=SECURITY_HEADERS),
             Middleware(AllowedHosts, bound_host=settings.host, allowed=settings.allowed_hosts),
             Middleware(BodyLimit, limit=MAX_BODY_BYTES),
@@ -105,6 +111,13 @@ def create_dashboard(
     app.state.release_waiting = board.close
     install_error_handlers(app)
     return app
+
+
+def _metrics_endpoint(metrics: Metrics) -> Callable[[Request], Awaitable[Response]]:
+    async def count(_request: Request) -> Response:
+        return metrics.page()
+
+    return count
 
 
 def _lifespan(board: Board, probe: StatusProbe) -> Any:

@@ -25,6 +25,7 @@ class Message:
     file_id: str | None = None
     attempt: int = 0
     head_seq: int = 0
+    occurred_at: float = 0.0  # seconds since 1970
 
     @classmethod
     def durable(cls, logged: LoggedEvent) -> Message:
@@ -38,6 +39,7 @@ class Message:
             event["id"],
             (event.get("file") or {}).get("id"),
             event.get("attempt") or 0,
+            occurred_at=logged.occurred_at,
         )
 
     @classmethod

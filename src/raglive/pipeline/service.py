@@ -19,6 +19,7 @@ from raglive.contract.states import OfflineReason
 from raglive.database.errors import DATABASE_ERRORS, retry_transient
 from raglive.database.pipelines import Beat, PipelineRecord, new_event
 from raglive.pipeline.identity import dead_among
+from raglive.pipeline.metrics import PipelineMetrics
 from raglive.pipeline.watchers import Watcher
 from raglive.pipeline.worker import Worker
 
@@ -42,6 +43,7 @@ class PipelineService:
         watcher: Watcher,
         worker: Worker,
         bus: PostgresBus,
+        metrics: PipelineMetrics,
         *,
         owner: str,
         check_interval_seconds: float,
@@ -50,6 +52,8 @@ class PipelineService:
         self._watcher = watcher
         self._worker = worker
         self._bus = bus
+        self.metrics = metrics
+        metrics.watch(lambda: worker.active)
         self._owner = owner
         self._check_interval = check_interval_seconds
         self._started = time.monotonic()

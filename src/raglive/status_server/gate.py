@@ -22,7 +22,6 @@ log = structlog.get_logger()
 SEPARATOR = "\x1e"
 MAX_PACKETS = 2000  # in one request; stock Engine.IO drops a seventeenth without a word
 ENGINE_TYPES = frozenset("123456")
-SOCKET_TYPES = frozenset("0123456")
 
 Payload.max_decode_packets = MAX_PACKETS
 
@@ -32,8 +31,7 @@ Act = Callable[[str], Awaitable[None]]
 class Gate:
     """Middleware around everything below `path`.
 
-    `expel` closes a session that sent what cannot be read; `probed` hears that a session's attempt
-    to change to WebSocket has ended, either way.
+    `expel` closes a session that sent what cannot be read.
     """
 
     def __init__(
@@ -43,14 +41,12 @@ class Gate:
         *,
         max_bytes: int,
         expel: Act,
-        probed: Act,
         is_draining: Callable[[], bool],
     ) -> None:
         self._app = app
         self._path = f"/{path.strip('/')}/"
         self._max_bytes = max_bytes
         self._expel = expel
-        self._probed = probed
         self._is_draining = is_draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,11 +59,10 @@ class Gate:
         session = query.get("sid", [""])[0]
         if self._is_draining() and not session:
             await _refuse(_leaving(), scope, receive, send)
+        elif "transport" not in query:
+            await _refuse(_no_transport(), scope, receive, send)
         elif scope["type"] == "websocket":
-            try:
-                await self._app(scope, _checked(receive, send), send)
-            finally:
-                await self._probed(session)
+            await self._app(scope, _checked(receive, send), send)
         elif scope["method"] == "POST" and session:
             await self._post(session, scope, receive, send)
         else:
@@ -144,8 +139,6 @@ def _fault_of_packet(packet: str) -> str | None:
         return None
     if kind not in ENGINE_TYPES:
         return "a packet is not of Engine.IO 4"
-    if kind == "4" and rest[:1] not in SOCKET_TYPES:
-        return "a message is not of Socket.IO 5"
     return None
 
 
@@ -162,6 +155,13 @@ def _malformed(why: str) -> RagliveError:
     return RagliveError(f"The payload is refused: {why}.", code=ErrorCode.INVALID_REQUEST)
 
 
+def _no_transport() -> RagliveError:
+    return RagliveError(
+        "The request names no transport. Add `transport=polling` or `transport=websocket`.",
+        code=ErrorCode.INVALID_REQUEST,
+    )
+
+
 def _leaving() -> RagliveError:
     return RagliveError(
         "The server is about to stop. Come back in a moment.",
@@ -175,4 +175,7 @@ async def _refuse(refusal: RagliveError, scope: Scope, receive: Receive, send: S
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1013})
         return
-    await error_response(refusal, scope.get("state", {}).get("request_id"))(scope, receive, send)
+    answer = error_response(refusal, scope.get("state", {}).get("request_id"))
+    if refusal.code == ErrorCode.INVALID_REQUEST:
+        answer.status_code = 400  # as Engine.IO has it
+    await answer(scope, receive, send)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import orjson
 import socketio
 import structlog
 
-from raglive.contract.cursor import Cursor, parse_cursor
+from raglive.contract.cursor import Cursor, Position, parse_cursor
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.permissions import Grant
 from raglive.contract.socket import AuthExpiring, AuthRefresh, ClientStatus, Subscribe, Unsubscribe
@@ -23,6 +23,7 @@ from raglive.hub.channel import Opening
 from raglive.hub.hub import Hub
 from raglive.status_server.audience import Audience, Viewer
 from raglive.status_server.ingestion import Ingestion
+from raglive.status_server.metrics import StatusMetrics
 from raglive.status_server.requests import answered, read_request, read_token
 from raglive.status_server.tasks import Tasks
 
@@ -48,6 +49,9 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         ingestion: Ingestion,
         tokens: Tokens,
         tasks: Tasks,
+        catch_up: Callable[[Viewer], None],
+        slow_seconds: float,
+        metrics: StatusMetrics,
     ) -> None:
         super().__init__(f"/{pipeline_type}")
         self._type = pipeline_type
@@ -56,6 +60,9 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         self._ingestion = ingestion
         self._tokens = tokens
         self._tasks = tasks
+        self._catch_up = catch_up
+        self._slow_seconds = slow_seconds
+        self.metrics = metrics
         self._identities: dict[str, Identity] = {}
 
     async def on_connect(self, sid: str, _environ: dict[str, Any], auth: object = None) -> None:
@@ -63,6 +70,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         try:
             identity = self._tokens.verify(read_token(auth))
         except RagliveError as error:
+            self.metrics.refused.labels(str(error.code)).inc()
             log.info("connection_refused", namespace=self.namespace, code=str(error.code))
             raise socketio.exceptions.ConnectionRefusedError(
                 error.message, {"error": error.body()}
@@ -73,14 +81,26 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         self._identities[sid] = identity
         viewer = Viewer(sid, self.namespace, engine.sid, engine.queue)
         self._audience.admit(viewer)
+        self.metrics.connected.labels(self.namespace).inc()
         log.info("connected", connection=sid, namespace=self.namespace, subject=identity.subject)
         self._tasks.start(self._greet(viewer, identity.grant), "greet")
 
     async def on_disconnect(self, sid: str, reason: str | None = None) -> None:
         """Forget the connection."""
         self._identities.pop(sid, None)
+        viewer = self._audience.find(sid)
         self._audience.dismiss(sid)
-        log.info("disconnected", connection=sid, namespace=self.namespace, reason=reason)
+        seconds = None if viewer is None else time.monotonic() - viewer.since
+        if seconds is not None:
+            self.metrics.durations.observe(seconds)
+        self.metrics.disconnected.labels(_reason(reason)).inc()
+        log.info(
+            "disconnected",
+            connection=sid,
+            namespace=self.namespace,
+            reason=reason,
+            seconds=None if seconds is None else round(seconds, 3),
+        )
 
     @answered
     async def on_subscribe(self, sid: str, data: object) -> dict[str, Any]:
@@ -88,6 +108,9 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         request = read_request(Subscribe, data)
         viewer, grant = self._viewer(sid)
         cursor = None if request.cursor is None else parse_cursor(request.cursor)
+        if cursor is not None and cursor.positions and not viewer.has_returned:
+            viewer.has_returned = True
+            self.metrics.reconnects.inc()
         wanted = await self._wanted(grant, request)
         viewer.batch = request.batch
         viewer.follows_all |= request.pipeline_id is None
@@ -98,7 +121,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             self._audience.leave(viewer, new)
             raise
         finally:  # the answer is queued in this same step of the loop
-            asyncio.get_running_loop().call_soon(viewer.release)
+            asyncio.get_running_loop().call_soon(self._release, viewer)
 
     @answered
     async def on_unsubscribe(self, sid: str, data: object) -> dict[str, Any]:
@@ -174,6 +197,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         try:
             await self._hub.look()
             for pipeline_id in self._visible(grant):
+                await self._room(viewer)
                 snapshot = await self._hub.snapshot(pipeline_id)
                 if self._audience.find(viewer.sid) is not viewer:
                     return
@@ -187,9 +211,11 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             if viewer.namespace != self.namespace or pipeline_id in viewer.pipelines:
                 continue
             if viewer.follows_all or viewer in displaced:
-                await self._show(viewer, pipeline_id)
+                await self.show(viewer, pipeline_id)
 
-    async def _show(self, viewer: Viewer, pipeline_id: str) -> None:
+    async def show(self, viewer: Viewer, pipeline_id: str) -> None:
+        """Send a pipeline's status to a viewer, and what follows."""
+
         def join(opening: Opening) -> None:
             if self._may_see(viewer, pipeline_id):
                 self._audience.send(viewer, "pipeline:status", orjson.dumps(opening.snapshot))
@@ -197,6 +223,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
 
         while self._may_see(viewer, pipeline_id):
             try:
+                await self._room(viewer)
                 await self._hub.open(pipeline_id, None, join)
             except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
                 log.warning("pipeline_not_shown", pipeline=pipeline_id, error=type(error).__name__)
@@ -250,22 +277,56 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
     async def _join(
         self, viewer: Viewer, pipeline_id: str, cursor: Cursor | None, wanted: list[str]
     ) -> dict[str, Any]:
+        written = 0
+
         def join(opening: Opening) -> None:
+            nonlocal written
             if not self._may_see(viewer, pipeline_id):  # no longer
                 raise _no_pipeline(pipeline_id)
             viewer.hold(pipeline_id)
-            self._audience.join(viewer, pipeline_id, opening.missed)
+            written = self._audience.join(viewer, pipeline_id, opening.missed)
 
-        await viewer.catch_up()
-        opening = await self._hub.open(pipeline_id, cursor, join, among=wanted)
+        replayed = 0
+        while True:
+            await self._room(viewer)
+            opening = await self._hub.open(pipeline_id, cursor, join, among=wanted)
+            replayed += written
+            if written == len(opening.missed):
+                break
+            if written:
+                cursor = _at(opening, written)
+        if cursor is not None:
+            self.metrics.resumes.labels(opening.place).inc()
         return {
             "pipeline_id": pipeline_id,
             "snapshot": opening.snapshot,
             "cursor": str(opening.position),
             "digest": opening.digest.hex(),
             "recovered": opening.recovered,
-            "replayed": len(opening.missed),
+            "replayed": replayed,
         }
+
+    async def _room(self, viewer: Viewer) -> None:
+        """Wait until a viewer has read what it was sent; raise `too_slow` when it does not."""
+        if not await viewer.outbox.room(self._slow_seconds):
+            raise RagliveError(
+                "What was sent before has not been read.", code=ErrorCode.TOO_SLOW, retryable=True
+            )
+
+    def _release(self, viewer: Viewer) -> None:
+        viewer.release()
+        self._catch_up(viewer)
+
+
+def _at(opening: Opening, sent: int) -> Cursor:
+    """Return where a viewer stands that was sent so many of the missed events."""
+    seq = opening.missed[sent - 1].seq
+    assert seq is not None, "durable messages have a seq"
+    return Cursor.of([Position(opening.position.epoch, seq)])
+
+
+def _reason(reason: str | None) -> str:
+    return (reason or "unknown").replace(" ", "_")
 
 
 def _listed(pipeline_id: str | list[str] | None) -> list[str]:

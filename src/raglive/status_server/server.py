@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,12 +34,13 @@ from raglive.hub.hub import Hub
 from raglive.hub.messages import Message
 from raglive.settings import Settings
 from raglive.status_server.audience import Audience, Viewer
+from raglive.status_server.catching_up import CatchingUp
 from raglive.status_server.gate import Gate
-from raglive.status_server.http import status_router
+from raglive.status_server.http import Readiness, status_router
 from raglive.status_server.ingestion import Ingestion
-from raglive.status_server.metrics import Metrics
+from raglive.status_server.metrics import Found, StatusMetrics
 from raglive.status_server.namespace import PipelineNamespace
-from raglive.status_server.sockets import MAX_MESSAGE_BYTES, SocketServer
+from raglive.status_server.sockets import MAX_MESSAGE_BYTES, socket_server
 from raglive.status_server.stalled import StalledConnections
 from raglive.status_server.tasks import Tasks
 
@@ -57,9 +59,12 @@ class Patience:
     """How many seconds the status server gives others."""
 
     lag: float = 5.0  # of the log, until it is not ready
+    bus: float = 16.0  # of silence, until it is not ready; it answers every ten
+    standing_still: float = 60.0  # without a look at the log, until it is not alive
     silent_pipeline: float = 20.0  # without a heartbeat, until it is offline
     ending_token: float = 60.0  # of warning
-    stalled_connection: float = 8.0  # that does not read, until it is aborted
+    stalled_connection: float = 7.0  # that does not read, until it is aborted
+    slow_viewer: float = 8.0  # that has read nothing of what is held for it, until it is closed
     leaving: float = 1.0  # to read what was sent before the server stops
 
 
@@ -77,7 +82,7 @@ class StatusServer:
         self._patience = patience
         self._reads = PipelineReads(database)
         self._tasks = Tasks()
-        self._audience = Audience(self._drop)
+        self._audience = Audience(self._fell_behind)
         self._bus = PostgresBus(database.dsn, listens=database.listens)
         self._hub = Hub(
             EventLog(database),
@@ -87,10 +92,11 @@ class StatusServer:
             self._welcome,
             heartbeat_interval_seconds=settings.heartbeat_interval,
         )
-        self._metrics = Metrics(lambda: len(self._audience), lambda: self._hub.lag_seconds)
-        self._ingestion = Ingestion(database, self._bus)
+        self._metrics = StatusMetrics(self._find)
+        database.time_queries(self._metrics.queries.observe)
+        self._ingestion = Ingestion(database, self._bus, self._metrics)
         self._draining = False
-        self._sockets = SocketServer(settings)
+        self._sockets = socket_server(settings)
         self._namespaces = [
             PipelineNamespace(
                 kind,
@@ -99,11 +105,24 @@ class StatusServer:
                 ingestion=self._ingestion,
                 tokens=tokens,
                 tasks=self._tasks,
+                catch_up=self._fell_behind,
+                slow_seconds=patience.slow_viewer,
+                metrics=self._metrics,
             )
             for kind in settings.pipeline_types
         ]
         for namespace in self._namespaces:
             self._sockets.register_namespace(namespace)
+        shows = {namespace.namespace: namespace.show for namespace in self._namespaces}
+        self._catching_up = CatchingUp(
+            self._hub,
+            self._audience,
+            self._tasks,
+            show=lambda viewer, pipeline_id: shows[viewer.namespace](viewer, pipeline_id),
+            give_up=self._drop,
+            metrics=self._metrics,
+            seconds=patience.slow_viewer,
+        )
         self.asgi = self._assemble(settings, tokens)
 
     async def until_drained(self, stop: Awaitable[None]) -> None:
@@ -131,11 +150,12 @@ class StatusServer:
             settings.socket_path,
             max_bytes=MAX_MESSAGE_BYTES,
             expel=self._sockets.expel,
-            probed=self._sockets.probed,
             is_draining=lambda: self._draining,
         )
         allowed = AllowedHosts(gate, settings.host, settings.allowed_hosts)
-        return StalledConnections(RequestLog(allowed), self._patience.stalled_connection)
+        logged = RequestLog(allowed, self._metrics)
+        self._traffic = StalledConnections(logged, self._patience.stalled_connection)
+        return self._traffic
 
     def _http(self, tokens: Tokens) -> FastAPI:
         app = FastAPI(
@@ -147,14 +167,13 @@ class StatusServer:
         install_error_handlers(app)
         app.include_router(
             status_router(
-                hub=self._hub,
                 audience=self._audience,
                 ingestion=self._ingestion,
                 tokens=tokens,
                 metrics=self._metrics,
                 reads=self._reads,
-                max_lag_seconds=self._patience.lag,
-                is_draining=lambda: self._draining,
+                readiness=self._readiness,
+                is_alive=lambda: self._hub.still_seconds < self._patience.standing_still,
             )
         )
         pipelines = pipelines_router(self._reads, FileListing(self._database), bearer_grant(tokens))
@@ -182,15 +201,52 @@ class StatusServer:
             await self._bus.close()
 
     def _deliver(self, head: Head, messages: Sequence[Message]) -> None:
-        for message in messages:
-            self._metrics.emitted.labels(message.type).inc()
+        for kind, count in Counter(message.type for message in messages).items():
+            self._metrics.emitted.labels(kind).inc(count)
+        before = self._audience.delivered
         self._audience.deliver(head, messages)
+        self._metrics.deliveries.inc(self._audience.delivered - before)
+        if occurred_at := messages[-1].occurred_at:
+            self._metrics.latency.observe(max(0.0, time.time() - occurred_at))
+
+    def _readiness(self) -> Readiness:
+        patience = self._patience
+        return Readiness(
+            is_draining=self._draining,
+            lag_seconds=self._hub.lag_seconds,
+            is_lagging=self._hub.lag_seconds > patience.lag,
+            is_bus_silent=self._bus.silent_seconds > patience.bus,
+        )
+
+    def _find(self) -> Found:
+        engines = list(self._sockets.eio.sockets.values())
+        held = [engine.queue.held_bytes for engine in engines]
+        return Found(
+            clients=len(self._audience),
+            transports=Counter(engine.transport for engine in engines),
+            queued_packets=sum(engine.queue.qsize() for engine in engines),
+            held_bytes=sum(held),
+            most_held_bytes=max(held, default=0),
+            lag_seconds=self._hub.lag_seconds,
+            bus_silence_seconds=self._bus.silent_seconds,
+            conflated=self._hub.tail.conflated,
+            gaps=self._hub.tail.gaps,
+            digest_mismatches=self._hub.tail.digest_mismatches,
+            dropped=self._sockets.eio.dropped,
+            sent_bytes=self._traffic.sent_bytes,
+            received_bytes=self._traffic.received_bytes,
+        )
 
     def _welcome(self, head: Head) -> None:
         for namespace in self._namespaces:
             namespace.welcome(head)
 
+    def _fell_behind(self, viewer: Viewer) -> None:
+        self._catching_up.start(viewer)
+
     def _drop(self, viewer: Viewer) -> None:
+        log.warning("viewer_too_slow", connection=viewer.sid)
+        self._audience.dismiss(viewer.sid)
         self._metrics.slow.inc()
         self._tasks.start(self._sockets.expel(viewer.engine_sid), "expel")
 
