@@ -61,6 +61,7 @@ GROUPS = {
         "embedding_base_url",
         "embedding_dimensions",
     ),
+    "Search": ("text_search_config",),
 }
 _WORDS = {str: "text", int: "whole number", float: "number", Path: "path", SecretStr: "secret"}
 

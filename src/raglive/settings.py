@@ -262,6 +262,13 @@ class Settings(BaseSettings):
         description="dimensions to ask the provider for, when not the model's own",
     )
 
+    text_search_config: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")] = Field(
+        "simple",
+        validation_alias="RAGLIVE_TEXT_SEARCH_CONFIG",
+        description="Postgres' text search configuration, by which words are found: `english` also "
+        "finds other forms of a word",
+    )
+
     @field_validator(
         "watch_folder_ids",
         "cors_origins",
