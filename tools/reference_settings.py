@@ -41,6 +41,7 @@ GROUPS = {
         "extraction_timeout_seconds",
         "extraction_memory_bytes",
         "max_file_bytes",
+        "ocr_languages",
     ),
     "Local files": ("watch_directory", "ignore_patterns", "local_files_port"),
     "Google Drive": (

@@ -20,6 +20,7 @@ from raglive.database.jobs import Job, Jobs
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.search_indexes import SearchIndexes
 from raglive.pipeline.attempt import Attempts
+from raglive.pipeline.extraction.ocr import find_recognition
 from raglive.pipeline.extraction.pool import ExtractorPool
 from raglive.pipeline.health import health_app
 from raglive.pipeline.identity import own_name
@@ -120,9 +121,11 @@ async def open_service(
 
 
 def _extractor(settings: Settings) -> ExtractorPool:
+    languages = settings.ocr_languages
     return ExtractorPool(
         settings.workers,
         timeout_seconds=settings.extraction_timeout_seconds,
         memory_limit_bytes=settings.extraction_memory_bytes,
         max_file_bytes=settings.max_file_bytes,
+        recognition=find_recognition(languages) if languages else None,
     )
