@@ -18,10 +18,13 @@ from raglive.bus.postgres import PostgresBus
 from raglive.database.documents import Documents
 from raglive.database.jobs import Job, Jobs
 from raglive.database.pipelines import PipelineRecord
+from raglive.database.search_indexes import SearchIndexes
 from raglive.pipeline.attempt import Attempts
+from raglive.pipeline.extraction.ocr import find_recognition
 from raglive.pipeline.extraction.pool import ExtractorPool
 from raglive.pipeline.health import health_app
 from raglive.pipeline.identity import own_name
+from raglive.pipeline.index_upkeep import keeping_indexes
 from raglive.pipeline.metrics import PipelineMetrics
 from raglive.pipeline.service import PipelineService
 from raglive.pipeline.storing import Storing
@@ -111,6 +114,8 @@ async def open_service(
         )
         slots = FILES_PER_READER * settings.workers
         worker = Worker(record, jobs, attempts, bus, slots=slots, wake=queued)
+        indexes = SearchIndexes(database.dsn, config=settings.text_search_config)
+        await stack.enter_async_context(keeping_indexes(indexes))
         interval = settings.check_interval
         yield PipelineService(
             record,
@@ -121,12 +126,16 @@ async def open_service(
             owner=owner,
             check_interval_seconds=interval,
         )
+        if settings.run_mode == "single":  # nobody else may come to do it
+            await indexes.keep_up()
 
 
 def _extractor(settings: Settings) -> ExtractorPool:
+    languages = settings.ocr_languages
     return ExtractorPool(
         settings.workers,
         timeout_seconds=settings.extraction_timeout_seconds,
         memory_limit_bytes=settings.extraction_memory_bytes,
         max_file_bytes=settings.max_file_bytes,
+        recognition=find_recognition(languages) if languages else None,
     )

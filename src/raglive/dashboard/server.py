@@ -34,7 +34,9 @@ from raglive.http_api.metrics import Metrics
 from raglive.http_api.operations import operations_router
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.requests import BodyLimit, RequestLog
+from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
+from raglive.pipeline.search import Search
 from raglive.settings import Settings
 
 __all__ = ["create_dashboard"]
@@ -73,6 +75,7 @@ def create_dashboard(
     access = Access(tokens, place, is_production=settings.is_production)
     board = Board(reads, bus)
     probe = StatusProbe(place.own_url)
+    search = Search(database, settings)
 
     metrics = Metrics()
     database.time_queries(metrics.queries.observe)
@@ -90,6 +93,7 @@ def create_dashboard(
     install_error_handlers(api)
     api.include_router(pipelines_router(reads, listing, access.grant), prefix="/pipelines")
     api.include_router(operations_router(reads, database, access.operator), prefix="/pipelines")
+    api.include_router(search_router(search, access.grant))
     add_endpoints(api, parts)
 
     app = Starlette(
@@ -106,7 +110,7 @@ def create_dashboard(
             Middleware(AllowedHosts, bound_host=settings.host, allowed=settings.allowed_hosts),
             Middleware(BodyLimit, limit=MAX_BODY_BYTES),
         ],
-        lifespan=_lifespan(board, probe),
+        lifespan=_lifespan(board, probe, search),
     )
     app.state.release_waiting = board.close
     install_error_handlers(app)
@@ -120,7 +124,7 @@ def _metrics_endpoint(metrics: Metrics) -> Callable[[Request], Awaitable[Respons
     return count
 
 
-def _lifespan(board: Board, probe: StatusProbe) -> Any:
+def _lifespan(board: Board, probe: StatusProbe, search: Search) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         following = asyncio.create_task(board.run(), name="board-hints")
@@ -132,6 +136,7 @@ def _lifespan(board: Board, probe: StatusProbe) -> Any:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
             await probe.close()
+            await search.close()
 
     return lifespan
 

@@ -29,9 +29,11 @@ from raglive.http_api.errors import install_error_handlers
 from raglive.http_api.hosts import AllowedHosts
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.requests import BodyLimit, RequestLog
+from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
 from raglive.hub.hub import Hub
 from raglive.hub.messages import Message
+from raglive.pipeline.search import Search
 from raglive.settings import Settings
 from raglive.status_server.audience import Audience, Viewer
 from raglive.status_server.catching_up import CatchingUp
@@ -81,6 +83,7 @@ class StatusServer:
         self._database = database
         self._patience = patience
         self._reads = PipelineReads(database)
+        self._search = Search(database, settings)
         self._tasks = Tasks()
         self._audience = Audience(self._fell_behind)
         self._bus = PostgresBus(database.dsn, listens=database.listens)
@@ -178,6 +181,7 @@ class StatusServer:
         )
         pipelines = pipelines_router(self._reads, FileListing(self._database), bearer_grant(tokens))
         app.include_router(pipelines, prefix="/v1/pipelines")
+        app.include_router(search_router(self._search, bearer_grant(tokens)), prefix="/v1")
         return app
 
     @asynccontextmanager
@@ -199,6 +203,7 @@ class StatusServer:
             await self._tasks.close()
             await self._sockets.shutdown()
             await self._bus.close()
+            await self._search.close()
 
     def _deliver(self, head: Head, messages: Sequence[Message]) -> None:
         for kind, count in Counter(message.type for message in messages).items():
