@@ -81,7 +81,7 @@ clean: ## Remove everything that was made here
 	tools/uv.sh pip install --quiet --no-deps --no-build-isolation --editable .
 	@mkdir -p .make && touch $@
 
-web/node_modules/.package-lock.json: .make/python web/package.json web/package-lock.json
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json | .make/python
 	$(WITH_NODE) npm ci --prefix web --loglevel error
 	@touch $@
 

@@ -304,7 +304,8 @@ def _listings() -> list[tuple[str, WireModel]]:
         "retryable": True,
         "what_to_do": "Nothing: the files are tried again.",
     }
-    hit = {"score": 0.8125, **chunk, "file": {"id": "f-1", "name": "Manual.pdf", "url": None}}
+    hit = {"score": 0.8125, "similarity": 0.75, "matched": ["text", "vector"], **chunk}
+    hit |= {"snippet": "Heat pumps move heat.", "marks": [[0, 4], [5, 10]], "file": _hit_file()}
     logged = [event for event in EVENTS if hasattr(event, "seq")]
     return [
         ("all", http.PipelineList(pipelines=[whole, _new_pipeline()])),
@@ -324,7 +325,20 @@ def _listings() -> list[tuple[str, WireModel]]:
         ("by reason", http.FailureGroups.model_validate({"groups": [group]})),
         ("half an hour", _throughput()),
         ("found", http.SearchHit.model_validate(hit)),
+        ("found", http.SearchAnswer.model_validate({"mode": "hybrid", "hits": [hit]})),
     ]
+
+
+def _hit_file() -> dict[str, Any]:
+    return {
+        "id": "f-1",
+        "name": "Manual.pdf",
+        "folder": "manuals",
+        "url": None,
+        "mime_type": "application/pdf",
+        "pipeline_id": "local-files-pipeline",
+        "indexed_at": at(6),
+    }
 
 
 def _throughput() -> http.Throughput:

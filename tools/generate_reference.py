@@ -15,7 +15,7 @@ from pathlib import Path
 from tools.reference_commands import commands
 from tools.reference_errors import failures, refusals, skips
 from tools.reference_events import conflated_events, durable_events, envelope, parts, status
-from tools.reference_servers import metrics
+from tools.reference_servers import dashboard_metrics, metrics, pipeline_metrics
 from tools.reference_settings import settings
 
 __all__ = ["PARTS", "REFERENCE", "current"]
@@ -25,11 +25,13 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 PARTS: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "conflated events": conflated_events,
+    "dashboard metrics": dashboard_metrics,
     "durable events": durable_events,
     "envelope": envelope,
     "failures": failures,
     "metrics": metrics,
     "parts of events": parts,
+    "pipeline metrics": pipeline_metrics,
     "refusals": refusals,
     "settings": settings,
     "skips": skips,

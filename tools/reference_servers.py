@@ -19,11 +19,20 @@ from raglive.dashboard.server import create_dashboard
 from raglive.database.pool import Database
 from raglive.http_api.tokens import Tokens
 from raglive.pipeline.health import health_app
+from raglive.pipeline.metrics import PipelineMetrics
 from raglive.pipeline.service import PipelineService
 from raglive.settings import Settings
 from raglive.status_server.server import StatusServer
 
-__all__ = ["OpenApi", "dashboard_openapi", "metrics", "pipeline_addresses", "status_openapi"]
+__all__ = [
+    "OpenApi",
+    "dashboard_metrics",
+    "dashboard_openapi",
+    "metrics",
+    "pipeline_addresses",
+    "pipeline_metrics",
+    "status_openapi",
+]
 
 DSN = "postgresql://nobody@127.0.0.1:1/none"
 OpenApi = dict[str, dict[str, dict[str, Any]]]
@@ -38,22 +47,34 @@ def status_openapi() -> OpenApi:
 @cache
 def dashboard_openapi() -> OpenApi:
     """Return the paths of the dashboard server, below `/api`, with their methods."""
-    app = create_dashboard(
-        Settings.model_validate({}), _database(), _tokens(), PostgresBus(DSN, listens=False)
-    )
-    return {f"/api{path}": methods for path, methods in _paths(app, "/api/openapi.json").items()}
+    paths = _paths(_dashboard(), "/api/openapi.json")
+    return {f"/api{path}": methods for path, methods in paths.items()}
 
 
 def pipeline_addresses() -> list[str]:
     """Return the paths that a pipeline answers."""
-    app = health_app(cast("PipelineService", None))  # only asked for its addresses
+    app = _pipeline()
     assert isinstance(app, Starlette)
     return [route.path for route in app.routes if isinstance(route, Route)]
 
 
 def metrics() -> str:
     """Return raglive's own metrics of the status server, as it gives them."""
-    text = _get(_status_server(), "/metrics").text
+    return _metrics_table(_status_server())
+
+
+def dashboard_metrics() -> str:
+    """Return raglive's own metrics of the dashboard server."""
+    return _metrics_table(_dashboard())
+
+
+def pipeline_metrics() -> str:
+    """Return raglive's own metrics of a pipeline."""
+    return _metrics_table(_pipeline())
+
+
+def _metrics_table(app: ASGIApp) -> str:
+    text = _get(app, "/metrics").text
     rows = [
         (code(family.name + _ending(family.type)), family.type, f"{family.documentation}.")
         for family in text_string_to_metric_families(text)
@@ -69,6 +90,15 @@ def _ending(kind: str) -> str:
 def _paths(app: ASGIApp, address: str) -> OpenApi:
     paths: OpenApi = _get(app, address).json()["paths"]
     return paths
+
+
+def _dashboard() -> ASGIApp:
+    bus = PostgresBus(DSN, listens=False)
+    return create_dashboard(Settings.model_validate({}), _database(), _tokens(), bus)
+
+
+def _pipeline() -> ASGIApp:
+    return health_app(cast("PipelineService", None), PipelineMetrics())  # asked for nothing else
 
 
 def _status_server() -> ASGIApp:

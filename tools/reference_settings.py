@@ -63,6 +63,7 @@ GROUPS = {
         "extraction_timeout_seconds",
         "extraction_memory_bytes",
         "max_file_bytes",
+        "ocr_languages",
     ),
     "Local files": ("watch_directory", "ignore_patterns", "local_files_port"),
     "Google Drive": (
@@ -83,6 +84,7 @@ GROUPS = {
         "embedding_base_url",
         "embedding_dimensions",
     ),
+    "Search": ("text_search_config",),
 }
 _WORDS = {str: "text", int: "whole number", float: "number", Path: "path", SecretStr: "secret"}
 

@@ -291,6 +291,14 @@ class Settings(BaseSettings):
         validation_alias="RAGLIVE_MAX_FILE_BYTES",
         description="larger files are skipped",
     )
+    ocr_languages: (
+        Annotated[str, Field(pattern=r"^[A-Za-z_]{2,24}(\+[A-Za-z_]{2,24}){0,7}$")] | None
+    ) = Field(
+        None,
+        validation_alias="RAGLIVE_OCR_LANGUAGES",
+        description="languages of scans and pictures, as Tesseract names them (`eng+deu`), to read "
+        "the text in them; unset, it is not read",
+    )
 
     watch_folder_ids: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -359,6 +367,13 @@ class Settings(BaseSettings):
         None,
         validation_alias="RAGLIVE_EMBEDDING_DIMENSIONS",
         description="dimensions to ask the provider for, when not the model's own",
+    )
+
+    text_search_config: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")] = Field(
+        "simple",
+        validation_alias="RAGLIVE_TEXT_SEARCH_CONFIG",
+        description="Postgres' text search configuration, by which words are found: `english` also "
+        "finds other forms of a word",
     )
 
     @field_validator(

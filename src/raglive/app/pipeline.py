@@ -18,10 +18,14 @@ from raglive.bus.postgres import PostgresBus
 from raglive.database.documents import Documents
 from raglive.database.jobs import Job, Jobs
 from raglive.database.pipelines import PipelineRecord
+from raglive.database.search_indexes import SearchIndexes
 from raglive.pipeline.attempt import Attempts
+from raglive.pipeline.extraction.ocr import find_recognition
 from raglive.pipeline.extraction.pool import ExtractorPool
 from raglive.pipeline.health import health_app
 from raglive.pipeline.identity import own_name
+from raglive.pipeline.index_upkeep import keeping_indexes
+from raglive.pipeline.metrics import PipelineMetrics
 from raglive.pipeline.service import PipelineService
 from raglive.pipeline.storing import Storing
 from raglive.pipeline.watchers import Watcher
@@ -66,7 +70,7 @@ async def run_service(
         assert not also, "nothing else runs in single mode"
         await run_until(stop, service.run_once())
         return
-    app = health_app(service)
+    app = health_app(service, service.metrics)
     app.routes.extend(routes)
     serving = serve_http(app, settings.host, place.port, stop)
     await run_until(stop, service.run(), serving, *also)
@@ -91,6 +95,8 @@ async def open_service(
             settings.pipeline_id or place.pipeline_id,
             settings.pipeline_type or place.pipeline_type,
         )
+        metrics = PipelineMetrics()
+        database.time_queries(metrics.queries.observe)
         owner = own_name()
         queued = asyncio.Event()
         jobs = Jobs(record, owner, settings.lease_seconds)
@@ -104,19 +110,32 @@ async def open_service(
             storing,
             source.fetch,
             settings.max_attempts,
+            metrics,
         )
         slots = FILES_PER_READER * settings.workers
         worker = Worker(record, jobs, attempts, bus, slots=slots, wake=queued)
+        indexes = SearchIndexes(database.dsn, config=settings.text_search_config)
+        await stack.enter_async_context(keeping_indexes(indexes))
         interval = settings.check_interval
         yield PipelineService(
-            record, source, worker, bus, owner=owner, check_interval_seconds=interval
+            record,
+            source,
+            worker,
+            bus,
+            metrics,
+            owner=owner,
+            check_interval_seconds=interval,
         )
+        if settings.run_mode == "single":  # nobody else may come to do it
+            await indexes.keep_up()
 
 
 def _extractor(settings: Settings) -> ExtractorPool:
+    languages = settings.ocr_languages
     return ExtractorPool(
         settings.workers,
         timeout_seconds=settings.extraction_timeout_seconds,
         memory_limit_bytes=settings.extraction_memory_bytes,
         max_file_bytes=settings.max_file_bytes,
+        recognition=find_recognition(languages) if languages else None,
     )

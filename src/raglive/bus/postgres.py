@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -48,6 +48,12 @@ class PostgresBus:
         self._listens = listens
         self._sender: _Connection | None = None
         self._sending = asyncio.Lock()
+        self._heard_at = float("-inf")
+
+    @property
+    def silent_seconds(self) -> float:
+        """Return how long ago a listener's connection last answered; infinite while it is lost."""
+        return asyncio.get_running_loop().time() - self._heard_at
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,6 +91,7 @@ class PostgresBus:
                         pause = FIRST_PAUSE_SECONDS
                         yield message
             except _LOST as error:
+                self._heard_at = float("-inf")
                 log.warning("bus_lost", error=type(error).__name__, retry_in_seconds=pause)
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - not a secret
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -127,7 +134,12 @@ class PostgresBus:
     def _read(
         self, connection: _Connection, channels: Sequence[str]
     ) -> AsyncGenerator[Message, None]:
-        return _listened(connection, channels) if self._listens else _polled(connection)
+        if self._listens:
+            return _listened(connection, channels, self._hear)
+        return _polled(connection, self._hear)
+
+    def _hear(self) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[_Connection]:
@@ -188,7 +200,7 @@ class _Inbox:
 
 
 async def _listened(
-    connection: _Connection, channels: Sequence[str]
+    connection: _Connection, channels: Sequence[str], heard: Callable[[], None]
 ) -> AsyncGenerator[Message, None]:
     inbox = _Inbox()
     connection.add_termination_listener(inbox.lose)
@@ -196,6 +208,7 @@ async def _listened(
         await connection.add_listener(channel, inbox.take)
     yield Reconnected()
     while not inbox.lost:
+        heard()
         for message in inbox.drain():
             yield message
         if not await inbox.filled(KEEP_ALIVE_SECONDS):
@@ -203,10 +216,13 @@ async def _listened(
     raise ConnectionResetError("the listening connection was closed")
 
 
-async def _polled(connection: _Connection) -> AsyncGenerator[Message, None]:
+async def _polled(
+    connection: _Connection, heard: Callable[[], None]
+) -> AsyncGenerator[Message, None]:
     known: dict[int, int] = {}
     yield Reconnected()
     while True:
+        heard()
         rows = await connection.fetch("SELECT pipeline_key, seq FROM raglive.heads")
         heads = {row["pipeline_key"]: row["seq"] for row in rows}
         for key, seq in heads.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import orjson
@@ -11,49 +12,64 @@ from rich.padding import Padding
 from rich.text import Text
 
 from raglive.app.search import search as find_passages
-from raglive.cli.options import Json, Pipeline
+from raglive.cli.options import Json
 from raglive.cli.running import find_wiring, load_settings, run
-from raglive.database.documents import Hit
+from raglive.database.search import Hit, Only
+from raglive.http_api.search import hit_on_wire
+from raglive.pipeline.search import Question, SearchMode
 
 __all__ = ["search"]
 
 SHOWN_CHARACTERS = 400
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 def search(
     query: Annotated[str, typer.Argument(help="What to look for, in your own words.")],
+    *,
     as_json: Json = False,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Most hits to show.")] = 5,
-    pipeline: Pipeline = None,
+    mode: Annotated[
+        SearchMode, typer.Option(help="By meaning (vector), by words (text), or by both.")
+    ] = SearchMode.HYBRID,
+    pipeline: Annotated[list[str], typer.Option(help="Only this pipeline; may be repeated.")] = [],  # noqa: B006 - typer copies it
+    of_type: Annotated[
+        list[str],
+        typer.Option("--type", help="Only this MIME type or extension; may be repeated."),
+    ] = [],  # noqa: B006
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=_TIMES, help="Only files indexed at or after this time (UTC)."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=_TIMES, help="Only files indexed before this time (UTC)."),
+    ] = None,
 ) -> None:
     """Find the passages that answer a question best."""
     settings = load_settings()
+    only = Only(types=of_type, since=_in_utc(since), until=_in_utc(until))
+    question = Question(query, mode, frozenset(pipeline) or None, only, limit)
 
     async def ask() -> None:
-        wiring = find_wiring(settings)
-        hits = await find_passages(wiring, query, limit=limit, pipeline_id=pipeline)
+        hits = await find_passages(find_wiring(settings), question)
         if as_json:
-            typer.echo(orjson.dumps([_wire(hit) for hit in hits], option=orjson.OPT_INDENT_2))
+            shown = [hit_on_wire(hit) for hit in hits]
+            typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
         else:
             _show(hits)
 
     run(ask, as_json=as_json)
 
 
-def _wire(hit: Hit) -> dict[str, object]:
-    return {
-        "score": round(hit.score, 4),
-        "content": hit.content,
-        "file": {"id": hit.file_id, "name": hit.name, "url": hit.url},
-        "chunk_index": hit.chunk_index,
-        "page": hit.page,
-    }
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _show(hits: list[Hit]) -> None:
     console = Console()
     if not hits:
-        console.print("Nothing is indexed yet.")
+        console.print("Nothing is found.")
     for hit in hits:
         place = f"page {hit.page}" if hit.page else f"part {hit.chunk_index + 1}"
         console.print(Text.assemble((f"{hit.score:.2f} ", "dim"), (hit.name, "bold"), f", {place}"))

@@ -40,6 +40,7 @@ __all__ = [
     "RagStatusPipeline",
     "RetryAnswer",
     "RetryRequest",
+    "SearchAnswer",
     "SearchHit",
     "ServerHealth",
     "ServiceHealth",
@@ -339,14 +340,29 @@ class HitFile(WireModel):
 
     id: str
     name: str
+    folder: str
     url: str | None
+    mime_type: str | None
+    pipeline_id: PipelineId
+    indexed_at: Timestamp
 
 
 class SearchHit(WireModel):
     """A chunk that answers a query."""
 
-    score: float
+    score: float = Field(ge=-1, le=1, description="what hits are ordered by")
+    similarity: float | None = Field(description="of the vectors; null when searched by words")
+    matched: list[Literal["text", "vector"]] = Field(description="how it was found")
     content: str
+    snippet: str = Field(description="the part of it that tells most")
+    marks: list[tuple[Count, Count]] = Field(description="words of the query in `snippet`")
     file: HitFile
     chunk_index: int
     page: int | None
+
+
+class SearchAnswer(WireModel):
+    """`GET /v1/search` and `GET /api/search`: what answers a question, best first."""
+
+    mode: Literal["hybrid", "vector", "text"]
+    hits: list[SearchHit]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import structlog
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,10 +32,13 @@ from raglive.database.status import PipelineReads
 from raglive.http_api.authentication import Authenticator
 from raglive.http_api.errors import install_error_handlers
 from raglive.http_api.hosts import AllowedHosts
+from raglive.http_api.metrics import Metrics
 from raglive.http_api.operations import operations_router
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.requests import BodyLimit, RequestLog
+from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
+from raglive.pipeline.search import Search
 from raglive.settings import Settings
 
 __all__ = ["create_dashboard"]
@@ -78,8 +83,11 @@ def create_dashboard(
     )
     board = Board(reads, bus)
     probe = StatusProbe(place.own_url)
+    search = Search(database, settings)
 
     redaction = tokens.redaction()
+    metrics = Metrics()
+    database.time_queries(metrics.queries.observe)
     parts = Parts(
         board,
         reads,
@@ -97,29 +105,38 @@ def create_dashboard(
         pipelines_router(reads, listing, access.grant, redaction), prefix="/pipelines"
     )
     api.include_router(operations_router(reads, database, access.operator), prefix="/pipelines")
+    api.include_router(search_router(search, access.grant))
     add_endpoints(api, parts)
 
     app = Starlette(
         routes=[
             # polled more than all else together, so it does not pay for FastAPI's machinery
             Route("/api/rag-status", rag_status_endpoint(parts)),
+            Route("/metrics", _metrics_endpoint(metrics)),
             Mount("/api", api),
             Mount("/", create_web_app(place, app_folder)),
         ],
         middleware=[
-            Middleware(RequestLog),
+            Middleware(RequestLog, metrics=metrics),
             Middleware(_SecurityHeaders, headers=SECURITY_HEADERS),
             Middleware(AllowedHosts, bound_host=settings.host, allowed=settings.allowed_hosts),
             Middleware(BodyLimit, limit=MAX_BODY_BYTES),
         ],
-        lifespan=_lifespan(board, revocations, probe),
+        lifespan=_lifespan(board, revocations, probe, search),
     )
     app.state.release_waiting = board.close
     install_error_handlers(app)
     return app
 
 
-def _lifespan(board: Board, revocations: Revocations, probe: StatusProbe) -> Any:
+def _metrics_endpoint(metrics: Metrics) -> Callable[[Request], Awaitable[Response]]:
+    async def count(_request: Request) -> Response:
+        return metrics.page()
+
+    return count
+
+
+def _lifespan(board: Board, revocations: Revocations, probe: StatusProbe, search: Search) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         tasks = [
@@ -136,6 +153,7 @@ def _lifespan(board: Board, revocations: Revocations, probe: StatusProbe) -> Any
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await probe.close()
+            await search.close()
 
     return lifespan
 

@@ -16,7 +16,6 @@ __all__ = [
     "Document",
     "Documents",
     "EmbeddedChunk",
-    "Hit",
     "Vector",
     "replace_document",
     "replace_documents",
@@ -39,19 +38,6 @@ class EmbeddedChunk:
     page: int | None
     content_hash: bytes
     embedding: Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A chunk that a search found; score is the cosine similarity."""
-
-    score: float
-    content: str
-    chunk_index: int
-    page: int | None
-    file_id: str
-    name: str
-    url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +115,6 @@ class Documents:
         """Return the vectors of those chunks whose text is stored already."""
         rows = await self._database.fetch(_QUERIES["known_embeddings"], list(content_hashes))
         return {bytes(row["content_hash"]): _vector(row["embedding"]) for row in rows}
-
-    async def search(
-        self, embedding: Vector, *, limit: int = 10, pipeline_id: str | None = None
-    ) -> list[Hit]:
-        """Return the chunks nearest to the query's vector, nearest first."""
-        rows = await self._database.fetch(_QUERIES["search"], embedding, limit, pipeline_id)
-        return [Hit(**dict(row)) for row in rows]
 
 
 def _vector(stored: Any) -> Vector:

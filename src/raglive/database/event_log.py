@@ -51,6 +51,7 @@ class LoggedEvent:
     seq: int
     digest: bytes
     event: dict[str, Any]
+    occurred_at: float = 0.0  # seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,4 +146,9 @@ def logged_event(head: Head, row: asyncpg.Record) -> LoggedEvent:
         "seq": row["seq"],
         "cursor": str(Position(head.epoch, row["seq"])),
     }
-    return LoggedEvent(row["seq"], bytes(row["digest"]), envelope | row["payload"])
+    return LoggedEvent(
+        row["seq"],
+        bytes(row["digest"]),
+        envelope | row["payload"],
+        row["occurred_at"].timestamp(),
+    )

@@ -184,9 +184,20 @@ class GoogleDriveTables:
         """Have targets asked for again that a full listing has not met."""
         await connection.execute(_QUERIES["uncheck_unmet"], self._key, listing)
 
-    async def uncheck_outside(self, connection: Connection, limit: int) -> None:
+    async def uncheck_outside(self, connection: Connection, limit: int | None) -> None:
         """Have targets outside the watched folders asked for again."""
         await connection.execute(_QUERIES["uncheck_outside"], self._key, limit)
+
+    async def note_drives(self, connection: Connection, drives: Mapping[str, str]) -> bool:
+        """Note which shared drive each target is in, if any; say whether that is news."""
+        targets, names = list(drives), list(drives.values())
+        status = await connection.execute(_QUERIES["note_drives"], self._key, targets, names)
+        return _count(status) > 0
+
+    async def target_drives(self) -> list[str]:
+        """Return the shared drives, empty for none, that targets are in."""
+        rows = await self._record.database.fetch(_QUERIES["target_drives"], self._key)
+        return [row["drive"] for row in rows]
 
     async def unchecked(self, limit: int) -> list[str]:
         """Return targets to be asked for."""
@@ -246,10 +257,14 @@ class GoogleDriveTables:
         """Note what was found."""
         await connection.execute(_QUERIES["found"], self._key, list(ids))
 
-    async def unseen_files(self, listing: int) -> list[KnownFile]:
-        """Return the files that a full listing has not met."""
-        async with self._record.database.connection() as connection:
-            return await self._files(connection, "unseen_files", listing)
+    async def unseen_files(self, listing: int, limit: int) -> tuple[int, list[KnownFile]]:
+        """Return how many files a full listing has not met, and the first of them."""
+        found = await self._record.database.fetch(
+            _QUERIES["unseen_files"], self._key, listing, limit
+        )
+        rows = [dict(row) for row in found]
+        totals = [row.pop("total") for row in rows]
+        return (totals[0] if totals else 0), [KnownFile(**row) for row in rows]
 
     async def file_count(self) -> int:
         """Return how many files the pipeline has."""
@@ -258,8 +273,7 @@ class GoogleDriveTables:
     async def forget_unseen(self, connection: Connection, listing: int) -> None:
         """Forget the folders and shortcuts that a full listing has not met."""
         await connection.execute(_QUERIES["forget_unseen_folders"], self._key, listing)
-        await connection.execute(_QUERIES["forget_unseen_shortcuts"], self._key)
-        await connection.execute(_QUERIES["clear_missing"], self._key)
+        await connection.execute(_QUERIES["forget_unseen_shortcuts"], self._key, listing)
 
     # The pipeline
 

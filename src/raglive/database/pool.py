@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -26,9 +26,10 @@ COMMAND_TIMEOUT_SECONDS = 60.0
 class Database:
     """A pool of connections; close it where it was opened."""
 
-    def __init__(self, dsn: str, pool: asyncpg.Pool) -> None:
+    def __init__(self, dsn: str, pool: asyncpg.Pool, queries: _Queries | None = None) -> None:
         self.dsn = dsn
         self._pool = pool
+        self._queries = queries or _Queries()
 
     @classmethod
     async def connect(
@@ -43,10 +44,15 @@ class Database:
 
         Raises `DatabaseMisconfigured` or, after `within_seconds`, `DatabaseUnavailable`.
         """
+        queries = _Queries()
         pool = await connect_patiently(
-            dsn, lambda: _open_pool(dsn, name, max_size), within_seconds=within_seconds
+            dsn, lambda: _open_pool(dsn, name, max_size, queries), within_seconds=within_seconds
         )
-        return cls(dsn, pool)
+        return cls(dsn, pool, queries)
+
+    def time_queries(self, observe: Callable[[float], None]) -> None:
+        """Have every query's duration told from now on, in seconds."""
+        self._queries.observe = observe
 
     @property
     def listens(self) -> bool:
@@ -94,7 +100,21 @@ class Database:
             return await connection.execute(query, *args)
 
 
-async def _open_pool(dsn: str, name: str, max_size: int) -> asyncpg.Pool:
+class _Queries:
+    """Hears of every query of a pool."""
+
+    observe: Callable[[float], None] | None = None
+
+    def note(self, query: asyncpg.connection.LoggedQuery) -> None:
+        if self.observe is not None:
+            self.observe(query.elapsed)
+
+
+async def _open_pool(dsn: str, name: str, max_size: int, queries: _Queries) -> asyncpg.Pool:
+    async def prepare(connection: asyncpg.Connection) -> None:
+        await _prepare(connection)
+        connection.add_query_logger(queries.note)
+
     pooled = urlsplit(dsn).port == TRANSACTION_POOLER_PORT
     return await asyncpg.create_pool(
         dsn,
@@ -104,7 +124,7 @@ async def _open_pool(dsn: str, name: str, max_size: int) -> asyncpg.Pool:
         command_timeout=COMMAND_TIMEOUT_SECONDS,
         statement_cache_size=0 if pooled else 100,
         server_settings={"application_name": f"raglive {name}"},
-        init=_prepare,
+        init=prepare,
         reset=_leave_as_it_is,
     )
 

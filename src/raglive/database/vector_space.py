@@ -14,6 +14,7 @@ __all__ = [
     "VectorSpace",
     "active_vector_space",
     "choose_vector_space",
+    "require_vector_space",
 ]
 
 _DOCUMENTS = load_queries("documents")
@@ -53,7 +54,11 @@ async def choose_vector_space(database: Database, wanted: VectorSpace) -> None:
         if row is None:
             await _make(connection, wanted)
             return
-    active = VectorSpace(**dict(row))
+    require_vector_space(VectorSpace(**dict(row)), wanted)
+
+
+def require_vector_space(active: VectorSpace, wanted: VectorSpace) -> None:
+    """Raise `EmbeddingModelChanged` when vectors of the two cannot be compared."""
     if active != wanted:
         raise EmbeddingModelChanged(
             f"The index holds vectors of {active.provider} {active.model}, "

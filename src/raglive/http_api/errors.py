@@ -44,6 +44,15 @@ _STATUS: Mapping[str, int] = {
     ErrorCode.INTERNAL: 500,
     "database_misconfigured": 503,
     "schema_mismatch": 503,
+    "settings_invalid": 503,
+    "embedding_model_changed": 409,
+    "embedding_input_too_long": 422,
+    "embedding_rejected": 502,
+    "embedding_invalid_response": 502,
+    "embedding_rate_limited": 503,
+    "embedding_unavailable": 503,
+    "embedding_timeout": 503,
+    "embedding_not_configured": 503,
 }
 _CODES = {
     401: ErrorCode.UNAUTHENTICATED,

@@ -15,6 +15,7 @@ from uuid6 import uuid7
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.http_api.errors import error_response, refuse, unexpected
 from raglive.http_api.hosts import client_address
+from raglive.http_api.metrics import Metrics
 
 __all__ = ["AddressLimit", "BodyLimit", "RequestLog"]
 
@@ -26,8 +27,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 class RequestLog:
     """The outermost middleware: names, times and logs each request; catches what nobody caught."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics | None = None) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with an id, and log how it ended."""
@@ -47,6 +49,8 @@ class RequestLog:
                     raise
                 await error_response(unexpected(), request_id)(scope, receive, answer)
             finally:
+                if self._metrics is not None:
+                    self._metrics.note_request(scope["method"], answer.status, started)
                 # a page that polls says nothing new by it
                 log_request = log.debug if answer.status == 304 else log.info
                 log_request(

@@ -28,6 +28,7 @@ class Opening:
     snapshot: dict[str, Any]
     position: Position
     digest: bytes
+    place: str  # `ring`, `log` or `snapshot`: where it was found
 
 
 class Channel:
@@ -79,7 +80,9 @@ class Channel:
             case _:
                 return None
 
-    def open(self, start: int | Start | None, snapshot: dict[str, Any]) -> Opening:
+    def open(
+        self, start: int | Start | None, snapshot: dict[str, Any], *, reached_back: bool
+    ) -> Opening:
         """Return what follows `start`, with the snapshot of this very moment."""
         seq = self.ring.seq if start is Start.NOW else start
         missed = self.ring.after(seq) if isinstance(seq, int) else None
@@ -90,4 +93,5 @@ class Channel:
             snapshot=snapshot,
             position=Position(self.head.epoch, self.ring.seq),
             digest=self.ring.digest,
+            place="snapshot" if missed is None else "log" if reached_back else "ring",
         )

@@ -60,11 +60,22 @@ class Hub:
         self._hinted: dict[int, int] = {}
         self._wake = asyncio.Event()
         self._current_at = float("-inf")
+        self._turned_at = float("-inf")
 
     @property
     def lag_seconds(self) -> float:
         """Return how long ago the log was last known to be read to its end."""
         return asyncio.get_running_loop().time() - self._current_at
+
+    @property
+    def still_seconds(self) -> float:
+        """Return how long ago the log was last looked at, in vain or not."""
+        return asyncio.get_running_loop().time() - self._turned_at
+
+    @property
+    def tail(self) -> Tail:
+        """Return what reads the log, for what it counts."""
+        return self._tail
 
     def heads(self) -> list[Head]:
         """Return the pipelines known."""
@@ -104,17 +115,25 @@ class Hub:
         are all the pipelines that the viewer asks for. Raises `not_found` and `unavailable`.
         """
         channel = await self._tail.find(pipeline_id)
-        start = None
+        start, reached_back = None, False
         if channel is not None:
             known = [self._tail.known(one) for one in {pipeline_id, *among}]
             start = channel.start(cursor, [one.head.epoch for one in known if one])
             if isinstance(start, int):
+                reached_back = start < channel.ring.floor
                 await self._tail.reach_back(channel, start)
         async with self._tail.hold(pipeline_id) as held:
             snapshot = await self._snapshot(held)
-            opening = held.open(start if held is channel else None, snapshot)
+            opening = held.open(
+                start if held is channel else None, snapshot, reached_back=reached_back
+            )
             join(opening)
             return opening
+
+    def after(self, pipeline_id: str, seq: int) -> list[Message] | None:
+        """Return what has been delivered after `seq`; None when it is no longer kept."""
+        channel = self._tail.known(pipeline_id)
+        return None if channel is None else channel.ring.after(seq)
 
     async def _snapshot(self, held: Channel) -> dict[str, Any]:
         """Return the status as of the last event read, reading on to what the status is of."""
@@ -155,6 +174,7 @@ class Hub:
         due = loop.time()
         while True:
             self._wake.clear()
+            self._turned_at = loop.time()
             hinted, self._hinted = self._hinted, {}
             try:
                 for key, seq in hinted.items():

@@ -25,6 +25,7 @@ class Message:
     file_id: str | None = None
     attempt: int = 0
     head_seq: int = 0
+    occurred_at: float = 0.0  # seconds since 1970
     _masked: Message | None = field(default=None, repr=False, compare=False)
 
     def masked(self, mask: Callable[[dict[str, Any]], dict[str, Any]]) -> Message:
@@ -45,6 +46,7 @@ class Message:
             event["id"],
             (event.get("file") or {}).get("id"),
             event.get("attempt") or 0,
+            occurred_at=logged.occurred_at,
         )
 
     @classmethod

@@ -10,7 +10,7 @@ from uuid import UUID
 from raglive.contract.digest import roll
 from raglive.hub.messages import Message
 
-__all__ = ["LogBroken", "Ring"]
+__all__ = ["DigestMismatch", "LogBroken", "Ring"]
 
 MAX_MESSAGES = 5000
 MAX_BYTES = 8 * 2**20
@@ -18,6 +18,10 @@ MAX_BYTES = 8 * 2**20
 
 class LogBroken(Exception):
     """The log does not go on from where it was read to: events are missing, or others."""
+
+
+class DigestMismatch(LogBroken):
+    """The log goes on with an event that follows another one than was read."""
 
 
 class Ring:
@@ -51,7 +55,7 @@ class Ring:
         if not _run_on(messages) or first.seq != self.seq + 1:
             raise LogBroken(f"event {first.seq} does not follow {self.seq}")
         if roll(self.digest, UUID(first.event_id), first.seq) != first.digest:
-            raise LogBroken(f"event {first.seq} follows another event {self.seq}")
+            raise DigestMismatch(f"event {first.seq} follows another event {self.seq}")
         assert last.seq is not None, "durable messages have a seq"
         self._messages.extend(messages)
         self._bytes += _size(messages)

@@ -14,7 +14,7 @@ from raglive.database.event_log import EventLog, Head, LoggedEvent
 from raglive.database.status import read_within
 from raglive.hub.channel import Channel
 from raglive.hub.messages import Message
-from raglive.hub.ring import LogBroken
+from raglive.hub.ring import DigestMismatch, LogBroken
 
 __all__ = ["Deliver", "Tail", "Welcome"]
 
@@ -45,6 +45,9 @@ class Tail:
         self._by_id: dict[str, Channel] = {}
         self._looking = asyncio.Lock()
         self._looks = 0
+        self._conflated = 0  # of channels that are gone
+        self.gaps = 0
+        self.digest_mismatches = 0
         self.doubtful = asyncio.Event()
 
     def channels(self) -> list[Channel]:
@@ -54,6 +57,11 @@ class Tail:
     def ids(self) -> AbstractSet[str]:
         """Return the ids of the pipelines known."""
         return self._by_id.keys()
+
+    @property
+    def conflated(self) -> int:
+        """Return how many conflated messages were replaced by later ones."""
+        return self._conflated + sum(one.conflation.replaced for one in self._channels.values())
 
     def known(self, pipeline_id: str) -> Channel | None:
         """Return a pipeline's channel, if it was met."""
@@ -168,6 +176,10 @@ class Tail:
 
     def _give_up(self, channel: Channel, broken: LogBroken) -> None:
         """Let go of a log that does not go on; the next look at the heads begins it anew."""
+        if isinstance(broken, DigestMismatch):
+            self.digest_mismatches += 1
+        else:
+            self.gaps += 1
         log.error("log_broken", pipeline=channel.head.pipeline_id, reason=str(broken))
         self._forget(channel)
         self.doubtful.set()
@@ -176,5 +188,6 @@ class Tail:
         head = channel.head
         if self._channels.get(head.pipeline_key) is channel:
             del self._channels[head.pipeline_key]
+            self._conflated += channel.conflation.replaced
         if self._by_id.get(head.pipeline_id) is channel:
             del self._by_id[head.pipeline_id]

@@ -23,6 +23,7 @@ from raglive.pipeline.embedding import Embedder
 from raglive.pipeline.extraction.errors import Skipped
 from raglive.pipeline.extraction.model import Extracted
 from raglive.pipeline.extraction.pool import ExtractorPool
+from raglive.pipeline.metrics import PipelineMetrics
 from raglive.pipeline.progress import AttemptProgress
 from raglive.pipeline.storing import Finished, Storing
 
@@ -65,6 +66,7 @@ class Attempts:
     storing: Storing
     fetch: Fetch
     max_tries: int
+    metrics: PipelineMetrics
 
     async def run(self, progress: AttemptProgress) -> None:
         """Bring a file to an ending; every failure is one, none is raised but cancellation."""
@@ -116,6 +118,8 @@ class Attempts:
             within_seconds=STORING_PATIENCE_SECONDS,
             what=f"storing {job.name}",
         )
+        self.metrics.ended("completed", progress.durations)
+        self.metrics.stored(len(chunks), new)
         log.info("file_completed", file=job.name, attempt=job.attempt, **results)
 
     async def _embed(
@@ -141,6 +145,7 @@ class Attempts:
         reason = {"code": skipped.code, "message": skipped.message[:LONGEST_MESSAGE]}
         fields = {"reason": reason, "stages": progress.stages()}
         await self._end_without_text(job, Ending("file:skipped", "skipped_at", fields))
+        self.metrics.ended("skipped", progress.durations)
         log.info("file_skipped", file=job.name, attempt=job.attempt, code=skipped.code)
 
     async def _fail(self, job: Job, progress: AttemptProgress, error: RagliveError) -> None:
@@ -157,6 +162,7 @@ class Attempts:
             body["next_attempt_at"] = rfc3339(datetime.now(UTC) + timedelta(seconds=pause))
         fields = {"error": body, "success": False, "stages": progress.stages()}
         await self._end_without_text(job, Ending("file:failed", "failed_at", fields))
+        self.metrics.ended("failed", progress.durations)
         log.warning("file_failed", file=job.name, attempt=job.attempt, **body)
 
     async def _end_without_text(self, job: Job, ending: Ending) -> None:

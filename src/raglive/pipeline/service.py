@@ -19,6 +19,7 @@ from raglive.contract.states import OfflineReason
 from raglive.database.errors import DATABASE_ERRORS, retry_transient
 from raglive.database.pipelines import Beat, PipelineRecord, new_event
 from raglive.pipeline.identity import dead_among
+from raglive.pipeline.metrics import PipelineMetrics
 from raglive.pipeline.watchers import Watcher
 from raglive.pipeline.worker import Worker
 
@@ -42,6 +43,7 @@ class PipelineService:
         watcher: Watcher,
         worker: Worker,
         bus: PostgresBus,
+        metrics: PipelineMetrics,
         *,
         owner: str,
         check_interval_seconds: float,
@@ -50,6 +52,8 @@ class PipelineService:
         self._watcher = watcher
         self._worker = worker
         self._bus = bus
+        self.metrics = metrics
+        metrics.watch(lambda: worker.active)
         self._owner = owner
         self._check_interval = check_interval_seconds
         self._started = time.monotonic()
@@ -65,15 +69,17 @@ class PipelineService:
     async def run_once(self) -> None:
         """Check the source, process what is due, and return.
 
-        Raises `RagliveError` when the source or the database cannot be reached.
+        Raises `RagliveError` when the source, even part of it, or the database cannot be reached.
         """
         async with self._online():
             beat = asyncio.create_task(self._beat_on(), name="heartbeat")
             try:
-                await self._watcher.check()
+                found = await self._watcher.check()
                 await self._worker.drain()
             finally:
                 beat.cancel()
+            if found.problem is not None:
+                raise found.problem
 
     def health(self) -> dict[str, Any]:
         """Return what `GET /health` says."""

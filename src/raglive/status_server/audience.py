@@ -1,99 +1,84 @@
 """Who watches what: the rooms, and the writing of packets to those in them.
 
 Writing never waits. A viewer's packets stand in its connection's own queue, behind whatever stands
-there already, so that an acknowledgement and an event never overtake each other; a viewer whose
-queue is full is closed and comes back with its cursor.
+there already, so that an acknowledgement and an event never overtake each other. A viewer whose
+queue is full falls behind: what it is not sent is not held for it, but read again from the ring
+when it has read what it was sent (`catching_up.py`).
 """
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
-import structlog
-
-from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.redaction import Redaction
 from raglive.database.event_log import Head
 from raglive.hub.messages import Message
-from raglive.hub.ring import MAX_MESSAGES
 from raglive.status_server.frames import ReadyPacket, batch_packet, event_packet
+from raglive.status_server.outbox import Outbox
 
 __all__ = ["Audience", "Viewer"]
 
-log = structlog.get_logger()
-
-MAX_QUEUED_PACKETS = 2 * MAX_MESSAGES
-CATCH_UP_SECONDS = 10.0
+FRAME_BYTES = 64  # around an event's own, at most
 
 
 class Viewer:
     """One connection to one namespace."""
 
-    def __init__(
-        self, sid: str, namespace: str, engine_sid: str, queue: asyncio.Queue[Any]
-    ) -> None:
+    def __init__(self, sid: str, namespace: str, engine_sid: str, outbox: Outbox) -> None:
         self.sid = sid
         self.namespace = namespace
         self.engine_sid = engine_sid
+        self.outbox = outbox
         self.batch = False
         self.follows_all = False
         self.pipelines: set[str] = set()
         self.redact = False
-        self._joining: set[str] = set()
+        self.since = time.monotonic()
+        self.has_returned = False
+        self.behind: dict[str, int] = {}
+        self.is_catching_up = False
+        self.joining: set[str] = set()
         self._held: list[tuple[str, ReadyPacket]] = []
-        self._queue = queue
-
-    async def catch_up(self) -> None:
-        """Wait until there is room for all that a pipeline may replay; raise `too_slow`."""
-        if self._queue.qsize() <= MAX_QUEUED_PACKETS - MAX_MESSAGES:
-            return
-        try:
-            async with asyncio.timeout(CATCH_UP_SECONDS):
-                await self._queue.join()
-        except TimeoutError:
-            raise RagliveError(
-                "What was sent before has not been read. Subscribe to less at once.",
-                code=ErrorCode.TOO_SLOW,
-                retryable=True,
-            ) from None
+        self._held_bytes = 0
 
     def hold(self, pipeline_id: str) -> None:
         """Keep back the live events of a pipeline until `release`."""
-        self._joining.add(pipeline_id)
+        self.joining.add(pipeline_id)
 
     def release(self) -> None:
         """Send what was kept back, of the pipelines that are still watched."""
-        self._joining.clear()
-        held, self._held = self._held, []
+        self.joining.clear()
+        held, self._held, self._held_bytes = self._held, [], 0
         for pipeline_id, packet in held:
             if pipeline_id in self.pipelines:
-                self._queue.put_nowait(packet)
+                self.outbox.put_nowait(packet)
 
-    def write(self, packets: Iterable[ReadyPacket]) -> bool:
-        """Queue packets; say whether the viewer keeps up."""
+    def takes(self, size: int) -> bool:
+        """Say whether there is room for `size` bytes."""
+        return self.outbox.takes(self._held_bytes + size)
+
+    def write(self, packets: Iterable[ReadyPacket]) -> None:
+        """Queue packets."""
         for packet in packets:
-            self._queue.put_nowait(packet)
-        return self._keeps_up()
+            self.outbox.put_nowait(packet)
 
-    def write_live(self, pipeline_id: str, packets: Sequence[ReadyPacket]) -> bool:
-        """Queue a pipeline's live packets, or keep them back; say whether the viewer keeps up."""
-        if pipeline_id not in self._joining:
-            return self.write(packets)
-        self._held += [(pipeline_id, packet) for packet in packets]
-        return self._keeps_up()
-
-    def _keeps_up(self) -> bool:
-        return self._queue.qsize() + len(self._held) <= MAX_QUEUED_PACKETS
+    def write_live(self, pipeline_id: str, ready: _Ready) -> None:
+        """Queue a pipeline's live packets, or keep them back."""
+        if pipeline_id not in self.joining:
+            self.write(ready.packets)
+            return
+        self._held += [(pipeline_id, packet) for packet in ready.packets]
+        self._held_bytes += ready.size
 
 
 class Audience:
-    """Every viewer, by namespace and pipeline."""
+    """Every viewer, by namespace and pipeline; `fell_behind` hears of who has to catch up."""
 
-    def __init__(self, drop: Callable[[Viewer], None], redaction: Redaction) -> None:
-        self._drop = drop
+    def __init__(self, fell_behind: Callable[[Viewer], None], redaction: Redaction) -> None:
+        self._fell_behind = fell_behind
         self._redaction = redaction
+        self.delivered = 0
         self._rooms: dict[str, dict[str, Viewer]] = {}
         self._viewers: dict[str, Viewer] = {}
 
@@ -114,19 +99,42 @@ class Audience:
         if viewer is not None:
             self.leave(viewer, viewer.pipelines)
 
-    def join(self, viewer: Viewer, pipeline_id: str, missed: Sequence[Message]) -> None:
-        """Send what was missed, and everything that follows; nothing to who is gone already."""
+    def join(self, viewer: Viewer, pipeline_id: str, missed: Sequence[Message]) -> int:
+        """Send what was missed, and everything that follows.
+
+        Returns how much of what was missed there was room for; when not for all, nothing follows,
+        as nothing does to who is gone already.
+        """
         if self._viewers.get(viewer.sid) is not viewer:
-            return
-        viewer.pipelines.add(pipeline_id)
-        self._rooms.setdefault(pipeline_id, {})[viewer.sid] = viewer
-        if missed:
-            self._kept(viewer, viewer.write(self._packets(viewer, missed)))
+            return len(missed)
+        self.leave(viewer, [pipeline_id])
+        written = self.fill(viewer, missed)
+        if written == len(missed):
+            viewer.pipelines.add(pipeline_id)
+            self._rooms.setdefault(pipeline_id, {})[viewer.sid] = viewer
+        return written
+
+    def fill(self, viewer: Viewer, messages: Sequence[Message]) -> int:
+        """Write as many messages as there is room for; return how many.
+
+        Where nothing is held there is room for one of any size.
+        """
+        size = fitting = 0
+        for message in messages:
+            size += len(message.body) + FRAME_BYTES
+            if not viewer.takes(size) and (fitting or viewer.outbox.held_bytes):
+                break
+            fitting += 1
+        if fitting:
+            viewer.write(self._packets(viewer, messages[:fitting]))
+            self.delivered += fitting
+        return fitting
 
     def leave(self, viewer: Viewer, pipeline_ids: Iterable[str]) -> None:
         """Send nothing more of these pipelines."""
         for pipeline_id in list(pipeline_ids):
             viewer.pipelines.discard(pipeline_id)
+            viewer.behind.pop(pipeline_id, None)
             room = self._rooms.get(pipeline_id, {})
             room.pop(viewer.sid, None)
             if not room:
@@ -144,27 +152,35 @@ class Audience:
         room = self._rooms.get(head.pipeline_id)
         if not room:
             return
-        ready: dict[tuple[bool, bool], list[ReadyPacket]] = {}  # by class of viewer
+        ready: dict[tuple[bool, bool], _Ready] = {}  # by class of viewer
         for viewer in list(room.values()):
-            packets = ready.get((viewer.batch, viewer.redact))
-            if packets is None:
-                packets = self._packets(viewer, messages)
-                ready[viewer.batch, viewer.redact] = packets
-            self._kept(viewer, viewer.write_live(head.pipeline_id, packets))
+            if head.pipeline_id in viewer.behind:
+                continue
+            prepared = ready.get((viewer.batch, viewer.redact))
+            if prepared is None:
+                prepared = _Ready(self._packets(viewer, messages))
+                ready[viewer.batch, viewer.redact] = prepared
+            if viewer.takes(prepared.size):
+                viewer.write_live(head.pipeline_id, prepared)
+                self.delivered += len(messages)
+            else:
+                self._leave_behind(viewer, head.pipeline_id, messages)
 
     def send(self, viewer: Viewer, event: str, body: bytes) -> None:
         """Write one event to one viewer."""
-        self._kept(viewer, viewer.write([event_packet(viewer.namespace, event, body)]))
+        viewer.write([event_packet(viewer.namespace, event, body)])
 
     def everyone(self) -> list[Viewer]:
         """Return every viewer."""
         return list(self._viewers.values())
 
-    def _kept(self, viewer: Viewer, keeps_up: bool) -> None:
-        if not keeps_up and viewer.sid in self._viewers:
-            log.warning("viewer_too_slow", connection=viewer.sid)
-            self.dismiss(viewer.sid)
-            self._drop(viewer)
+    def _leave_behind(self, viewer: Viewer, pipeline_id: str, messages: Sequence[Message]) -> None:
+        """Note from where a viewer has to catch up; progress it does without."""
+        first = messages[0].seq
+        if first is None:
+            return
+        viewer.behind[pipeline_id] = first - 1
+        self._fell_behind(viewer)
 
     def _packets(self, viewer: Viewer, messages: Sequence[Message]) -> list[ReadyPacket]:
         if viewer.redact:
@@ -172,3 +188,11 @@ class Audience:
         if viewer.batch:
             return [batch_packet(viewer.namespace, messages)]
         return [event_packet(viewer.namespace, one.type, one.body) for one in messages]
+
+
+class _Ready:
+    """Packets for all viewers of a kind, and their size."""
+
+    def __init__(self, packets: list[ReadyPacket]) -> None:
+        self.packets = packets
+        self.size = sum(packet.size for packet in packets)

@@ -13,7 +13,7 @@ import structlog
 from raglive.contract.errors import RagliveError
 from raglive.contract.monitoring import AuditEvent
 from raglive.http_api.tokens import Identity
-from raglive.status_server.metrics import Metrics
+from raglive.status_server.metrics import StatusMetrics
 
 __all__ = ["Audit", "Place"]
 
@@ -37,7 +37,7 @@ NOWHERE = Place()
 class Audit:
     """Takes down what happens at the door; `show` hands it to administrators who look on."""
 
-    def __init__(self, metrics: Metrics, show: Callable[[AuditEvent], None]) -> None:
+    def __init__(self, metrics: StatusMetrics, show: Callable[[AuditEvent], None]) -> None:
         self._metrics = metrics
         self._show = show
         self.refusals: Counter[str] = Counter()

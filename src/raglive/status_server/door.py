@@ -65,7 +65,7 @@ class Door:
         self._audit.done("connect", identity, place, **_rights(identity))
         return identity
 
-    def leave(self, sid: str, reason: str | None = None) -> None:
+    def leave(self, sid: str, reason: str | None = None, seconds: float | None = None) -> None:
         """Forget a connection; may be called for one that is not in."""
         guest = self._guests.pop(sid, None)
         if guest is None:
@@ -73,7 +73,7 @@ class Door:
         self._limits.release_subject(guest.identity.subject)
         self._limits.forget_connection(sid)
         self._monitoring.leave(sid)
-        self._audit.done("disconnect", guest.identity, guest.place, reason=reason)
+        self._audit.done("disconnect", guest.identity, guest.place, reason=reason, seconds=seconds)
 
     def identity(self, sid: str) -> Identity | None:
         """Return whom a connection speaks for, if it is in."""

@@ -13,9 +13,8 @@ from engineio.payload import Payload
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.http_api.errors import refuse
+from raglive.http_api.errors import error_response, refuse
 from raglive.http_api.hosts import client_address
-from raglive.status_server.origins import Origins
 
 __all__ = ["Gate"]
 
@@ -24,7 +23,6 @@ log = structlog.get_logger()
 SEPARATOR = "\x1e"
 MAX_PACKETS = 2000  # in one request; stock Engine.IO drops a seventeenth without a word
 ENGINE_TYPES = frozenset("123456")
-SOCKET_TYPES = frozenset("0123456")
 
 Payload.max_decode_packets = MAX_PACKETS
 
@@ -34,9 +32,8 @@ Act = Callable[[str], Awaitable[None]]
 class Gate:
     """Middleware around everything below `path`.
 
-    `expel` closes a session that sent what cannot be read; `probed` hears that a session's attempt
-    to change to WebSocket has ended, either way; `admit` raises for an address that may not begin
-    another session.
+    `expel` closes a session that sent what cannot be read; `check` raises for a request that may
+    not be made from where it comes, and `admit` for an address that may not begin another session.
     """
 
     def __init__(
@@ -46,18 +43,16 @@ class Gate:
         *,
         max_bytes: int,
         expel: Act,
-        probed: Act,
         is_draining: Callable[[], bool],
-        origins: Origins,
-        admit: Callable[[str], None],
+        check: Callable[[Scope], None] = lambda _scope: None,
+        admit: Callable[[str], None] = lambda _address: None,
     ) -> None:
         self._app = app
         self._path = f"/{path.strip('/')}/"
         self._max_bytes = max_bytes
         self._expel = expel
-        self._probed = probed
         self._is_draining = is_draining
-        self._origins = origins
+        self._check = check
         self._admit = admit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,17 +64,16 @@ class Gate:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         session = query.get("sid", [""])[0]
         try:
-            self._origins.check(scope)
+            self._check(scope)
             if not session and scope.get("method") != "OPTIONS":
                 self._let_begin(scope)
+            if "transport" not in query:
+                raise _no_transport()
         except RagliveError as refusal:
-            await refuse(refusal, scope, receive, send)
+            await _refuse(refusal, scope, receive, send)
             return
         if scope["type"] == "websocket":
-            try:
-                await self._app(scope, _checked(receive, send), send)
-            finally:
-                await self._probed(session)
+            await self._app(scope, _checked(receive, send), send)
         elif scope["method"] == "POST" and session:
             await self._post(session, scope, receive, send)
         else:
@@ -97,7 +91,7 @@ class Gate:
         except RagliveError as refusal:
             log.info("payload_refused", reason=refusal.message)
             await self._expel(session)
-            await refuse(refusal, scope, receive, send)
+            await _refuse(refusal, scope, receive, send)
             return
         await self._app(_with_length(scope, len(body)), _holding(body, receive), send)
 
@@ -161,8 +155,6 @@ def _fault_of_packet(packet: str) -> str | None:
         return None
     if kind not in ENGINE_TYPES:
         return "a packet is not of Engine.IO 4"
-    if kind == "4" and rest[:1] not in SOCKET_TYPES:
-        return "a message is not of Socket.IO 5"
     return None
 
 
@@ -179,6 +171,13 @@ def _malformed(why: str) -> RagliveError:
     return RagliveError(f"The payload is refused: {why}.", code=ErrorCode.INVALID_REQUEST)
 
 
+def _no_transport() -> RagliveError:
+    return RagliveError(
+        "The request names no transport. Add `transport=polling` or `transport=websocket`.",
+        code=ErrorCode.INVALID_REQUEST,
+    )
+
+
 def _leaving() -> RagliveError:
     return RagliveError(
         "The server is about to stop. Come back in a moment.",
@@ -186,3 +185,12 @@ def _leaving() -> RagliveError:
         retryable=True,
         retry_after_ms=1000,
     )
+
+
+async def _refuse(refusal: RagliveError, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket" or refusal.code != ErrorCode.INVALID_REQUEST:
+        await refuse(refusal, scope, receive, send)
+        return
+    answer = error_response(refusal, scope.get("state", {}).get("request_id"))
+    answer.status_code = 400  # as Engine.IO has it
+    await answer(scope, receive, send)

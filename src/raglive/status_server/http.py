@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from raglive import __version__
@@ -22,52 +22,65 @@ from raglive.http_api.authentication import Authenticator, bearer
 from raglive.http_api.pipelines import shown_statuses
 from raglive.http_api.responses import json_response
 from raglive.http_api.tokens import Identity
-from raglive.hub.hub import Hub
 from raglive.status_server.audience import Audience
 from raglive.status_server.ingestion import Ingestion
 from raglive.status_server.limits import Limits
-from raglive.status_server.metrics import Metrics
+from raglive.status_server.metrics import StatusMetrics
 
-__all__ = ["status_router"]
+__all__ = ["Readiness", "status_router"]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether viewers would be served the truth, and if not, why."""
+
+    is_draining: bool
+    lag_seconds: float
+    is_lagging: bool
+    is_bus_silent: bool
 
 
 def status_router(
     *,
-    hub: Hub,
     audience: Audience,
     ingestion: Ingestion,
     authenticator: Authenticator,
     limits: Limits,
     redaction: Redaction,
-    metrics: Metrics,
+    metrics: StatusMetrics,
     reads: PipelineReads,
-    max_lag_seconds: float,
-    is_draining: Callable[[], bool],
+    readiness: Callable[[], Readiness],
+    is_alive: Callable[[], bool],
 ) -> APIRouter:
     """Return the endpoints beside the pipelines' own."""
     router = APIRouter()
     started = time.monotonic()
 
     def health() -> ServerHealth:
-        lagging = hub.lag_seconds > max_lag_seconds
+        found = readiness()
         return ServerHealth(
-            status="degraded" if lagging else "healthy",
+            status="degraded" if found.is_lagging or found.is_bus_silent else "healthy",
             http_server="running",
-            websocket_server="draining" if is_draining() else "running",
+            websocket_server="draining" if found.is_draining else "running",
             connected_clients=len(audience),
             version=__version__,
             uptime=round(time.monotonic() - started, 3),
         )
 
-    _add_health_routes(router, health, hub)
     calling = Depends(bearer(authenticator, limits.request_of_subject))
+    _add_health_routes(router, health, readiness, is_alive)
     _add_status_routes(router, health, reads, redaction, calling)
     _add_metrics(router, metrics)
     _add_ingestion(router, ingestion, calling)
     return router
 
 
-def _add_health_routes(router: APIRouter, health: Callable[[], ServerHealth], hub: Hub) -> None:
+def _add_health_routes(
+    router: APIRouter,
+    health: Callable[[], ServerHealth],
+    readiness: Callable[[], Readiness],
+    is_alive: Callable[[], bool],
+) -> None:
     @router.get("/health")
     async def read_health() -> ServerHealth:
         """Say how the server is, and how many are connected."""
@@ -75,18 +88,25 @@ def _add_health_routes(router: APIRouter, health: Callable[[], ServerHealth], hu
 
     @router.get("/health/live")
     async def read_liveness() -> dict[str, str]:
-        """Answer as long as the process answers."""
+        """Answer as long as the process works; only a new one helps where this fails."""
+        if not is_alive():
+            raise RagliveError(
+                "The server has not looked at the log for too long: it is stuck.",
+                code=ErrorCode.UNAVAILABLE,
+            )
         return {"status": "alive"}
 
     @router.get("/health/ready")
     async def read_readiness() -> ServerHealth:
         """Refuse while viewers would not be served the truth."""
-        found = health()
-        if found.websocket_server == "draining":
+        found = readiness()
+        if found.is_draining:
             raise _not_ready("the server is about to stop")
-        if found.status != "healthy":
-            raise _not_ready(f"the log was last read {hub.lag_seconds:.0f} s ago")
-        return found
+        if found.is_lagging:
+            raise _not_ready(f"the log was last read {found.lag_seconds:.0f} s ago")
+        if found.is_bus_silent:
+            raise _not_ready("the bus does not answer, so progress does not arrive")
+        return health()
 
 
 def _add_status_routes(
@@ -103,11 +123,11 @@ def _add_status_routes(
         return json_response(health().wire() | {"pipelines": shown})
 
 
-def _add_metrics(router: APIRouter, metrics: Metrics) -> None:
+def _add_metrics(router: APIRouter, metrics: StatusMetrics) -> None:
     @router.get("/metrics")
     async def read_metrics() -> Response:
         """Return the metrics in Prometheus' text format."""
-        return PlainTextResponse(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return metrics.page()
 
 
 def _add_ingestion(router: APIRouter, ingestion: Ingestion, calling: Any) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
+import structlog
 from pydantic import ValidationError
 
 from raglive.bus.postgres import PostgresBus
@@ -22,9 +23,13 @@ from raglive.database.event_log import Appended, append_events, pipeline_key
 from raglive.database.pipelines import note_heartbeat
 from raglive.database.pool import Connection, Database
 from raglive.status_server.limits import Limits
+from raglive.status_server.metrics import StatusMetrics
 
 __all__ = ["Ingestion"]
 
+log = structlog.get_logger()
+
+LOGGED = 10  # events of a batch named in the log
 Event = dict[str, Any]
 
 
@@ -35,11 +40,13 @@ class Ingestion:
         self,
         database: Database,
         bus: PostgresBus,
+        metrics: StatusMetrics,
         limits: Limits,
         known: Callable[[], AbstractSet[str]],
     ) -> None:
         self._database = database
         self._bus = bus
+        self._metrics = metrics
         self._limits = limits
         self._known = known
 
@@ -59,12 +66,21 @@ class Ingestion:
             ]
         if live:
             await self._bus.send(live)
+        accepted = sum(one.accepted for one in appended) + len(live)
+        duplicates = sum(one.duplicates for one in appended)
+        self._metrics.accepted.inc(accepted)
+        self._metrics.duplicates.inc(duplicates)
         cursors = [parse_cursor(one.cursor) for one in appended]
-        return PublishAck(
-            cursor=str(Cursor.of(p for cursor in cursors for p in cursor.positions.values())),
-            accepted=sum(one.accepted for one in appended) + len(live),
-            duplicates=sum(one.duplicates for one in appended),
+        cursor = str(Cursor.of(p for cursor in cursors for p in cursor.positions.values()))
+        log.info(
+            "events_published",
+            pipelines=sorted(by_pipeline),
+            accepted=accepted,
+            duplicates=duplicates,
+            cursor=cursor,
+            events=[event["id"] for events in by_pipeline.values() for event in events][:LOGGED],
         )
+        return PublishAck(cursor=cursor, accepted=accepted, duplicates=duplicates)
 
     def _keep_limits(self, by_pipeline: dict[str, list[Event]]) -> None:
         for pipeline_id, events in by_pipeline.items():

@@ -17,7 +17,7 @@ from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.pool import Database
 from raglive.status_server.audience import Audience, Viewer
 from raglive.status_server.audit import Audit
-from raglive.status_server.metrics import Metrics
+from raglive.status_server.metrics import StatusMetrics
 
 __all__ = ["Monitoring"]
 
@@ -32,7 +32,7 @@ class Monitoring:
     def __init__(
         self,
         audience: Audience,
-        metrics: Metrics,
+        metrics: StatusMetrics,
         database: Database,
         *,
         transports: Callable[[], int],

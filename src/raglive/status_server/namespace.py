@@ -11,7 +11,7 @@ import orjson
 import socketio
 import structlog
 
-from raglive.contract.cursor import Cursor, parse_cursor
+from raglive.contract.cursor import Cursor, Position, parse_cursor
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.monitoring import MONITORING_ROOM
 from raglive.contract.permissions import Grant
@@ -27,6 +27,7 @@ from raglive.status_server.audit import Place
 from raglive.status_server.door import Door
 from raglive.status_server.ingestion import Ingestion
 from raglive.status_server.limits import Limits
+from raglive.status_server.metrics import StatusMetrics
 from raglive.status_server.monitoring import Monitoring
 from raglive.status_server.requests import answered, read_request
 from raglive.status_server.tasks import Tasks
@@ -56,9 +57,11 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         limits: Limits,
         monitoring: Monitoring,
         redaction: Redaction,
-        count_request: Callable[[], None],
         give_up: Callable[[Viewer, RagliveError], None],
         tasks: Tasks,
+        catch_up: Callable[[Viewer], None],
+        slow_seconds: float,
+        metrics: StatusMetrics,
     ) -> None:
         super().__init__(f"/{pipeline_type}")
         self._type = pipeline_type
@@ -69,9 +72,11 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         self._limits = limits
         self._monitoring = monitoring
         self._redaction = redaction
-        self._count_request = count_request
         self._give_up = give_up
         self._tasks = tasks
+        self._catch_up = catch_up
+        self._slow_seconds = slow_seconds
+        self.metrics = metrics
 
     async def on_connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         """Let in who has a token; send the status of every pipeline that it may see."""
@@ -79,6 +84,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         try:
             identity = await self._door.enter(place, auth)
         except RagliveError as error:
+            self.metrics.refused.labels(str(error.code)).inc()
             raise socketio.exceptions.ConnectionRefusedError(
                 error.message, {"error": error.body()}
             ) from None
@@ -89,12 +95,18 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         viewer = Viewer(sid, self.namespace, engine.sid, engine.queue)
         viewer.redact = identity.grant.redact
         self._audience.admit(viewer)
+        self.metrics.connected.labels(self.namespace).inc()
         self._tasks.start(self._greet(viewer, identity.grant), "greet")
 
     async def on_disconnect(self, sid: str, reason: str | None = None) -> None:
         """Forget the connection."""
+        viewer = self._audience.find(sid)
         self._audience.dismiss(sid)
-        self._door.leave(sid, reason)
+        seconds = None if viewer is None else round(time.monotonic() - viewer.since, 3)
+        if seconds is not None:
+            self.metrics.durations.observe(seconds)
+        self.metrics.disconnected.labels(_reason(reason)).inc()
+        self._door.leave(sid, reason, seconds)
 
     @answered
     async def on_subscribe(self, sid: str, data: object) -> dict[str, Any]:
@@ -104,6 +116,9 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         if request.room is not None:
             return self._look_on(viewer, identity.grant)
         cursor = None if request.cursor is None else parse_cursor(request.cursor)
+        if cursor is not None and cursor.positions and not viewer.has_returned:
+            viewer.has_returned = True
+            self.metrics.reconnects.inc()
         wanted = await self._wanted(identity.grant, request)
         self._limits.subscribe(len(viewer.pipelines.union(wanted)))
         viewer.batch = request.batch
@@ -118,7 +133,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             self._door.done(sid, "subscribe", pipelines=wanted[:MENTIONED], count=len(wanted))
             return {"pipelines": joined}
         finally:  # the answer is queued in this same step of the loop
-            asyncio.get_running_loop().call_soon(viewer.release)
+            asyncio.get_running_loop().call_soon(self._release, viewer)
 
     @answered
     async def on_unsubscribe(self, sid: str, data: object) -> dict[str, Any]:
@@ -171,7 +186,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         if event in {"connect", "disconnect"}:
             return await super().trigger_event(event, *args)
         try:
-            self._count_request()
+            self.metrics.requested += 1
             self._door.request(args[0])
             if event not in REQUESTS:
                 raise RagliveError(
@@ -210,6 +225,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         try:
             await self._hub.look()
             for pipeline_id in self._visible(grant):
+                await self._room(viewer)
                 snapshot = await self._hub.snapshot(pipeline_id)
                 if self._audience.find(viewer.sid) is not viewer:
                     return
@@ -223,9 +239,11 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             if viewer.namespace != self.namespace or pipeline_id in viewer.pipelines:
                 continue
             if viewer.follows_all or viewer in displaced:
-                await self._show(viewer, pipeline_id)
+                await self.show(viewer, pipeline_id)
 
-    async def _show(self, viewer: Viewer, pipeline_id: str) -> None:
+    async def show(self, viewer: Viewer, pipeline_id: str) -> None:
+        """Send a pipeline's status to a viewer, and what follows."""
+
         def join(opening: Opening) -> None:
             if self._may_see(viewer, pipeline_id):
                 self._send_status(viewer, opening.snapshot)
@@ -233,6 +251,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
 
         while self._may_see(viewer, pipeline_id):
             try:
+                await self._room(viewer)
                 await self._hub.open(pipeline_id, None, join)
             except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
                 log.warning("pipeline_not_shown", pipeline=pipeline_id, error=type(error).__name__)
@@ -282,14 +301,26 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
     async def _join(
         self, viewer: Viewer, pipeline_id: str, cursor: Cursor | None, wanted: list[str]
     ) -> dict[str, Any]:
+        written = 0
+
         def join(opening: Opening) -> None:
+            nonlocal written
             if not self._may_see(viewer, pipeline_id):  # no longer
                 raise _no_pipeline(pipeline_id)
             viewer.hold(pipeline_id)
-            self._audience.join(viewer, pipeline_id, opening.missed)
+            written = self._audience.join(viewer, pipeline_id, opening.missed)
 
-        await viewer.catch_up()
-        opening = await self._hub.open(pipeline_id, cursor, join, among=wanted)
+        replayed = 0
+        while True:
+            await self._room(viewer)
+            opening = await self._hub.open(pipeline_id, cursor, join, among=wanted)
+            replayed += written
+            if written == len(opening.missed):
+                break
+            if written:
+                cursor = _at(opening, written)
+        if cursor is not None:
+            self.metrics.resumes.labels(opening.place).inc()
         return {
             "pipeline_id": pipeline_id,
             "snapshot": self._redaction.status(opening.snapshot)
@@ -298,8 +329,30 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             "cursor": str(opening.position),
             "digest": opening.digest.hex(),
             "recovered": opening.recovered,
-            "replayed": len(opening.missed),
+            "replayed": replayed,
         }
+
+    async def _room(self, viewer: Viewer) -> None:
+        """Wait until a viewer has read what it was sent; raise `too_slow` when it does not."""
+        if not await viewer.outbox.room(self._slow_seconds):
+            raise RagliveError(
+                "What was sent before has not been read.", code=ErrorCode.TOO_SLOW, retryable=True
+            )
+
+    def _release(self, viewer: Viewer) -> None:
+        viewer.release()
+        self._catch_up(viewer)
+
+
+def _at(opening: Opening, sent: int) -> Cursor:
+    """Return where a viewer stands that was sent so many of the missed events."""
+    seq = opening.missed[sent - 1].seq
+    assert seq is not None, "durable messages have a seq"
+    return Cursor.of([Position(opening.position.epoch, seq)])
+
+
+def _reason(reason: str | None) -> str:
+    return (reason or "unknown").replace(" ", "_")
 
 
 def _listed(pipeline_id: str | list[str] | None) -> list[str]:

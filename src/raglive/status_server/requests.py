@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, Protocol, TypeVar
 
 import structlog
 from pydantic import BaseModel, ValidationError
+from uuid6 import uuid7
 
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.database.errors import DATABASE_ERRORS
+from raglive.status_server.metrics import StatusMetrics
 
 __all__ = ["answered", "read_request", "read_token"]
 
@@ -20,6 +23,8 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class _Owner(Protocol):
+    metrics: StatusMetrics
+
     def refused(self, sid: str, request: str, error: RagliveError) -> None: ...
 
 
@@ -29,22 +34,40 @@ Handler = Callable[[Owner, str, object], Awaitable[dict[str, Any]]]
 
 def answered(handler: Handler[Owner]) -> Callable[..., Awaitable[dict[str, Any]]]:
     """Answer every request: `{ok: true, ...}`, or `{ok: false, error}`."""
+    request = handler.__name__.removeprefix("on_")
 
     @wraps(handler)
     async def answer(self: Owner, sid: str, *sent: object) -> dict[str, Any]:
-        try:
-            return {"ok": True} | await handler(self, sid, sent[0] if sent else None)
-        except RagliveError as error:
-            self.refused(sid, handler.__name__.removeprefix("on_"), error)
-            return {"ok": False, "error": error.body()}
-        except DATABASE_ERRORS as error:
-            log.warning("request_failed", request=handler.__name__, error=type(error).__name__)
-            return {"ok": False, "error": _unavailable().body()}
-        except Exception:
-            log.exception("request_crashed", request=handler.__name__, connection=sid)
-            return {"ok": False, "error": RagliveError("The request failed.").body()}
+        request_id, started = str(uuid7()), time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id, connection=sid):
+            refusal, done = None, {}
+            try:
+                done = await handler(self, sid, sent[0] if sent else None)
+            except Exception as error:
+                refusal = _refusal(error, request)
+                self.refused(sid, request, refusal)
+            seconds = time.perf_counter() - started
+            outcome = "ok" if refusal is None else str(refusal.code)
+            self.metrics.asked.labels(request, outcome).observe(seconds)
+            log.info(
+                "request", request=request, outcome=outcome, duration_ms=round(seconds * 1000, 2)
+            )
+        if refusal is not None:
+            return {"ok": False, "error": refusal.body(request_id)}
+        return {"ok": True} | done
 
     return answer
+
+
+def _refusal(error: Exception, request: str) -> RagliveError:
+    """Return what is said of an error; the log has what is not said."""
+    if isinstance(error, RagliveError):
+        return error
+    if isinstance(error, DATABASE_ERRORS):
+        log.warning("request_failed", request=request, error=type(error).__name__)
+        return _unavailable()
+    log.error("request_crashed", request=request, exc_info=error)
+    return RagliveError("The request failed.")
 
 
 def read_request(shape: type[Shape], data: object) -> Shape:

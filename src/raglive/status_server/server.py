@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,22 +32,25 @@ from raglive.http_api.errors import install_error_handlers, status_of
 from raglive.http_api.hosts import AllowedHosts, client_address
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.requests import AddressLimit, BodyLimit, RequestLog
+from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
 from raglive.hub.hub import Hub
 from raglive.hub.messages import Message
+from raglive.pipeline.search import Search
 from raglive.settings import Settings
 from raglive.status_server.audience import Audience, Viewer
 from raglive.status_server.audit import Audit, Place
+from raglive.status_server.catching_up import CatchingUp
 from raglive.status_server.door import Door
 from raglive.status_server.gate import Gate
-from raglive.status_server.http import status_router
+from raglive.status_server.http import Readiness, status_router
 from raglive.status_server.ingestion import Ingestion
 from raglive.status_server.limits import Limits
-from raglive.status_server.metrics import Metrics
+from raglive.status_server.metrics import Found, StatusMetrics
 from raglive.status_server.monitoring import Monitoring
 from raglive.status_server.namespace import PipelineNamespace
 from raglive.status_server.origins import Origins
-from raglive.status_server.sockets import MAX_MESSAGE_BYTES, SocketServer
+from raglive.status_server.sockets import MAX_MESSAGE_BYTES, socket_server
 from raglive.status_server.stalled import StalledConnections
 from raglive.status_server.tasks import Tasks
 
@@ -64,9 +69,12 @@ class Patience:
     """How many seconds the status server gives others."""
 
     lag: float = 5.0  # of the log, until it is not ready
+    bus: float = 16.0  # of silence, until it is not ready; it answers every ten
+    standing_still: float = 60.0  # without a look at the log, until it is not alive
     silent_pipeline: float = 20.0  # without a heartbeat, until it is offline
     ending_token: float = 60.0  # of warning
-    stalled_connection: float = 8.0  # that does not read, until it is aborted
+    stalled_connection: float = 7.0  # that does not read, until it is aborted
+    slow_viewer: float = 8.0  # that has read nothing of what is held for it, until it is closed
     leaving: float = 1.0  # to read what was sent before the server stops
 
 
@@ -83,9 +91,10 @@ class StatusServer:
         self._database = database
         self._patience = patience
         self._reads = PipelineReads(database)
+        self._search = Search(database, settings)
         self._tasks = Tasks()
         redaction = tokens.redaction()
-        self._audience = Audience(self._drop, redaction)
+        self._audience = Audience(self._fell_behind, redaction)
         self._bus = PostgresBus(database.dsn, listens=database.listens)
         self._hub = Hub(
             EventLog(database),
@@ -95,14 +104,17 @@ class StatusServer:
             self._welcome,
             heartbeat_interval_seconds=settings.heartbeat_interval,
         )
-        self._metrics = Metrics(lambda: len(self._audience), lambda: self._hub.lag_seconds)
+        self._metrics = StatusMetrics(self._find)
+        database.time_queries(self._metrics.queries.observe)
         self._revocations = Revocations(database, self._end_unwelcome)
         self._authenticator = Authenticator(tokens, self._revocations)
         self._limits = Limits(settings)
-        self._ingestion = Ingestion(database, self._bus, self._limits, self._hub.known)
+        self._ingestion = Ingestion(
+            database, self._bus, self._metrics, self._limits, self._hub.known
+        )
         self._draining = False
         self._origins = Origins(settings)
-        self._sockets = SocketServer(settings, self._origins, self._limits.count_address)
+        self._sockets = socket_server(settings, self._origins, self._limits.count_address)
         self._monitoring = Monitoring(
             self._audience,
             self._metrics,
@@ -130,14 +142,26 @@ class StatusServer:
                 limits=self._limits,
                 monitoring=self._monitoring,
                 redaction=redaction,
-                count_request=self._metrics.request,
                 give_up=self._give_up,
                 tasks=self._tasks,
+                catch_up=self._fell_behind,
+                slow_seconds=patience.slow_viewer,
+                metrics=self._metrics,
             )
             for kind in settings.pipeline_types
         ]
         for namespace in self._namespaces:
             self._sockets.register_namespace(namespace)
+        shows = {namespace.namespace: namespace.show for namespace in self._namespaces}
+        self._catching_up = CatchingUp(
+            self._hub,
+            self._audience,
+            self._tasks,
+            show=lambda viewer, pipeline_id: shows[viewer.namespace](viewer, pipeline_id),
+            give_up=self._drop,
+            metrics=self._metrics,
+            seconds=patience.slow_viewer,
+        )
         self.asgi = self._assemble(settings, redaction)
 
     async def until_drained(self, stop: Awaitable[None]) -> None:
@@ -167,13 +191,14 @@ class StatusServer:
             settings.socket_path,
             max_bytes=MAX_MESSAGE_BYTES,
             expel=self._sockets.expel,
-            probed=self._sockets.probed,
             is_draining=lambda: self._draining,
-            origins=self._origins,
+            check=self._origins.check,
             admit=self._admit,
         )
         allowed = AllowedHosts(gate, settings.host, settings.allowed_hosts)
-        return StalledConnections(RequestLog(allowed), self._patience.stalled_connection)
+        logged = RequestLog(allowed, self._metrics)
+        self._traffic = StalledConnections(logged, self._patience.stalled_connection)
+        return self._traffic
 
     def _http(self, redaction: Redaction) -> FastAPI:
         app = FastAPI(
@@ -185,7 +210,6 @@ class StatusServer:
         install_error_handlers(app, self._refused)
         app.include_router(
             status_router(
-                hub=self._hub,
                 audience=self._audience,
                 ingestion=self._ingestion,
                 authenticator=self._authenticator,
@@ -193,17 +217,14 @@ class StatusServer:
                 redaction=redaction,
                 metrics=self._metrics,
                 reads=self._reads,
-                max_lag_seconds=self._patience.lag,
-                is_draining=lambda: self._draining,
+                readiness=self._readiness,
+                is_alive=lambda: self._hub.still_seconds < self._patience.standing_still,
             )
         )
-        pipelines = pipelines_router(
-            self._reads,
-            FileListing(self._database),
-            bearer_grant(self._authenticator, self._limits.request_of_subject),
-            redaction,
-        )
+        viewer = bearer_grant(self._authenticator, self._limits.request_of_subject)
+        pipelines = pipelines_router(self._reads, FileListing(self._database), viewer, redaction)
         app.include_router(pipelines, prefix="/v1/pipelines")
+        app.include_router(search_router(self._search, viewer), prefix="/v1")
         return app
 
     @asynccontextmanager
@@ -227,18 +248,56 @@ class StatusServer:
             await self._tasks.close()
             await self._sockets.shutdown()
             await self._bus.close()
+            await self._search.close()
 
     def _deliver(self, head: Head, messages: Sequence[Message]) -> None:
-        for message in messages:
-            self._metrics.emitted.labels(message.type).inc()
+        for kind, count in Counter(message.type for message in messages).items():
+            self._metrics.emitted.labels(kind).inc(count)
         self._metrics.handed_out += len(messages)
+        before = self._audience.delivered
         self._audience.deliver(head, messages)
+        self._metrics.deliveries.inc(self._audience.delivered - before)
+        if occurred_at := messages[-1].occurred_at:
+            self._metrics.latency.observe(max(0.0, time.time() - occurred_at))
+
+    def _readiness(self) -> Readiness:
+        patience = self._patience
+        return Readiness(
+            is_draining=self._draining,
+            lag_seconds=self._hub.lag_seconds,
+            is_lagging=self._hub.lag_seconds > patience.lag,
+            is_bus_silent=self._bus.silent_seconds > patience.bus,
+        )
+
+    def _find(self) -> Found:
+        engines = list(self._sockets.eio.sockets.values())
+        held = [engine.queue.held_bytes for engine in engines]
+        return Found(
+            clients=len(self._audience),
+            transports=Counter(engine.transport for engine in engines),
+            queued_packets=sum(engine.queue.qsize() for engine in engines),
+            held_bytes=sum(held),
+            most_held_bytes=max(held, default=0),
+            lag_seconds=self._hub.lag_seconds,
+            bus_silence_seconds=self._bus.silent_seconds,
+            conflated=self._hub.tail.conflated,
+            gaps=self._hub.tail.gaps,
+            digest_mismatches=self._hub.tail.digest_mismatches,
+            dropped=self._sockets.eio.dropped,
+            sent_bytes=self._traffic.sent_bytes,
+            received_bytes=self._traffic.received_bytes,
+        )
 
     def _welcome(self, head: Head) -> None:
         for namespace in self._namespaces:
             namespace.welcome(head)
 
+    def _fell_behind(self, viewer: Viewer) -> None:
+        self._catching_up.start(viewer)
+
     def _drop(self, viewer: Viewer) -> None:
+        log.warning("viewer_too_slow", connection=viewer.sid)
+        self._audience.dismiss(viewer.sid)
         self._metrics.slow.inc()
         self._tasks.start(self._sockets.expel(viewer.engine_sid), "expel")
 

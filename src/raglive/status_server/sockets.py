@@ -16,9 +16,10 @@ from socketio import packet
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.http_api.hosts import client_address
 from raglive.settings import Settings
+from raglive.status_server.engine import Engine, Session
 from raglive.status_server.origins import Origins
 
-__all__ = ["MAX_MESSAGE_BYTES", "SocketServer"]
+__all__ = ["MAX_MESSAGE_BYTES", "SocketServer", "socket_server"]
 
 log = structlog.get_logger()
 
@@ -26,6 +27,7 @@ MAX_MESSAGE_BYTES = 1_000_000
 MAX_ATTACHMENTS = 8
 PARTING_SECONDS = 1.0
 PING_INTERVAL_SECONDS = 25
+JOINING_SECONDS = 45.0  # from the connection to its first namespace, as the stock server has it
 RESERVED = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
 )
@@ -33,21 +35,41 @@ RESERVED = frozenset(
 MALFORMED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
+def socket_server(
+    settings: Settings, origins: Origins, count_address: Callable[[str, int], None]
+) -> SocketServer:
+    """Return the server that the settings describe."""
+    interval = min(PING_INTERVAL_SECONDS, max(1, settings.socket_timeout // 2))
+    return SocketServer(
+        ping_interval=interval,
+        ping_timeout=max(1, settings.socket_timeout - interval),
+        joining_seconds=settings.handshake_seconds,
+        origins=lambda origin, environ: origins.allow(origin, environ["HTTP_HOST"]),
+        count_address=count_address,
+    )
+
+
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is untyped
     """python-socketio, made to survive malformed packets and peers that do not read."""
 
     def __init__(
-        self, settings: Settings, origins: Origins, count_address: Callable[[str, int], None]
+        self,
+        *,
+        ping_interval: float,
+        ping_timeout: float,
+        joining_seconds: float = JOINING_SECONDS,
+        origins: str | Callable[[str, dict[str, Any]], bool] = "*",
+        count_address: Callable[[str, int], None] = lambda _address, _change: None,
+        explains: bool = True,
     ) -> None:
         self._count_address = count_address
         self._addresses: dict[str, str] = {}
         self._bare_since: dict[str, float] = {}
-        interval = min(PING_INTERVAL_SECONDS, max(1, settings.socket_timeout // 2))
         super().__init__(
             async_mode="asgi",
-            cors_allowed_origins=lambda origin, env: origins.allow(origin, env["HTTP_HOST"]),
-            ping_interval=interval,
-            ping_timeout=max(1, settings.socket_timeout - interval),
+            cors_allowed_origins=origins,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
             max_http_buffer_size=MAX_MESSAGE_BYTES,
             serializer=_Packet,
             json=_Json,
@@ -55,10 +77,14 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
             logger=_plain("socketio.server"),
             engineio_logger=_plain("engineio.server"),
         )
+        self._joining_seconds = joining_seconds
+        self._joining: dict[str, asyncio.TimerHandle] = {}
+        self._explains = explains
 
-    def engine(self, sid: str, namespace: str) -> Any:
-        """Return the Engine.IO socket below a connection to a namespace; None when it is gone."""
-        return self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace))
+    def engine(self, sid: str, namespace: str) -> Session | None:
+        """Return the Engine.IO session below a connection to a namespace; None when it is gone."""
+        engines: dict[str, Session] = self.eio.sockets
+        return engines.get(self.manager.eio_sid_from_sid(sid, namespace))
 
     def transports(self) -> int:
         """Return how many connections there are, in a namespace or not."""
@@ -72,9 +98,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
         engine = self.eio.sockets.pop(engine_sid, None)
         if engine is None:
             return
-        _empty(engine.queue)
-        await engine.close(wait=False)
-        engine.queue.put_nowait(None)  # ends the writer
+        engine.queue.drop()
+        await engine.close()
 
     async def expel_all(self, within_seconds: float) -> None:
         """Close every connection, giving them that long to take what they have been sent."""
@@ -97,15 +122,9 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
         self._bare_since = {sid: self._bare_since.get(sid, now) for sid in bare}
         late = [sid for sid, since in self._bare_since.items() if now - since > within_seconds]
         for engine_sid in late:
-            log.info("handshake_timeout", address=self._addresses.get(engine_sid))
+            log.info("connection_bare", address=self._addresses.get(engine_sid))
             await self.expel(engine_sid)
         return len(late)
-
-    async def probed(self, engine_sid: str) -> None:
-        """Let a session go on polling whose attempt to change to WebSocket has failed."""
-        engine = self.eio.sockets.get(engine_sid)
-        if engine is not None and not engine.upgraded:
-            engine.upgrading = False
 
     async def _handle_eio_message(self, eio_sid: str, data: object) -> None:
         try:
@@ -119,28 +138,50 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
         await super()._handle_eio_connect(eio_sid, environ)
         self._addresses[eio_sid] = client_address(environ["asgi.scope"])
         self._count_address(self._addresses[eio_sid], 1)
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(self._joining_seconds, self._end_idle, eio_sid)
+        self._joining[eio_sid] = late
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        self._joined(eio_sid)
+        self._binary_packet.pop(eio_sid, None)
         await super()._handle_eio_disconnect(eio_sid, reason)
         address = self._addresses.pop(eio_sid, None)
         if address is not None:
             self._count_address(address, -1)
-        engine = self.eio.sockets.get(eio_sid)
-        if engine is not None and reason == self.reason.CLIENT_DISCONNECT:
-            engine.queue.put_nowait(None)  # ends a poll that would wait for nothing
 
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: object) -> None:
-        if namespace in self.namespace_handlers:
+        if (namespace or "/") in self.namespace_handlers:
             await super()._handle_connect(eio_sid, namespace, data)
+            if self.manager.sid_from_eio_sid(eio_sid, namespace or "/"):
+                self._joined(eio_sid)
             return
+        answer = self.packet_class(
+            packet.CONNECT_ERROR, data=self._no_namespace(namespace), namespace=namespace
+        )
+        await self._send_packet(eio_sid, answer)
+
+    def _joined(self, eio_sid: str) -> None:
+        if late := self._joining.pop(eio_sid, None):
+            late.cancel()
+
+    def _end_idle(self, eio_sid: str) -> None:
+        log.info("handshake_not_completed", within_seconds=self._joining_seconds)
+        self.eio.end(self.expel(eio_sid))
+
+    def _no_namespace(self, namespace: str | None) -> dict[str, Any]:
+        """Return the protocol's own words, and beside them what there is."""
+        if not self._explains:
+            return {"message": "Invalid namespace"}
         known = ", ".join(sorted(self.namespace_handlers))
         unknown = RagliveError(
             f"There is no namespace {(namespace or '/')[:64]}. There are {known}.",
             code=ErrorCode.NOT_FOUND,
         )
-        refusal = {"message": "Invalid namespace", "data": {"error": unknown.body()}}
-        answer = self.packet_class(packet.CONNECT_ERROR, data=refusal, namespace=namespace)
-        await self._send_packet(eio_sid, answer)
+        return {"message": "Invalid namespace", "data": {"error": unknown.body()}}
+
+    def _engineio_server_class(self) -> type[Engine]:
+        return Engine
 
 
 class _Json:
@@ -190,19 +231,20 @@ async def _taken(engines: Sequence[Any], within_seconds: float) -> None:
     """Wait until everything was taken that is to be sent, at most so long."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within_seconds):
-            while any(engine.queue.qsize() and not engine.closed for engine in engines):  # noqa: ASYNC110 - no event tells
+            while any(engine.queue.held_bytes and not engine.closed for engine in engines):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.01)
 
 
-def _empty(queue: asyncio.Queue[Any]) -> None:
-    with suppress(asyncio.QueueEmpty):
-        while True:
-            queue.get_nowait()
-            queue.task_done()
-
-
 def _plain(name: str) -> logging.Logger:
-    """Return a library's logger without the handler it would give itself."""
+    """Return a library's logger without the handler it would give itself.
+
+    What is no exception is a client's fault, and is told to the client.
+    """
     logger = logging.getLogger(name)
     logger.setLevel(logging.ERROR)
+    logger.addFilter(_is_exception)
     return logger
+
+
+def _is_exception(record: logging.LogRecord) -> bool:
+    return record.exc_info is not None

@@ -1,4 +1,7 @@
-"""Connections that are written to and never read are aborted, so that nothing is held for them."""
+"""Connections that are written to and never read are aborted, so that nothing is held for them.
+
+What passes is counted, for this is the outermost place that sees all of it.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,8 @@ class StalledConnections:
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self._app = app
         self._seconds = seconds
+        self.sent_bytes = 0
+        self.received_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and watch what is written to it."""
@@ -36,25 +41,43 @@ class StalledConnections:
 
         async def watched(message: Message) -> None:
             await send(message)
+            size = _size(message)
+            watch.written += size
+            self.sent_bytes += size
             if transport.get_write_buffer_size():
                 watch.begin()
 
-        await self._app(scope, receive, watched)
+        async def counted() -> Message:
+            message = await receive()
+            self.received_bytes += _size(message)
+            return message
+
+        await self._app(scope, counted, watched)
+
+
+def _size(message: Message) -> int:
+    return len(message.get("text") or message.get("bytes") or message.get("body") or "")
 
 
 class _Watch:
-    """Looks at one transport while bytes wait in it; ends with them."""
+    """Looks at one transport while bytes wait in it; ends with them.
+
+    What has gone out is what was written less what waits: more may be written meanwhile. The frames
+    around what is written are not counted, so what has gone out is never overrated.
+    """
 
     def __init__(self, transport: Any, interval: float) -> None:
+        self.written = 0
         self._transport = transport
         self._interval = interval
-        self._waiting = 0
+        self._gone = 0
         self._unchanged = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         if self._timer is None:
-            self._waiting = self._unchanged = 0
+            self._gone = self.written - self._transport.get_write_buffer_size()
+            self._unchanged = 0
             self._again()
 
     def _again(self) -> None:
@@ -63,10 +86,11 @@ class _Watch:
     def _look(self) -> None:
         self._timer = None
         waiting = self._transport.get_write_buffer_size()
-        self._unchanged = self._unchanged + 1 if waiting == self._waiting else 0
-        self._waiting = waiting
         if not waiting:
             return
+        gone = self.written - waiting
+        self._unchanged = 0 if gone > self._gone else self._unchanged + 1
+        self._gone = max(gone, self._gone)
         if self._unchanged < CHECKS:
             self._again()
             return

@@ -13,7 +13,7 @@ import uvloop
 from raglive.database.pool import Database
 from tests.integration.status_server.serving import Serving, serving
 
-TALKATIVE = {"asyncpg", "engineio"}  # of a database that is away, and of sessions that ended
+TALKATIVE = {"asyncpg"}  # of a database that is away
 LogLines = list[structlog.typing.EventDict]
 
 

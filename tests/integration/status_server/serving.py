@@ -147,7 +147,7 @@ def free_port() -> int:
 def token(
     role: Role = Role.VIEWER,
     *pipelines: str,
-    ttl: float = 300,
+    ttl: float = 3600,
     subject: str = "tester",
     redact: bool = False,
 ) -> str:

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from raglive.contract.errors import ErrorResponse
-from raglive.contract.http import EventPage, PipelineList, ServerHealth
+from raglive.contract.http import EventPage, PipelineList, SearchAnswer, ServerHealth
 from raglive.contract.permissions import Role
 from raglive.contract.snapshot import PipelineStatus
 from raglive.contract.socket import PublishAck
 from raglive.database.event_log import EventLog
+from raglive.database.jobs import Jobs
+from raglive.database.pipelines import PipelineRecord
 from raglive.database.pool import Database
 from raglive.status_server.server import Patience
+from tests.integration.database.files import chunks, complete, enqueue
 from tests.integration.status_server.conftest import LogLines
 from tests.integration.status_server.serving import (
     Serving,
@@ -227,3 +230,22 @@ async def test_a_body_that_ends_early_is_no_crash(server: Serving, log_lines: Lo
             while not [line for line in log_lines if line.get("path") == "/v1/events"]:
                 await asyncio.sleep(0.02)
         assert (await client.get("/health")).status_code == 200
+
+
+async def test_the_index_is_asked_with_the_rights_of_the_token(
+    database: Database, pipeline: PipelineRecord
+) -> None:
+    jobs = Jobs(pipeline, "worker", 60)
+    await enqueue(pipeline, "pumps.txt")
+    [job] = await jobs.claim(1)
+    await complete(jobs, job, chunks("heat pumps", 1))
+    query = {"q": "heat", "mode": "text"}
+    async with serving(database) as server:
+        async with server.client(Role.VIEWER) as client:
+            found = await client.get("/v1/search", params=query)
+            [hit] = SearchAnswer.model_validate(found.json()).hits
+            assert (hit.file.name, hit.content) == ("pumps.txt", "heat pumps 0")
+        async with server.client(Role.VIEWER, "others") as client:
+            assert (await client.get("/v1/search", params=query)).json()["hits"] == []
+            bare = await client.get("/v1/search", params=query, headers={"Authorization": ""})
+            assert bare.status_code == 401

@@ -173,8 +173,8 @@ async def test_malformed_payloads_are_refused_with_a_reason(server: Serving) -> 
             polling = Polling(client)
             await polling.open()
             answer = await polling.post(packet)
-            assert answer.status_code in {200, 400, 422}, packet
-            if answer.status_code == 422:
+            assert answer.status_code in {200, 400}, packet
+            if answer.status_code == 400:
                 Refused.model_validate({"ok": False, **answer.json()})
             assert (await polling.get()).status_code == 400 or not packet
 
@@ -199,7 +199,7 @@ async def test_many_packets_in_one_payload_are_all_taken(server: Serving) -> Non
         polling = Polling(client)
         await polling.open()
         pings = "\x1e".join(f'42{NAMESPACE},{number}["ping"]' for number in range(100))
-        assert (await polling.post(pings)).text == "OK"
+        assert (await polling.post(pings)).text == "ok"
         answers = (await polling.get()).text.split("\x1e")
         assert sum(answer.startswith(f"43{NAMESPACE}") for answer in answers) == 100
         too_many = await polling.post("\x1e".join(["3"] * 3000))

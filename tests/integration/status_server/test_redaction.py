@@ -144,6 +144,9 @@ async def test_http_says_no_more(server: Serving, database: Database) -> None:
                 assert (
                     await http.get(root + path.format(p="x"), headers=HEADERS)
                 ).status_code == 404
+        for http, path in ((dashboard, "/api/search"), (status_server, "/v1/search")):
+            answer = await http.get(path, params={"q": "offer"}, headers=HEADERS)
+            assert answer.json()["error"]["code"] == "forbidden"
         status = await status_server.get("/status", headers=HEADERS)
         assert SECRET not in status.text
         whole = {"Authorization": f"Bearer {token()}"}

@@ -27,7 +27,7 @@ from tests.integration.status_server.serving import (
 from tests.integration.status_server.watching import Viewer, watching
 
 OTHER_KEY = Tokens("another-secret-" * 3)
-NO_RIGHTS = {"iss": "raglive", "sub": "x", "exp": int(time.time()) + 300}
+NO_RIGHTS = {"iss": "raglive", "sub": "x", "exp": int(time.time()) + 3600}
 
 
 def signed(claims: dict[str, Any]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 import orjson
@@ -14,7 +15,7 @@ import websockets
 from httpx import AsyncClient
 
 from raglive.database.pool import Database
-from raglive.status_server import audience
+from raglive.status_server.outbox import MAX_HELD_BYTES, Outbox
 from raglive.status_server.server import Patience
 from tests.integration.status_server.serving import (
     Serving,
@@ -123,32 +124,110 @@ async def aborted(writer: asyncio.StreamWriter) -> bool:
     return writer.transport.is_closing()
 
 
-async def test_a_viewer_with_too_many_packets_is_closed_and_comes_back_for_them(
-    server: Serving, database: Database, monkeypatch: pytest.MonkeyPatch
+@asynccontextmanager
+async def deaf_poller(client: AsyncClient) -> AsyncIterator[dict[str, str]]:
+    """A subscriber that has never asked for what it is to be sent."""
+    query = {"EIO": "4", "transport": "polling"}
+    opened = await client.get("/socket.io/", params=query)
+    query["sid"] = orjson.loads(opened.text[1:])["sid"]
+    await client.post("/socket.io/", params=query, content=f"{AUTH}\x1e{SUBSCRIBE}")
+    yield query
+
+
+async def test_little_is_held_for_a_viewer_that_is_closed_and_comes_back_for_it(
+    database: Database,
 ) -> None:
-    monkeypatch.setattr(audience, "MAX_QUEUED_PACKETS", 50)
-    monkeypatch.setattr(audience, "MAX_MESSAGES", 10)
     await publish(database, [online()])
-    async with watching(server.url) as other, AsyncClient(base_url=server.url) as client:
+    async with (
+        serving(database, patience=Patience(slow_viewer=0.5)) as server,
+        watching(server.url) as other,
+        AsyncClient(base_url=server.url) as client,
+        deaf_poller(client) as query,
+    ):
         [answer] = await other.subscribe()
-        query = {"EIO": "4", "transport": "polling"}
-        opened = await client.get("/socket.io/", params=query)
-        query["sid"] = orjson.loads(opened.text[1:])["sid"]
-        await client.post("/socket.io/", params=query, content=f"{AUTH}\x1e{SUBSCRIBE}")
-        for _ in range(60):
-            await publish(database, [update()])
-        await other.until(lambda: len(other.durable()) == 60)
+        for _ in range(20):
+            await publish(database, [update(filler="x" * 40_000)])
+            assert held(server) <= 2 * MAX_HELD_BYTES
+        await other.until(lambda: len(other.durable()) == 20)
         await left(server, 1)
         assert (await client.get("/socket.io/", params=query)).status_code == 400
         metrics = (await client.get("/metrics")).text
         assert "raglive_slow_disconnects_total 1.0" in metrics
-    monkeypatch.undo()
-    async with watching(server.url) as back:
-        await back.subscribe(cursor=answer["cursor"])
-        witness = witness_of(answer)
-        for event in back.durable():
-            witness.see(event)
-        assert witness.seq == 61
+        async with watching(server.url) as back:
+            await back.subscribe(cursor=answer["cursor"])
+            witness = witness_of(answer)
+            for event in back.durable():
+                witness.see(event)
+            assert witness.seq == 21
+
+
+def has(viewer: Viewer, events: int) -> bool:
+    return len(viewer.durable()) >= events
+
+
+def held(server: Serving) -> int:
+    """The most that is held for anyone."""
+    outboxes: list[Outbox] = [one.queue for one in server.status._sockets.eio.sockets.values()]
+    return max(outbox.held_bytes for outbox in outboxes)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_a_burst_larger_than_what_is_held_reaches_everyone_in_order(
+    server: Serving, database: Database, batch: bool
+) -> None:
+    await publish(database, [online()])
+    ways = (["websocket"], ["polling"], ["polling", "websocket"])
+    async with AsyncExitStack() as stack:
+        viewers = [
+            await stack.enter_async_context(watching(server.url, transports=way)) for way in ways
+        ]
+        answers = [(await viewer.subscribe(batch=batch))[0] for viewer in viewers]
+        for _ in range(3):
+            await publish(database, [update(filler="x" * 1000) for _ in range(700)])
+        for viewer, answer in zip(viewers, answers, strict=True):
+            await viewer.until(partial(has, viewer, 2100))
+            witness = witness_of(answer)
+            for event in viewer.durable():
+                witness.see(event)
+            assert not viewer.of("pipeline:status")[1:], "nobody was too slow"
+
+
+async def test_a_viewer_far_behind_gets_a_snapshot_and_follows_from_there(
+    server: Serving, database: Database
+) -> None:
+    await publish(database, [online()])
+    async with (
+        AsyncClient(base_url=server.url, timeout=60) as client,
+        deaf_poller(client) as query,
+    ):
+        seen = await until_polled(client, query, lambda text: f"43{NAMESPACE},1[" in text)
+        for _ in range(6):
+            await publish(database, [update(filler="x" * 300) for _ in range(1000)])
+        async with watching(server.url) as other:
+            await other.subscribe()
+            seen = await until_polled(
+                client, query, lambda text: f'42{NAMESPACE},["pipeline:status"' in text
+            )
+            await publish(database, [update(last=True)])
+            await other.until(other.durable)
+        seen += await until_polled(client, query, lambda text: '"last":true' in text)
+    packets = seen.split(f'42{NAMESPACE},["pipeline:status",')
+    status = orjson.loads(packets[-1].split("\x1e")[0][:-1])
+    assert status["cursor"].endswith(f"{6001:016}"), "the status is of everything until then"
+    assert f'"seq":{6002}' in packets[-1]
+    assert packets[-1].count('"seq":') == 1
+
+
+async def until_polled(
+    client: AsyncClient, query: dict[str, str], found: Callable[[str], bool]
+) -> str:
+    """Poll, and answer pings, until something is found; return all that came."""
+    text = ""
+    async with asyncio.timeout(SECONDS):
+        while not found(text):
+            came = (await client.get("/socket.io/", params=query)).text
+            text += f"\x1e{came}"
+    return text
 
 
 async def test_a_reader_that_is_only_slow_gets_everything(

@@ -19,12 +19,14 @@ function see(event) {
   if (typeof event.seq === "number") positions.set(event.pipeline_id, event.cursor);
 }
 
-socket.on("connect", async () => {
+socket.on("connect", () => {
   say("connect");
   const cursor = [...positions.values()].join("~") || "-1";
-  const answer = await socket.emitWithAck("subscribe", { cursor, batch });
-  for (const pipeline of answer.pipelines ?? []) positions.set(pipeline.pipeline_id, pipeline.cursor);
-  say("answer", answer);
+  // No promise: its answer would come after events that follow it, and set the positions back.
+  socket.emit("subscribe", { cursor, batch }, (answer) => {
+    for (const pipeline of answer.pipelines ?? []) positions.set(pipeline.pipeline_id, pipeline.cursor);
+    say("answer", answer);
+  });
 });
 socket.on("connect_error", (error) => say("refused", { message: error.message, data: error.data }));
 socket.on("disconnect", (why) => say("disconnect", why));

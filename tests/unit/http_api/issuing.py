@@ -65,7 +65,11 @@ class KeyServer:
         self.body = orjson.dumps({"keys": [jwk(one) for one in algorithms]})
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:  # the caller has given up
+            writer.close()
+            return
         self.requests += 1
         if self.hangs:
             await reader.read()  # until the caller has had enough

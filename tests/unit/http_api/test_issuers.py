@@ -154,7 +154,7 @@ async def test_unknown_keys_cost_the_issuer_one_request_however_many_ask(
 
 @pytest.mark.parametrize("away", ["gone", "broken", "hanging"])
 async def test_known_keys_hold_while_the_issuer_is_away(server: KeyServer, away: str) -> None:
-    tokens = tokens_of(server, kept_seconds=0, pause_seconds=0, fetch_seconds=0.2)
+    tokens = tokens_of(server, kept_seconds=0, pause_seconds=0, fetch_seconds=2)
     await tokens.verify(sign("RS256"))
     server.hangs, server.status = away == "hanging", 503 if away == "broken" else 200
     if away == "gone":
@@ -171,7 +171,7 @@ async def test_a_caller_that_gives_up_does_not_take_the_request_with_it(
     server: KeyServer,
 ) -> None:
     server.hangs = True
-    tokens = tokens_of(server, fetch_seconds=0.5)
+    tokens = tokens_of(server, fetch_seconds=3)
     impatient = asyncio.create_task(tokens.verify(sign("RS256")))
     patient = asyncio.create_task(refusal(tokens, sign("RS256")))
     async with asyncio.timeout(10):

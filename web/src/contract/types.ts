@@ -633,7 +633,11 @@ export interface FilePage {
 export interface HitFile {
   id: string;
   name: string;
+  folder: string;
   url: string | null;
+  mime_type: string | null;
+  pipeline_id: string;
+  indexed_at: string;
 }
 /**
  * The pipelines of one type.
@@ -719,11 +723,37 @@ export interface RetryRequest {
   code?: string;
 }
 /**
+ * `GET /v1/search` and `GET /api/search`: what answers a question, best first.
+ */
+export interface SearchAnswer {
+  mode: "hybrid" | "vector" | "text";
+  hits: SearchHit[];
+}
+/**
  * A chunk that answers a query.
  */
 export interface SearchHit {
+  /**
+   * what hits are ordered by
+   */
   score: number;
+  /**
+   * of the vectors; null when searched by words
+   */
+  similarity: number | null;
+  /**
+   * how it was found
+   */
+  matched: ("text" | "vector")[];
   content: string;
+  /**
+   * the part of it that tells most
+   */
+  snippet: string;
+  /**
+   * words of the query in `snippet`
+   */
+  marks: unknown[][];
   file: HitFile;
   chunk_index: number;
   page: number | null;

@@ -12,19 +12,6 @@ SELECT DISTINCT ON (content_hash) content_hash, embedding
 FROM raglive.chunks
 WHERE content_hash = ANY ($1)
 
--- name: chunk_total
-SELECT reltuples::bigint FROM pg_class WHERE oid = 'raglive.chunks'::regclass
-
--- name: search
-SELECT 1 - (chunk.embedding <=> $1) AS score, chunk.content, chunk.chunk_index, chunk.page,
-       file.file_id, file.name, file.url
-FROM raglive.chunks AS chunk
-JOIN raglive.files AS file USING (file_key)
-JOIN raglive.pipelines AS pipeline USING (pipeline_key)
-WHERE $3::text IS NULL OR pipeline.pipeline_id = $3
-ORDER BY chunk.embedding <=> $1
-LIMIT $2
-
 -- name: describe
 UPDATE raglive.files AS file SET title = said.title, mime_type = said.mime_type
 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS said (file_key, title, mime_type)

@@ -151,6 +151,14 @@ WHERE pipeline_key = $1 AND target_id NOT IN (
       AND NOT EXISTS (SELECT FROM raglive.google_missing AS missing
                       WHERE missing.pipeline_key = $1 AND missing.item_id = file.file_id))
 
+-- name: note_drives
+UPDATE raglive.google_shortcuts AS shortcut SET drive = new.drive
+FROM unnest($2::text[], $3::text[]) AS new (target_id, drive)
+WHERE shortcut.pipeline_key = $1 AND shortcut.target_id = new.target_id AND shortcut.drive <> new.drive
+
+-- name: target_drives
+SELECT DISTINCT drive FROM raglive.google_shortcuts WHERE pipeline_key = $1
+
 -- name: unchecked
 SELECT DISTINCT target_id FROM raglive.google_shortcuts WHERE pipeline_key = $1 AND unchecked LIMIT $2
 
@@ -212,6 +220,7 @@ ON CONFLICT DO NOTHING
 DELETE FROM raglive.google_missing WHERE pipeline_key = $1 AND item_id = ANY ($2)
 
 -- name: unseen_files
+-- The first of them, each with how many there are.
 WITH live AS (
     SELECT folder_id FROM raglive.google_folders WHERE pipeline_key = $1 AND seen = $2
 ), missing AS (
@@ -220,7 +229,7 @@ WITH live AS (
     SELECT target_id FROM raglive.google_shortcuts
     WHERE pipeline_key = $1 AND parent_id IN (TABLE live) AND shortcut_id NOT IN (TABLE missing)
 )
-SELECT file_key, file_id, location, name, folder, size_bytes, state, source
+SELECT file_key, file_id, location, name, folder, size_bytes, state, source, count(*) OVER () AS total
 FROM raglive.files
 WHERE pipeline_key = $1 AND state <> 'deleted' AND location IS NOT NULL
   AND (file_id IN (TABLE missing)
@@ -228,9 +237,10 @@ WHERE pipeline_key = $1 AND state <> 'deleted' AND location IS NOT NULL
        OR source ->> 'parent' NOT IN (TABLE live))
   AND file_id NOT IN (TABLE reached)
 ORDER BY file_key
+LIMIT $3
 
 -- name: file_count
-SELECT count(*) FROM raglive.files WHERE pipeline_key = $1 AND state <> 'deleted' AND location IS NOT NULL
+SELECT queued + processing + completed + failed + skipped FROM raglive.heads WHERE pipeline_key = $1
 
 -- name: forget_unseen_folders
 DELETE FROM raglive.google_folders WHERE pipeline_key = $1 AND NOT is_root AND seen IS DISTINCT FROM $2
@@ -241,7 +251,7 @@ WHERE pipeline_key = $1 AND (
     EXISTS (SELECT FROM raglive.google_missing AS missing
             WHERE missing.pipeline_key = $1 AND missing.item_id = shortcut.shortcut_id)
     OR NOT EXISTS (SELECT FROM raglive.google_folders AS folder
-                   WHERE folder.pipeline_key = $1 AND folder.folder_id = shortcut.parent_id))
+                   WHERE folder.pipeline_key = $1 AND folder.folder_id = shortcut.parent_id AND folder.seen = $2))
 
 -- name: patch_watch_state
 UPDATE raglive.pipelines SET watch_state = watch_state || $2 WHERE pipeline_key = $1

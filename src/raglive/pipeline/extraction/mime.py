@@ -47,6 +47,11 @@ _EXTENSIONS = {
     **dict.fromkeys(("rss", "atom"), "application/rss+xml"),
     "svg": "image/svg+xml",
     "eml": "message/rfc822",
+    "zip": "application/zip",
+    "tar": "application/x-tar",
+    **dict.fromkeys(("gz", "tgz"), "application/gzip"),
+    **dict.fromkeys(("bz2", "tbz2"), "application/x-bzip2"),
+    **dict.fromkeys(("xz", "txz"), "application/x-xz"),
 }
 # Formats that are always binary: a text under such a name is a broken download, not a document.
 _NEVER_TEXT = {DOCX, PPTX, XLSX, XLSB, ODT, ODS, ODP, "application/pdf", "application/epub+zip"}
@@ -131,7 +136,7 @@ def detect(name: str, data: bytes, hint: str | None = None) -> str:
 def _binary_type(data: bytes, named: str | None) -> str | None:
     if b"%PDF-" in data[:1024]:
         return "application/pdf"
-    if data.startswith(b"PK\x03\x04"):
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # the latter holds nothing
         return _zip_type(data, named)
     if data.startswith(_OLE):
         return _ole_type(data)

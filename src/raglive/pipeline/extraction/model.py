@@ -33,10 +33,12 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a single file may cost."""
+    """What a single file may cost, and whether pictures are read."""
 
     max_file_bytes: int
     max_text_chars: int
+    ocr_languages: str | None = None
+    """Tesseract's names; None: text in scans and pictures is not read."""
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from raglive.pipeline.chunking import OVERLAP_CHARS, TARGET_CHARS, Chunk, chunks
 from raglive.pipeline.extraction.errors import ExtractionFailed, Skipped
 from raglive.pipeline.extraction.frames import Frame
 from raglive.pipeline.extraction.model import Extracted, Table
+from raglive.pipeline.extraction.ocr import Recognition
 from raglive.pipeline.extraction.process import ExtractorProcess, OnStage
 
 __all__ = ["ExtractorPool"]
@@ -42,13 +43,19 @@ class ExtractorPool:
         memory_limit_bytes: int = 1 << 30,
         max_file_bytes: int = 256 << 20,
         max_text_chars: int = 50_000_000,
+        recognition: Recognition | None = None,
     ) -> None:
         if processes < 1 or timeout_seconds <= 0 or memory_limit_bytes < _LEAST_MEMORY_BYTES:
             raise ValueError("a pool needs a process, a time limit, and 128 MiB for each process")
         self._processes = processes
         self._timeout_seconds = timeout_seconds
         self._memory_limit_bytes = memory_limit_bytes
-        self._limits = {"max_file_bytes": max_file_bytes, "max_text_chars": max_text_chars}
+        self._limits: dict[str, Any] = {
+            "max_file_bytes": max_file_bytes,
+            "max_text_chars": max_text_chars,
+            "ocr_languages": recognition.languages if recognition else None,
+        }
+        self._ocr_data = recognition.data if recognition else None
         self._free: asyncio.LifoQueue[_Start | None] = asyncio.LifoQueue()
         self._children: set[ExtractorProcess] = set()
         self._starting: set[_Start] = set()
@@ -191,7 +198,7 @@ class ExtractorPool:
         if old:
             await old.end()
             self._children.discard(old)
-        child = await ExtractorProcess.start(self._memory_limit_bytes)
+        child = await ExtractorProcess.start(self._memory_limit_bytes, self._ocr_data)
         self._children.add(child)
         return child
 

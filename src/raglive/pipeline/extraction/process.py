@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self
 
 import psutil
@@ -46,10 +47,15 @@ class ExtractorProcess:
         self._listening = asyncio.create_task(self._listen(process.stderr))
 
     @classmethod
-    async def start(cls, memory_limit_bytes: int) -> Self:
-        """Start a child and wait until it is ready. Raises `ExtractorUnavailable`."""
+    async def start(cls, memory_limit_bytes: int, ocr_data: Path | None = None) -> Self:
+        """Start a child and wait until it is ready. Raises `ExtractorUnavailable`.
+
+        `ocr_data`: the folder of Tesseract's languages.
+        """
         try:
             environment = _environment()
+            if ocr_data is not None:
+                environment["TESSDATA_PREFIX"] = str(ocr_data)
         except OSError as error:
             raise ExtractorUnavailable(f"The extractor does not start: {error}") from error
         process = await asyncio.create_subprocess_exec(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from raglive.pipeline.extraction import mime
-from raglive.pipeline.extraction.model import Draft, Extracted, Limits, failed, skipped
+from raglive.pipeline.extraction.model import Draft, Extracted, Limits, Table, failed, skipped
 from raglive.pipeline.extraction.readers.registry import reader_for
+from raglive.pipeline.extraction.readers.scans import SCANS, read_scan
 from raglive.pipeline.extraction.text import normalise, one_line
 
 __all__ = ["read_file"]
@@ -18,6 +22,7 @@ _MEANINGLESS_TITLES = {"untitled", "(anonymous)", "anonymous", "title", "documen
 _UNDECODED = re.compile(r"[\ufffd\ue000-\uf8ff]")
 _PAGE_BREAK = "\n"  # a page may end in the middle of a sentence
 _PART_BREAK = "\n\n"
+_MOST_CELLS = 2_000_000  # of all tables of a file together
 
 
 def read_file(path: Path, name: str, hint: str | None, limits: Limits) -> Extracted:
@@ -29,7 +34,10 @@ def read_file(path: Path, name: str, hint: str | None, limits: Limits) -> Extrac
     if mime_type == mime.BINARY and mime.mime_of_name(name):
         suffix = Path(name).suffix
         raise failed("extraction_error", f"The file is called {suffix} but its content is not.")
-    draft = reader_for(mime_type)(data, name)
+    if limits.ocr_languages and mime_type in SCANS:
+        draft = read_scan(data, mime_type, limits.ocr_languages)
+    else:
+        draft = reader_for(mime_type)(data, name)
     return _finished(draft, mime_type, limits)
 
 
@@ -79,10 +87,25 @@ def _finished(draft: Draft, mime_type: str, limits: Limits) -> Extracted:
         text=text,
         mime_type=mime_type,
         page_starts=_starts(parts, len(glue)) if draft.paged else (),
-        tables=draft.tables,
+        tables=_kept(draft.tables),
         title=_title(draft.title),
         is_markdown=draft.is_markdown,
     )
+
+
+def _kept(tables: Sequence[Table]) -> tuple[Table, ...]:
+    """Return the tables under names of their own, together of a bounded size."""
+    kept: list[Table] = []
+    names: Counter[str] = Counter()
+    left = _MOST_CELLS
+    for table in tables:
+        names[table.name] += 1
+        again = names[table.name]
+        name = table.name if again == 1 else f"{table.name} ({again})"
+        rows = table.rows[: left // max(1, len(table.columns))]
+        left -= len(rows) * len(table.columns)
+        kept.append(replace(table, name=name, rows=rows))
+    return tuple(kept)
 
 
 def _starts(parts: list[str], glue_length: int) -> tuple[int, ...]:
@@ -98,7 +121,7 @@ def _require_text(text: str, mime_type: str) -> None:
         if mime_type.startswith("text/"):
             raise skipped("empty", "The file holds nothing but white space.")
         scan = (
-            " It may be a scan; text in pictures is not read."
+            " It may be a scan; text in pictures is read with RAGLIVE_OCR_LANGUAGES."
             if mime_type == "application/pdf"
             else ""
         )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from raglive.contract.errors import RagliveError
+
 __all__ = ["CheckResult", "Watcher"]
 
 
@@ -19,6 +21,7 @@ class CheckResult:
     moved: int = 0
     deleted: int = 0
     held: int = 0  # missing, but not deleted: their source is not there, or not readable
+    problem: RagliveError | None = None  # part of the source could not be checked
     duration_seconds: float = 0.0
 
 

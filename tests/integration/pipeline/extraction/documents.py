@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tarfile
 import zipfile
 from collections.abc import Sequence
 from email.message import EmailMessage
 from io import BytesIO
+from typing import Literal
 
 OFFICE_RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE_RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -137,6 +139,55 @@ def odt(text: str, *, is_encrypted: bool = False) -> bytes:
     )
 
 
+def _open_document(kind: str, body: str) -> bytes:
+    office = "urn:oasis:names:tc:opendocument:xmlns"
+    spaces = ("office", "text", "table", "presentation")
+    declared = " ".join(f'xmlns:{name}="{office}:{name}:1.0"' for name in spaces)
+    drawing = f'xmlns:draw="{office}:drawing:1.0"'
+    return zipped(
+        {
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+            "META-INF/manifest.xml": f'<m:manifest xmlns:m="{office}:manifest:1.0"/>',
+            "content.xml": f"<office:document-content {declared} {drawing}><office:body>"
+            f"<office:{kind}>{body}</office:{kind}></office:body></office:document-content>",
+        }
+    )
+
+
+def ods(name: str, rows: Sequence[Sequence[str]]) -> bytes:
+    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    made = "".join(
+        f"<table:table-row>{''.join(map(cell.format, row))}</table:table-row>" for row in rows
+    )
+    return _open_document("spreadsheet", f'<table:table table:name="{name}">{made}</table:table>')
+
+
+def odp(*slides: tuple[str, str, str]) -> bytes:
+    """Slides of a title, a text and notes each."""
+    box = "<draw:text-box><text:p>{}</text:p></draw:text-box>"
+    frame = f'<draw:frame presentation:class="{{}}">{box}</draw:frame>'
+    pages = "".join(
+        f"<draw:page>{frame.format('title', title)}{frame.format('outline', text)}"
+        f"<presentation:notes>{frame.format('notes', notes)}</presentation:notes></draw:page>"
+        for title, text, notes in slides
+    )
+    return _open_document("presentation", pages)
+
+
+def tarred(parts: dict[str, bytes], mode: Literal["w", "w:gz", "w:bz2", "w:xz"] = "w") -> bytes:
+    """An archive that also holds a link to a file outside of it."""
+    buffer = BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        link = tarfile.TarInfo("link.txt")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+        for name, content in parts.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, BytesIO(content))
+    return buffer.getvalue()
+
+
 def epub(*chapters: str, is_locked: bool = False) -> bytes:
     items = "".join(
         f'<item id="c{i}" href="ch%20{i}.xhtml" media-type="application/xhtml+xml"/>'
@@ -170,4 +221,9 @@ def mail(*, is_html: bool = False) -> bytes:
     message.add_attachment("boat,berth\nAnna,12\n", subtype="csv", filename="berths.csv")
     message.add_attachment(pdf("Chart of the bay"), maintype="application", subtype="pdf")
     message.add_attachment(b"\x89PNG\r\n", maintype="image", subtype="png", filename="map.png")
+    forwarded = EmailMessage()
+    forwarded["Subject"] = "Lost anchor"
+    forwarded.set_content("Seen near buoy 7.\n")
+    forwarded.add_attachment("buoy,depth\n7,12\n", subtype="csv", filename="berths.csv")
+    message.add_attachment(forwarded)
     return message.as_bytes()

@@ -39,7 +39,7 @@ EXPECTED: dict[str, dict[str, str | list[str]]] = {
         "test.xls": "ColD: affc7dad-52dc-4b98-9b5d-51e65d8a8ad0",
         "test.xlsx": "Beta: 6ff4173b-42a5-4784-9b19-f49caff4d93d",
         "test_blog.html": "Large language models (LLMs) are powerful tools",
-        "test_files.zip": ["unsupported"],
+        "test_files.zip": "# test.docx\n\n# AutoGen",
         "test_llm.jpg": ["unsupported"],
         "test_mskanji.csv": "名前: 髙橋淳; 年齢: 35; 住所: 名古屋",
         "test_notebook.ipynb": 'print("markitdown")',

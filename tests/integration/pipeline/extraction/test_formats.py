@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,16 @@ ATOM = (
     "<content type='html'>&lt;p&gt;All boats &lt;b&gt;stay&lt;/b&gt;.&lt;/p&gt;</content>"
     "</entry></feed>"
 )
+JPEG = b"\xff\xd8\xff\xe0" + bytes(50)
+
+
+def nested(depth: int) -> bytes:
+    inner = documents.zipped({"a.txt": "x"})
+    for _ in range(depth):
+        inner = documents.zipped({"a.zip": inner, "b.txt": "text"})
+    return inner
+
+
 TEXTS: list[tuple[str, bytes, list[str]]] = [
     ("a.pdf", documents.pdf("First page", "Second page"), ["First page\nSecond page"]),
     (
@@ -77,6 +89,43 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
         documents.xlsx("Berths", [["boat", "no"], ["Anna", "12"]]),
         ["## Berths\n\nboat: Anna"],
     ),
+    (
+        "a.ods",
+        documents.ods("Berths", [["boat", "no"], ["Anna", "12"]]),
+        ["## Berths\n\nboat: Anna"],
+    ),
+    (
+        "a.odp",
+        documents.odp(("Tides", "High water", "Say hello"), ("End", "Bye", "")),
+        ["# Tides\n\nHigh water\n\nNotes:\n\nSay hello\n\n# End"],
+    ),
+    (
+        "c.eml",
+        documents.mail(),
+        ["Attachment: Lost anchor.eml", "Seen near buoy 7.", "buoy: 7; depth: 12"],
+    ),
+    (
+        "a.zip",
+        documents.zipped(
+            {
+                "docs/a.txt": "Rope",
+                "b.pdf": documents.pdf("Sail"),
+                "__MACOSX/c": "no",
+                "d.jpg": JPEG,
+            }
+        ),
+        ["# docs/a.txt\n\nRope\n\n# b.pdf\n\nSail\n\n# d.jpg\n\n(unsupported)"],
+    ),
+    ("a.tar", documents.tarred({"a.md": b"# Rope"}), ["# a.md\n\n# Rope"]),
+    ("a.tar.gz", documents.tarred({"a.md": b"Rope"}, "w:gz"), ["# a.md\n\nRope"]),
+    ("a.tbz2", documents.tarred({"a.md": b"Rope"}, "w:bz2"), ["# a.md\n\nRope"]),
+    ("a.tar.xz", documents.tarred({"a.md": b"Rope"}, "w:xz"), ["# a.md\n\nRope"]),
+    ("log.txt.gz", gzip.compress(b"The anchor"), ["The anchor"]),
+    (
+        "in.zip",
+        documents.zipped({"a.zip": documents.zipped({"b.txt": "Deep"})}),
+        ["# b.txt\n\nDeep"],
+    ),
     ("noextension", documents.pdf("Found by content"), ["Found by content"]),
 ]
 REFUSALS: list[tuple[str, bytes, str]] = [
@@ -84,9 +133,18 @@ REFUSALS: list[tuple[str, bytes, str]] = [
     ("blank.md", b" \n\t\r\n", "empty"),
     ("scan.pdf", documents.pdf("", ""), "no_text"),
     ("empty.docx", documents.docx(""), "no_text"),
-    ("photo.jpg", b"\xff\xd8\xff\xe0" + bytes(50), "unsupported"),
+    ("photo.jpg", JPEG, "unsupported"),
     ("song.txt", b"ID3\x04" + bytes(50), "unsupported"),
-    ("files.zip", documents.zipped({"a.txt": "x"}), "unsupported"),
+    ("photos.zip", documents.zipped({"a.jpg": JPEG}), "no_text"),
+    ("empty.zip", documents.zipped({}), "empty"),
+    ("links.tar", documents.tarred({}), "empty"),
+    ("broken.zip", documents.zipped({"a.txt": "x" * 99})[:40], "extraction_error"),
+    ("broken.tar.gz", documents.tarred({"a.md": b"Rope"}, "w:gz")[:60], "extraction_error"),
+    ("ratio.zip", documents.zipped({"a.txt": bytes(10 << 20)}), "too_large"),
+    ("ratio.gz", gzip.compress(bytes(10 << 20)), "too_large"),
+    ("size.zip", documents.zipped({f"{n}": bytes(8 << 20) for n in range(33)}), "too_large"),
+    ("number.zip", documents.zipped({f"{n}.txt": "x" for n in range(2001)}), "too_large"),
+    ("depth.zip", nested(5), "too_large"),
     ("unknown", bytes(range(256)), "unsupported"),
     ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><text>x</text></svg>", "unsupported"),
     (
@@ -162,6 +220,28 @@ async def test_tables_keep_their_rows(pool: ExtractorPool, tmp_path: Path) -> No
     assert numbers.tables[0].columns == ("column 1", "column 2")
     many = await extract(pool, tmp_path, "m.csv", b"key,value\n" + b"k,v\n" * 20_000)
     assert (len(many.tables[0].rows), many.tables[0].row_count) == (10_000, 20_000)
+
+
+async def test_tables_of_inner_files_keep_apart(pool: ExtractorPool, tmp_path: Path) -> None:
+    sheet = documents.ods("Sheet", [["boat", "no"], ["Anna", "12"]])
+    packed = documents.zipped({"a.ods": sheet, "b.ods": sheet, "c/n.csv": "x,y\n1,2"})
+    archive = await extract(pool, tmp_path, "a.zip", packed)
+    assert [table.name for table in archive.tables] == ["a.ods: Sheet", "b.ods: Sheet", "c/n.csv"]
+    letter = await extract(pool, tmp_path, "a.eml", documents.mail())
+    names = [table.name for table in letter.tables]
+    assert names == ["berths.csv", "Lost anchor.eml: berths.csv"]
+
+
+async def test_a_bomb_in_a_mail_costs_the_attachment_alone(
+    pool: ExtractorPool, tmp_path: Path
+) -> None:
+    message = EmailMessage()
+    message.set_content("See the archive.")
+    bomb = documents.zipped({"a.txt": bytes(300 << 20)})
+    message.add_attachment(bomb, maintype="application", subtype="zip", filename="b.zip")
+    extracted = await extract(pool, tmp_path, "a.eml", message.as_bytes())
+    assert "See the archive." in extracted.text
+    assert "Attachment: b.zip (too large)" in extracted.text
 
 
 async def test_titles_types_and_markdown_are_told(pool: ExtractorPool, tmp_path: Path) -> None:

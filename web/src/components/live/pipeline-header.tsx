@@ -26,8 +26,14 @@ export function PipelineFrame({ id, tab, children }: PipelineFrameProps) {
   const state = usePipeline(id, whole);
   const { state: connection } = useConnection();
   useEffect(() => {
-    document.title = `${id} · raglive`;
+    document.title = id === "" ? "raglive" : `${id} · raglive`;
   }, [id]);
+  if (id === "")
+    return (
+      <Empty icon={SearchX} title="No pipeline is chosen" className="py-24">
+        Choose one from the list above.
+      </Empty>
+    );
   if (!state)
     return connection === "connecting" || connection === "offline" ? (
       <FrameSkeleton />

@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 from itertools import islice
+from typing import cast
 
 from raglive.pipeline.extraction.encoding import decode
 from raglive.pipeline.extraction.model import Draft, Refusal, Table
 from raglive.pipeline.extraction.readers.html import html_to_text
+from raglive.pipeline.extraction.readers.nesting import Nesting
 from raglive.pipeline.extraction.text import one_line
 
-__all__ = ["mail_reader"]
+__all__ = ["read_mail"]
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _MAX_ATTACHMENTS = 100
+_ALTERNATIVES = {"text/plain", "text/html"}
 
 
-def mail_reader(
-    read_attachment: Callable[[bytes, str, str], Draft],
-) -> Callable[[bytes, str], Draft]:
-    """Return a reader of RFC 822 messages; `read_attachment` takes bytes, name and type."""
-
-    def read(data: bytes, _name: str) -> Draft:
-        message = message_from_bytes(data, policy=policy.default)
-        parts = ["\n".join(_headers(message)), _body(message)]
-        tables: list[Table] = []
-        for part in islice(_attachments(message), _MAX_ATTACHMENTS):
-            name = _attachment_name(part)
-            try:
-                draft = read_attachment(_payload(part), name, part.get_content_type())
-            except Refusal as refusal:
-                parts.append(f"Attachment: {name} ({refusal.code.replace('_', ' ')})")
-                continue
-            parts += [f"Attachment: {name}", *draft.parts]
-            tables += draft.tables
-        return Draft(parts, tables=tuple(tables), title=_header(message, "Subject") or None)
-
-    return read
+def read_mail(data: bytes, _name: str, nesting: Nesting) -> Draft:
+    """Read an RFC 822 message, and what is attached to it, other messages included."""
+    message = message_from_bytes(data, policy=policy.default)
+    parts = ["\n".join(_headers(message)), _body(message)]
+    tables: list[Table] = []
+    for part in islice(_attachments(message), _MAX_ATTACHMENTS):
+        name = _attachment_name(part)
+        try:
+            draft = nesting.read(_payload(part), name, part.get_content_type())
+        except Refusal as refusal:
+            parts.append(f"Attachment: {name} ({refusal.code.replace('_', ' ')})")
+            continue
+        parts += [f"Attachment: {name}", *draft.parts]
+        tables += draft.tables
+    return Draft(parts, tables=tuple(tables), title=_header(message, "Subject") or None)
 
 
 def _headers(message: EmailMessage) -> Iterator[str]:
@@ -65,17 +62,32 @@ def _body(message: EmailMessage) -> str:
 
 def _attachments(message: EmailMessage) -> Iterator[EmailMessage]:
     body = message.get_body(("plain", "html"))
-    alternatives = {"text/plain", "text/html"}
-    for part in message.walk():
-        inline = part.get_content_type() in alternatives and not part.get_filename()
-        if not part.is_multipart() and part is not body and not inline:
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        inline = part.get_content_type() in _ALTERNATIVES and not part.get_filename()
+        if part.get_content_maintype() == "multipart":
+            waiting += reversed(cast("list[EmailMessage]", part.get_payload()))
+        elif part is not body and not inline:
             yield part
 
 
 def _attachment_name(part: EmailMessage) -> str:
+    inner = _inner_message(part)
+    if inner is not None and not part.get_filename():
+        return f"{_header(inner, 'Subject') or 'message'}.eml"
     return one_line(part.get_filename() or part.get_content_type(), 255)
 
 
+def _inner_message(part: MIMEPart) -> EmailMessage | None:
+    if part.get_content_type() != "message/rfc822" or not part.is_multipart():
+        return None
+    return cast("list[EmailMessage]", part.get_payload())[0]
+
+
 def _payload(part: MIMEPart) -> bytes:
+    inner = _inner_message(part)
+    if inner is not None:
+        return inner.as_bytes()
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""

@@ -8,14 +8,14 @@ from typing import Any
 import kreuzberg
 
 from raglive.pipeline.extraction.model import Draft, Refusal, failed, skipped
-from raglive.pipeline.extraction.readers.archive import Archive
 
 __all__ = [
     "COMMON_OPTIONS",
     "convert",
     "load_pdf_library",
     "native_reader",
-    "read_opendocument",
+    "pages_of",
+    "read_msg",
     "read_pdf",
 ]
 
@@ -71,20 +71,23 @@ def native_reader(mime_type: str) -> Any:
     return read
 
 
+def read_msg(data: bytes, _name: str) -> Draft:
+    """Read a mail of Outlook, with the names of what is attached to it."""
+    result = convert(data, "application/vnd.ms-outlook")
+    attached = [f"Attachment: {name}" for name in result.metadata.get("attachments") or []]
+    return Draft([result.content, *attached], title=result.metadata.get("subject"))
+
+
 def read_pdf(data: bytes, _name: str) -> Draft:
     """Read a PDF page by page."""
     result = convert(data, "application/pdf", _PAGES)
+    return Draft(pages_of(result), paged=True, title=result.metadata.get("title"))
+
+
+def pages_of(result: Any) -> list[str]:
+    """Return the text of each page that kreuzberg found."""
     pages = [_joined_words(page["content"]) for page in result.pages or []]
-    return Draft(pages or [result.content], paged=True, title=result.metadata.get("title"))
-
-
-def read_opendocument(data: bytes, _name: str) -> Draft:
-    """Read a text of LibreOffice and its kin."""
-    with Archive(data) as archive:
-        if b"encryption-data" in (archive.read("META-INF/manifest.xml") or b""):
-            raise skipped("encrypted", "The document is protected by a password.")
-    result = convert(data, "application/vnd.oasis.opendocument.text")
-    return Draft([result.content], title=result.metadata.get("title"))
+    return pages or [result.content]
 
 
 def _joined_words(page: str) -> str:

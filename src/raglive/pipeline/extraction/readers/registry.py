@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from raglive.pipeline.extraction import mime
 from raglive.pipeline.extraction.model import Draft, skipped
 from raglive.pipeline.extraction.readers.epub import read_epub
 from raglive.pipeline.extraction.readers.html import read_html
-from raglive.pipeline.extraction.readers.mail import mail_reader
+from raglive.pipeline.extraction.readers.mail import read_mail
 from raglive.pipeline.extraction.readers.markup import read_feed, read_xml
 from raglive.pipeline.extraction.readers.native import (
     native_reader,
-    read_opendocument,
+    read_msg,
     read_pdf,
+)
+from raglive.pipeline.extraction.readers.nesting import Nesting
+from raglive.pipeline.extraction.readers.opendocument import (
+    read_odp,
+    read_ods,
+    read_odt,
+)
+from raglive.pipeline.extraction.readers.packed import (
+    COMPRESSIONS,
+    read_compressed,
+    read_tar,
+    read_zip,
 )
 from raglive.pipeline.extraction.readers.plain import read_json, read_markdown, read_text
 from raglive.pipeline.extraction.readers.presentation import read_presentation
@@ -27,15 +40,20 @@ Reader = Callable[[bytes, str], Draft]
 _NATIVE = (
     "application/msword",
     "application/vnd.ms-powerpoint",
-    "application/vnd.ms-outlook",
     "application/rtf",
     "application/x-ipynb+json",
 )
-_WORKBOOKS = (mime.XLSX, mime.XLSB, mime.ODS, "application/vnd.ms-excel")
+_WORKBOOKS = (mime.XLSX, mime.XLSB, "application/vnd.ms-excel")
 
 
-def reader_for(mime_type: str) -> Reader:
-    """Return the reader of `mime_type`. Raises the refusal of a type that nobody reads."""
+def reader_for(mime_type: str, nesting: Nesting | None = None) -> Reader:
+    """Return the reader of `mime_type`. Raises the refusal of a type that nobody reads.
+
+    `nesting` is that of the file which the one to read lies in.
+    """
+    container = _CONTAINERS.get(mime_type)
+    if container is not None:
+        return partial(container, nesting=nesting or Nesting(_read_inner))
     reader = _READERS.get(mime_type)
     if reader is None and mime_type.startswith("text/"):
         reader = read_text
@@ -47,18 +65,20 @@ def reader_for(mime_type: str) -> Reader:
     raise skipped("unsupported", f"Files of this type hold no text that can be indexed: {what}.")
 
 
-def _read_attachment(data: bytes, name: str, declared: str) -> Draft:
-    mime_type = mime.detect(name, data, declared)
-    if mime_type == "message/rfc822":
-        raise skipped("unsupported", "A mail within a mail is not read.")
-    return reader_for(mime_type)(data, name)
+def _read_inner(data: bytes, name: str, declared: str | None, nesting: Nesting) -> Draft:
+    if not data.strip():
+        raise skipped("empty", "The file is empty.")
+    return reader_for(mime.detect(name, data, declared), nesting)(data, name)
 
 
 _READERS: dict[str, Reader] = {
     "application/pdf": read_pdf,
+    "application/vnd.ms-outlook": read_msg,
     mime.DOCX: read_docx,
     mime.PPTX: read_presentation,
-    mime.ODT: read_opendocument,
+    mime.ODT: read_odt,
+    mime.ODS: read_ods,
+    mime.ODP: read_odp,
     "application/epub+zip": read_epub,
     "text/html": read_html,
     "text/markdown": read_markdown,
@@ -68,7 +88,12 @@ _READERS: dict[str, Reader] = {
     "application/x-ndjson": read_text,
     "application/xml": read_xml,
     "application/rss+xml": read_feed,
-    "message/rfc822": mail_reader(_read_attachment),
     **{mime_type: native_reader(mime_type) for mime_type in _NATIVE},
     **{mime_type: workbook_reader(mime_type) for mime_type in _WORKBOOKS},
+}
+_CONTAINERS: dict[str, Callable[..., Draft]] = {
+    "message/rfc822": read_mail,
+    "application/zip": read_zip,
+    "application/x-tar": read_tar,
+    **{kind: partial(read_compressed, mime_type=kind) for kind in COMPRESSIONS},
 }

@@ -48,11 +48,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """A page of a change log, and the cursor after it; `is_last` when nothing follows yet."""
+    """A page of a change log, and the cursor after it; `is_last` when nothing follows yet.
+
+    `tells_of_drives`: a shared drive itself has changed, or whether the account is its member.
+    """
 
     changes: list[Change]
     cursor: str
     is_last: bool
+    tells_of_drives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class DriveClient:
     url: str = GOOGLE
     quota: QuotaBucket = field(default_factory=QuotaBucket)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    page_size: int = PAGE_SIZE
 
     async def file(self, file_id: str) -> DriveFile:
         """Return a file's metadata."""
@@ -98,7 +103,7 @@ class DriveClient:
         params = {
             "q": f"({parents}) and trashed=false",
             "fields": f"nextPageToken,incompleteSearch,files({FIELDS})",
-            "pageSize": str(PAGE_SIZE),
+            "pageSize": str(self.page_size),
             **_EVERYWHERE,
         }
         params |= {"corpora": "drive", "driveId": drive_id} if drive_id else {"corpora": "user"}
@@ -121,7 +126,7 @@ class DriveClient:
         """Return what has changed since the cursor."""
         params = {
             "pageToken": cursor,
-            "pageSize": str(PAGE_SIZE),
+            "pageSize": str(self.page_size),
             "fields": "nextPageToken,newStartPageToken,"
             f"changes(changeType,removed,fileId,file({FIELDS}))",
             "includeRemoved": "true",
@@ -133,9 +138,12 @@ class DriveClient:
             params["driveId"] = drive_id
         found = await self.json("GET", "changes", "list", params)
         following = found.get("nextPageToken")
-        changes = [_change(one) for one in found.get("changes", ()) if one.get("fileId")]
+        told = found.get("changes", ())
         return ChangePage(
-            changes, str(following or found["newStartPageToken"]), is_last=following is None
+            [_change(one) for one in told if one.get("fileId")],
+            str(following or found["newStartPageToken"]),
+            is_last=following is None,
+            tells_of_drives=any(one.get("changeType") == "drive" for one in told),
         )
 
     async def watch(self, drive_id: str | None, channel: dict[str, str]) -> dict[str, Any]:
@@ -208,20 +216,16 @@ class DriveClient:
     ) -> httpx.Response:
         what, refused = url.rpartition("/v3/")[2].partition("?")[0], ""
         for attempt in range(self.retry.attempts):
-            token = await self.tokens.token(refused)
-            await self.quota.take(COSTS[cost])
-            headers = {"Authorization": f"Bearer {token}"}
-            if content is not None:
-                headers["Content-Type"] = "application/json"
+            headers = {} if content is None else {"Content-Type": "application/json"}
             request = self.http.build_request(
                 method, url, params=params, headers=headers, content=content
             )
-            answer = await self._try(request, what)
+            answer = await self._try(request, what, COSTS[cost], refused)
             if isinstance(answer, httpx.Response):
                 return answer
             error = answer
-            if error.code == "auth_required" and not refused and attempt == 0:
-                refused = token
+            if error.code == "auth_required" and not refused and "Authorization" in request.headers:
+                refused = request.headers["Authorization"].removeprefix("Bearer ")
                 continue
             if not error.retryable or error.code in {"auth_required", "drive_cursor_lost"}:
                 raise error
@@ -231,9 +235,14 @@ class DriveClient:
                 await asyncio.sleep(pause)
         raise error
 
-    async def _try(self, request: httpx.Request, what: str) -> httpx.Response | RagliveError:
-        """Return the answer, or why there is none."""
+    async def _try(
+        self, request: httpx.Request, what: str, cost: float, refused: str
+    ) -> httpx.Response | RagliveError:
+        """Send a request with a token other than `refused`; return the answer, or why not."""
         try:
+            token = await self.tokens.token(refused)
+            await self.quota.take(cost)
+            request.headers["Authorization"] = f"Bearer {token}"
             answer = await self.http.send(request, stream=True)
             if answer.is_success:
                 return answer
@@ -244,6 +253,8 @@ class DriveClient:
         except httpx.HTTPError as error:
             said = f"Google Drive, {what}: no answer ({type(error).__name__})."
             return DriveUnavailable(said)
+        except RagliveError as error:
+            return error
         if refusal.is_rate_limit:
             self.quota.drain()
         return refusal.error(what)

@@ -102,6 +102,7 @@ class Ledger:
         self.state = WatchState()
         self.met_strange_folder = False
         self.lost_roots: set[str] = set()
+        self.met_targets = True  # shortcuts came or went, or their targets changed drives
         self._client = client
         self._registry = Registry(record)
         self._on_queued = on_queued
@@ -121,13 +122,16 @@ class Ledger:
         listed: Collection[str] = (),
         checked: Collection[str] = (),
         is_listing: bool = False,
+        tells_of_drives: bool = False,
     ) -> None:
         """Bring the registry to these states, and note what else is done with them.
 
         `cursor` is the place in `log` after them, `listed` the folders whose listing they end,
-        `checked` the shortcuts' targets that were asked for.
+        `checked` the shortcuts' targets that were asked for. If the log `tells_of_drives`, what is
+        in them may be seen by now, or no longer.
         """
         plan = await self._decide(dict(states), log, in_full=is_listing and self.state.in_full)
+        plan.met_strange_folder |= tells_of_drives
 
         async def commit() -> tuple[int, int]:
             async with self.record.database.transaction() as connection:
@@ -146,13 +150,12 @@ class Ledger:
         self.tally.add(plan, deleted, rehoused)
         self.met_strange_folder |= plan.met_strange_folder
         self.lost_roots |= plan.lost_roots
+        self.met_targets |= bool(plan.shortcuts or plan.gone_shortcuts or plan.gone_folders)
         if plan.new or plan.changed:
             self._on_queued()
 
-    async def delete(
-        self, gone: Mapping[GoneReason, list[KnownFile]], patch: dict[str, Any]
-    ) -> None:
-        """Delete what a full listing has not met, and end it."""
+    async def delete(self, gone: Mapping[GoneReason, list[KnownFile]]) -> None:
+        """Delete files that a full listing has not met."""
 
         async def commit() -> None:
             async with self.record.database.transaction() as connection:
@@ -160,14 +163,20 @@ class Ledger:
                 for reason, files in gone.items():
                     difference = Reconciliation(gone=files, gone_reason=reason)
                     events += await self._registry.write(connection, difference)
-                await self.tables.forget_unseen(connection, self.state.listing)
-                await self.tables.patch_state(connection, patch)
                 if events:
                     await append_events(connection, self.record.key, events)
 
-        await insist(commit, "ending a full listing")
+        await insist(commit, "deleting")
         self.tally.deleted += sum(map(len, gone.values()))
-        await self.load()
+
+    async def forget_unseen(self) -> None:
+        """Forget the folders and shortcuts that a full listing has not met."""
+
+        async def commit() -> None:
+            async with self.record.database.transaction() as connection:
+                await self.tables.forget_unseen(connection, self.state.listing)
+
+        await insist(commit, "forgetting folders")
 
     async def uncheck_unmet(self) -> None:
         """Have shortcuts' targets asked for that the full listing has not met."""
@@ -274,6 +283,8 @@ class Ledger:
             connection, Reconciliation(plan.new, plan.changed, plan.moved)
         )
         await tables.put_shortcuts(connection, plan.shortcuts)
+        if plan.targets:
+            self.met_targets |= await tables.note_drives(connection, plan.targets)
         gone = _Gone()
         for file, reason in plan.gone:
             gone.add([file], reason)

@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 FOLDERS_AT_ONCE = 30
 TARGETS_AT_ONCE = 100
+DELETED_AT_ONCE = 1000
 BRAKE_FILES = 50
 BRAKE_SHARE = 0.2
 
@@ -50,27 +51,36 @@ class Listing:
 
     async def end_full(self) -> None:
         """Delete what the full listing has not met, unless that is too much to believe."""
-        state = self._ledger.state
-        tables = self._ledger.tables
-        await self._ledger.uncheck_unmet()
-        unseen = await insist(lambda: tables.unseen_files(state.listing), "comparing")
-        total = await insist(tables.file_count, "counting files")
-        if not state.approved and self._is_too_much(len(unseen), total):
-            log.warning("deletions_held", files=len(unseen), of=total)
-            await self._ledger.patch(
-                {"in_full": False, "listed_at": time.time(), "held": len(unseen)}
-            )
+        ledger = self._ledger
+        await ledger.uncheck_unmet()
+        if ledger.state.approved:
+            await self._delete_approved()
+        missing, unseen = await self._unseen()
+        total = await insist(ledger.tables.file_count, "counting files")
+        done = {"in_full": False, "listed_at": time.time(), "held": missing}
+        if self._is_too_much(missing, total):
+            log.warning("deletions_held", files=missing, of=total)
+            await ledger.patch(done)
             return
         gone: dict[GoneReason, list[KnownFile]] = defaultdict(list)
         alive: dict[str, DriveFile | None] = {}
-        if state.approved:
-            gone["removed"] = unseen
-        else:
-            await self._verify(unseen, gone, alive)
-        done = {"in_full": False, "listed_at": time.time(), "held": 0}
-        await self._ledger.delete(gone, done | {"deletions_approved": False})
+        await self._verify(unseen, gone, alive)
+        await ledger.delete(gone)
+        await ledger.forget_unseen()
         if alive:
-            await self._ledger.write(alive)
+            await ledger.write(alive)
+        await ledger.patch(done | {"held": 0, "deletions_approved": False})
+
+    async def _delete_approved(self) -> None:
+        while unseen := (await self._unseen())[1]:
+            await self._ledger.delete({"removed": unseen})
+
+    async def _unseen(self) -> tuple[int, list[KnownFile]]:
+        ledger = self._ledger
+        listing = ledger.state.listing
+        return await insist(
+            lambda: ledger.tables.unseen_files(listing, DELETED_AT_ONCE), "comparing"
+        )
 
     async def _list(self, folders: Sequence[str], drive_id: str) -> None:
         ledger = self._ledger

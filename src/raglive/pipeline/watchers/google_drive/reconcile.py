@@ -29,6 +29,7 @@ class Plan:
     relist: list[str] = field(default_factory=list)
     gone_folders: dict[str, GoneReason] = field(default_factory=dict)
     shortcuts: list[Shortcut] = field(default_factory=list)
+    targets: dict[str, str] = field(default_factory=dict)  # their shared drives, by id
     gone_shortcuts: list[str] = field(default_factory=list)
     lost_roots: set[str] = field(default_factory=set)
     met_strange_folder: bool = False  # it may be above a watched folder or a shortcut's target
@@ -87,6 +88,8 @@ class _Decision:
 
     def of_shortcuts(self) -> None:
         for item_id, state in self._states.items():
+            if state is not None and item_id in self._known.targets:
+                self.plan.targets[item_id] = state.drive_id or ""
             before = self._known.shortcuts.get(item_id)
             if before is not None and state is None and not self._is_gone(item_id, before.log):
                 continue
@@ -210,17 +213,20 @@ class _Decision:
             self.plan.ask |= self._tree.unknown_above(folder_id)
         return self._tree.holds(folder_id)
 
-    def _is_gone(self, item_id: str, log: str) -> bool:
+    def _is_gone(self, item_id: str, log: str | None) -> bool:
         """Say whether an item without a state is gone; if it may be elsewhere, have it asked for.
 
-        It is known to be of `log`, which may not be the one that told of it.
+        It is known to be of `log`, which may not be the one that told of it; None: of several.
         """
-        if self._log in {None, log} or item_id in self._asked:
+        if self._log is None or self._log == log or item_id in self._asked:
             return True
         self.plan.ask.add(item_id)
         return False
 
-    def _log_of(self, file: KnownFile) -> str:
+    def _log_of(self, file: KnownFile) -> str | None:
+        """Return the log that tells of a file; None for a target, of which several may tell."""
+        if file.file_id in self._known.targets:
+            return None
         folder = self._known.folders.get(file.source.get("parent", ""))
         return "" if folder is None else folder.log
 

@@ -37,24 +37,55 @@ class Roots:
         self.folders = tuple(dict.fromkeys(folder_id_of(one) for one in folders))
         self.away: dict[str, str] = {}
         self.logs: set[str] = set()
+        self._logs_there: set[str] = set()
+        self._logs_of_roots: set[str] = set()  # of those that are away too
         self._client = client
         self._ledger = ledger
 
     async def settle(self) -> None:
         """Look at every watched folder; begin a full listing where that is called for.
 
-        Raises `settings_invalid` for what is no folder, `FolderUnavailable` when none is there.
+        Raises `settings_invalid` for what is no folder, `FolderUnavailable` when none is there and
+        there is nothing from before.
         """
         found = _Found()
         for folder_id in self.folders:
             await self._look(folder_id, found)
         known = {root.folder_id: root for root in await insist(self._ledger.tables.roots, "roots")}
-        if not found.there and not known:
+        has_files = await insist(self._ledger.tables.file_count, "counting files") > 0
+        if not (found.there or known or has_files):
             raise FolderUnavailable(next(iter(found.away.values())))
         self.away = found.away
         self.logs = {root.log for root in found.there}
+        self._logs_there = self.logs
+        self._logs_of_roots = self.logs | {known[one].log for one in found.away if one in known}
+        self._ledger.met_targets = True  # whose logs are forgotten by now, or are others
         fresh = [root for root in found.there if not _is_watched(known.get(root.folder_id), root)]
         await self._write(found, fresh)
+
+    async def follow_targets(self) -> None:
+        """Read the logs that tell of shortcuts' targets too; ask for all when they are others."""
+        ledger, tables = self._ledger, self._ledger.tables
+        ledger.met_targets = False
+        drives = await insist(tables.target_drives, "reading targets")
+        logs = {await self._log_of(drive) for drive in drives}
+        known = await insist(tables.cursors, "reading cursors")
+        kept = self._logs_of_roots | logs
+        cursors = {log: await self._client.start_token(log or None) for log in logs - known.keys()}
+
+        async def commit() -> None:
+            async with ledger.record.database.transaction() as connection:
+                for log, cursor in cursors.items():
+                    await tables.put_cursor(connection, log, cursor)
+                await tables.forget_logs(connection, kept)
+                if cursors or known.keys() - kept:
+                    await tables.uncheck_outside(connection, None)
+
+        await insist(commit, "writing the change logs")
+        self.logs = self._logs_there | logs
+
+    async def _log_of(self, drive_id: str | None) -> str:
+        return drive_id if drive_id and await self._client.is_member(drive_id) else ""
 
     async def _look(self, folder_id: str, found: _Found) -> None:
         try:
@@ -78,9 +109,8 @@ class Roots:
         found.there.append(await self._root(file))
 
     async def _root(self, file: DriveFile) -> Folder:
-        drive_id = file.drive_id
-        log = drive_id if drive_id and await self._client.is_member(drive_id) else ""
         path = file.name if len(self.folders) > 1 else ""
+        log = await self._log_of(file.drive_id)
         return Folder(file.id, None, file.name, path, log, is_root=True)
 
     async def _write(self, found: _Found, fresh: Sequence[Folder]) -> None:
@@ -97,8 +127,6 @@ class Roots:
                 for root in fresh:
                     await tables.put_root(connection, root)
                 await tables.set_away(connection, found.away)
-                if not found.away:
-                    await tables.forget_logs(connection, self.logs)
                 return forgotten
 
         forgotten = await insist(commit, "writing the watched folders")

@@ -106,7 +106,7 @@ class GoogleDriveWatcher:
         started = time.monotonic()
         self.is_checking = True
         try:
-            tally = await self._check()
+            tally, problem = await self._check()
         except RagliveError as error:
             log.warning("check_failed", code=error.code, message=error.message)
             self._settle_roots |= error.code in _ACCESS
@@ -124,6 +124,7 @@ class GoogleDriveWatcher:
             moved=tally.moved,
             deleted=tally.deleted,
             held=self._ledger.state.held,
+            problem=problem,
             duration_seconds=round(time.monotonic() - started, 3),
         )
 
@@ -131,30 +132,32 @@ class GoogleDriveWatcher:
         """Lend a worker its file, downloaded."""
         return fetch(self._client, job, self._max_bytes)
 
-    async def _check(self) -> Tally:
+    async def _check(self) -> tuple[Tally, RagliveError | None]:
         ledger = self._ledger
         ledger.tally = Tally()
         await ledger.load()
         for _ in range(ROUNDS):
             await self._begin()
             await self._listing.work_off()
-            if await self._replay() and not self._settle_roots:
+            if ledger.met_targets:
+                await self._roots.follow_targets()
+                await self._listing.work_off()
+            if await self._replay() and not self._settle_roots and not ledger.met_targets:
                 break
         await self._listing.work_off()
         if ledger.state.in_full:
             await self._listing.end_full()
             await self._listing.work_off()
-        await self._settle_problem()
-        return ledger.tally
+        return ledger.tally, await self._settle_problem()
 
     async def _begin(self) -> None:
         """Look at the watched folders where that is called for; begin what is due."""
         ledger = self._ledger
-        if self._settle_roots or self._roots.away:
+        is_due = time.time() - ledger.state.listed_at >= self._full_seconds
+        if self._settle_roots or self._roots.away or is_due:
             await self._roots.settle()
             self._settle_roots = False
         state = ledger.state
-        is_due = time.time() - state.listed_at >= self._full_seconds
         if not state.in_full and (is_due or state.approved):
             await ledger.begin_full_listing()
 
@@ -182,17 +185,22 @@ class GoogleDriveWatcher:
             page = await self._client.changes(cursor, name or None)
             if page.changes or page.cursor != cursor:
                 states = {change.file_id: change.file for change in page.changes}
-                await self._ledger.write(states, log=name, cursor=page.cursor)
+                await self._ledger.write(
+                    states, log=name, cursor=page.cursor, tells_of_drives=page.tells_of_drives
+                )
             cursor = page.cursor
             if page.is_last:
                 return
 
-    async def _settle_problem(self) -> None:
+    async def _settle_problem(self) -> RagliveError | None:
+        """Publish what is wrong; return what kept a watched folder from being read."""
         ledger = self._ledger
+        unavailable = None
         away = next(iter(self._roots.away.values()), None)
         if away is not None:
             approve = "Until then nothing is deleted; `raglive pipeline approve` deletes its files."
-            await self._problems.publish((FolderUnavailable.code, f"{away} {approve}"))
+            unavailable = FolderUnavailable(f"{away} {approve}")
+            await self._problems.publish((FolderUnavailable.code, unavailable.message))
         elif ledger.state.held:
             await self._problems.publish(
                 (
@@ -207,3 +215,4 @@ class GoogleDriveWatcher:
         if self._mended:
             await ledger.requeue(_MENDED_BY_ASKING_AGAIN)
             self._mended = False
+        return unavailable

@@ -1,10 +1,14 @@
-"""Random histories of two watched folders, one in a shared drive, and a pipeline that crashes."""
+"""Random histories of two watched folders, one in a shared drive, and a pipeline that crashes.
+
+What befalls the watched folders and the shared drives themselves is in `upheavals`.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import httpx
 
@@ -43,6 +47,7 @@ class Fuse:
 
     def __init__(self) -> None:
         self.left: int | None = None
+        self.on_request: Callable[[], None] = lambda: None
 
     def burn(self) -> None:
         if self.left is None:
@@ -51,11 +56,12 @@ class Fuse:
         if self.left < 0:
             raise Crash
 
-    async def on_request(self, _request: httpx.Request) -> None:
+    async def _take(self, _request: httpx.Request) -> None:
+        self.on_request()
         self.burn()
 
     def attach(self, client: DriveClient) -> None:
-        client.http.event_hooks = {"request": [self.on_request], "response": []}
+        client.http.event_hooks = {"request": [self._take], "response": []}
 
 
 class FragileDatabase:
@@ -79,6 +85,9 @@ class FragileDatabase:
 class History:
     """What people do, step by step."""
 
+    steps = STEPS
+    page_size = 1000
+
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.drive = FakeDrive(lag=self.random.choice((0, 0, 1, 3, 8)), seed=str(seed))
@@ -93,19 +102,32 @@ class History:
         self._protected = {self.mine.id, self.ours.id}
         self._his = his
         self._count = 0
+        self._enlarge()
         for _ in range(self.random.randrange(12)):
             self.step()
 
+    def restart(self) -> dict[str, Any]:
+        """Return how the watcher of `roots` is set up, as it starts anew."""
+        return {}
+
+    def interfere(self) -> None:
+        """Do something, perhaps, while a request is on its way."""
+
+    def _enlarge(self) -> None:
+        """Have more in it from the beginning."""
+
     def step(self) -> None:
         """Do something; what Drive refuses is not done."""
-        name = self.random.choice([name for name, often in STEPS.items() for _ in range(often)])
+        name = self.random.choice(
+            [name for name, often in self.steps.items() for _ in range(often)]
+        )
         with suppress(LookupError, ValueError):
             getattr(self, f"_{name}")()
 
     def expected(self) -> dict[str, tuple[str, str]]:
         """Return folder and name by id of every file that should be in the index."""
         found: dict[str, tuple[str, str]] = {}
-        for root in self.roots:
+        for root in filter(self._is_there, self.roots):
             for item in self.drive.files_under(root, USER):
                 for file in self._meant(item):
                     found[file.id] = (self._folder(file), file.name)
@@ -125,12 +147,18 @@ class History:
             yield target
 
     def _folder(self, file: Item) -> str:
-        above = list(self.drive.tree.lineage(file))[1:]
-        for root in self.roots:
-            if root in above:
-                names = [item.name for item in above[: above.index(root) + 1]]
-                return "/".join(reversed(names))
+        """Return the path from the nearest watched folder above."""
+        names: list[str] = []
+        for above in list(self.drive.tree.lineage(file))[1:]:
+            names.insert(0, above.name)
+            if above in self.roots:
+                return "/".join(names if len(self.roots) > 1 else names[1:])
         return ""
+
+    def _is_there(self, root: Item) -> bool:
+        tree = self.drive.tree
+        is_left = tree.items.get(root.id) is root
+        return is_left and tree.is_visible(root, USER) and not tree.is_trashed(root)
 
     # Steps
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
+from functools import partial
 
 import pytest
 
+import raglive.app.google_drive as app
 from raglive.app.google_drive import run_google_drive
 from raglive.app.wiring import Wiring
 from raglive.contract.errors import RagliveError
@@ -16,11 +17,13 @@ from raglive.fake_drive.faults import FaultKind
 from raglive.fake_drive.items import Item
 from raglive.fake_drive.mime import DOCUMENT
 from raglive.fake_drive.server import FakeDriveServer
+from raglive.pipeline.watchers.google_drive.client import open_drive
 from raglive.settings import read_settings
-from tests.integration.pipeline.watchers.google_drive.drives import USER
+from tests.integration.pipeline.watchers.google_drive.drives import IMPATIENT, USER
 
 MARKDOWN = "text/markdown"
 FORM = "application/vnd.google-apps.form"
+MENDED_BY_THEMSELVES = {"auth_required", "drive_rate_limited", "drive_unavailable"}
 _STATES = """
 SELECT name, coalesce(error ->> 'code', reason ->> 'code', state) FROM raglive.files
 WHERE state <> 'deleted'
@@ -120,42 +123,55 @@ async def test_nothing_is_embedded_anew_for_another_name_or_folder(
     assert [row["folder"] for row in folders] == ["", "other"]
 
 
-async def test_credentials_that_google_refuses_delete_nothing_and_appear_nowhere(  # noqa: PLR0917 - fixtures
+FATES = {
+    "user quota": ("files.getMedia", FaultKind.USER_RATE_LIMIT, "drive_rate_limited"),
+    "project quota": ("files.getMedia", FaultKind.RATE_LIMIT, "drive_rate_limited"),
+    "too many": ("files.get", FaultKind.TOO_MANY_REQUESTS, "drive_rate_limited"),
+    "internal": ("files.getMedia", FaultKind.INTERNAL, "drive_unavailable"),
+    "unavailable": ("files.get", FaultKind.UNAVAILABLE, "drive_unavailable"),
+    "cut off": ("files.get", FaultKind.CUT, "drive_unavailable"),
+    "cut": ("files.getMedia", FaultKind.TRUNCATED, "transfer_failed"),
+    "corrupted": ("files.getMedia", FaultKind.CORRUPTED, "transfer_failed"),
+    "forbidden": ("files.getMedia", FaultKind.FORBIDDEN, "drive_forbidden"),
+    "unauthenticated": ("files.getMedia", FaultKind.UNAUTHENTICATED, "auth_required"),
+    "gone": ("files.get", FaultKind.NOT_FOUND, "file_vanished"),
+    "gone meanwhile": ("files.getMedia", FaultKind.NOT_FOUND, "file_vanished"),
+}
+
+
+async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa: PLR0917 - fixtures
     drive: FakeDrive,
     server: FakeDriveServer,
     root: Item,
     dsn: str,
     database: Database,
-    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    drive.create("kept.txt", root, b"kept")
+    monkeypatch.setattr(app, "open_drive", partial(open_drive, retry=IMPATIENT))
+    for name, (method, kind, _) in FATES.items():
+        file = drive.create(name, root, name, mime_type="text/plain")
+        server.fail(method, kind, times=None, file_id=file.id)
+    unsupported = dict.fromkeys(("form", "site", "map"), "unsupported")
+    for name in unsupported:
+        drive.create_native(name, root, f"application/vnd.google-apps.{name}", {})
+
     await _run_once(server, root, dsn)
-    server.fail("token", FaultKind.INVALID_GRANT, times=None)
-    with pytest.raises(RagliveError) as refused:
-        await _run_once(server, root, dsn)
-    assert refused.value.code == "auth_required"
-    assert await _states(database) == {"kept.txt": "completed"}
-    problem = await database.fetchval("SELECT problem FROM raglive.heads")
-    assert problem["code"] == "auth_required"
 
-    secret = json.loads(server.credentials_json())["private_key"]
-    events = str(await database.fetch("SELECT payload FROM raglive.events"))
-    said = "".join(capfd.readouterr()) + events + refused.value.message
-    assert "kept.txt" in said
-    for line in secret.splitlines()[1:-1]:
-        assert line not in said
-    assert "ya29." not in said
-    assert "Bearer" not in said
+    fates = {name: code for name, (_, _, code) in FATES.items()}
+    assert await _states(database) == fates | unsupported
+
+    server.google.faults.clear()
+    await _run_once(server, root, dsn)
+    after = await _states(database)
+    mended = {name for name, code in fates.items() if code in MENDED_BY_THEMSELVES}
+    assert mended == {name for name, state in after.items() if state == "completed"}
 
 
-@pytest.mark.parametrize(
-    ("given", "code"),
-    [("{}", "auth_required"), ("no such file", "auth_required"), ("{", "auth_required")],
-)
-async def test_credentials_that_cannot_be_read_are_not_repeated(  # noqa: PLR0917 - fixtures
-    drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, given: str, code: str
+async def test_a_folder_that_is_not_there_keeps_no_other_from_being_processed(
+    drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
 ) -> None:
-    with pytest.raises(RagliveError) as refused:
-        await _run_once(server, root, dsn, GOOGLE_DRIVE_CREDENTIALS_JSON=given)
-    assert refused.value.code == code
-    assert given not in refused.value.message or given == "{"
+    drive.create("there.txt", root, b"there")
+    with pytest.raises(RagliveError, match="1nowhere") as missing:
+        await _run_once(server, root, dsn, RAG_WATCH_FOLDER_ID=f"{root.id},1nowhere")
+    assert missing.value.code == "watch_location_unavailable"
+    assert await _states(database) == {"there.txt": "completed"}

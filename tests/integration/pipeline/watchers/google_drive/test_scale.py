@@ -1,8 +1,9 @@
-"""Ten thousand files: moving and renaming them is bookkeeping, and costs no content."""
+"""Many files: moving and renaming them costs no content, and looking for changes nothing at all."""
 
 from __future__ import annotations
 
 from raglive.database.pipelines import PipelineRecord
+from raglive.database.pool import Database
 from raglive.fake_drive.drive import FakeDrive
 from raglive.fake_drive.server import FakeDriveServer
 from raglive.pipeline.watchers.google_drive.client import DriveClient
@@ -14,6 +15,12 @@ from tests.integration.pipeline.watchers.google_drive.drives import (
 )
 
 FILES = 10_000
+POLLED_FILES = 4000
+MOST_ROWS_OF_A_POLL = 20
+_ROWS_TOUCHED = """
+SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0) + n_tup_ins + n_tup_upd + n_tup_del)
+FROM pg_stat_user_tables
+"""
 
 
 async def test_ten_thousand_files_move_and_are_renamed_without_being_read_again(
@@ -40,3 +47,33 @@ async def test_ten_thousand_files_move_and_are_renamed_without_being_read_again(
     assert (renamed.new, renamed.changed, renamed.moved) == (0, 0, FILES)
     query = "SELECT count(*) FROM raglive.files WHERE desired_generation <> 1"
     assert await record.database.fetchval(query) == 0
+
+
+async def test_a_poll_without_changes_touches_a_handful_of_rows(
+    drive: FakeDrive, server: FakeDriveServer, client: DriveClient, dsn: str
+) -> None:
+    root = drive.create_folder("root", drive.my_drive(USER))
+    for n in range(POLLED_FILES // 20):
+        folder = drive.create_folder(f"folder {n}", root)
+        made = [drive.create(f"{n} {m}.txt", folder, f"text {n} {m}") for m in range(20)]
+        drive.create_shortcut(made[0], root)
+    database = await Database.connect(dsn, name="poll", max_size=1)
+    try:
+        record = await PipelineRecord.register(database, "google-drive-pipeline", "google_drive")
+        watcher = watcher_of(record, client, root)
+        assert (await watcher.check()).files == POLLED_FILES
+        await database.execute("ANALYZE")
+        await watcher.check()  # with the statistics that a database in use has
+        before, requests = await _rows_touched(database), len(server.google.requests)
+        await watcher.check()
+        touched = await _rows_touched(database) - before
+        assert [one.method for one in list(server.google.requests)[requests:]] == ["changes.list"]
+        assert 0 < touched < MOST_ROWS_OF_A_POLL
+    finally:
+        await database.close()
+
+
+async def _rows_touched(database: Database) -> int:
+    """Return how many rows this database's one connection has read and written so far."""
+    await database.execute("SELECT pg_stat_force_next_flush()")
+    return int(await database.fetchval(_ROWS_TOUCHED))

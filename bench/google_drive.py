@@ -1,0 +1,173 @@
+"""A large folder of Google Drive: the first listing, polls, a full listing, a folder moved.
+
+Serves a folder of small files, a hundred to a folder, from the test double in a process of its own,
+and runs the watcher on it with an embedded Postgres: from the first request until every file is in
+the queue; polls that find nothing; all files moved below another folder, which must have none read
+anew; and the full listing that runs every few hours. First a tenth of the files, then all: neither
+a poll nor this process's memory may depend on how many there are. Since memory once taken is
+kept, "more" is what each step adds to what the steps before took.
+
+Does not show: Google's own latency and quota; downloads, extraction and embedding, which begin
+while the listing goes on and want the same cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from bench.common.rate import cpu_seconds
+from bench.common.report import Report, is_quick
+from raglive.database.embedded import EmbeddedPostgres
+from raglive.database.migrate import migrate
+from raglive.database.pipelines import PipelineRecord
+from raglive.database.pool import Database
+from raglive.pipeline.watchers.google_drive.client import open_drive
+from raglive.pipeline.watchers.google_drive.credentials import read_credentials
+from raglive.pipeline.watchers.google_drive.watcher import GoogleDriveWatcher
+
+POLLS = 20
+START_SECONDS = 60.0
+MIB = 2**20
+_QUEUED_ANEW = "SELECT count(*) FROM raglive.files WHERE desired_generation > 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Double:
+    """A double of Google Drive that is running."""
+
+    url: str
+    root: str
+    parts: list[str]
+    credentials: str
+
+    async def do(self, action: str, **arguments: str) -> str:
+        """Change what is in it; return the id of what was made."""
+        async with httpx.AsyncClient() as client:
+            body = {"action": action, **arguments}
+            answer = await client.post(f"{self.url}/__control", json=body)
+            return str(answer.raise_for_status().json()["result"])
+
+
+async def main() -> None:
+    files = 10_000 if is_quick(__doc__) else 100_000
+    report = Report(
+        "A large folder of Google Drive", "Google's latency and quota, downloads, embedding."
+    )
+    async with own_database() as database:
+        await measure(report, database, files // 10)
+        await measure(report, database, files)
+    report.show()
+
+
+@asynccontextmanager
+async def own_database() -> AsyncIterator[Database]:
+    with tempfile.TemporaryDirectory(prefix="raglive-bench-") as place:
+        async with EmbeddedPostgres(Path(place), password=secrets.token_hex(16)) as server:
+            await migrate(server.dsn)
+            database = await Database.connect(server.dsn, name="bench")
+            try:
+                yield database
+            finally:
+                await database.close()
+
+
+@asynccontextmanager
+async def serving(files: int) -> AsyncIterator[Double]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.common.drive_server", str(files)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            found = json.loads(await process.stdout.readline())
+        yield Double(**found)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def watching(
+    database: Database, double: Double, name: str, *, full_listing_seconds: float = 3600
+) -> AsyncIterator[GoogleDriveWatcher]:
+    record = await PipelineRecord.register(database, name, "google_drive")
+    async with open_drive(read_credentials(double.credentials), double.url) as client:
+        yield GoogleDriveWatcher(
+            record,
+            client,
+            [double.root],
+            check_interval_seconds=60,
+            full_listing_seconds=full_listing_seconds,
+            on_queued=lambda: None,
+        )
+
+
+async def measure(report: Report, database: Database, files: int) -> None:
+    name = f"drive-{files}"
+    async with serving(files) as double:
+        async with watching(database, double, name) as watcher:
+            await list_first(report, watcher, files)
+            polls = [(await watcher.check()).duration_seconds for _ in range(POLLS)]
+            report.times("    a poll without changes", polls)
+            await move_all(report, database, watcher, double)
+        async with watching(database, double, name, full_listing_seconds=0.001) as watcher:
+            memory = Memory()
+            found = await watcher.check()
+            assert (found.files, found.deleted) == (files, 0)
+            took = f"{found.duration_seconds:.1f} s, {memory.grown():.0f} MiB more"
+            report.figure("    full listing without changes", took)
+
+
+async def list_first(report: Report, watcher: GoogleDriveWatcher, files: int) -> None:
+    memory, cpu = Memory(), cpu_seconds(psutil.Process())
+    found = await watcher.check()
+    assert found.new == files
+    cpu = cpu_seconds(psutil.Process()) - cpu
+    took = f"{found.duration_seconds:.1f} s, {cpu:.1f} s CPU, {memory.grown():.0f} MiB more"
+    report.figure(f"first listing of {files:,} files", took, "<= 60 s for 100,000, no MiB more")
+
+
+async def move_all(
+    report: Report, database: Database, watcher: GoogleDriveWatcher, double: Double
+) -> None:
+    """Move every file, by moving the folders that hold all others."""
+    above = await double.do("create_folder", name="above", parent=double.root)
+    for part in double.parts:
+        await double.do("move", item=part, parent=above)
+    memory = Memory()
+    found = await watcher.check()
+    anew = await database.fetchval(_QUEUED_ANEW)
+    took = f"{found.duration_seconds:.1f} s, {memory.grown():.0f} MiB more, {anew} read anew"
+    report.figure(f"    {found.moved:,} files moved with their folders", took, "0 read anew")
+
+
+class Memory:
+    """What this process takes more than when this was made."""
+
+    def __init__(self) -> None:
+        self._before = self._taken()
+
+    def grown(self) -> float:
+        """Return by how many MiB."""
+        return (self._taken() - self._before) / MIB
+
+    @staticmethod
+    def _taken() -> int:
+        return int(psutil.Process().memory_info().rss)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,129 @@
+"""The indexes that make search fast: built beside the work, and away while a bulk load runs.
+
+Search is the same without them, only slower: every chunk is looked at then. So neither a migration
+nor a writer ever waits for one to be built, and a vector index does not grow row by row while
+thousands of files come in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from raglive.database.errors import explain
+from raglive.database.sql import load_queries
+from raglive.database.words import configuration_explained
+
+__all__ = ["SearchIndexes", "Standing"]
+
+log = structlog.get_logger()
+
+_QUERIES = load_queries("search_indexes")
+
+VECTORS = "chunks_by_vector"
+WORDS = "chunks_by_words_"
+LEAST_NUMBERS = 10_000_000  # of all vectors together; fewer are compared in some 50 ms
+MOST_DIMENSIONS = 2_000  # that pgvector indexes
+BULK_FILES = 1_000
+BULK_SHARE = 0.5  # of what is indexed
+IDLE_FILES = 50
+BUILD_SECONDS = 3 * 3600.0
+STEP_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decides over the vector index."""
+
+    chunks: int
+    dimensions: int
+    waiting_files: int
+    completed_files: int
+    scans_widely: bool
+
+    @property
+    def is_bulk(self) -> bool:
+        """Say whether so much is on its way that the index had better be built afterwards."""
+        return self.waiting_files > max(BULK_FILES, BULK_SHARE * self.completed_files)
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Say whether comparing with every chunk would be noticed."""
+        enough = self.chunks * self.dimensions >= LEAST_NUMBERS
+        return self.scans_widely and enough and self.dimensions <= MOST_DIMENSIONS
+
+
+class SearchIndexes:
+    """Keeps the indexes as they should be; any number of processes may, one at a time does."""
+
+    def __init__(self, dsn: str, *, config: str = "simple") -> None:
+        self._dsn = dsn
+        self._words = WORDS + config
+        self._config = config
+
+    async def keep_up(self) -> None:
+        """Build what is missing and wanted now, and drop what is not; return when that is done.
+
+        Raises `DatabaseUnavailable`, and the database's errors.
+        """
+        try:
+            connection = await asyncpg.connect(self._dsn, timeout=10, statement_cache_size=0)
+        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+            raise explain(error, self._dsn) from error
+        try:
+            if await connection.fetchval(_QUERIES["lock"], timeout=STEP_SECONDS):
+                with configuration_explained(self._config):
+                    await self._keep_up(connection)
+        finally:
+            await connection.close(timeout=5)
+
+    async def _keep_up(self, connection: asyncpg.Connection) -> None:
+        row = await connection.fetchrow(_QUERIES["standing"], timeout=STEP_SECONDS)
+        assert row is not None, "the chunks have a table"
+        for name in row["broken"]:
+            await self._drop(connection, name)
+        valid = set(row["valid"])
+        for name in valid:
+            if name.startswith(WORDS) and name != self._words:
+                await self._drop(connection, name)
+        if self._words not in valid:
+            await self._build(connection, "build_words", self._words)
+        await self._keep_vectors(connection, _standing(row), is_there=VECTORS in valid)
+
+    async def _keep_vectors(
+        self, connection: asyncpg.Connection, found: Standing, *, is_there: bool
+    ) -> None:
+        if is_there and found.is_bulk:
+            await self._drop(connection, VECTORS)
+        elif not is_there and found.waiting_files <= IDLE_FILES and found.is_worth_it:
+            await connection.execute(_QUERIES["load"], timeout=STEP_SECONDS)
+            await connection.execute(_QUERIES["widen_matches"], timeout=STEP_SECONDS)
+            await self._build(connection, "build_vectors", VECTORS)
+
+    async def _build(self, connection: asyncpg.Connection, how: str, name: str) -> None:
+        log.info("search_index_building", index=name)
+        query = _QUERIES[how].format(config=self._config)
+        try:
+            await connection.execute(query, timeout=BUILD_SECONDS)
+        except BaseException:
+            log.warning("search_index_not_built", index=name)
+            raise
+        await connection.execute(_QUERIES["count"], timeout=BUILD_SECONDS)
+        log.info("search_index_built", index=name)
+
+    async def _drop(self, connection: asyncpg.Connection, name: str) -> None:
+        query = _QUERIES["drop"].format(name=name)
+        await connection.execute(query, timeout=BUILD_SECONDS)
+        log.info("search_index_dropped", index=name)
+
+
+def _standing(row: asyncpg.Record) -> Standing:
+    return Standing(
+        chunks=row["counted"],
+        dimensions=row["dimensions"],
+        waiting_files=row["waiting"],
+        completed_files=row["completed"],
+        scans_widely=row["scans_widely"],
+    )

@@ -1,0 +1,104 @@
+"""The endpoint that answers questions from the index; the same on both servers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+from pydantic import AwareDatetime, BaseModel, Field
+
+from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.contract.http import SearchAnswer
+from raglive.contract.model import rfc3339
+from raglive.contract.permissions import Grant
+from raglive.database.search import Hit, Only
+from raglive.database.status import no_such_pipeline
+from raglive.http_api.pipelines import Viewer
+from raglive.http_api.responses import json_response
+from raglive.pipeline.search import Question, Search, SearchMode
+
+__all__ = ["hit_on_wire", "search_router"]
+
+_STORABLE = r"^[^\x00]*$"
+TypeName = Annotated[
+    str, Field(min_length=1, max_length=127, pattern=r"^\.?[\w.+*-]+(/[\w.+*-]+)?$")
+]
+
+
+class SearchQuery(BaseModel):
+    """What to look for, how, and where."""
+
+    q: str = Field(
+        min_length=1, max_length=2000, pattern=_STORABLE, description="the question, in your words"
+    )
+    mode: SearchMode = Field(
+        SearchMode.HYBRID, description="by meaning (`vector`), by words (`text`), or by both"
+    )
+    pipeline_id: list[Annotated[str, Field(max_length=127)]] = Field(
+        [], max_length=100, description="may be repeated"
+    )
+    type: list[TypeName] = Field(
+        [], max_length=100, description="MIME type, `text/*`, or extension; may be repeated"
+    )
+    since: AwareDatetime | None = Field(None, description="only files indexed at or after it")
+    until: AwareDatetime | None = Field(None, description="only files indexed before it")
+    limit: int = Field(10, ge=1, le=100)
+
+
+def search_router(search: Search, viewer: Viewer) -> APIRouter:
+    """Return the endpoint `/search`; `viewer` says who may see what."""
+    router = APIRouter(tags=["search"])
+    viewing = Depends(viewer)
+
+    @router.get("/search", response_model=SearchAnswer)
+    async def find(query: Annotated[SearchQuery, Query()], grant: Grant = viewing) -> Response:
+        """Find the passages that answer a question best, in the pipelines the caller may see."""
+        if grant.redact:
+            raise RagliveError(
+                "The token shows how files fare, and not what is in them: it says `redact`.",
+                code=ErrorCode.FORBIDDEN,
+            )
+        visible = await _visible(search, grant, query.pipeline_id)
+        question = Question(
+            query.q,
+            query.mode,
+            visible,
+            Only(types=query.type, since=query.since, until=query.until),
+            query.limit,
+        )
+        hits = await search.answer(question)
+        return json_response({"mode": query.mode, "hits": [hit_on_wire(hit) for hit in hits]})
+
+    return router
+
+
+async def _visible(search: Search, grant: Grant, wanted: list[str]) -> frozenset[str]:
+    known = await search.pipeline_ids()
+    visible = frozenset(name for name in known if grant.may_view(name))
+    if not visible.issuperset(wanted):
+        raise no_such_pipeline()
+    return frozenset(wanted) or visible
+
+
+def hit_on_wire(hit: Hit) -> dict[str, Any]:
+    """Return `SearchHit`."""
+    return {
+        "score": round(hit.score, 4),
+        "similarity": None if hit.similarity is None else round(hit.similarity, 4),
+        "matched": list(hit.matched),
+        "content": hit.content,
+        "snippet": hit.snippet,
+        "marks": [list(mark) for mark in hit.marks],
+        "file": {
+            "id": hit.file_id,
+            "name": hit.name,
+            "folder": hit.folder,
+            "url": hit.url,
+            "mime_type": hit.mime_type,
+            "pipeline_id": hit.pipeline_id,
+            "indexed_at": rfc3339(hit.indexed_at),
+        },
+        "chunk_index": hit.chunk_index,
+        "page": hit.page,
+    }

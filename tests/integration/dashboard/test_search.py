@@ -1,0 +1,108 @@
+"""Questions over HTTP: answered from the index, within the caller's rights."""
+
+from __future__ import annotations
+
+import pytest
+from httpx import AsyncClient, Response
+
+from raglive.contract.http import SearchAnswer
+from raglive.database.documents import EmbeddedChunk, replace_document
+from raglive.database.jobs import Ending
+from raglive.database.pipelines import PipelineRecord
+from raglive.database.pool import Database
+from raglive.database.vector_space import VectorSpace, choose_vector_space
+from raglive.pipeline.embedding import create_embedder
+from tests.integration.dashboard.serving import RESULTS, Work, bearer, opened
+
+TEXTS = {
+    "boiler.md": "The boiler must be descaled every two years.",
+    "travel.pdf": "Hotels in Paris are reimbursed up to 180 euros a night.",
+}
+
+
+@pytest.fixture
+async def indexed(database: Database) -> Database:
+    """A pipeline with two files, embedded by the model that comes with raglive."""
+    embedder = await create_embedder("builtin")
+    space = VectorSpace(embedder.provider, embedder.model, embedder.dimensions)
+    await choose_vector_space(database, space)
+    work = Work(await PipelineRecord.register(database, "local-files-pipeline", "local_files"))
+    for name, text in TEXTS.items():
+        await work.queue(name)
+        job = await work.start()
+        [vector] = await embedder.embed([text])
+        chunk = EmbeddedChunk(0, text, 0, len(text), 1, bytes(31) + bytes([len(text)]), vector)
+        async with work.jobs.ending(job, Ending("file:completed", "completed_at", RESULTS)) as c:
+            await replace_document(c, job.file_key, [chunk])
+    await embedder.close()
+    return database
+
+
+async def ask(http: AsyncClient, **query: object) -> SearchAnswer:
+    response = await http.get("/api/search", params=query)  # type: ignore[arg-type]
+    assert response.status_code == 200, response.text
+    return SearchAnswer.model_validate(response.json())
+
+
+def refusal(response: Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]["code"]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
+async def test_a_question_is_answered_without_a_status_server(indexed: Database, mode: str) -> None:
+    async with opened(indexed) as http:
+        answer = await ask(http, q="hotels in Paris", mode=mode)
+        assert answer.mode == mode
+        best = answer.hits[0]
+        assert (best.file.name, best.page, best.content) == ("travel.pdf", 1, TEXTS["travel.pdf"])
+        assert (best.similarity is None) == (mode == "text")
+        kept = await ask(http, q="hotels in Paris", mode=mode, type="md", limit=1)
+        assert [hit.file.name for hit in kept.hits] in (["boiler.md"], [])
+
+
+async def test_a_token_finds_what_its_pipelines_hold_and_nothing_else(indexed: Database) -> None:
+    async with opened(indexed, client="10.0.0.9", ENVIRONMENT="production") as http:
+        query = {"q": "boiler"}
+        assert refusal(await http.get("/api/search", params=query)) == (401, "unauthenticated")
+        mine = await http.get("/api/search", params=query, headers=bearer("local-*"))
+        assert len(mine.json()["hits"]) == 2
+        others = await http.get("/api/search", params=query, headers=bearer("google-*"))
+        assert others.json()["hits"] == []
+        asked = query | {"pipeline_id": "local-files-pipeline"}
+        forbidden = await http.get("/api/search", params=asked, headers=bearer("google-*"))
+        missing = query | {"pipeline_id": "no-such"}
+        unknown = await http.get("/api/search", params=missing, headers=bearer("*"))
+        assert refusal(forbidden) == refusal(unknown) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"q": ""},
+        {"q": "   "},
+        {"q": "a\0b"},
+        {"q": "x" * 2001},
+        {"q": "x", "mode": "magic"},
+        {"q": "x", "limit": 101},
+        {"q": "x", "type": "%"},
+        {"q": "x", "since": "yesterday"},
+        {"q": "x", "since": "2026-01-01"},
+    ],
+)
+async def test_what_cannot_be_asked_is_refused(http: AsyncClient, wrong: dict[str, str]) -> None:
+    assert refusal(await http.get("/api/search", params=wrong)) == (422, "invalid_request")
+
+
+async def test_an_index_that_is_still_empty_answers_nothing(http: AsyncClient) -> None:
+    assert (await ask(http, q="boiler")).hits == []
+
+
+async def test_an_index_of_another_model_is_not_compared_with(
+    database: Database, pipeline: PipelineRecord
+) -> None:
+    """The fixture's pipeline has a model of another name."""
+    async with opened(database) as http:
+        answer = await http.get("/api/search", params={"q": "boiler"})
+        assert refusal(answer) == (409, "embedding_model_changed")
+        assert (await ask(http, q="boiler", mode="text")).hits == []
