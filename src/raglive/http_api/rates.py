@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -76,5 +77,5 @@ def too_often(whose: str, setting: str, wait_seconds: float) -> RagliveError:
         f"Too many requests of {whose}. Wait, then try again. The limit is {setting}.",
         code=ErrorCode.RATE_LIMITED,
         retryable=True,
-        retry_after_ms=max(1, round(wait_seconds * 1000)),
+        retry_after_ms=1 + math.ceil(wait_seconds * 1000),
     )
