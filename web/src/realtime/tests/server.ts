@@ -179,6 +179,7 @@ export class Servers {
       token: "token",
       expires_at: new Date(Date.now() + 300_000).toISOString(),
       role: "viewer",
+      redacted: false,
       websocket: {
         url: `http://127.0.0.1:${this.socketPort}`,
         path: "/socket.io",
