@@ -107,6 +107,16 @@ class GoogleDriveTables:
         """Note that watched folders cannot be read."""
         await connection.execute(_QUERIES["set_roots_away"], self._key, list(roots))
 
+    async def has_lost_root(self, listing: int) -> bool:
+        """Say whether a watched folder has gone away since this full listing began."""
+        return bool(
+            await self._record.database.fetchval(_QUERIES["has_lost_root"], self._key, listing)
+        )
+
+    async def leave_out_of_reach(self, connection: Connection) -> None:
+        """List nothing that is below no watched folder, or below one that cannot be read."""
+        await connection.execute(_QUERIES["leave_out_of_reach"], self._key)
+
     async def put_folders(
         self, connection: Connection, folders: Sequence[Folder], listing: int, *, in_full: bool
     ) -> None:

@@ -53,6 +53,24 @@ WHERE pipeline_key = $1 AND is_root AND folder_id <> ALL ($2)
 -- name: set_roots_away
 UPDATE raglive.google_folders SET state = 'away' WHERE pipeline_key = $1 AND is_root AND folder_id = ANY ($2)
 
+-- name: has_lost_root
+SELECT EXISTS (SELECT FROM raglive.google_folders
+               WHERE pipeline_key = $1 AND is_root AND state = 'away' AND seen IS DISTINCT FROM $2)
+
+-- name: leave_out_of_reach
+-- What no watched folder that is there holds is not to be listed; when one comes back, everything is.
+WITH RECURSIVE up AS (
+    SELECT folder_id AS pending_id, parent_id, is_root, state FROM raglive.google_folders
+    WHERE pipeline_key = $1 AND state = 'pending'
+    UNION
+    SELECT up.pending_id, above.parent_id, above.is_root, above.state
+    FROM up JOIN raglive.google_folders AS above ON above.pipeline_key = $1 AND above.folder_id = up.parent_id
+    WHERE NOT up.is_root
+)
+UPDATE raglive.google_folders SET state = 'listed'
+WHERE pipeline_key = $1 AND state = 'pending'
+  AND folder_id NOT IN (SELECT pending_id FROM up WHERE is_root AND state <> 'away')
+
 -- name: repath
 WITH RECURSIVE down AS (
     SELECT folder_id, path, log FROM raglive.google_folders WHERE pipeline_key = $1 AND folder_id = ANY ($2)

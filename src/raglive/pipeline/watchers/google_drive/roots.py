@@ -63,6 +63,25 @@ class Roots:
         fresh = [root for root in found.there if not _is_watched(known.get(root.folder_id), root)]
         await self._write(found, fresh)
 
+    async def _is_disturbed(self) -> bool:
+        """Say whether a full listing takes for missing what is in a folder that went away."""
+        state, tables = self._ledger.state, self._ledger.tables
+        if not state.in_full or state.approved:
+            return False
+        return await insist(lambda: tables.has_lost_root(state.listing), "reading folders")
+
+    async def are_there(self) -> bool:
+        """Say whether the watched folders that were there still are."""
+        for folder_id in self.folders:
+            if folder_id not in self.away:
+                try:
+                    file = await self._client.file(folder_id)
+                except DriveNotFound:
+                    return False
+                if file.trashed:
+                    return False
+        return True
+
     async def follow_targets(self) -> None:
         """Read the logs that tell of shortcuts' targets too; ask for all when they are others."""
         ledger, tables = self._ledger, self._ledger.tables
@@ -127,10 +146,12 @@ class Roots:
                 for root in fresh:
                     await tables.put_root(connection, root)
                 await tables.set_away(connection, found.away)
+                if forgotten or found.away:
+                    await tables.leave_out_of_reach(connection)
                 return forgotten
 
         forgotten = await insist(commit, "writing the watched folders")
-        if fresh or forgotten or cursors:
+        if fresh or forgotten or cursors or await self._is_disturbed():
             await ledger.begin_full_listing(cursors)
 
 

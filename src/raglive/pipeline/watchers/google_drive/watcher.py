@@ -145,9 +145,13 @@ class GoogleDriveWatcher:
             if await self._replay() and not self._settle_roots and not ledger.met_targets:
                 break
         await self._listing.work_off()
-        if ledger.state.in_full:
-            await self._listing.end_full()
-            await self._listing.work_off()
+        if ledger.state.in_full and not self._settle_roots:
+            # A watched folder that has just gone away takes nothing with it.
+            if await self._roots.are_there():
+                await self._listing.end_full()
+                await self._listing.work_off()
+            else:
+                self._settle_roots = True
         return ledger.tally, await self._settle_problem()
 
     async def _begin(self) -> None:
