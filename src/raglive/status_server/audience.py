@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from raglive.contract.redaction import Redaction
 from raglive.database.event_log import Head
 from raglive.hub.messages import Message
-from raglive.status_server.frames import ReadyPacket, batch_packet, event_packet
-from raglive.status_server.outbox import Outbox
+from raglive.status_server.frames import batch_packet, event_packet
+from raglive.status_server.outbox import Burst, Outbox
 
 __all__ = ["Audience", "Viewer"]
 
@@ -39,7 +39,7 @@ class Viewer:
         self.behind: dict[str, int] = {}
         self.is_catching_up = False
         self.joining: set[str] = set()
-        self._held: list[tuple[str, ReadyPacket]] = []
+        self._held: list[tuple[str, Burst]] = []
         self._held_bytes = 0
 
     def hold(self, pipeline_id: str) -> None:
@@ -50,26 +50,21 @@ class Viewer:
         """Send what was kept back, of the pipelines that are still watched."""
         self.joining.clear()
         held, self._held, self._held_bytes = self._held, [], 0
-        for pipeline_id, packet in held:
+        for pipeline_id, burst in held:
             if pipeline_id in self.pipelines:
-                self.outbox.put_nowait(packet)
+                self.outbox.put_burst(burst)
 
     def takes(self, size: int) -> bool:
         """Say whether there is room for `size` bytes."""
         return self.outbox.takes(self._held_bytes + size)
 
-    def write(self, packets: Iterable[ReadyPacket]) -> None:
-        """Queue packets."""
-        for packet in packets:
-            self.outbox.put_nowait(packet)
-
-    def write_live(self, pipeline_id: str, ready: _Ready) -> None:
-        """Queue a pipeline's live packets, or keep them back."""
+    def write_live(self, pipeline_id: str, burst: Burst) -> None:
+        """Send a pipeline's live packets, or keep them back."""
         if pipeline_id not in self.joining:
-            self.write(ready.packets)
+            self.outbox.put_burst(burst)
             return
-        self._held += [(pipeline_id, packet) for packet in ready.packets]
-        self._held_bytes += ready.size
+        self._held.append((pipeline_id, burst))
+        self._held_bytes += burst.size
 
 
 class Audience:
@@ -117,16 +112,16 @@ class Audience:
     def fill(self, viewer: Viewer, messages: Sequence[Message]) -> int:
         """Write as many messages as there is room for; return how many.
 
-        Where nothing is held there is room for one of any size.
+        Where half is free there is room for one of any size.
         """
         size = fitting = 0
         for message in messages:
             size += len(message.body) + FRAME_BYTES
-            if not viewer.takes(size) and (fitting or viewer.outbox.held_bytes):
+            if not viewer.takes(size) and (fitting or not viewer.outbox.has_room):
                 break
             fitting += 1
         if fitting:
-            viewer.write(self._packets(viewer, messages[:fitting]))
+            viewer.outbox.put_burst(self._burst(viewer, messages[:fitting]))
             self.delivered += fitting
         return fitting
 
@@ -152,23 +147,22 @@ class Audience:
         room = self._rooms.get(head.pipeline_id)
         if not room:
             return
-        ready: dict[tuple[bool, bool], _Ready] = {}  # by class of viewer
+        bursts: dict[tuple[bool, bool], Burst] = {}  # by class of viewer
         for viewer in list(room.values()):
             if head.pipeline_id in viewer.behind:
                 continue
-            prepared = ready.get((viewer.batch, viewer.redact))
-            if prepared is None:
-                prepared = _Ready(self._packets(viewer, messages))
-                ready[viewer.batch, viewer.redact] = prepared
-            if viewer.takes(prepared.size):
-                viewer.write_live(head.pipeline_id, prepared)
+            burst = bursts.get((viewer.batch, viewer.redact))
+            if burst is None:
+                burst = bursts[viewer.batch, viewer.redact] = self._burst(viewer, messages)
+            if viewer.takes(burst.size):
+                viewer.write_live(head.pipeline_id, burst)
                 self.delivered += len(messages)
             else:
                 self._leave_behind(viewer, head.pipeline_id, messages)
 
     def send(self, viewer: Viewer, event: str, body: bytes) -> None:
         """Write one event to one viewer."""
-        viewer.write([event_packet(viewer.namespace, event, body)])
+        viewer.outbox.put_nowait(event_packet(viewer.namespace, event, body))
 
     def everyone(self) -> list[Viewer]:
         """Return every viewer."""
@@ -182,17 +176,9 @@ class Audience:
         viewer.behind[pipeline_id] = first - 1
         self._fell_behind(viewer)
 
-    def _packets(self, viewer: Viewer, messages: Sequence[Message]) -> list[ReadyPacket]:
+    def _burst(self, viewer: Viewer, messages: Sequence[Message]) -> Burst:
         if viewer.redact:
             messages = [one.masked(self._redaction.event) for one in messages]
         if viewer.batch:
-            return [batch_packet(viewer.namespace, messages)]
-        return [event_packet(viewer.namespace, one.type, one.body) for one in messages]
-
-
-class _Ready:
-    """Packets for all viewers of a kind, and their size."""
-
-    def __init__(self, packets: list[ReadyPacket]) -> None:
-        self.packets = packets
-        self.size = sum(packet.size for packet in packets)
+            return Burst([batch_packet(viewer.namespace, messages)])
+        return Burst([event_packet(viewer.namespace, one.type, one.body) for one in messages])

@@ -50,11 +50,8 @@ class CatchingUp:
 
     async def _run(self, viewer: Viewer) -> None:
         try:
-            before = dict[str, int]()
             while late := viewer.behind.keys() - viewer.joining:
-                is_stuck = viewer.behind == before  # the next event fits into an empty outbox only
-                before = dict(viewer.behind)
-                if not await viewer.outbox.room(self._seconds, all_of_it=is_stuck):
+                if not await viewer.outbox.room(self._seconds):
                     self._give_up(viewer)
                 if self._audience.find(viewer.sid) is not viewer:
                     return

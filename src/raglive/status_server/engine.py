@@ -18,6 +18,7 @@ from engineio import async_socket, exceptions, packet
 from starlette.types import Receive, Scope, Send
 
 from raglive.status_server.outbox import Outbox
+from raglive.status_server.wire import Wire, wire_of
 
 __all__ = ["Engine", "Session"]
 
@@ -104,6 +105,7 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
     def __init__(self, server: Engine, sid: str) -> None:
         super().__init__(server, sid)
         self._polling = False
+        self._wire: Wire | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -130,6 +132,7 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
     async def handle_get_request(self, environ: dict[str, Any]) -> Any:
         """Answer a poll, or serve a WebSocket until it ends."""
         if environ["asgi.scope"]["type"] == "websocket":
+            self._wire = wire_of(environ["asgi.scope"])
             return await self._upgrade_websocket(environ)
         if self.upgrading:
             return [packet.Packet(packet.NOOP)]
@@ -152,6 +155,7 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
         if self.closed or self.closing:
             return
         self.closing = True
+        self.queue.detach()
         if self._timer is not None:
             self._timer.cancel()
         await self.server._trigger_event(  # noqa: SLF001 - of its own server
@@ -215,6 +219,8 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
             self.connected = self.upgraded = True
         elif not await self._upgrade(ws):
             return
+        if self._wire is not None:
+            self.queue.attach(self._wire)
         writing = asyncio.create_task(self._write(ws), name="engine-write")
         try:
             await self._read(ws)

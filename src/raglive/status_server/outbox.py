@@ -1,18 +1,43 @@
-"""What stands to be written to one connection, and how many bytes that is."""
+"""What stands to be written to one connection, and how many bytes that is.
+
+Packets wait in a queue for whoever takes them: a poll, or the writer of a WebSocket. Once there is
+a WebSocket, messages need not wait for its writer: they go to the wire in the step that makes them,
+those of one tick in one piece, framed once for all viewers. Pings and the end go through the writer
+still; that a ping is late by some messages harms nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 from engineio import packet
 
-__all__ = ["MAX_HELD_BYTES", "Outbox"]
+from raglive.status_server.frames import ReadyPacket
+from raglive.status_server.wire import Wire, binary_frame, text_frame
+
+__all__ = ["MAX_HELD_BYTES", "Burst", "Outbox"]
 
 # With what the transport holds, and a poll that is being written, twice this at most.
 MAX_HELD_BYTES = 128 * 1024
+LOOK_SECONDS = 0.01  # at a wire, which does not tell when it has been written out
 CONTROL = frozenset({packet.PING, packet.PONG, packet.NOOP, packet.CLOSE})
+
+
+class Burst:
+    """Packets that are sent together, to all viewers of a kind."""
+
+    def __init__(self, packets: Sequence[ReadyPacket]) -> None:
+        self.packets = packets
+        self.size = sum(packet.size for packet in packets)
+
+    @cached_property
+    def frames(self) -> bytes:
+        """The packets as WebSocket messages."""
+        return b"".join(map(_frame_of, self.packets))
 
 
 class Outbox(asyncio.Queue[Any]):
@@ -23,32 +48,74 @@ class Outbox(asyncio.Queue[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.held_bytes = 0
         self.dropped = 0
+        self._queued_bytes = 0
         self._taken = asyncio.Event()
+        self._wire: Wire | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """Return how much is not written out yet."""
+        if self._wire is None:
+            return self._queued_bytes
+        return self._queued_bytes + self._wire.held_bytes
+
+    def put_nowait(self, item: Any) -> None:
+        """Put a packet behind those that were put before."""
+        if self._wire is not None and item is not None and item.packet_type == packet.MESSAGE:
+            self._wire.write(_frame_of(item))
+        else:
+            super().put_nowait(item)
+
+    def put_burst(self, burst: Burst) -> None:
+        """Put packets behind those that were put before."""
+        if self._wire is not None:
+            self._wire.write(burst.frames)
+            return
+        for item in burst.packets:
+            super().put_nowait(item)
+
+    def attach(self, wire: Wire) -> None:
+        """Write what waits, and from now on every message, to a WebSocket's wire."""
+        for item in self.take_all():
+            wire.write(_frame_of(item))
+        self._wire = wire
+
+    def detach(self) -> None:
+        """Write nothing to the wire any more."""
+        self._wire = None
 
     def takes(self, size: int) -> bool:
         """Say whether there is room for `size` bytes."""
         return self.held_bytes + size <= MAX_HELD_BYTES
 
-    async def room(self, within_seconds: float, *, all_of_it: bool = False) -> bool:
-        """Wait until at least half is free, or all of it; say whether it came to that.
+    @property
+    def has_room(self) -> bool:
+        """Say whether at least half is free."""
+        return self.held_bytes <= MAX_HELD_BYTES // 2
+
+    async def room(self, within_seconds: float) -> bool:
+        """Wait until at least half is free; say whether it came to that.
 
         The time counts from the last byte that was taken: who is slow, but reads, is waited for.
         """
-        most = 0 if all_of_it else MAX_HELD_BYTES // 2
-        while self.held_bytes > most:
+        loop = asyncio.get_running_loop()
+        held, deadline = self.held_bytes, loop.time() + within_seconds
+        while not self.has_room:
             self._taken.clear()
-            try:
-                async with asyncio.timeout(within_seconds):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
                     await self._taken.wait()
-            except TimeoutError:
+            before, held = held, self.held_bytes
+            if held < before:
+                deadline = loop.time() + within_seconds
+            elif loop.time() >= deadline:
                 return False
         return True
 
     def sent(self, item: Any) -> None:
         """Let go of a packet that was taken."""
-        self.held_bytes -= _size(item)
+        self._queued_bytes -= _size(item)
         self.task_done()
         self._taken.set()
 
@@ -74,10 +141,15 @@ class Outbox(asyncio.Queue[Any]):
 
     def _put(self, item: Any) -> None:
         super()._put(item)
-        self.held_bytes += _size(item)
+        self._queued_bytes += _size(item)
 
 
 def _size(item: Any) -> int:
     if item is None or item.packet_type in CONTROL:
         return 0
     return len(item.data) if isinstance(item.data, (str, bytes)) else 0
+
+
+def _frame_of(item: Any) -> bytes:
+    encoded = item.encode()
+    return binary_frame(encoded) if isinstance(encoded, bytes) else text_frame(encoded.encode())
