@@ -86,7 +86,8 @@ clean: ## Remove everything that was made here
 
 .make/peers/installed: .venv/bin/uv bench/peers/requirements.txt
 	tools/uv.sh venv --quiet --clear --python $(BIN)/python .make/peers
-	tools/uv.sh pip install --quiet --python .make/peers/bin/python --requirement bench/peers/requirements.txt
+	tools/uv.sh pip install --quiet --link-mode copy --python .make/peers/bin/python --requirement bench/peers/requirements.txt
+	tools/uv.sh pip install --quiet --python .make/peers/bin/python --no-deps --editable .
 	@touch $@
 
 web/node_modules/.package-lock.json: .make/python web/package.json web/package-lock.json
