@@ -31,6 +31,7 @@ _TEXTS_PER_STEP = 128  # between steps other tasks get their turn, and a cancell
 _UNKNOWN_TOKEN = 0
 _SPACE = "\u2581"
 _WORDS = re.compile(rf"\n+|{_SPACE}*[^{_SPACE}\n]+|{_SPACE}+")  # no token lies in two of these
+_SHORT_CHARS = 4_000
 _MOST_KNOWN = 100_000  # words
 _LONGEST_KNOWN = 40  # characters
 
@@ -61,7 +62,10 @@ class BuiltinEmbedder:
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS_PER_STEP):
             step = list(texts[start : start + _TEXTS_PER_STEP])
-            vectors[start : start + len(step)] = await asyncio.to_thread(self._averages, step)
+            if sum(map(len, step)) < _SHORT_CHARS:  # takes less than a change of threads
+                vectors[start : start + len(step)] = self._averages(step)
+            else:
+                vectors[start : start + len(step)] = await asyncio.to_thread(self._averages, step)
         return vectors
 
     async def close(self) -> None:
