@@ -21,10 +21,10 @@ WEB_SOURCES := $(shell find web -mindepth 1 \
 	\( -name node_modules -o -name .next -o -name out \) -prune -o \
 	! -name '*.tsbuildinfo' ! -name next-env.d.ts -print 2>/dev/null)
 
-.PHONY: help setup up check test bench lock generate format clean
+.PHONY: help setup up check test bench bench-ingest lock generate format clean
 
 help: ## List what can be made
-	@awk -F ' *## *' '/^[a-z]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: .make/python $(APP)/index.html ## Install everything into .venv and build the web app
 
@@ -51,6 +51,9 @@ bench: setup ## Measure the speeds that are promised; FULL=1 takes longer and me
 		[ -e "$$script" ] || continue; \
 		$(WITH_NODE) $(BIN)/python -m "bench.$$(basename "$$script" .py)" $(if $(FULL),,--quick) || exit 1; \
 	done
+
+bench-ingest: setup .make/peers/installed ## Measure indexing against LlamaIndex and LangChain, in one run
+	$(BIN)/python -m bench.peers $(if $(FULL),,--quick)
 
 lock: .venv/bin/uv ## Bring the lock files in step with pyproject.toml; UPGRADE=--upgrade renews all
 	$(LOCK) pyproject.toml --output-file requirements.lock
@@ -80,6 +83,12 @@ clean: ## Remove everything that was made here
 	tools/uv.sh pip sync --quiet --require-hashes requirements-dev.lock
 	tools/uv.sh pip install --quiet --no-deps --no-build-isolation --editable .
 	@mkdir -p .make && touch $@
+
+.make/peers/installed: .venv/bin/uv bench/peers/requirements.txt
+	tools/uv.sh venv --quiet --clear --python $(BIN)/python .make/peers
+	tools/uv.sh pip install --quiet --link-mode copy --python .make/peers/bin/python --requirement bench/peers/requirements.txt
+	tools/uv.sh pip install --quiet --python .make/peers/bin/python --no-deps --editable .
+	@touch $@
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json | .make/python
 	$(WITH_NODE) npm ci --prefix web --loglevel error

@@ -305,7 +305,8 @@ def _listings() -> list[tuple[str, WireModel]]:
         "what_to_do": "Nothing: the files are tried again.",
     }
     hit = {"score": 0.8125, "similarity": 0.75, "matched": ["text", "vector"], **chunk}
-    hit |= {"snippet": "Heat pumps move heat.", "marks": [[0, 4], [5, 10]], "file": _hit_file()}
+    hit |= {"snippet": "Heat pumps move heat.", "marks": [{"start": 0, "end": 4}]}
+    hit |= {"file": _hit_file()}
     logged = [event for event in EVENTS if hasattr(event, "seq")]
     return [
         ("all", http.PipelineList(pipelines=[whole, _new_pipeline()])),

@@ -24,7 +24,7 @@ from raglive.pipeline.extraction.ocr import find_recognition
 from raglive.pipeline.extraction.pool import ExtractorPool
 from raglive.pipeline.health import health_app
 from raglive.pipeline.identity import own_name
-from raglive.pipeline.index_upkeep import keeping_indexes
+from raglive.pipeline.index_upkeep import keep_indexes, keeping_indexes
 from raglive.pipeline.metrics import PipelineMetrics
 from raglive.pipeline.service import PipelineService
 from raglive.pipeline.storing import Storing
@@ -115,7 +115,9 @@ async def open_service(
         slots = FILES_PER_READER * settings.workers
         worker = Worker(record, jobs, attempts, bus, slots=slots, wake=queued)
         indexes = SearchIndexes(database.dsn, config=settings.text_search_config)
-        await stack.enter_async_context(keeping_indexes(indexes))
+        is_single = settings.run_mode == "single"
+        if database.listens and not is_single:
+            await stack.enter_async_context(keeping_indexes(indexes))
         interval = settings.check_interval
         yield PipelineService(
             record,
@@ -126,8 +128,8 @@ async def open_service(
             owner=owner,
             check_interval_seconds=interval,
         )
-        if settings.run_mode == "single":  # nobody else may come to do it
-            await indexes.keep_up()
+        if database.listens and is_single:
+            await keep_indexes(indexes)
 
 
 def _extractor(settings: Settings) -> ExtractorPool:

@@ -34,6 +34,7 @@ __all__ = [
     "FileRow",
     "HitFile",
     "IndexedChunk",
+    "Mark",
     "PipelineHealth",
     "PipelineList",
     "RagStatus",
@@ -347,6 +348,13 @@ class HitFile(WireModel):
     indexed_at: Timestamp
 
 
+class Mark(WireModel):
+    """A part of a text, as offsets in code points."""
+
+    start: Count
+    end: Count
+
+
 class SearchHit(WireModel):
     """A chunk that answers a query."""
 
@@ -355,7 +363,7 @@ class SearchHit(WireModel):
     matched: list[Literal["text", "vector"]] = Field(description="how it was found")
     content: str
     snippet: str = Field(description="the part of it that tells most")
-    marks: list[tuple[Count, Count]] = Field(description="words of the query in `snippet`")
+    marks: list[Mark] = Field(description="words of the query in `snippet`")
     file: HitFile
     chunk_index: int
     page: int | None

@@ -81,6 +81,11 @@ class Jobs:
                 await append_events(connection, self._record.key, events)
             return jobs
 
+    async def next_sizes(self, limit: int) -> list[int]:
+        """Return the sizes, in bytes, of the first `limit` files that are due, in their order."""
+        rows = await self._record.database.fetch(_QUERIES["next_sizes"], self._record.key, limit)
+        return [row["size_bytes"] for row in rows]
+
     async def next_due_seconds(self) -> float | None:
         """Return in how many seconds the next file is due; None when none is queued."""
         query = _QUERIES["next_due"]

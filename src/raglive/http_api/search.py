@@ -89,7 +89,7 @@ def hit_on_wire(hit: Hit) -> dict[str, Any]:
         "matched": list(hit.matched),
         "content": hit.content,
         "snippet": hit.snippet,
-        "marks": [list(mark) for mark in hit.marks],
+        "marks": [{"start": start, "end": end} for start, end in hit.marks],
         "file": {
             "id": hit.file_id,
             "name": hit.name,

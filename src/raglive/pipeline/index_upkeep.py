@@ -1,4 +1,4 @@
-"""Keeps the search indexes while a pipeline runs."""
+"""Keeps the search indexes while a pipeline runs, or once when it is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raglive.contract.errors import RagliveError
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.search_indexes import SearchIndexes
 
-__all__ = ["keeping_indexes"]
+__all__ = ["keep_indexes", "keeping_indexes"]
 
 log = structlog.get_logger()
 
@@ -30,10 +30,15 @@ async def keeping_indexes(indexes: SearchIndexes) -> AsyncIterator[None]:
         await asyncio.gather(looking, return_exceptions=True)
 
 
+async def keep_indexes(indexes: SearchIndexes) -> None:
+    """Bring the indexes to where they should be; what goes wrong is logged: search does without."""
+    try:
+        await indexes.keep_up()
+    except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+        log.warning("search_indexes_not_kept", error=type(error).__name__, message=str(error))
+
+
 async def _look_after(indexes: SearchIndexes) -> None:
     while True:
-        try:
-            await indexes.keep_up()
-        except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
-            log.warning("search_indexes_not_kept", error=type(error).__name__)
+        await keep_indexes(indexes)
         await asyncio.sleep(LOOK_SECONDS)

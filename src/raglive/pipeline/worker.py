@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from itertools import accumulate
 
 import structlog
 
@@ -25,6 +26,9 @@ PROGRESS_SECONDS = 0.1
 ROW_SECONDS = 1.0
 RECOVERY_SECONDS = 5.0
 GIVE_BACK_TIMEOUT_SECONDS = 3.0
+# What small files wait for is one another's commits: the more at once, the fewer those are.
+SMALL_FILES_PER_SLOT = 8
+SMALL_BYTES = 4 << 20  # of all in progress
 
 
 class Worker:
@@ -82,11 +86,12 @@ class Worker:
     async def _claim(self) -> None:
         while True:
             self._wake.clear()
-            free = self._slots - len(self._running)
+            allowed = self._allowed()
+            free = allowed - len(self._running)
             pause = POLL_SECONDS
             try:
                 # Half of the slots at a time: a claim costs the same for one file as for many.
-                if free >= (self._slots + 1) // 2 and not await self._claim_up_to(free):
+                if free >= (allowed + 1) // 2 and not await self._claim_up_to(free):
                     pause = await self._pause_seconds()
             except DATABASE_ERRORS as error:
                 log.warning("claim_failed", error=type(error).__name__)
@@ -95,8 +100,22 @@ class Worker:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
 
+    def _allowed(self) -> int:
+        """Return how many files there may be in progress: more while all of them are small."""
+        return (
+            self._slots * SMALL_FILES_PER_SLOT if self._held_bytes() < SMALL_BYTES else self._slots
+        )
+
+    def _held_bytes(self) -> int:
+        return sum(progress.job.size_bytes or 0 for progress, _ in self._running.values())
+
     async def _claim_up_to(self, limit: int) -> int:
-        claimed = await self._jobs.claim(limit)
+        sure = self._slots - len(self._running)
+        if limit > sure:
+            left = SMALL_BYTES - self._held_bytes()
+            sizes = await self._jobs.next_sizes(limit)
+            limit = max(sure, sum(size <= left for size in accumulate(sizes)))
+        claimed = await self._jobs.claim(limit) if limit > 0 else []
         for job in claimed:
             self._start(job)
         return len(claimed)

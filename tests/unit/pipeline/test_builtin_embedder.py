@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
-from raglive.pipeline.embedding import EmbeddingError, create_embedder, factory
+from raglive.pipeline.embedding import EmbeddingError, builtin, create_embedder, factory
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "documents"
 
 
 async def test_vectors_of_like_texts_are_alike() -> None:
@@ -34,6 +40,24 @@ async def test_vectors_are_of_length_one_in_order_and_repeatable() -> None:
     alone = np.concatenate([await embedder.embed([text]) for text in texts[:20]])
     assert np.allclose(vectors[:20], alone, atol=1e-6)
     assert (await embedder.embed([])).shape == (0, 256)
+
+
+async def test_words_are_cut_where_no_token_lies() -> None:
+    """Tokens of words met before, put together, are those of the whole text."""
+    whole = Tokenizer.from_file(str(builtin._model_folder() / builtin._VOCABULARY))
+    special = {token.content for token in whole.get_added_tokens_decoder().values()}
+    embedder = await builtin.BuiltinEmbedder.load()
+
+    @settings(max_examples=300)
+    @given(st.lists(st.text() | st.text(alphabet="ab. \n\t\r\u2581\u00a0<s>/é中", max_size=60)))
+    def check(texts: list[str]) -> None:
+        texts = [text for text in texts if not any(token in text for token in special)]
+        expected = [whole.encode(text, add_special_tokens=False).ids for text in texts]
+        assert list(embedder._tokens(texts)) == expected
+
+    check()
+    for path in EXAMPLES.rglob("*.md"):
+        check.hypothesis.inner_test([path.read_text("utf-8")])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

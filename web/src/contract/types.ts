@@ -640,6 +640,13 @@ export interface HitFile {
   indexed_at: string;
 }
 /**
+ * A part of a text, as offsets in code points.
+ */
+export interface Mark {
+  start: number;
+  end: number;
+}
+/**
  * The pipelines of one type.
  */
 export interface PipelineHealth {
@@ -753,7 +760,7 @@ export interface SearchHit {
   /**
    * words of the query in `snippet`
    */
-  marks: unknown[][];
+  marks: Mark[];
   file: HitFile;
   chunk_index: number;
   page: number | null;

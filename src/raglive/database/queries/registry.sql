@@ -69,6 +69,12 @@ FROM due WHERE file.file_key = due.file_key
 RETURNING file.file_key, file_id, location, name, folder, url, mime_type, size_bytes, source, attempt, tries,
           started_at, content_hash
 
+-- name: next_sizes
+SELECT coalesce(size_bytes, 0) AS size_bytes FROM raglive.files
+WHERE pipeline_key = $1 AND state = 'queued' AND location IS NOT NULL AND next_attempt_at <= clock_timestamp()
+ORDER BY next_attempt_at, file_key
+LIMIT $2
+
 -- name: next_due
 SELECT extract(epoch FROM min(next_attempt_at) - clock_timestamp())::double precision
 FROM raglive.files

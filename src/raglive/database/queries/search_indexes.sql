@@ -18,7 +18,8 @@ SELECT greatest(0, class.reltuples)::bigint AS counted,
        ARRAY(SELECT index.relname::text FROM pg_index JOIN pg_class AS index ON index.oid = indexrelid
              WHERE indrelid = class.oid AND indisvalid) AS valid,
        ARRAY(SELECT index.relname::text FROM pg_index JOIN pg_class AS index ON index.oid = indexrelid
-             WHERE indrelid = class.oid AND NOT indisvalid) AS broken
+             WHERE indrelid = class.oid AND NOT indisvalid
+               AND (index.relname = 'chunks_by_vector' OR starts_with(index.relname, 'chunks_by_words_'))) AS broken
 FROM pg_class AS class WHERE class.oid = 'raglive.chunks'::regclass
 
 -- name: build_words

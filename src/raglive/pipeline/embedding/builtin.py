@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers, processors
 
 from raglive.pipeline.embedding.embedder import EmbeddingError, Vectors, unit_vectors
 
@@ -28,6 +29,11 @@ _VOCABULARY = "tokenizers/l2_supercat_tokenizer_config.json"
 _TENSOR = "embedding.weight"
 _TEXTS_PER_STEP = 128  # between steps other tasks get their turn, and a cancellation is noticed
 _UNKNOWN_TOKEN = 0
+_SPACE = "\u2581"
+_WORDS = re.compile(rf"\n+|{_SPACE}*[^{_SPACE}\n]+|{_SPACE}+")  # no token lies in two of these
+_SHORT_CHARS = 4_000
+_MOST_KNOWN = 100_000  # words
+_LONGEST_KNOWN = 40  # characters
 
 
 class BuiltinEmbedder:
@@ -39,6 +45,7 @@ class BuiltinEmbedder:
     def __init__(self, tokenizer: Tokenizer, table: Vectors) -> None:
         self._tokenizer = tokenizer
         self._table = table
+        self._known: dict[str, list[int]] = {}
 
     @classmethod
     async def load(cls) -> Self:
@@ -55,16 +62,31 @@ class BuiltinEmbedder:
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS_PER_STEP):
             step = list(texts[start : start + _TEXTS_PER_STEP])
-            vectors[start : start + len(step)] = await asyncio.to_thread(self._averages, step)
+            if sum(map(len, step)) < _SHORT_CHARS:  # takes less than a change of threads
+                vectors[start : start + len(step)] = self._averages(step)
+            else:
+                vectors[start : start + len(step)] = await asyncio.to_thread(self._averages, step)
         return vectors
 
     async def close(self) -> None:
         """Do nothing: there is nothing to let go of."""
 
     def _averages(self, texts: list[str]) -> Vectors:
-        encoded = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        sums = [self._table[text.ids or [_UNKNOWN_TOKEN]].sum(axis=0) for text in encoded]
+        sums = [self._table[ids or [_UNKNOWN_TOKEN]].sum(axis=0) for ids in self._tokens(texts)]
         return unit_vectors(np.stack(sums))
+
+    def _tokens(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Yield each text's tokens. Those of words met before are known: most of any text is."""
+        cut = [_WORDS.findall(_SPACE + text.replace(" ", _SPACE)) if text else [] for text in texts]
+        known = self._known
+        new = list({word for words in cut for word in words}.difference(known))
+        made = self._tokenizer.encode_batch_fast(new)
+        found = {word: tokens.ids for word, tokens in zip(new, made, strict=True)}
+        for words in cut:
+            yield [token for word in words for token in (known.get(word) or found[word])]
+        known.update((word, ids) for word, ids in found.items() if len(word) <= _LONGEST_KNOWN)
+        if len(known) > _MOST_KNOWN:
+            self._known = {}
 
 
 def _load() -> tuple[Tokenizer, Vectors]:
@@ -72,6 +94,8 @@ def _load() -> tuple[Tokenizer, Vectors]:
     tokenizer = Tokenizer.from_file(str(folder / _VOCABULARY))
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    tokenizer.normalizer = normalizers.Sequence([])  # what it does is done before texts are cut
+    tokenizer.post_processor = processors.Sequence([])
     return tokenizer, _read_table(folder / _WEIGHTS)
 
 

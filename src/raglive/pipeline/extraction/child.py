@@ -19,6 +19,8 @@ __all__ = ["main"]
 
 Send = Callable[..., None]
 
+_LONG_CHARS = 1_000_000
+
 
 def main(arguments: list[str]) -> None:
     """Serve requests until the parent closes the pipe. `arguments`: the memory limit in bytes."""
@@ -41,9 +43,10 @@ def _private_streams() -> tuple[BinaryIO, Send]:
     os.close(nothing)
     output = os.fdopen(replies, "wb")
 
-    def send(header: dict[str, Any], body: bytes = b"") -> None:
+    def send(header: dict[str, Any], body: bytes = b"", *, now: bool = True) -> None:
         output.write(pack(header, body))
-        output.flush()
+        if now:
+            output.flush()
 
     return os.fdopen(requests, "rb"), send
 
@@ -54,7 +57,7 @@ def _serve(request: dict[str, Any], path: Path, send: Send) -> bool:
         _stage(send, "extraction", 0.0)
         limits = Limits(**request["limits"])
         extracted = read_file(path, request["name"], request["mime_type"], limits)
-        _stage(send, "extraction", 1.0)
+        _stage(send, "extraction", 1.0, now=False)  # with what follows soon: a wake-up saved
         spans = _spans(extracted, request["chunks"], send)
         send(_document(extracted, spans), extracted.text.encode())
     except Refusal as refusal:
@@ -72,16 +75,16 @@ def _serve(request: dict[str, Any], path: Path, send: Send) -> bool:
     return True
 
 
-def _stage(send: Send, stage: str, progress: float) -> None:
-    send({"type": "stage", "stage": stage, "progress": progress})
+def _stage(send: Send, stage: str, progress: float, *, now: bool = True) -> None:
+    send({"type": "stage", "stage": stage, "progress": progress}, now=now)
 
 
 def _spans(extracted: Extracted, sizes: dict[str, int] | None, send: Send) -> list[Any] | None:
     if sizes is None:
         return None
-    _stage(send, "chunking", 0.0)
+    _stage(send, "chunking", 0.0, now=len(extracted.text) > _LONG_CHARS)
     spans = list(find_spans(extracted, **sizes))
-    _stage(send, "chunking", 1.0)
+    _stage(send, "chunking", 1.0, now=False)
     return spans
 
 

@@ -185,8 +185,9 @@ class ExtractorPool:
         self._free.put_nowait(free)
 
     def _is_spent(self, child: ExtractorProcess) -> bool:
-        grown = child.memory_bytes > self._memory_limit_bytes // 2
-        return grown or child.files_read >= _FILES_PER_PROCESS
+        if child.files_read >= _FILES_PER_PROCESS:
+            return True
+        return child.memory_bytes > self._memory_limit_bytes // 2
 
     def _start(self, instead_of: ExtractorProcess | None = None) -> _Start:
         start = asyncio.create_task(self._replace(instead_of))

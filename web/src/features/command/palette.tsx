@@ -11,7 +11,9 @@ import { eventsHref, fileHref, pipelineHref } from "@/components/ui/links";
 import { Kbd } from "@/components/ui/section";
 import { shownState, StateLabel } from "@/components/ui/state";
 import { usePipelineIds } from "@/realtime/hooks";
+import type { SearchHit } from "@/contract/types";
 import { useFileSearch } from "./file-search";
+import { place, Snippet, usePassages } from "./passages";
 
 export interface Command {
   id: string;
@@ -28,10 +30,11 @@ interface Item {
   icon: ReactNode;
   label: string;
   aside?: ReactNode;
+  detail?: ReactNode;
   run: () => void;
 }
 
-/** Goes anywhere and does anything from the keyboard; opened by Ctrl/Cmd K, or `/` for files alone. */
+/** Goes anywhere and does anything from the keyboard; opened by Ctrl/Cmd K, or `/` to search. */
 export function CommandPalette({ commands }: { commands: Command[] }) {
   const [mode, setMode] = useState<Mode | null>(null);
   useShortcuts(setMode);
@@ -40,12 +43,12 @@ export function CommandPalette({ commands }: { commands: Command[] }) {
       <Button
         variant="outline"
         onClick={() => setMode("files")}
-        aria-label="Search files"
+        aria-label="Search"
         data-testid="search"
         className="text-faint! max-md:w-7 max-md:border-transparent! max-md:bg-transparent! max-md:px-0! md:w-56 md:justify-start! lg:w-64"
       >
         <Search size={14} aria-hidden />
-        <span className="flex-1 text-left font-normal max-md:hidden">Search files</span>
+        <span className="flex-1 text-left font-normal max-md:hidden">Search</span>
         <span className="max-md:hidden">
           <Kbd>/</Kbd>
         </span>
@@ -60,7 +63,7 @@ export function CommandPalette({ commands }: { commands: Command[] }) {
               "fixed top-[min(14vh,140px)] left-1/2 flex max-h-[min(520px,72vh)] w-[min(600px,calc(100vw-24px))] -translate-x-1/2 flex-col overflow-hidden rounded-xl!",
             )}
           >
-            <Dialog.Title className="sr-only">{mode === "files" ? "Search files" : "Commands"}</Dialog.Title>
+            <Dialog.Title className="sr-only">{mode === "files" ? "Search" : "Commands"}</Dialog.Title>
             {mode !== null && <Palette mode={mode} commands={commands} onClose={() => setMode(null)} />}
           </Dialog.Content>
         </Dialog.Portal>
@@ -104,9 +107,11 @@ function Palette({ mode, commands, onClose }: { mode: Mode; commands: Command[];
           aria-expanded
           aria-controls={listId}
           aria-activedescendant={items[active] ? `${listId}-${active}` : undefined}
-          aria-label={mode === "files" ? "File name" : "Command, pipeline or file"}
+          aria-label={mode === "files" ? "File name or question" : "Command, pipeline or file"}
           placeholder={
-            mode === "files" ? "Search files by name" : "Go to a pipeline or file, or do something"
+            mode === "files"
+              ? "Find files by name, and passages by what they say"
+              : "Go to a pipeline or file, or do something"
           }
           value={text}
           onKeyDown={onKeyDown}
@@ -139,12 +144,16 @@ function Palette({ mode, commands, onClose }: { mode: Mode; commands: Command[];
               onPointerMove={() => setAt(index)}
               onClick={() => choose(item)}
               className={classes(
-                "flex h-9 cursor-pointer items-center gap-2.5 rounded-md px-2.5",
+                "flex min-h-9 cursor-pointer items-center gap-2.5 rounded-md px-2.5",
+                item.detail !== undefined && "py-1.5",
                 index === active && "bg-hover",
               )}
             >
               {item.icon}
-              <span className="min-w-0 flex-1 truncate">{item.label}</span>
+              <span className="min-w-0 flex-1">
+                <span className="block truncate">{item.label}</span>
+                {item.detail}
+              </span>
               <span className="flex shrink-0 items-center gap-3 text-xs text-faint">{item.aside}</span>
               {index === active && (
                 <CornerDownLeft size={13} aria-hidden className="shrink-0 text-faint max-sm:hidden" />
@@ -155,7 +164,11 @@ function Palette({ mode, commands, onClose }: { mode: Mode; commands: Command[];
         {items.length === 0 && (
           <p className="px-3 py-8 text-center text-muted" role="status">
             {error ??
-              (searching ? "Searching…" : text ? "Nothing matches." : "Type a part of a file's name.")}
+              (searching
+                ? "Searching…"
+                : text
+                  ? "Nothing matches."
+                  : "Type a part of a file's name, or a question.")}
           </p>
         )}
       </div>
@@ -184,7 +197,17 @@ function useItems(
     ),
     run: () => router.push(fileHref(pipelineId, file.id)),
   }));
-  if (mode === "files") return { items: files, searching, error };
+  const passages = usePassages(mode === "files" ? text : "");
+  if (mode === "files") {
+    return {
+      items: [
+        ...files,
+        ...passages.found.map((hit, index) => passage(hit, index, (href) => router.push(href))),
+      ],
+      searching: searching || passages.searching,
+      error: error ?? passages.error,
+    };
+  }
   const go = (label: string, icon: LucideIcon, href: string) =>
     entry("Go to", label, icon, () => router.push(href));
   const places = [
@@ -197,6 +220,18 @@ function useItems(
     ...commands.map(({ label, icon, run }) => entry("Do", label, icon, run)),
   ];
   return { items: [...places.filter(({ label }) => fits(label, text)), ...files], searching, error };
+}
+
+function passage(hit: SearchHit, index: number, go: (href: string) => void): Item {
+  return {
+    id: `passage ${index}`,
+    group: "Passages",
+    icon: <FileIcon name={hit.file.name} mimeType={hit.file.mime_type} />,
+    label: hit.file.name,
+    aside: place(hit),
+    detail: <Snippet hit={hit} />,
+    run: () => go(fileHref(hit.file.pipeline_id, hit.file.id)),
+  };
 }
 
 function entry(group: string, label: string, Icon: LucideIcon, run: () => void): Item {
