@@ -60,6 +60,10 @@ GROUPS = {
         "embedding_api_key",
         "embedding_base_url",
         "embedding_dimensions",
+        "embedding_concurrency",
+        "embedding_price",
+        "embedding_budget",
+        "embedding_budget_period",
     ),
 }
 _WORDS = {str: "text", int: "whole number", float: "number", Path: "path", SecretStr: "secret"}

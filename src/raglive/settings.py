@@ -6,9 +6,16 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from raglive.contract.errors import RagliveError
@@ -261,6 +268,27 @@ class Settings(BaseSettings):
         validation_alias="RAGLIVE_EMBEDDING_DIMENSIONS",
         description="dimensions to ask the provider for, when not the model's own",
     )
+    embedding_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
+        4,
+        validation_alias="RAGLIVE_EMBEDDING_CONCURRENCY",
+        description="requests to the embedding provider at once",
+    )
+    embedding_price: Annotated[float, Field(ge=0)] = Field(
+        0,
+        validation_alias="RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS",
+        description="what the embedding provider takes for a million tokens, in any currency",
+    )
+    embedding_budget: Positive | None = Field(
+        None,
+        validation_alias="RAGLIVE_EMBEDDING_BUDGET",
+        description="most that a pipeline may spend on embeddings in a period, in the currency of "
+        "the price; then it pauses",
+    )
+    embedding_budget_period: Literal["day", "month", "total"] = Field(
+        "month",
+        validation_alias="RAGLIVE_EMBEDDING_BUDGET_PERIOD",
+        description="days and months (UTC) begin anew; `total` does not",
+    )
 
     @field_validator(
         "watch_folder_ids",
@@ -275,6 +303,14 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @model_validator(mode="after")
+    def _budget_has_a_price(self) -> Self:
+        if self.embedding_budget is not None and not self.embedding_price:
+            raise ValueError(
+                "RAGLIVE_EMBEDDING_BUDGET needs RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS"
+            )
+        return self
 
     @property
     def is_production(self) -> bool:
