@@ -61,6 +61,7 @@ GROUPS = {
         "embedding_base_url",
         "embedding_dimensions",
         "embedding_concurrency",
+        "embedding_timeout_seconds",
         "embedding_price",
         "embedding_budget",
         "embedding_budget_period",

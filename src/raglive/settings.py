@@ -273,6 +273,11 @@ class Settings(BaseSettings):
         validation_alias="RAGLIVE_EMBEDDING_CONCURRENCY",
         description="requests to the embedding provider at once",
     )
+    embedding_timeout_seconds: Positive = Field(
+        60,
+        validation_alias="RAGLIVE_EMBEDDING_TIMEOUT_SECONDS",
+        description="longest time that the embedding provider may take for a request",
+    )
     embedding_price: Annotated[float, Field(ge=0)] = Field(
         0,
         validation_alias="RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS",

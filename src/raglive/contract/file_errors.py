@@ -21,7 +21,6 @@ WHAT_TO_DO: dict[str, str] = {
     "embedding_invalid_response": "Check that EMBEDDING_BASE_URL is an OpenAI-compatible address.",
     "embedding_input_too_long": "Choose an embedding model that takes longer inputs.",
     "embedding_not_configured": "Set EMBEDDING_API_KEY, or EMBEDDING_PROVIDER=builtin.",
-    "embedding_model_changed": "Run `raglive reindex`, or set EMBEDDING_MODEL back.",
     "embedding_budget_spent": "Raise RAGLIVE_EMBEDDING_BUDGET, or wait until its period ends.",
     "export_too_large": "Split the document: Google exports none that is as large.",
     "flagged_abusive": "Google holds the file for malware; its owner can ask for a review.",

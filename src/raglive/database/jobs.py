@@ -98,6 +98,11 @@ class Jobs:
         due: float | None = await self._record.database.fetchval(query, self._record.key)
         return due
 
+    async def are_done(self) -> bool:
+        """Say whether no file is queued, and none is held, be it by a worker that was lost."""
+        query = _QUERIES["are_done"]
+        return bool(await self._record.database.fetchval(query, self._record.key))
+
     async def keep(self, progress: Sequence[tuple[int, str, float]]) -> set[int]:
         """Renew leases and note `(file_key, stage, progress)`; return the keys still held."""
         rows = await self._record.database.fetch(

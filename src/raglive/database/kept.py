@@ -68,9 +68,8 @@ class Kept:
     ) -> None:
         """Keep vectors by the hash of their text, and note what they cost, in one transaction."""
         async with self._database.transaction() as connection:
-            hashes = [content_hash for content_hash, _ in vectors]
-            made = [vector for _, vector in vectors]
-            await connection.execute(_QUERIES["keep_vectors"], hashes, made)
+            in_order = sorted(vectors, key=lambda one: one[0])  # so that nobody waits in a circle
+            await connection.executemany(_QUERIES["keep_vector"], in_order)
             place = (self._pipeline_key, job.file_key, model)
             await connection.execute(_QUERIES["note_usage"], *place, len(vectors), tokens, cost)
 

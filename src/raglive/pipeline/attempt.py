@@ -96,6 +96,7 @@ class Attempts:
         except RagliveError as error:
             await self._fail(job, progress, error)
         except DATABASE_ERRORS as error:
+            log.warning("attempt_without_database", file=job.name, error=repr(error))
             await self._fail(job, progress, _without_database(error))
         except Exception as error:
             log.exception("attempt_crashed", file=job.name, attempt=job.attempt)

@@ -88,8 +88,7 @@ class Worker:
         work = asyncio.create_task(self.run())
         try:
             while not work.done():
-                due = await self._jobs.next_due_seconds()
-                if due is None and not self._running:
+                if not self._running and await self._jobs.are_done():
                     return
                 self._require_progress()
                 await asyncio.wait([work], timeout=0.1)

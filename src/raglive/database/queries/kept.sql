@@ -4,18 +4,16 @@ SELECT content FROM raglive.drafts WHERE file_key = $1 AND generation = $2
 -- name: keep_draft
 -- Not of a file that was taken away meanwhile, and no more than there is room for.
 INSERT INTO raglive.drafts AS known (file_key, generation, content)
-SELECT file_key, $2, $3 FROM raglive.files
-WHERE file_key = $1 AND lease_owner = $4 AND leased_generation = $2
-  AND pg_total_relation_size('raglive.drafts') + octet_length($3) < $5
+SELECT file_key, $2::bigint, $3::bytea FROM raglive.files
+WHERE file_key = $1 AND lease_owner = $4 AND leased_generation = $2::bigint
+  AND pg_total_relation_size('raglive.drafts') + octet_length($3::bytea) < $5::bigint
 ON CONFLICT (file_key) DO UPDATE SET generation = excluded.generation, content = excluded.content, made_at = now()
 
 -- name: drop_drafts
 DELETE FROM raglive.drafts WHERE file_key = ANY ($1)
 
--- name: keep_vectors
-INSERT INTO raglive.kept_vectors (content_hash, embedding)
-SELECT * FROM unnest($1::bytea[], $2::vector[]) ORDER BY 1
-ON CONFLICT DO NOTHING
+-- name: keep_vector
+INSERT INTO raglive.kept_vectors (content_hash, embedding) VALUES ($1, $2) ON CONFLICT DO NOTHING
 
 -- name: drop_vectors
 DELETE FROM raglive.kept_vectors WHERE content_hash = ANY ($1)

@@ -81,6 +81,10 @@ SELECT extract(epoch FROM min(next_attempt_at) - clock_timestamp())::double prec
 FROM raglive.files
 WHERE pipeline_key = $1 AND state = 'queued' AND location IS NOT NULL
 
+-- name: are_done
+SELECT NOT EXISTS (SELECT FROM raglive.files
+                   WHERE pipeline_key = $1 AND location IS NOT NULL AND state IN ('queued', 'processing'))
+
 -- name: keep_leases
 WITH held AS (
     SELECT file_key, said.stage, said.progress

@@ -76,11 +76,10 @@ SELECT pipeline_id, format('attempt %s at %s is open, but the file is %s', attem
 FROM raglive.attempts JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
 WHERE outcome = 'running' AND (state <> 'processing' OR attempts.attempt <> files.attempt)
 
-
 -- name: chunks_of_other_text
 SELECT pipeline_id, format('%s chunks of %s are filed under the hash of another text', count(*), name)
 FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
-WHERE content_hash <> sha256(convert_to(content, 'UTF8'))
+WHERE chunks.content_hash <> sha256(convert_to(content, 'UTF8'))
 GROUP BY pipeline_id, file_key, name
 
 -- name: vectors_without_direction
