@@ -15,6 +15,7 @@ import pytest
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.pool import Database
 from raglive.database.vector_space import VectorSpace, choose_vector_space
+from raglive.database.verify import find_disagreements
 from tests.database_server import DatabaseServer, ask_for_template, at_database
 
 VECTOR_SPACE = VectorSpace("builtin", "builtin", 256)
@@ -106,11 +107,27 @@ async def _fresh_database(server_dsn: str, of: str = "") -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def dsn(template_dsn: str, server_dsn: str) -> AsyncIterator[str]:
-    """Address of a migrated database that is this test's alone."""
+async def dsn(
+    request: pytest.FixtureRequest, template_dsn: str, server_dsn: str
+) -> AsyncIterator[str]:
+    """Address of a migrated database that is this test's alone.
+
+    When the test is done, registry, index and log must agree in it, unless it is marked
+    `disagrees`: then it makes rows by hand that no pipeline makes.
+    """
     template = template_dsn.rpartition("/")[2]
     async with _fresh_database(server_dsn, f"TEMPLATE {template} STRATEGY file_copy") as dsn:
         yield dsn
+        if request.node.get_closest_marker("disagrees") is None:
+            await _expect_agreement(dsn)
+
+
+async def _expect_agreement(dsn: str) -> None:
+    database = await Database.connect(dsn, name="verify", max_size=1)
+    try:
+        assert await find_disagreements(database) == []
+    finally:
+        await database.close()
 
 
 @pytest.fixture

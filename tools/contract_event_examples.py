@@ -98,7 +98,19 @@ def status() -> PipelineStatus:
             ],
             "total_processed": 1,
             "total_failed": 1,
-            "counts": {"queued": 4, "processing": 1, "completed": 1, "failed": 1, "skipped": 2},
+            "paused": {
+                "code": "embedding_budget_spent",
+                "message": "The embedding budget is spent.",
+                "since": at(6),
+            },
+            "counts": {
+                "queued": 4,
+                "processing": 1,
+                "completed": 1,
+                "failed": 1,
+                "skipped": 2,
+                "waiting": 1,
+            },
             "cursor": str(Position(EPOCH, 42)),
             "digest": roll(EMPTY, UUID(int=42), 42).hex(),
         }

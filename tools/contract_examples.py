@@ -274,6 +274,7 @@ def _listings() -> list[tuple[str, WireModel]]:
         **described(),
         **moments,
         "state": "completed",
+        "standing": "completed",
         "processing_stage": None,
         "progress": None,
         "attempt": 2,
@@ -282,8 +283,10 @@ def _listings() -> list[tuple[str, WireModel]]:
         "reason": None,
         "started_at": at(4),
         "finished_at": at(6),
+        "moved_at": None,
         "next_attempt_at": None,
     }
+    usage = {"texts": 18, "tokens": 4200, "cost": 0.25}
     attempt = {
         "attempt": 1,
         "worker": "host:4711",
@@ -314,7 +317,13 @@ def _listings() -> list[tuple[str, WireModel]]:
         (
             "tried twice",
             http.FileDetail.model_validate(
-                {"file": file, "attempts": [attempt, running], "chunks": [chunk], "chunk_count": 18}
+                {
+                    "file": file,
+                    "usage": usage,
+                    "attempts": [attempt, running],
+                    "chunks": [chunk],
+                    "chunk_count": 18,
+                }
             ),
         ),
         (
@@ -348,4 +357,13 @@ def _throughput() -> http.Throughput:
         {"start": rfc3339(start + timedelta(minutes=n)), "completed": 7 * n, "failed": n % 2}
         for n in range(3)
     ]
-    return http.Throughput.model_validate({"bucket_seconds": 60, "buckets": buckets})
+    estimate = {
+        "seconds_left": 42.5,
+        "unknown_because": None,
+        "files_left": 30,
+        "stages": [{"stage": "extraction", "seconds_per_mebibyte": 0.75}],
+    }
+    usage = {"texts": 18, "tokens": 4200, "cost": 0.25}
+    return http.Throughput.model_validate(
+        {"bucket_seconds": 60, "buckets": buckets, "estimate": estimate, "usage": usage}
+    )

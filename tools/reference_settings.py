@@ -83,6 +83,11 @@ GROUPS = {
         "embedding_api_key",
         "embedding_base_url",
         "embedding_dimensions",
+        "embedding_concurrency",
+        "embedding_timeout_seconds",
+        "embedding_price",
+        "embedding_budget",
+        "embedding_budget_period",
     ),
     "Search": ("text_search_config",),
 }

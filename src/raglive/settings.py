@@ -368,6 +368,32 @@ class Settings(BaseSettings):
         validation_alias="RAGLIVE_EMBEDDING_DIMENSIONS",
         description="dimensions to ask the provider for, when not the model's own",
     )
+    embedding_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
+        4,
+        validation_alias="RAGLIVE_EMBEDDING_CONCURRENCY",
+        description="requests to the embedding provider at once",
+    )
+    embedding_timeout_seconds: Positive = Field(
+        60,
+        validation_alias="RAGLIVE_EMBEDDING_TIMEOUT_SECONDS",
+        description="longest time that the embedding provider may take for a request",
+    )
+    embedding_price: Annotated[float, Field(ge=0)] = Field(
+        0,
+        validation_alias="RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS",
+        description="what the embedding provider takes for a million tokens, in any currency",
+    )
+    embedding_budget: Positive | None = Field(
+        None,
+        validation_alias="RAGLIVE_EMBEDDING_BUDGET",
+        description="most that a pipeline may spend on embeddings in a period, in the currency of "
+        "the price; then it pauses",
+    )
+    embedding_budget_period: Literal["day", "month", "total"] = Field(
+        "month",
+        validation_alias="RAGLIVE_EMBEDDING_BUDGET_PERIOD",
+        description="days and months (UTC) begin anew; `total` does not",
+    )
 
     text_search_config: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")] = Field(
         "simple",
@@ -422,6 +448,14 @@ class Settings(BaseSettings):
         if any(parts) and not all(parts):
             raise ValueError(
                 "RAGLIVE_JWKS_URL, RAGLIVE_JWT_ISSUER and RAGLIVE_JWT_AUDIENCE go together"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _budget_has_a_price(self) -> Self:
+        if self.embedding_budget is not None and not self.embedding_price:
+            raise ValueError(
+                "RAGLIVE_EMBEDDING_BUDGET needs RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS"
             )
         return self
 

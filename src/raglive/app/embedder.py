@@ -29,6 +29,8 @@ async def open_embedder(settings: Settings, database: Database) -> AsyncIterator
         base_url=settings.embedding_base_url,
         ask_dimensions=settings.embedding_dimensions,
         known_dimensions=active.dimensions if active else None,
+        concurrent_requests=settings.embedding_concurrency,
+        timeout_seconds=settings.embedding_timeout_seconds,
     )
     try:
         made = VectorSpace(embedder.provider, embedder.model, embedder.dimensions)

@@ -17,11 +17,15 @@ from raglive.app.wiring import Wiring
 from raglive.bus.postgres import PostgresBus
 from raglive.database.documents import Documents
 from raglive.database.jobs import Job, Jobs
+from raglive.database.kept import Kept
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.search_indexes import SearchIndexes
 from raglive.pipeline.attempt import Attempts
+from raglive.pipeline.embedding.budget import Budget, Price
+from raglive.pipeline.embedding.once import EmbedOnce
 from raglive.pipeline.extraction.ocr import find_recognition
 from raglive.pipeline.extraction.pool import ExtractorPool
+from raglive.pipeline.gate import Gate
 from raglive.pipeline.health import health_app
 from raglive.pipeline.identity import own_name
 from raglive.pipeline.index_upkeep import keep_indexes, keeping_indexes
@@ -100,20 +104,24 @@ async def open_service(
         owner = own_name()
         queued = asyncio.Event()
         jobs = Jobs(record, owner, settings.lease_seconds)
+        kept = Kept(database, record.key, owner)
+        budget = Budget(kept, _price(settings))
+        embedding = EmbedOnce(embedder, Documents(database), kept, budget)
         storing = await stack.enter_async_context(Storing(jobs))
         source = make_source(record, queued.set)
         attempts = Attempts(
             jobs,
-            Documents(database),
+            kept,
             extractor,
-            embedder,
+            embedding,
             storing,
             source.fetch,
             settings.max_attempts,
             metrics,
         )
+        gate = Gate(record, embedder, budget, kept, queued)
         slots = FILES_PER_READER * settings.workers
-        worker = Worker(record, jobs, attempts, bus, slots=slots, wake=queued)
+        worker = Worker(record, jobs, attempts, gate, bus, slots=slots, wake=queued)
         indexes = SearchIndexes(database.dsn, config=settings.text_search_config)
         is_single = settings.run_mode == "single"
         if database.listens and not is_single:
@@ -130,6 +138,12 @@ async def open_service(
         )
         if database.listens and is_single:
             await keep_indexes(indexes)
+
+
+def _price(settings: Settings) -> Price:
+    return Price(
+        settings.embedding_price, settings.embedding_budget, settings.embedding_budget_period
+    )
 
 
 def _extractor(settings: Settings) -> ExtractorPool:

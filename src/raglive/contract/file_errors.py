@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["WHAT_TO_DO", "what_to_do"]
+__all__ = ["OUTAGES", "WHAT_TO_DO", "what_to_do"]
 
 WHAT_TO_DO: dict[str, str] = {
     # failed
@@ -21,6 +21,7 @@ WHAT_TO_DO: dict[str, str] = {
     "embedding_invalid_response": "Check that EMBEDDING_BASE_URL is an OpenAI-compatible address.",
     "embedding_input_too_long": "Choose an embedding model that takes longer inputs.",
     "embedding_not_configured": "Set EMBEDDING_API_KEY, or EMBEDDING_PROVIDER=builtin.",
+    "embedding_budget_spent": "Raise RAGLIVE_EMBEDDING_BUDGET, or wait until its period ends.",
     "export_too_large": "Split the document: Google exports none that is as large.",
     "flagged_abusive": "Google holds the file for malware; its owner can ask for a review.",
     "transfer_failed": "Nothing: it is tried again. If it lasts, open the file in Google Drive.",
@@ -31,6 +32,8 @@ WHAT_TO_DO: dict[str, str] = {
     "auth_required": "Renew the Google credentials; then it is tried again by itself.",
     "worker_lost": "Nothing: another worker takes over. If it lasts, read the pipeline's log.",
     "database_unavailable": "Check that the database runs and has room; it is tried again.",
+    "database_refused": "Retry; if it fails again, report it with the pipeline's log.",
+    "unavailable": "Check that the database runs and has room; it is tried again.",
     "internal_error": "Retry; if it fails again, report it with the pipeline's log.",
     # skipped
     "unsupported": "Save it in a supported format, for instance PDF or DOCX, or ignore the file.",
@@ -40,6 +43,21 @@ WHAT_TO_DO: dict[str, str] = {
     "too_large": "Split the file, or raise RAGLIVE_MAX_FILE_BYTES.",
     "no_download_right": "Ask the file's owner to allow downloads.",
 }
+OUTAGES = frozenset(
+    {
+        "auth_required",
+        "database_unavailable",
+        "drive_rate_limited",
+        "drive_unavailable",
+        "embedding_budget_spent",
+        "embedding_rate_limited",
+        "embedding_timeout",
+        "embedding_unavailable",
+        "extractor_unavailable",
+        "unavailable",
+    }
+)
+"""Codes of what lies with the surroundings and not with the file: it is tried until they pass."""
 _OTHERWISE = "Read the message; the producer of this event defined its code."
 
 

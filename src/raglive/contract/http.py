@@ -20,12 +20,14 @@ from raglive.contract.model import (
     WireModel,
 )
 from raglive.contract.permissions import Role
-from raglive.contract.snapshot import PipelineStatus
-from raglive.contract.states import FileState, PipelineState, Stage
+from raglive.contract.snapshot import Pause, PipelineStatus
+from raglive.contract.states import FileState, PipelineState, Stage, Standing
 
 __all__ = [
     "Attempt",
     "DatabaseHealth",
+    "EmbeddingUsage",
+    "Estimate",
     "EventPage",
     "FailureGroup",
     "FailureGroups",
@@ -51,6 +53,7 @@ __all__ = [
     "SocketServerInfo",
     "SocketTest",
     "SocketTestRequest",
+    "StageRate",
     "SystemHealth",
     "Throughput",
     "ThroughputBucket",
@@ -164,6 +167,7 @@ class PipelineHealth(WireModel):
 
     status: Literal["healthy", "degraded", "unhealthy"]
     last_heartbeat: Timestamp | None
+    paused: Maybe[Pause] = Field(default=None, description="the first of them that pauses")
 
 
 class ServiceHealth(WireModel):
@@ -231,6 +235,7 @@ class FileRow(WireModel):
     mime_type: str | None
     size: Count | None
     state: FileState
+    standing: Standing
     processing_stage: Stage | None
     progress: float | None
     attempt: int
@@ -241,6 +246,7 @@ class FileRow(WireModel):
     started_at: Timestamp | None
     finished_at: Timestamp | None
     updated_at: Timestamp
+    moved_at: Timestamp | None = Field(description="when the running attempt last progressed")
     next_attempt_at: Timestamp | None = Field(description="in the future: waiting for a retry")
 
 
@@ -272,10 +278,19 @@ class IndexedChunk(WireModel):
     page: int | None
 
 
+class EmbeddingUsage(WireModel):
+    """What was asked of embedding providers; what the built-in model does is not counted."""
+
+    texts: Count
+    tokens: Count
+    cost: float = Field(ge=0, description="in the currency of the price that was set")
+
+
 class FileDetail(WireModel):
     """A file with its attempts and the beginning of its text."""
 
     file: FileRow
+    usage: EmbeddingUsage
     attempts: list[Attempt]
     chunks: list[IndexedChunk]
     chunk_count: Count
@@ -329,11 +344,29 @@ class ThroughputBucket(WireModel):
     failed: Count
 
 
+class StageRate(WireModel):
+    """How long a stage lately took for a mebibyte of the files."""
+
+    stage: Stage
+    seconds_per_mebibyte: Seconds
+
+
+class Estimate(WireModel):
+    """How long what is queued and in progress will take, judged by what was lately completed."""
+
+    seconds_left: Seconds | None = Field(description="null when it cannot be known")
+    unknown_because: Literal["nothing_to_do", "paused", "offline", "too_few_completed"] | None
+    files_left: Count = Field(description="without those that wait for a retry")
+    stages: list[StageRate]
+
+
 class Throughput(WireModel):
-    """What was finished in the last half hour."""
+    """What was finished in the last half hour, and what that says of the rest."""
 
     bucket_seconds: Seconds
     buckets: list[ThroughputBucket]
+    estimate: Estimate
+    usage: EmbeddingUsage = Field(description="of this month (UTC)")
 
 
 class HitFile(WireModel):

@@ -20,12 +20,13 @@ from raglive.contract.model import (
     Timestamp,
     WireModel,
 )
-from raglive.contract.states import PipelineState, Stage
+from raglive.contract.states import PipelineState, ProcessingStanding, Stage
 
 __all__ = [
     "CompletedEntry",
     "Counts",
     "FailedEntry",
+    "Pause",
     "PipelineStatus",
     "Problem",
     "ProcessingEntry",
@@ -40,10 +41,19 @@ class Counts(WireModel):
     completed: Count = 0
     failed: Count = 0
     skipped: Count = 0
+    waiting: Count = Field(default=0, description="of those queued: waiting for a retry")
 
 
 class Problem(WireModel):
     """What keeps a pipeline from doing its work, and needs somebody."""
+
+    code: str
+    message: str
+    since: Timestamp
+
+
+class Pause(WireModel):
+    """Why a pipeline takes up no file for now; it goes on by itself when that has passed."""
 
     code: str
     message: str
@@ -56,6 +66,8 @@ class ProcessingEntry(ProcessingFile):
     processing_stage: Stage
     progress: float = Field(ge=0, le=1)
     attempt: int
+    standing: Maybe[ProcessingStanding] = None
+    moved_at: Maybe[Timestamp] = Field(default=None, description="when it last progressed")
 
 
 class CompletedEntry(CompletedFile):
@@ -81,6 +93,7 @@ class PipelineStatus(WireModel):
     started_at: Maybe[Timestamp] = None
     watch_location: Maybe[str] = None
     problem: Maybe[Problem] = None
+    paused: Maybe[Pause] = None
     last_heartbeat: Maybe[Timestamp] = None
     last_check_time: Maybe[Timestamp] = None
     next_check_time: Maybe[Timestamp] = None

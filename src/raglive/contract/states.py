@@ -5,7 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-__all__ = ["FileState", "OfflineReason", "PipelineState", "Stage"]
+__all__ = [
+    "FileState",
+    "OfflineReason",
+    "PipelineState",
+    "ProcessingStanding",
+    "Stage",
+    "Standing",
+]
 
 
 class FileState(StrEnum):
@@ -30,3 +37,9 @@ class Stage(StrEnum):
 
 PipelineState = Literal["online", "offline"]
 OfflineReason = Literal["normal_shutdown", "error", "timeout"]
+ProcessingStanding = Literal["processing", "stuck", "lost"]
+"""A file in progress: it moves, it has not moved for a minute, or its worker is not heard of."""
+Standing = (
+    ProcessingStanding | Literal["queued", "waiting", "completed", "failed", "skipped", "deleted"]
+)
+"""The state as people are told it: `waiting` is queued for a later retry."""

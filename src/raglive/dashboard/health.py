@@ -70,11 +70,14 @@ def _together(standings: Sequence[Standing], stale_seconds: float) -> dict[str, 
         one.snapshot["last_heartbeat"] for one in standings if "last_heartbeat" in one.snapshot
     ]
     status = found.pop() if len(found) == 1 else "degraded"
-    return {"status": status, "last_heartbeat": max(beats, default=None)}
+    health = {"status": status, "last_heartbeat": max(beats, default=None)}
+    paused = [one.snapshot["paused"] for one in standings if "paused" in one.snapshot]
+    return health | ({"paused": paused[0]} if paused else {})
 
 
 def _verdict(one: Standing, stale_seconds: float) -> str:
     if one.snapshot["status"] != "online":
         return "unhealthy"
     is_fresh = one.silent_seconds is not None and one.silent_seconds <= stale_seconds
-    return "healthy" if is_fresh and "problem" not in one.snapshot else "degraded"
+    is_well = is_fresh and "problem" not in one.snapshot and "paused" not in one.snapshot
+    return "healthy" if is_well else "degraded"

@@ -17,12 +17,14 @@ __all__ = [
     "Documents",
     "EmbeddedChunk",
     "Vector",
+    "drop_kept",
     "replace_document",
     "replace_documents",
 ]
 
 _QUERIES = load_queries("documents")
 _REGISTRY = load_queries("registry")
+_KEPT = load_queries("kept")
 
 Vector = NDArray[np.float32]
 
@@ -64,12 +66,20 @@ async def replace_document(
 async def replace_documents(connection: Connection, documents: Sequence[Document]) -> None:
     """Put chunks, rows, title and type of several files in place of the old ones."""
     await _replace(connection, documents)
+    await drop_kept(connection, documents)
     await connection.execute(
         _QUERIES["describe"],
         [document.file_key for document in documents],
         [document.title for document in documents],
         [document.mime_type for document in documents],
     )
+
+
+async def drop_kept(connection: Connection, documents: Sequence[Document]) -> None:
+    """Let go of what was kept for these documents until they are stored."""
+    await connection.execute(_KEPT["drop_drafts"], [document.file_key for document in documents])
+    hashes = [chunk.content_hash for document in documents for chunk in document.chunks]
+    await connection.execute(_KEPT["drop_vectors"], hashes)
 
 
 async def _replace(connection: Connection, documents: Sequence[Document]) -> None:

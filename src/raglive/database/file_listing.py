@@ -22,6 +22,7 @@ from raglive.database.status import read_within
 __all__ = ["FileListing", "Page", "SortBy"]
 
 _QUERIES = load_queries("status")
+_KEPT = load_queries("kept")
 
 SortBy = Literal["updated", "name", "size"]
 SHOWN_ATTEMPTS = 100
@@ -109,8 +110,10 @@ class FileListing:
         attempts = await self._fetch(_QUERIES["attempts"], key, SHOWN_ATTEMPTS)
         chunks = await self._fetch(_QUERIES["chunks"], key, SHOWN_CHUNKS)
         count = await self._fetch(_QUERIES["chunk_count"], key)
+        usage = await self._fetch(_KEPT["spent_on"], key)
         return {
             "file": _file_row(rows[0]),
+            "usage": dict(usage[0]),
             "attempts": [_attempt(row) for row in attempts],
             "chunks": [dict(row) for row in chunks],
             "chunk_count": count[0][0],
@@ -164,6 +167,7 @@ def _file_row(row: asyncpg.Record) -> dict[str, Any]:
         "mime_type": row["mime_type"],
         "size": row["size_bytes"],
         "state": row["state"],
+        "standing": row["standing"],
         "processing_stage": row["stage"],
         "progress": None if row["progress"] is None else round(row["progress"], 4),
         "attempt": row["attempt"],
@@ -174,6 +178,7 @@ def _file_row(row: asyncpg.Record) -> dict[str, Any]:
         "started_at": _time(row["started_at"]),
         "finished_at": _time(row["finished_at"]),
         "updated_at": rfc3339(row["updated_at"]),
+        "moved_at": _time(row["moved_at"]),
         "next_attempt_at": _time(row["next_attempt_at"]),
     }
 

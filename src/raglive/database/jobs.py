@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from raglive.contract.errors import RagliveError
+from raglive.contract.file_errors import OUTAGES
 from raglive.contract.model import rfc3339
 from raglive.database.event_log import append_events
 from raglive.database.pipelines import PipelineRecord, new_event
@@ -20,6 +21,8 @@ from raglive.database.sql import load_queries
 __all__ = ["Ending", "Job", "Jobs", "LeaseLost"]
 
 _QUERIES = load_queries("registry")
+
+MENTIONED = 50  # files that an event names; the others are counted
 
 
 class LeaseLost(RagliveError):
@@ -45,6 +48,9 @@ class Job:
     tries: int
     started_at: datetime
     content_hash: bytes | None
+    generation: int
+    losses: int  # attempts of this round that ended with their worker
+    failures: int  # attempts of this round that failed through the file's own fault
 
     @property
     def read_as(self) -> str:
@@ -73,7 +79,12 @@ class Jobs:
         """Start attempts at up to `limit` files that are due, and publish `file:processing`."""
         async with self._record.database.transaction() as connection:
             rows = await connection.fetch(
-                _QUERIES["claim"], self._record.key, self._owner, limit, self._lease_seconds
+                _QUERIES["claim"],
+                self._record.key,
+                self._owner,
+                limit,
+                self._lease_seconds,
+                list(OUTAGES),
             )
             jobs = [Job(**dict(row)) for row in rows]
             if jobs:
@@ -91,6 +102,11 @@ class Jobs:
         query = _QUERIES["next_due"]
         due: float | None = await self._record.database.fetchval(query, self._record.key)
         return due
+
+    async def are_done(self) -> bool:
+        """Say whether no file is queued, and none is held, be it by a worker that was lost."""
+        query = _QUERIES["are_done"]
+        return bool(await self._record.database.fetchval(query, self._record.key))
 
     async def keep(self, progress: Sequence[tuple[int, str, float]]) -> set[int]:
         """Renew leases and note `(file_key, stage, progress)`; return the keys still held."""
@@ -142,14 +158,21 @@ class Jobs:
                 raise LeaseLost(f"Attempt {job.attempt} at {job.name} was taken away.")
             yield connection
 
-    async def give_back(self, job: Job, delay_seconds: float) -> None:
-        """Put a file back without an outcome: it was still being written, or the worker stops."""
+    async def give_back(
+        self, job: Job, delay_seconds: float, error: dict[str, Any] | None = None
+    ) -> None:
+        """Put a file back without an outcome: it was still being written, or the worker stops.
+
+        `error` is why, in its wire form; it is kept with the attempt.
+        """
         async with self._record.database.transaction() as connection:
             rows = await connection.fetch(
                 _QUERIES["release_own"], job.file_key, self._owner, job.attempt, delay_seconds
             )
             if rows:
-                await connection.execute(_QUERIES["cancel_attempt"], job.file_key, job.attempt)
+                await connection.execute(
+                    _QUERIES["cancel_attempt"], job.file_key, job.attempt, error
+                )
                 await self._publish_requeued(connection, rows)
 
     async def lease_owners(self) -> list[str]:
@@ -164,15 +187,29 @@ class Jobs:
                 _QUERIES["release_lost"], self._record.key, list(dead_owners)
             )
             if rows:
-                await self._publish_requeued(connection, rows)
+                await self._publish_requeued(connection, rows, reason="worker_lost")
+            return len(rows)
+
+    async def mark_stuck(self, after_seconds: float) -> int:
+        """Say once of files that they have made no progress for so long; return of how many."""
+        async with self._record.database.transaction() as connection:
+            rows = await connection.fetch(_QUERIES["mark_stuck"], self._record.key, after_seconds)
+            if rows:
+                files = [
+                    {"id": row["file_id"], **{k: row[k] for k in ("name", "stage", "since")}}
+                    for row in rows
+                ]
+                changes = {"files_stuck": {"count": len(files), "files": files[:MENTIONED]}}
+                event = new_event("status:update", changes=changes)
+                await append_events(connection, self._record.key, [event])
             return len(rows)
 
     async def _publish_requeued(
-        self, connection: Connection, rows: Sequence[asyncpg.Record]
+        self, connection: Connection, rows: Sequence[asyncpg.Record], **why: str
     ) -> None:
         files = [{"id": row["file_id"], "name": row["name"]} for row in rows]
-        changes = {"files_requeued": {"count": len(files), "files": files[:50]}}
-        event = new_event("status:update", changes=changes)
+        requeued = {"count": len(files), "files": files[:MENTIONED], **why}
+        event = new_event("status:update", changes={"files_requeued": requeued})
         await append_events(connection, self._record.key, [event])
 
 

@@ -129,6 +129,17 @@ class PipelineRecord:
         """Say that the pipeline works again."""
         await self._publish_problem(None)
 
+    async def set_paused(self, paused: tuple[str, str] | None) -> None:
+        """Say, by code and message, why no file is taken up; once, until it changes."""
+        said = paused and {"code": paused[0], "message": paused[1]}
+        async with self.database.transaction() as connection:
+            if _same(await connection.fetchval(_QUERIES["paused"], self.key), said):
+                return
+            now = said and said | {"since": rfc3339(datetime.now(UTC))}
+            await connection.execute(_QUERIES["set_paused"], self.key, now)
+            event = new_event("status:update", changes={"paused": now})
+            await append_events(connection, self.key, [event])
+
     async def _publish_problem(self, problem: dict[str, Any] | None) -> None:
         async with self.database.transaction() as connection:
             known = await connection.fetchval(_QUERIES["problem"], self.key)

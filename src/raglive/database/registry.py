@@ -18,6 +18,7 @@ from raglive.database.sql import load_queries
 __all__ = ["KnownFile", "Observed", "Reconciliation", "Registry"]
 
 _QUERIES = load_queries("registry")
+_KEPT = load_queries("kept")
 
 MENTIONED = 50  # files that a status:update names; the others are counted
 
@@ -151,6 +152,7 @@ class Registry:
         keys = [row["file_key"] for row in gone]
         await connection.execute(_QUERIES["drop_chunks"], keys)
         await connection.execute(_QUERIES["drop_rows"], keys)
+        await connection.execute(_KEPT["drop_drafts"], keys)
         now = rfc3339(datetime.now(UTC))
         return [
             new_event(

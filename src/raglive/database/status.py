@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import asyncpg
@@ -15,12 +16,14 @@ from raglive.contract.file_errors import what_to_do
 from raglive.contract.model import rfc3339
 from raglive.database.errors import TRANSIENT, DatabaseUnavailable
 from raglive.database.event_log import Head, LoggedEvent, logged_event
+from raglive.database.pace import estimate
 from raglive.database.pool import Database
 from raglive.database.sql import load_queries
 
 __all__ = ["PipelineReads", "Standing", "no_such_pipeline", "read_within"]
 
 _QUERIES = load_queries("status")
+_KEPT = load_queries("kept")
 
 RETRY_AFTER_MS = 1000
 BUCKET_SECONDS = 60
@@ -113,12 +116,20 @@ class PipelineReads:
         return [dict(row) | {"what_to_do": what_to_do(row["code"])} for row in rows]
 
     async def throughput(self, head: Head) -> dict[str, Any]:
-        """Return what was finished in each minute of the last half hour."""
+        """Return what was finished in each minute of the last half hour, and what that says."""
         rows = await self._fetch(
             _QUERIES["throughput"], head.pipeline_key, float(BUCKET_SECONDS), BUCKETS
         )
         buckets = [dict(row) | {"start": rfc3339(row["start"])} for row in rows]
-        return {"bucket_seconds": BUCKET_SECONDS, "buckets": buckets}
+        [pace] = await self._fetch(_QUERIES["pace"], head.pipeline_key)
+        month = datetime.now(UTC).date().replace(day=1)
+        [usage] = await self._fetch(_KEPT["spent"], head.pipeline_key, month)
+        return {
+            "bucket_seconds": BUCKET_SECONDS,
+            "buckets": buckets,
+            "estimate": estimate(pace),
+            "usage": dict(usage),
+        }
 
     async def _fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
         return await self._read(self._database.fetch(query, *args))

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from raglive.contract.errors import RagliveError
+from raglive.contract.file_errors import OUTAGES
 from raglive.contract.model import rfc3339
 from raglive.contract.states import Stage
-from raglive.database.documents import Document, Documents, EmbeddedChunk, Vector, replace_document
-from raglive.database.errors import DATABASE_ERRORS, retry_transient
+from raglive.database.documents import (
+    Document,
+    EmbeddedChunk,
+    Vector,
+    drop_kept,
+    replace_document,
+)
+from raglive.database.errors import DATABASE_ERRORS, TRANSIENT, retry_transient
 from raglive.database.jobs import Ending, Job, Jobs, LeaseLost
+from raglive.database.kept import Kept, keep_indexed
 from raglive.pipeline.chunking import Chunk
-from raglive.pipeline.embedding import Embedder
+from raglive.pipeline.drafts import Draft, packed, unpacked
+from raglive.pipeline.embedding.budget import BudgetSpent
+from raglive.pipeline.embedding.circuit import CircuitOpen
+from raglive.pipeline.embedding.once import EmbedOnce
 from raglive.pipeline.extraction.errors import Skipped
-from raglive.pipeline.extraction.model import Extracted
 from raglive.pipeline.extraction.pool import ExtractorPool
 from raglive.pipeline.metrics import PipelineMetrics
 from raglive.pipeline.progress import AttemptProgress
@@ -31,9 +41,12 @@ __all__ = ["Attempts", "Fetch", "FileChanged", "FileVanished"]
 
 log = structlog.get_logger()
 
+Result = TypeVar("Result")
+
 Fetch = Callable[[Job], AbstractAsyncContextManager[Path]]
 
-EMBEDDING_BATCH = 256  # chunks
+WORTH_KEEPING_SECONDS = 2.0  # of extraction; what took less is soon done again
+WORTH_KEEPING_CHUNKS = 256  # of which some may be embedded when the rest fails
 STORING_PATIENCE_SECONDS = 120.0
 GIVE_BACK_SECONDS = 1.0
 FIRST_RETRY_SECONDS = 2.0
@@ -60,9 +73,9 @@ class Attempts:
     """What attempts are made with."""
 
     jobs: Jobs
-    documents: Documents
+    kept: Kept
     extractor: ExtractorPool
-    embedder: Embedder
+    embedding: EmbedOnce
     storing: Storing
     fetch: Fetch
     max_tries: int
@@ -77,12 +90,16 @@ class Attempts:
             log.info("attempt_void", file=job.name, attempt=job.attempt, why=lost.message)
         except (FileChanged, FileVanished):
             await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS))
+        except (CircuitOpen, BudgetSpent) as held:
+            error = _error_body(held, progress)
+            await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS, error))
         except Skipped as skipped:
             await self._skip(job, progress, skipped)
         except RagliveError as error:
             await self._fail(job, progress, error)
         except DATABASE_ERRORS as error:
-            log.warning("attempt_without_database", file=job.name, error=type(error).__name__)
+            log.warning("attempt_without_database", file=job.name, error=repr(error))
+            await self._fail(job, progress, _without_database(error))
         except Exception as error:
             log.exception("attempt_crashed", file=job.name, attempt=job.attempt)
             unforeseen = RagliveError(
@@ -93,52 +110,75 @@ class Attempts:
             await self._fail(job, progress, unforeseen)
 
     async def _bring_on(self, job: Job, progress: AttemptProgress) -> None:
-        if job.tries > self.max_tries:
+        if job.losses >= self.max_tries:
             raise RagliveError(
-                f"The worker was lost {job.tries - 1} times while it processed this file.",
+                f"The worker was lost {job.losses} times while it processed this file.",
                 code="worker_lost",
             )
-        async with self.fetch(job) as path:
-            extracted, chunks = await self.extractor.extract_chunks(
-                path,
-                name=job.read_as,
-                on_stage=lambda stage, share: progress.enter(Stage(stage), share),
-            )
-        embedded, new = await self._embed(chunks, progress)
+        draft = await self._read(job, progress)
+        embedded, new = await self._embed(job, draft, progress)
         progress.enter(Stage.STORING)
         results = {
-            "chunks_created": len(chunks),
+            "chunks_created": len(draft.chunks),
             "embeddings_generated": new,
             "processing_duration": round(progress.seconds, 4),
-            "content_length": len(extracted.text),
+            "content_length": draft.content_length,
         }
-        finished = Finished(progress, results, _document(job, extracted, embedded))
+        document = Document(job.file_key, embedded, draft.rows, draft.title, draft.mime_type)
+        finished = Finished(progress, results, document)
         await retry_transient(
             lambda: self.storing.store(finished),
             within_seconds=STORING_PATIENCE_SECONDS,
             what=f"storing {job.name}",
         )
         self.metrics.ended("completed", progress.durations)
-        self.metrics.stored(len(chunks), new)
+        self.metrics.stored(len(draft.chunks), new)
         log.info("file_completed", file=job.name, attempt=job.attempt, **results)
 
+    async def _read(self, job: Job, progress: AttemptProgress) -> Draft:
+        """Return the file's text in chunks: as an attempt before this one left it, or anew."""
+        if job.attempt > 1 and (content := await self._patiently(lambda: self.kept.draft(job))):
+            progress.resume(Stage.EMBEDDING)
+            return await unpacked(content)
+        async with self.fetch(job) as path:
+            extracted, chunks = await self.extractor.extract_chunks(
+                path,
+                name=job.read_as,
+                on_stage=lambda stage, share: progress.enter(Stage(stage), share),
+            )
+        return Draft.of(extracted, chunks)
+
     async def _embed(
-        self, chunks: Sequence[Chunk], progress: AttemptProgress
+        self, job: Job, draft: Draft, progress: AttemptProgress
     ) -> tuple[list[EmbeddedChunk], int]:
-        progress.enter(Stage.EMBEDDING)
-        texts = {chunk.content_hash: chunk.text for chunk in chunks}
-        vectors: dict[bytes, Vector] = await retry_transient(
-            lambda: self.documents.known_embeddings(list(texts)),
-            within_seconds=STORING_PATIENCE_SECONDS,
-            what="looking up embeddings",
+        slow = progress.seconds > WORTH_KEEPING_SECONDS
+        keep_now = slow or (
+            self.embedding.embedder.is_paid and len(draft.chunks) > WORTH_KEEPING_CHUNKS
         )
-        missing = [content_hash for content_hash in texts if content_hash not in vectors]
-        for first in range(0, len(missing), EMBEDDING_BATCH):
-            batch = missing[first : first + EMBEDDING_BATCH]
-            made = await self.embedder.embed([texts[content_hash] for content_hash in batch])
-            vectors.update(zip(batch, made, strict=True))
-            progress.enter(Stage.EMBEDDING, (first + len(batch)) / len(missing))
-        return [_embedded(chunk, vectors[chunk.content_hash]) for chunk in chunks], len(missing)
+        progress.enter(Stage.EMBEDDING)
+        if keep_now:
+            await self._keep_draft(job, draft)
+        texts = {chunk.content_hash: chunk.text for chunk in draft.chunks}
+        try:
+            vectors, new = await self.embedding.vectors(
+                job, texts, lambda share: progress.enter(Stage.EMBEDDING, share)
+            )
+        except Exception:
+            if not keep_now:
+                await self._keep_draft(job, draft)
+            raise
+        return [_embedded(chunk, vectors[chunk.content_hash]) for chunk in draft.chunks], new
+
+    async def _keep_draft(self, job: Job, draft: Draft) -> None:
+        if draft.is_kept:
+            return
+        content = await packed(draft)
+        await self._patiently(lambda: self.kept.keep_draft(job, content))
+
+    async def _patiently(self, operation: Callable[[], Awaitable[Result]]) -> Result:
+        return await retry_transient(
+            operation, within_seconds=STORING_PATIENCE_SECONDS, what="keeping what was extracted"
+        )
 
     async def _skip(self, job: Job, progress: AttemptProgress, skipped: Skipped) -> None:
         progress.close_stage()
@@ -150,14 +190,8 @@ class Attempts:
 
     async def _fail(self, job: Job, progress: AttemptProgress, error: RagliveError) -> None:
         progress.close_stage()
-        body: dict[str, Any] = {
-            "type": type(error).__name__,
-            "code": str(error.code),
-            "message": error.message[:LONGEST_MESSAGE],
-            "stage": str(progress.stage),
-            "retryable": error.retryable,
-        }
-        if error.retryable and job.tries < self.max_tries:
+        body = _error_body(error, progress)
+        if error.retryable and (error.code in OUTAGES or job.failures + 1 < self.max_tries):
             pause = _pause(job.tries, error.retry_after_ms)
             body["next_attempt_at"] = rfc3339(datetime.now(UTC) + timedelta(seconds=pause))
         fields = {"error": body, "success": False, "stages": progress.stages()}
@@ -166,12 +200,18 @@ class Attempts:
         log.warning("file_failed", file=job.name, attempt=job.attempt, **body)
 
     async def _end_without_text(self, job: Job, ending: Ending) -> None:
-        retried = "next_attempt_at" in ending.fields.get("error", {})
+        error = ending.fields.get("error", {})
 
         async def end() -> None:
             async with self.jobs.ending(job, ending) as connection:
-                if not retried:  # what the file held before is no longer what it holds
-                    await replace_document(connection, job.file_key, [])
+                if "next_attempt_at" in error:
+                    return
+                # what the file held before is no longer what it holds
+                if error:
+                    await keep_indexed(connection, job.file_key)
+                else:
+                    await drop_kept(connection, [Document(job.file_key, [])])
+                await replace_document(connection, job.file_key, [])
 
         await self._settle(end)
 
@@ -184,15 +224,26 @@ class Attempts:
             log.info("attempt_void")
         except RagliveError as error:
             log.warning("attempt_not_ended", error=error.message)
+        except DATABASE_ERRORS as error:  # its lease runs out, and it is tried again
+            log.warning("attempt_not_ended", error=type(error).__name__)
 
 
-def _document(job: Job, extracted: Extracted, chunks: Sequence[EmbeddedChunk]) -> Document:
-    rows = [
-        (table.name, index, dict(zip(table.columns, row, strict=False)))
-        for table in extracted.tables
-        for index, row in enumerate(table.rows)
-    ]
-    return Document(job.file_key, chunks, rows, extracted.title, extracted.mime_type)
+def _error_body(error: RagliveError, progress: AttemptProgress) -> dict[str, Any]:
+    return {
+        "type": type(error).__name__,
+        "code": str(error.code),
+        "message": error.message[:LONGEST_MESSAGE],
+        "stage": str(progress.stage),
+        "retryable": error.retryable,
+    }
+
+
+def _without_database(error: BaseException) -> RagliveError:
+    if isinstance(error, TRANSIENT):
+        message = f"The database was away ({type(error).__name__})."
+        return RagliveError(message, code="database_unavailable", retryable=True)
+    message = f"The database refuses what was made of the file ({type(error).__name__})."
+    return RagliveError(message, code="database_refused", retryable=True)
 
 
 def _embedded(chunk: Chunk, vector: Vector) -> EmbeddedChunk:
@@ -209,6 +260,6 @@ def _embedded(chunk: Chunk, vector: Vector) -> EmbeddedChunk:
 
 def _pause(tries: int, retry_after_ms: int | None) -> float:
     """Return the seconds to the next attempt: exponential with jitter, never before asked."""
-    ceiling = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** (tries - 1))
+    ceiling = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(tries - 1, 30))
     asked = (retry_after_ms or 0) / 1000
     return max(asked, random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret

@@ -47,6 +47,13 @@ class AttemptProgress:
         self.progress = max(self.progress, low + (high - low) * share)
         self.changed = True
 
+    def resume(self, stage: Stage) -> None:
+        """Begin at a stage: those before it were done by an earlier attempt."""
+        self._begun, self._since = True, time.monotonic()
+        self.stage = stage
+        self.progress = SHARES[stage][0]
+        self.changed = True
+
     def close_stage(self) -> None:
         """Note that the present stage has ended."""
         now = time.monotonic()

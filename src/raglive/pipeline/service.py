@@ -85,12 +85,15 @@ class PipelineService:
         """Return what `GET /health` says."""
         last = self._last_beat
         late = last is None or (datetime.now(UTC) - last).total_seconds() > 3 * BEAT_SECONDS
+        paused = self._worker.paused
         return {
-            "status": "degraded" if late else "healthy",
+            "status": "degraded" if late or paused else "healthy",
             "pipeline_id": self._record.pipeline_id,
             "pipeline_type": self._record.pipeline_type,
             "watch_location": self._watcher.location,
             "active_files": self._worker.active,
+            "paused": paused and {"code": paused[0], "message": paused[1]},
+            "embedding": self._worker.embedding_health(),
             "is_checking": self._watcher.is_checking,
             "last_heartbeat": last and rfc3339(last),
             "uptime": round(time.monotonic() - self._started, 3),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from itertools import accumulate
+from typing import Any
 
 import structlog
 
@@ -14,6 +15,7 @@ from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.jobs import Job, Jobs
 from raglive.database.pipelines import PipelineRecord
 from raglive.pipeline.attempt import Attempts
+from raglive.pipeline.gate import Gate
 from raglive.pipeline.identity import dead_among
 from raglive.pipeline.progress import AttemptProgress
 
@@ -25,6 +27,8 @@ POLL_SECONDS = 1.0
 PROGRESS_SECONDS = 0.1
 ROW_SECONDS = 1.0
 RECOVERY_SECONDS = 5.0
+STUCK_SECONDS = 60.0  # without progress
+DRAIN_PATIENCE_SECONDS = 60.0  # with nothing but a pause
 GIVE_BACK_TIMEOUT_SECONDS = 3.0
 # What small files wait for is one another's commits: the more at once, the fewer those are.
 SMALL_FILES_PER_SLOT = 8
@@ -39,6 +43,7 @@ class Worker:
         record: PipelineRecord,
         jobs: Jobs,
         attempts: Attempts,
+        gate: Gate,
         bus: PostgresBus,
         *,
         slots: int,
@@ -47,6 +52,7 @@ class Worker:
         self._record = record
         self._jobs = jobs
         self._attempts = attempts
+        self._gate = gate
         self._bus = bus
         self._slots = slots
         self._running: dict[int, tuple[AttemptProgress, asyncio.Task[None]]] = {}
@@ -57,10 +63,20 @@ class Worker:
         """Return how many files are in progress."""
         return len(self._running)
 
+    @property
+    def paused(self) -> tuple[str, str] | None:
+        """Return by code and message why no file is taken up; None while they are."""
+        return self._gate.paused
+
+    def embedding_health(self) -> dict[str, Any]:
+        """Return who embeds, and how that goes."""
+        return self._gate.embedding_health()
+
     async def run(self) -> None:
         """Work until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._gate.run(), name="worker-gate")
                 tasks.create_task(self._recover(), name="worker-recover")
                 tasks.create_task(self._report(), name="worker-report")
                 tasks.create_task(self._keep(), name="worker-keep")
@@ -69,19 +85,28 @@ class Worker:
             await self._give_back_all()
 
     async def drain(self) -> None:
-        """Work until nothing is queued, not even for later, and nothing is in progress."""
+        """Work until nothing is queued, not even for later, and nothing is in progress.
+
+        Raises the reason of a pause that lasts.
+        """
         work = asyncio.create_task(self.run())
         try:
             while not work.done():
-                due = await self._jobs.next_due_seconds()
-                if due is None and not self._running:
+                if not self._running and await self._jobs.are_done():
                     return
+                self._require_progress()
                 await asyncio.wait([work], timeout=0.1)
             work.result()
         finally:
             work.cancel()
             with suppress(asyncio.CancelledError):
                 await work
+
+    def _require_progress(self) -> None:
+        paused_for = asyncio.get_running_loop().time() - self._gate.paused_at
+        if self._gate.paused and not self._running and paused_for > DRAIN_PATIENCE_SECONDS:
+            code, message = self._gate.paused
+            raise RagliveError(message, code=code, retryable=True)
 
     async def _claim(self) -> None:
         while True:
@@ -91,7 +116,8 @@ class Worker:
             pause = POLL_SECONDS
             try:
                 # Half of the slots at a time: a claim costs the same for one file as for many.
-                if free >= (allowed + 1) // 2 and not await self._claim_up_to(free):
+                due = self._gate.is_open and free >= (allowed + 1) // 2
+                if due and not await self._claim_up_to(free):
                     pause = await self._pause_seconds()
             except DATABASE_ERRORS as error:
                 log.warning("claim_failed", error=type(error).__name__)
@@ -172,6 +198,8 @@ class Worker:
                 if released := await self._jobs.release_lost(dead):
                     log.warning("lost_files_requeued", files=released, workers=dead)
                     self._wake.set()
+                if stuck := await self._jobs.mark_stuck(STUCK_SECONDS):
+                    log.warning("files_stuck", files=stuck)
             except DATABASE_ERRORS as error:
                 log.warning("recovery_failed", error=type(error).__name__)
             await asyncio.sleep(RECOVERY_SECONDS)

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from raglive.pipeline.embedding import EmbeddingError, create_embedder
 from raglive.pipeline.embedding.batches import batches
+from raglive.pipeline.embedding.circuit import OPENS_AFTER, Circuit, CircuitOpen
 from raglive.pipeline.embedding.openai import OpenAIEmbedder
 
 KEY = "sk-very-secret"
@@ -223,13 +224,38 @@ async def test_what_may_pass_is_tried_again_and_then_told(
 
 
 async def test_a_long_wait_is_left_to_the_caller(provider: Provider) -> None:
-    provider.answers = [error(429, **{"Retry-After": "120"}), error(503, **{"Retry-After": "0"})]
+    provider.answers = [error(429, **{"Retry-After": "120"})]
     embedder = provider.embedder(ask_dimensions=3)
     with pytest.raises(EmbeddingError) as caught:
         await embedder.embed(["text"])
     assert (caught.value.retry_after_seconds, caught.value.retry_after_ms) == (120, 120_000)
+    with pytest.raises(CircuitOpen, match="rate limit") as held:
+        await embedder.embed(["text"])
+    assert 119 < (held.value.retry_after_seconds or 0) <= 120
     assert len(provider.requests) == 1
-    assert (await embedder.embed(["text"])).shape == (1, 3)
+    assert embedder.health()["circuit"] == "open"
+    await embedder.close()
+
+
+async def test_a_provider_that_is_down_is_asked_seldom_and_one_request_finds_it_up_again(
+    provider: Provider,
+) -> None:
+    provider.answers = [body("", 503)] * 7
+    embedder = provider.embedder(ask_dimensions=3, circuit=Circuit(first_pause_seconds=0.2))
+    for _ in range(10):
+        with pytest.raises(EmbeddingError):
+            await embedder.embed(["text"])
+    assert len(provider.requests) == OPENS_AFTER
+    assert embedder.trouble
+    async with asyncio.timeout(20):
+        while embedder.trouble:
+            while not embedder.is_half_open:
+                await asyncio.sleep(0.01)
+            at_once = (embedder.embed(["text"]) for _ in range(3))
+            await asyncio.gather(*at_once, return_exceptions=True)
+    # the two that were left to fail, and the one that did not, each alone
+    assert len(provider.requests) == OPENS_AFTER + 3
+    assert embedder.health() == {"provider": "openai", "model": "model-a", "circuit": "closed"}
     await embedder.close()
 
 

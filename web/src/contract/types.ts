@@ -102,6 +102,10 @@ export interface Counts {
   completed: number;
   failed: number;
   skipped: number;
+  /**
+   * of those queued: waiting for a retry
+   */
+  waiting: number;
 }
 /**
  * A file that is gone from its source, and from the index.
@@ -395,6 +399,7 @@ export interface PipelineStatus {
   started_at?: string;
   watch_location?: string;
   problem?: Problem;
+  paused?: Pause;
   last_heartbeat?: string;
   last_check_time?: string;
   next_check_time?: string;
@@ -441,6 +446,14 @@ export interface Problem {
   since: string;
 }
 /**
+ * Why a pipeline takes up no file for now; it goes on by itself when that has passed.
+ */
+export interface Pause {
+  code: string;
+  message: string;
+  since: string;
+}
+/**
  * A file in progress.
  */
 export interface ProcessingEntry {
@@ -460,6 +473,11 @@ export interface ProcessingEntry {
   processing_stage: Stage;
   progress: number;
   attempt: number;
+  standing?: "processing" | "stuck" | "lost";
+  /**
+   * when it last progressed
+   */
+  moved_at?: string;
 }
 /**
  * A file lately failed.
@@ -531,6 +549,17 @@ export interface DatabaseHealth {
   error?: string;
 }
 /**
+ * What was asked of embedding providers; what the built-in model does is not counted.
+ */
+export interface EmbeddingUsage {
+  texts: number;
+  tokens: number;
+  /**
+   * in the currency of the price that was set
+   */
+  cost: number;
+}
+/**
  * Why a request was refused.
  */
 export interface ErrorBody {
@@ -545,6 +574,31 @@ export interface ErrorBody {
  */
 export interface ErrorResponse {
   error: ErrorBody;
+}
+/**
+ * How long what is queued and in progress will take, judged by what was lately completed.
+ */
+export interface Estimate {
+  /**
+   * null when it cannot be known
+   */
+  seconds_left: number | null;
+  unknown_because: ("nothing_to_do" | "paused" | "offline" | "too_few_completed") | null;
+  /**
+   * without those that wait for a retry
+   */
+  files_left: number;
+  stages: StageRate[];
+}
+/**
+ * How long a stage lately took for a mebibyte of the files.
+ */
+export interface StageRate {
+  stage: Stage;
+  /**
+   * seconds
+   */
+  seconds_per_mebibyte: number;
 }
 /**
  * Durable events, newest first; `next` is the `before` of the next page.
@@ -581,6 +635,7 @@ export interface FailureGroups {
  */
 export interface FileDetail {
   file: FileRow;
+  usage: EmbeddingUsage;
   attempts: Attempt[];
   chunks: IndexedChunk[];
   chunk_count: number;
@@ -596,6 +651,9 @@ export interface FileRow {
   mime_type: string | null;
   size: number | null;
   state: FileState;
+  standing:
+    | ("processing" | "stuck" | "lost")
+    | ("queued" | "waiting" | "completed" | "failed" | "skipped" | "deleted");
   processing_stage: Stage | null;
   progress: number | null;
   attempt: number;
@@ -606,6 +664,10 @@ export interface FileRow {
   started_at: string | null;
   finished_at: string | null;
   updated_at: string;
+  /**
+   * when the running attempt last progressed
+   */
+  moved_at: string | null;
   /**
    * in the future: waiting for a retry
    */
@@ -652,6 +714,15 @@ export interface Mark {
 export interface PipelineHealth {
   status: "healthy" | "degraded" | "unhealthy";
   last_heartbeat: string | null;
+  paused?: Pause1;
+}
+/**
+ * Why a pipeline takes up no file for now; it goes on by itself when that has passed.
+ */
+export interface Pause1 {
+  code: string;
+  message: string;
+  since: string;
 }
 /**
  * Every pipeline that the caller may see.
@@ -890,7 +961,7 @@ export interface SystemHealth {
   timestamp: string;
 }
 /**
- * What was finished in the last half hour.
+ * What was finished in the last half hour, and what that says of the rest.
  */
 export interface Throughput {
   /**
@@ -898,6 +969,8 @@ export interface Throughput {
    */
   bucket_seconds: number;
   buckets: ThroughputBucket[];
+  estimate: Estimate;
+  usage: EmbeddingUsage1;
 }
 /**
  * What was finished in one span of time.
@@ -906,6 +979,17 @@ export interface ThroughputBucket {
   start: string;
   completed: number;
   failed: number;
+}
+/**
+ * What was asked of embedding providers; what the built-in model does is not counted.
+ */
+export interface EmbeddingUsage1 {
+  texts: number;
+  tokens: number;
+  /**
+   * in the currency of the price that was set
+   */
+  cost: number;
 }
 /**
  * The answer to `client:status`.

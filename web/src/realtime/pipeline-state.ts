@@ -89,6 +89,8 @@ function processingFile(entry: ProcessingEntry): LiveFile {
     processing_stage: entry.processing_stage,
     progress: entry.progress,
     attempt: entry.attempt,
+    standing: entry.standing ?? "processing",
+    moved_at: entry.moved_at ?? null,
     started_at: entry.started_at,
     updated_at: entry.started_at,
   };
@@ -113,6 +115,8 @@ function blank(file: DescribedFile, before?: LiveFile): LiveFile {
     mime_type: file.mime_type ?? before?.mime_type ?? null,
     size: file.size ?? before?.size ?? null,
     state: "queued",
+    standing: "queued",
+    moved_at: null,
     processing_stage: null,
     progress: null,
     attempt: before?.attempt ?? 0,
@@ -206,6 +210,7 @@ function factsAfter(event: DurableEvent, facts: PipelineFacts): PipelineFacts {
 /** Applies one durable event; `files` is changed in place, its values never are. */
 export function applyDurable(state: PipelineState, files: Files, event: DurableEvent): PipelineState {
   const facts = factsAfter(event, state.facts);
+  if (event.type === "status:update") applyStandings(files, event.current_status);
   if (event.type === "status:update")
     return { ...state, facts, counts: event.current_status.counts, countsAt: event.seq };
   if (!("file" in event)) return { ...state, facts };
@@ -299,9 +304,20 @@ export function applySnapshotProgress(files: Files, snapshot: PipelineStatus): v
   }
 }
 
+/** Takes over who is stuck, and who has lost its worker. */
+function applyStandings(files: Files, snapshot: PipelineStatus): void {
+  for (const entry of snapshot.files_processing) {
+    const file = files.get(entry.id);
+    if (file?.state !== "processing" || file.attempt !== entry.attempt) continue;
+    const standing = entry.standing ?? "processing";
+    if (file.standing !== standing)
+      files.set(entry.id, { ...file, standing, moved_at: entry.moved_at ?? null });
+  }
+}
+
 function setProgress(files: Files, file: LiveFile, stage: Stage, progress: number): boolean {
   if (file.processing_stage === stage && file.progress === progress) return false;
-  files.set(file.id, { ...file, processing_stage: stage, progress });
+  files.set(file.id, { ...file, processing_stage: stage, progress, standing: "processing" });
   return true;
 }
 

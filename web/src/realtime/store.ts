@@ -404,7 +404,7 @@ function emptyStatus(id: string, type: string, cursor: string): PipelineStatus {
     files_failed: [],
     total_processed: 0,
     total_failed: 0,
-    counts: { queued: 0, processing: 0, completed: 0, failed: 0, skipped: 0 },
+    counts: { queued: 0, processing: 0, completed: 0, failed: 0, skipped: 0, waiting: 0 },
     cursor,
     digest: "",
   };

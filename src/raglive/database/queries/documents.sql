@@ -9,8 +9,11 @@ INSERT INTO raglive.embedding_models (provider, model, dimensions) VALUES ($1, $
 
 -- name: known_embeddings
 SELECT DISTINCT ON (content_hash) content_hash, embedding
-FROM raglive.chunks
-WHERE content_hash = ANY ($1)
+FROM (
+    SELECT content_hash, embedding FROM raglive.chunks WHERE content_hash = ANY ($1)
+    UNION ALL
+    SELECT content_hash, embedding FROM raglive.kept_vectors WHERE content_hash = ANY ($1)
+) AS known
 
 -- name: describe
 UPDATE raglive.files AS file SET title = said.title, mime_type = said.mime_type

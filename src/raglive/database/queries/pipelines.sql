@@ -52,3 +52,9 @@ FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
 WHERE pipeline_key = $1 AND status = 'online'
   AND last_heartbeat < clock_timestamp() - make_interval(secs => $2)
 FOR UPDATE OF heads
+
+-- name: paused
+SELECT paused FROM raglive.heads WHERE pipeline_key = $1 FOR UPDATE
+
+-- name: set_paused
+UPDATE raglive.heads SET paused = $2 WHERE pipeline_key = $1

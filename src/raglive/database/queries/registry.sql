@@ -64,10 +64,17 @@ UPDATE raglive.files AS file
 SET state = 'processing', attempt = attempt + 1, tries = tries + 1, stage = 'extraction', progress = 0,
     started_at = clock_timestamp(), finished_at = NULL, leased_generation = desired_generation,
     lease_owner = $2, lease_until = clock_timestamp() + make_interval(secs => $4),
-    updated_at = clock_timestamp()
+    moved_at = clock_timestamp(), stuck_at = NULL, updated_at = clock_timestamp()
 FROM due WHERE file.file_key = due.file_key
 RETURNING file.file_key, file_id, location, name, folder, url, mime_type, size_bytes, source, attempt, tries,
-          started_at, content_hash
+          started_at, content_hash, leased_generation AS generation,
+          (SELECT count(*) FROM raglive.attempts AS made
+           WHERE made.file_key = file.file_key AND made.attempt > file.attempt - file.tries
+             AND outcome = 'lost') AS losses,
+          -- an outage says nothing of the file
+          (SELECT count(*) FROM raglive.attempts AS made
+           WHERE made.file_key = file.file_key AND made.attempt > file.attempt - file.tries
+             AND outcome = 'failed' AND error ->> 'code' <> ALL ($5::text[])) AS failures
 
 -- name: next_sizes
 SELECT coalesce(size_bytes, 0) AS size_bytes FROM raglive.files
@@ -80,6 +87,10 @@ SELECT extract(epoch FROM min(next_attempt_at) - clock_timestamp())::double prec
 FROM raglive.files
 WHERE pipeline_key = $1 AND state = 'queued' AND location IS NOT NULL
 
+-- name: are_done
+SELECT NOT EXISTS (SELECT FROM raglive.files
+                   WHERE pipeline_key = $1 AND location IS NOT NULL AND state IN ('queued', 'processing'))
+
 -- name: keep_leases
 WITH held AS (
     SELECT file_key, said.stage, said.progress
@@ -91,6 +102,10 @@ WITH held AS (
 )
 UPDATE raglive.files AS file
 SET stage = held.stage, progress = held.progress,
+    moved_at = CASE WHEN (file.stage, file.progress) IS DISTINCT FROM (held.stage, held.progress)
+                    THEN clock_timestamp() ELSE file.moved_at END,
+    stuck_at = CASE WHEN (file.stage, file.progress) IS DISTINCT FROM (held.stage, held.progress)
+                    THEN NULL ELSE file.stuck_at END,
     lease_until = clock_timestamp() + make_interval(secs => $5)
 FROM held
 WHERE file.file_key = held.file_key AND file.lease_owner = $1
@@ -108,14 +123,21 @@ SELECT DISTINCT lease_owner FROM raglive.files WHERE pipeline_key = $1 AND lease
 
 -- name: release_lost
 WITH lost AS (
-    SELECT file_key, attempt FROM raglive.files
+    SELECT file_key, attempt, lease_owner, stage, progress FROM raglive.files
     WHERE pipeline_key = $1 AND lease_owner IS NOT NULL
       AND (lease_until < clock_timestamp() OR lease_owner = ANY ($2))
     ORDER BY file_key
     FOR UPDATE SKIP LOCKED
 ), ended AS (
     UPDATE raglive.attempts AS made
-    SET outcome = 'lost', finished_at = clock_timestamp()
+    SET outcome = 'lost', finished_at = clock_timestamp(),
+        error = jsonb_strip_nulls(jsonb_build_object(
+            'type', 'WorkerLost', 'code', 'worker_lost', 'stage', lost.stage, 'retryable', true,
+            'next_attempt_at', raglive.rfc3339(clock_timestamp()),
+            'message', format(
+                CASE WHEN lost.lease_owner = ANY ($2) THEN 'The worker %s ended in the midst of %s, at %s %%.'
+                     ELSE 'The worker %s was not heard of in time; it was last at %s, at %s %%.' END,
+                lost.lease_owner, lost.stage, round((100 * lost.progress)::numeric))))
     FROM lost WHERE made.file_key = lost.file_key AND made.attempt = lost.attempt AND made.outcome = 'running'
 )
 UPDATE raglive.files AS file
@@ -123,6 +145,16 @@ SET state = 'queued', next_attempt_at = clock_timestamp(), stage = NULL, progres
     lease_owner = NULL, lease_until = NULL, leased_generation = NULL, updated_at = clock_timestamp()
 FROM lost WHERE file.file_key = lost.file_key
 RETURNING file.file_id, file.name
+
+-- name: mark_stuck
+UPDATE raglive.files SET stuck_at = clock_timestamp()
+WHERE file_key IN (
+    SELECT file_key FROM raglive.files
+    WHERE pipeline_key = $1 AND lease_owner IS NOT NULL AND stuck_at IS NULL
+      AND moved_at < clock_timestamp() - make_interval(secs => $2)
+    ORDER BY file_key
+    FOR UPDATE SKIP LOCKED)
+RETURNING file_id, name, stage, raglive.rfc3339(moved_at) AS since
 
 -- name: release_own
 UPDATE raglive.files AS file
@@ -133,7 +165,7 @@ WHERE file_key = $1 AND lease_owner = $2 AND attempt = $3 AND state = 'processin
 RETURNING file.file_id, file.name
 
 -- name: cancel_attempt
-UPDATE raglive.attempts SET outcome = 'cancelled', finished_at = clock_timestamp()
+UPDATE raglive.attempts SET outcome = 'cancelled', finished_at = clock_timestamp(), error = $3
 WHERE file_key = $1 AND attempt = $2 AND outcome = 'running'
 
 -- name: counts

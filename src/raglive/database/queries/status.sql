@@ -36,6 +36,7 @@ LIMIT $4
 -- name: file_page
 SELECT file_key, file_id, name, folder, url, mime_type, size_bytes, state, stage, progress, attempt,
        results, error, reason, first_seen_at, started_at, finished_at, updated_at,
+       raglive.standing(files) AS standing, CASE WHEN state = 'processing' THEN moved_at END AS moved_at,
        CASE WHEN state = 'queued' AND next_attempt_at > clock_timestamp() THEN next_attempt_at END AS next_attempt_at
 FROM raglive.files
 WHERE pipeline_key = $1 AND state = ANY ($2) {only}
@@ -84,3 +85,34 @@ LEFT JOIN raglive.events AS event
     AND event.occurred_at >= bucket AND event.occurred_at < bucket + make_interval(secs => $2)
 GROUP BY bucket
 ORDER BY bucket
+
+-- name: pace
+-- Of the last attempts that made a file searchable: how long each stage took, of how many bytes, in which time.
+WITH lately AS (
+    SELECT file.size_bytes, made.started_at, made.finished_at, made.stages
+    FROM raglive.files AS file
+    JOIN raglive.attempts AS made ON made.file_key = file.file_key AND made.attempt = file.attempt
+    WHERE file.state = 'completed' AND file.pipeline_key = $1 AND file.finished_at > clock_timestamp() - interval '10 minutes'
+      AND file.size_bytes IS NOT NULL
+    ORDER BY file.finished_at DESC LIMIT 300
+), totals AS (
+    SELECT count(*) AS files, coalesce(sum(size_bytes), 0)::bigint AS bytes,
+           -- while any of them was at work
+           (SELECT sum(extract(epoch FROM upper(busy) - lower(busy)))
+            FROM unnest(range_agg(tstzrange(started_at, finished_at, '[]'))) AS busy)::double precision AS span
+    FROM lately
+), stages AS (
+    SELECT stage ->> 'stage' AS stage, sum((stage ->> 'duration')::double precision) AS seconds
+    FROM lately, jsonb_array_elements(stages) AS one (stage) GROUP BY 1
+), rest AS (
+    SELECT count(*) FILTER (WHERE size_bytes IS NOT NULL) AS sized, count(*) AS files,
+           coalesce(sum(size_bytes * (1 - coalesce(progress, 0))), 0)::double precision AS bytes
+    FROM raglive.files
+    WHERE pipeline_key = $1 AND location IS NOT NULL
+      AND (state = 'processing' OR (state = 'queued' AND next_attempt_at <= clock_timestamp()))
+)
+SELECT head.status, head.paused IS NOT NULL AS paused,
+       totals.files, totals.bytes, totals.span, rest.files AS files_left, rest.sized AS sized_left, rest.bytes AS bytes_left,
+       (SELECT coalesce(jsonb_object_agg(stage, seconds), '{}') FROM stages) AS stages
+FROM raglive.heads AS head, totals, rest
+WHERE head.pipeline_key = $1

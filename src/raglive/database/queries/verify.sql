@@ -75,3 +75,53 @@ WHERE state <> 'queued'
 SELECT pipeline_id, format('attempt %s at %s is open, but the file is %s', attempts.attempt, name, state)
 FROM raglive.attempts JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
 WHERE outcome = 'running' AND (state <> 'processing' OR attempts.attempt <> files.attempt)
+
+-- name: chunks_of_other_text
+SELECT pipeline_id, format('%s chunks of %s are filed under the hash of another text', count(*), name)
+FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
+WHERE chunks.content_hash <> sha256(convert_to(content, 'UTF8'))
+GROUP BY pipeline_id, file_key, name
+
+-- name: vectors_without_direction
+SELECT pipeline_id, format('%s vectors of %s are zero: no search finds them', count(*), name)
+FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
+WHERE vector_norm(embedding) = 0
+GROUP BY pipeline_id, file_key, name
+
+-- name: vectors_of_no_model
+SELECT pipeline_id, format('the index holds chunks of %s, but no embedding model is chosen', name)
+FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
+WHERE NOT EXISTS (SELECT FROM raglive.embedding_models WHERE active)
+GROUP BY pipeline_id, file_key, name
+
+-- name: queued_for_ever
+SELECT pipeline_id, format('%s is queued, but for no time', name)
+FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
+WHERE location IS NOT NULL AND state = 'queued' AND next_attempt_at IS NULL
+
+-- name: in_progress_for_nobody
+SELECT pipeline_id, format('%s is in progress, but no worker holds it', name)
+FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
+WHERE location IS NOT NULL AND state = 'processing' AND lease_owner IS NULL
+
+-- name: version_done_twice
+SELECT pipeline_id, format('%s was completed %s times for %s versions', name, completed, desired_generation)
+FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS completed FROM raglive.events
+    WHERE events.pipeline_key = files.pipeline_key AND events.file_id = files.file_id AND type = 'file:completed'
+) AS counted
+WHERE location IS NOT NULL AND completed > desired_generation
+  -- a retry that somebody asked for, and a file that comes back, are further rounds of one version
+  AND NOT EXISTS (SELECT FROM raglive.events AS asked
+                  WHERE asked.pipeline_key = files.pipeline_key AND payload -> 'changes' ? 'asked_by')
+
+-- name: draft_left_over
+SELECT pipeline_id, format('%s is %s, but a draft of it is still kept', name, state)
+FROM raglive.drafts JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
+WHERE state IN ('completed', 'skipped', 'deleted')
+
+-- name: draft_of_no_version
+SELECT pipeline_id, format('the draft kept of %s is of version %s, of %s there are', name, generation, desired_generation)
+FROM raglive.drafts JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
+WHERE generation > desired_generation

@@ -21,7 +21,7 @@ from raglive.pipeline.embedding.embedder import (
     unit_vectors,
 )
 
-__all__ = ["parse_vectors", "refusal", "retry_after_seconds"]
+__all__ = ["parse_tokens", "parse_vectors", "refusal", "retry_after_seconds"]
 
 _TOO_LONG = re.compile(
     r"context.length|too long|too large|too many tokens|exceed|maximum.*tokens", re.I
@@ -58,6 +58,13 @@ def parse_vectors(content: bytes, count: int, dimensions: int | None) -> Vectors
         return unit_vectors(vectors)
     except ValueError as error:
         raise _invalid(str(error)) from error
+
+
+def parse_tokens(content: bytes, otherwise: int) -> int:
+    """Return how many tokens an answer says it was billed for, `otherwise` where it does not."""
+    usage = orjson.loads(content).get("usage")
+    tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
+    return tokens if isinstance(tokens, int) and 0 <= tokens < 2**40 else otherwise
 
 
 def refusal(response: httpx.Response, conceal: Callable[[str], str]) -> EmbeddingError | None:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from raglive.pipeline.embedding.embedder import EmbeddingError
 
-__all__ = ["batches"]
+__all__ = ["BYTES_PER_TOKEN", "batches"]
 
 _MAX_INPUTS = 2_048
 _MAX_TOKENS = 300_000
 _MAX_INPUT_TOKENS = 8_192
 # A byte is never more than a token, and English has more than four bytes to one: the first keeps a
 # request certainly within its limit, the second refuses only what is certainly beyond it.
-_BYTES_PER_TOKEN_AT_MOST = 4
+BYTES_PER_TOKEN = 4
 
 
 def batches(texts: Sequence[str]) -> Iterator[list[str]]:
@@ -36,7 +36,7 @@ def batches(texts: Sequence[str]) -> Iterator[list[str]]:
 
 def _length(text: str) -> int:
     length = len(text.encode())
-    if length > _MAX_INPUT_TOKENS * _BYTES_PER_TOKEN_AT_MOST:
+    if length > _MAX_INPUT_TOKENS * BYTES_PER_TOKEN:
         raise EmbeddingError(
             f"A text of {length:,} bytes is too long to embed; the limit is about "
             f"{_MAX_INPUT_TOKENS:,} tokens. Choose smaller chunks.",

@@ -14,12 +14,12 @@ import struct
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from tokenizers import Tokenizer, normalizers, processors
 
-from raglive.pipeline.embedding.embedder import EmbeddingError, Vectors, unit_vectors
+from raglive.pipeline.embedding.embedder import EmbeddingError, OnTokens, Vectors, unit_vectors
 
 __all__ = ["BuiltinEmbedder"]
 
@@ -28,6 +28,7 @@ _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _VOCABULARY = "tokenizers/l2_supercat_tokenizer_config.json"
 _TENSOR = "embedding.weight"
 _TEXTS_PER_STEP = 128  # between steps other tasks get their turn, and a cancellation is noticed
+_TEXTS_PER_BATCH = 256
 _UNKNOWN_TOKEN = 0
 _SPACE = "\u2581"
 _WORDS = re.compile(rf"\n+|{_SPACE}*[^{_SPACE}\n]+|{_SPACE}+")  # no token lies in two of these
@@ -41,6 +42,9 @@ class BuiltinEmbedder:
 
     provider = "builtin"
     model = MODEL
+    is_paid = False
+    is_half_open = False
+    trouble = ""
 
     def __init__(self, tokenizer: Tokenizer, table: Vectors) -> None:
         self._tokenizer = tokenizer
@@ -57,7 +61,20 @@ class BuiltinEmbedder:
         """How many numbers a vector has."""
         return int(self._table.shape[1])
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    def health(self) -> dict[str, Any]:
+        """Return who embeds."""
+        return {"provider": self.provider, "model": self.model}
+
+    def batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        """Yield `texts` in order, a few hundred at a time."""
+        for start in range(0, len(texts), _TEXTS_PER_BATCH):
+            yield list(texts[start : start + _TEXTS_PER_BATCH])
+
+    async def embed(
+        self,
+        texts: Sequence[str],
+        on_tokens: OnTokens | None = None,  # noqa: ARG002 - nobody bills them
+    ) -> Vectors:
         """Return one vector for each text, in order."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS_PER_STEP):

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from raglive.contract.errors import RagliveError
 
-__all__ = ["Embedder", "EmbeddingError", "EmbeddingErrorCode", "Vectors", "unit_vectors"]
+__all__ = [
+    "Embedder",
+    "EmbeddingError",
+    "EmbeddingErrorCode",
+    "OnTokens",
+    "Vectors",
+    "unit_vectors",
+]
 
 Vectors = NDArray[np.float32]
+OnTokens = Callable[[int], None]
+"""Hears how many tokens a request was billed for."""
 
 EmbeddingErrorCode = Literal[
     "embedding_rejected",
@@ -66,7 +75,25 @@ class Embedder(Protocol):
     def dimensions(self) -> int:
         """How many numbers a vector has."""
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    @property
+    def is_paid(self) -> bool:
+        """Whether a vector costs enough to be kept when the document cannot be stored yet."""
+
+    @property
+    def is_half_open(self) -> bool:
+        """Whether the provider was down, and the next request decides whether it still is."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the provider is not asked for now; empty while it is."""
+
+    def health(self) -> dict[str, Any]:
+        """Return how it is, for `GET /health`."""
+
+    def batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        """Yield `texts` in order, in lists to embed at once. Raises `EmbeddingError`."""
+
+    async def embed(self, texts: Sequence[str], on_tokens: OnTokens | None = None) -> Vectors:
         """Return one vector for each text, in order. Raises `EmbeddingError`."""
 
     async def close(self) -> None:

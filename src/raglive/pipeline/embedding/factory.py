@@ -19,6 +19,7 @@ async def create_embedder(
     base_url: str | None = None,
     ask_dimensions: int | None = None,
     known_dimensions: int | None = None,
+    concurrent_requests: int = 4,
     timeout_seconds: float = 60.0,
 ) -> Embedder:
     """Return an embedder that is ready.
@@ -47,6 +48,7 @@ async def create_embedder(
         api_key=api_key,
         base_url=base_url,
         ask_dimensions=ask_dimensions,
+        concurrent_requests=concurrent_requests,
         timeout_seconds=timeout_seconds,
     )
 

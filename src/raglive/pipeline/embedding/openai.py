@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -13,9 +13,10 @@ import numpy as np
 import orjson
 import structlog
 
-from raglive.pipeline.embedding.answers import parse_vectors, refusal
-from raglive.pipeline.embedding.batches import batches
-from raglive.pipeline.embedding.embedder import EmbeddingError, Vectors
+from raglive.pipeline.embedding.answers import parse_tokens, parse_vectors, refusal
+from raglive.pipeline.embedding.batches import BYTES_PER_TOKEN, batches
+from raglive.pipeline.embedding.circuit import Circuit, CircuitOpen
+from raglive.pipeline.embedding.embedder import EmbeddingError, OnTokens, Vectors
 
 __all__ = ["DEFAULT_MODEL", "OPENAI_URL", "OpenAIEmbedder"]
 
@@ -25,7 +26,6 @@ DEFAULT_MODEL = "text-embedding-3-small"
 _TRIES = 3
 _LONGEST_WAIT_SECONDS = 5.0
 _FIRST_WAIT_SECONDS = 0.5
-_CONCURRENT_REQUESTS = 4
 _CONNECT_SECONDS = 10.0
 
 log = structlog.get_logger()
@@ -38,6 +38,7 @@ class OpenAIEmbedder:
     """
 
     provider = "openai"
+    is_paid = True
 
     def __init__(
         self,
@@ -47,7 +48,9 @@ class OpenAIEmbedder:
         base_url: str | None = None,
         ask_dimensions: int | None = None,
         timeout_seconds: float = 60.0,
+        concurrent_requests: int = 4,
         first_wait_seconds: float = _FIRST_WAIT_SECONDS,
+        circuit: Circuit | None = None,
     ) -> None:
         self.model = model
         self._api_key = api_key
@@ -56,7 +59,8 @@ class OpenAIEmbedder:
         self._timeout_seconds = timeout_seconds
         self._first_wait_seconds = first_wait_seconds
         self._address = _embeddings_url(base_url or OPENAI_URL)
-        self._places = asyncio.Semaphore(_CONCURRENT_REQUESTS)
+        self._places = asyncio.Semaphore(concurrent_requests)
+        self._circuit = circuit or Circuit()
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         timeout = httpx.Timeout(timeout_seconds, connect=_CONNECT_SECONDS)
         self._client = httpx.AsyncClient(headers=headers, timeout=timeout)
@@ -82,14 +86,32 @@ class OpenAIEmbedder:
             raise RuntimeError("the embedder is not connected")
         return self._dimensions
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    @property
+    def is_half_open(self) -> bool:
+        """Whether the provider was down, and the next request decides whether it still is."""
+        return self._circuit.state == "half_open"
+
+    @property
+    def trouble(self) -> str:
+        """Why the provider is not asked for now; empty while it is."""
+        return "" if self._circuit.state == "closed" else self._circuit.reason
+
+    def health(self) -> dict[str, Any]:
+        """Return who embeds, and how the circuit to it stands."""
+        return {"provider": self.provider, "model": self.model, **self._circuit.health()}
+
+    def batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        """Yield `texts` in order, as many at a time as a request may hold."""
+        return batches(texts)
+
+    async def embed(self, texts: Sequence[str], on_tokens: OnTokens | None = None) -> Vectors:
         """Return one vector for each text, in order. Raises `EmbeddingError`."""
         if not texts:
             return np.empty((0, self.dimensions), dtype=np.float32)
         work = list(batches(texts))
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._embed_batch(batch)) for batch in work]
+                tasks = [group.create_task(self._embed_batch(batch, on_tokens)) for batch in work]
         except ExceptionGroup as errors:
             raise _first(errors) from errors
         return np.concatenate([task.result() for task in tasks])
@@ -98,12 +120,15 @@ class OpenAIEmbedder:
         """Close the connections. May be called again."""
         await self._client.aclose()
 
-    async def _embed_batch(self, texts: list[str]) -> Vectors:
+    async def _embed_batch(self, texts: list[str], on_tokens: OnTokens | None) -> Vectors:
         """Embed one request's worth, again after a short wait when that may help."""
         async with self._places:
             for attempt in range(1, _TRIES + 1):
                 try:
-                    return await self._request(texts)
+                    with self._circuit.request():
+                        return await self._request(texts, on_tokens)
+                except CircuitOpen:
+                    raise
                 except EmbeddingError as error:
                     wait = self._wait_before_retry(error, attempt)
                     if wait is None:
@@ -116,11 +141,13 @@ class OpenAIEmbedder:
         asked = error.retry_after_seconds or 0.0
         if not error.retryable or attempt == _TRIES or asked > _LONGEST_WAIT_SECONDS:
             return None
+        if self._circuit.state != "closed":
+            return None
         backoff = self._first_wait_seconds * 2 ** (attempt - 1)
         jitter = random.uniform(0, backoff)  # noqa: S311 - no secret
         return float(max(asked, backoff) + jitter)
 
-    async def _request(self, texts: list[str]) -> Vectors:
+    async def _request(self, texts: list[str], on_tokens: OnTokens | None) -> Vectors:
         body: dict[str, Any] = {"model": self.model, "input": texts, "encoding_format": "float"}
         if self._ask_dimensions:
             body["dimensions"] = self._ask_dimensions
@@ -128,9 +155,12 @@ class OpenAIEmbedder:
         error = refusal(response, self._conceal)
         if error:
             raise error
-        return await asyncio.to_thread(
-            parse_vectors, response.content, len(texts), self._dimensions
+        vectors, tokens = await asyncio.to_thread(
+            _read_answer, response.content, texts, self._dimensions
         )
+        if on_tokens:
+            on_tokens(tokens)
+        return vectors
 
     async def _post(self, content: bytes) -> httpx.Response:
         headers = {"Content-Type": "application/json"}
@@ -161,6 +191,11 @@ def _embeddings_url(base_url: str) -> str:
     if parts.path.endswith("/embeddings"):
         return address
     return f"{address}/embeddings" if parts.path else f"{address}/v1/embeddings"
+
+
+def _read_answer(content: bytes, texts: list[str], dimensions: int | None) -> tuple[Vectors, int]:
+    guess = sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN
+    return parse_vectors(content, len(texts), dimensions), parse_tokens(content, guess)
 
 
 def _first(errors: ExceptionGroup[Exception]) -> Exception:

@@ -53,6 +53,11 @@ export function CountLegend({ counts }: { counts: Counts }) {
               {count(value)}
             </span>
             <span className="text-muted">{LOOKS[state].word.toLowerCase()}</span>
+            {state === "queued" && (counts.waiting ?? 0) > 0 && (
+              <span className="num text-waiting" data-testid="count-waiting">
+                {count(counts.waiting ?? 0)} wait for a retry
+              </span>
+            )}
           </li>
         );
       })}

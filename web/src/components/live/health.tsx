@@ -1,6 +1,7 @@
 "use client";
 import {
   CircleCheck,
+  CirclePause,
   CircleSlash2,
   Clock,
   LoaderCircle,
@@ -13,7 +14,7 @@ import { useNow } from "@/components/ui/now";
 import { useSteady } from "@/components/ui/steady";
 import type { PipelineState } from "@/realtime/pipeline-state";
 
-export type Health = "problem" | "offline" | "silent" | "working" | "checking" | "watching";
+export type Health = "problem" | "offline" | "silent" | "paused" | "working" | "checking" | "watching";
 
 interface Look {
   word: string;
@@ -26,6 +27,7 @@ const LOOKS: Record<Health, Look> = {
   problem: { word: "Needs attention", icon: TriangleAlert, tone: "text-failed" },
   offline: { word: "Offline", icon: CircleSlash2, tone: "text-failed" },
   silent: { word: "Not heard from", icon: Clock, tone: "text-waiting" },
+  paused: { word: "Paused", icon: CirclePause, tone: "text-waiting" },
   working: { word: "Working", icon: LoaderCircle, tone: "text-processing", spins: true },
   checking: { word: "Checking for changes", icon: RefreshCw, tone: "text-processing", spins: true },
   watching: { word: "Watching", icon: CircleCheck, tone: "text-completed" },
@@ -39,6 +41,7 @@ export function healthOf(state: PipelineState, now: number): Health {
   if (facts.status === "offline") return "offline";
   const beat = facts.last_heartbeat ? Date.parse(facts.last_heartbeat) : null;
   if (beat !== null && now - beat > SILENT_AFTER_MS) return "silent";
+  if (facts.paused) return "paused";
   if ((counts.processing ?? 0) > 0 || (counts.queued ?? 0) > 0) return "working";
   return facts.is_checking ? "checking" : "watching";
 }
@@ -48,7 +51,7 @@ export function useHealth(state: PipelineState): Health {
 }
 
 export function needsAttention(health: Health): boolean {
-  return health === "problem" || health === "offline" || health === "silent";
+  return health === "problem" || health === "offline" || health === "silent" || health === "paused";
 }
 
 export function HealthLabel({ health, className }: { health: Health; className?: string }) {

@@ -89,6 +89,20 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
           </Banner>
         </div>
       )}
+      {facts.paused && !facts.problem && (
+        <div className="mt-4" data-testid="paused" data-code={facts.paused.code}>
+          <Banner
+            tone="waiting"
+            title={
+              <>
+                Paused <Moment at={facts.paused.since} className="font-normal" />
+              </>
+            }
+          >
+            {facts.paused.message}
+          </Banner>
+        </div>
+      )}
       {facts.status === "offline" && !facts.problem && (
         <div className="mt-4">
           <Banner tone="failed" title="This pipeline is not running">

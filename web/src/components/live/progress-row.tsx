@@ -1,9 +1,11 @@
 "use client";
+import { classes } from "@/components/ui/classes";
 import { Link } from "@/components/ui/link";
 import { FileIcon } from "@/components/ui/file-icon";
 import { percent } from "@/components/ui/format";
 import { fileHref } from "@/components/ui/links";
 import { StageProgress, STAGE_WORDS } from "@/components/ui/stage-progress";
+import { LOOKS, shownState } from "@/components/ui/state";
 import { Elapsed } from "@/components/ui/time";
 import { useLiveFile } from "@/realtime/hooks";
 
@@ -18,6 +20,8 @@ export function ProgressRow({ pipelineId, fileId, showPipeline = false }: Progre
   const file = useLiveFile(pipelineId, fileId);
   if (file?.state !== "processing") return null;
   const stage = file.processing_stage ?? "extraction";
+  const state = shownState(file);
+  const held = state !== "processing";
   return (
     <li
       data-testid="progress-row"
@@ -39,11 +43,19 @@ export function ProgressRow({ pipelineId, fileId, showPipeline = false }: Progre
         label={`${file.name}: ${STAGE_WORDS[stage]}`}
         className="col-span-2 row-start-2 sm:col-span-1 sm:col-start-2 sm:row-start-1"
       />
-      <span className="hidden text-processing sm:col-start-3 sm:row-start-1 sm:block">
-        {STAGE_WORDS[stage]}
+      <span
+        className={classes(
+          "hidden truncate sm:col-start-3 sm:row-start-1 sm:block",
+          held ? "text-waiting" : "text-processing",
+        )}
+        title={held ? LOOKS[state].word : undefined}
+      >
+        {held ? LOOKS[state].word : STAGE_WORDS[stage]}
       </span>
       <span className="num text-right sm:col-start-4 sm:row-start-1">
-        <span className="mr-2 text-processing sm:hidden">{STAGE_WORDS[stage]}</span>
+        <span className={classes("mr-2 sm:hidden", held ? "text-waiting" : "text-processing")}>
+          {held ? LOOKS[state].word : STAGE_WORDS[stage]}
+        </span>
         {percent(file.progress)}
       </span>
       <span className="num hidden text-right text-faint sm:col-start-5 sm:row-start-1 sm:block">

@@ -11,8 +11,14 @@ import { retryFiles } from "@/realtime/operations";
 type Outcome =
   { kind: "idle" | "asking" } | { kind: "done"; requeued: number } | { kind: "refused"; why: string };
 
+interface RetryProps {
+  pipelineId: string;
+  files: RetryRequest;
+  label?: string;
+}
+
 /** Tries failed files again; nothing where the page may only look. */
-export function Retry({ pipelineId, files }: { pipelineId: string; files: RetryRequest }) {
+export function Retry({ pipelineId, files, label = "Retry" }: RetryProps) {
   const { mayOperate } = useConnection();
   const [outcome, setOutcome] = useState<Outcome>({ kind: "idle" });
   if (!mayOperate) return null;
@@ -28,7 +34,7 @@ export function Retry({ pipelineId, files }: { pipelineId: string; files: RetryR
     <span className="inline-flex items-center gap-2">
       <Button data-testid="retry" disabled={outcome.kind === "asking"} onClick={() => void ask()}>
         <RotateCw size={13} aria-hidden className={outcome.kind === "asking" ? "animate-spin" : undefined} />
-        Retry
+        {label}
       </Button>
       <span role="status" className="text-sm text-muted">
         {outcome.kind === "done" && `${plural(outcome.requeued, "file")} queued`}

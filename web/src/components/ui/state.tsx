@@ -6,13 +6,15 @@ import {
   Hourglass,
   LoaderCircle,
   Trash2,
+  TriangleAlert,
+  Unplug,
   type LucideIcon,
 } from "lucide-react";
-import type { FileState } from "@/contract/types";
+import type { FileRow, FileState } from "@/contract/types";
 import { classes } from "./classes";
 
-/** A file's state as people are told it: a queued file with a time for its next attempt waits. */
-export type ShownState = FileState | "waiting";
+/** A file's state as people are told it: a queued one may wait for a retry, one in progress be stuck. */
+export type ShownState = FileRow["standing"];
 
 interface Look {
   word: string;
@@ -30,14 +32,22 @@ export const LOOKS: Record<ShownState, Look> = {
     text: "text-processing",
     fill: "bg-processing-fill",
   },
+  stuck: { word: "Stuck", icon: TriangleAlert, text: "text-waiting", fill: "bg-waiting-fill" },
+  lost: { word: "Lost its worker", icon: Unplug, text: "text-waiting", fill: "bg-waiting-fill" },
   completed: { word: "Completed", icon: CircleCheck, text: "text-completed", fill: "bg-completed-fill" },
   failed: { word: "Failed", icon: CircleX, text: "text-failed", fill: "bg-failed-fill" },
   skipped: { word: "Skipped", icon: CircleSlash, text: "text-skipped", fill: "bg-skipped-fill" },
   deleted: { word: "Deleted", icon: Trash2, text: "text-faint", fill: "bg-line-strong" },
 };
 
-export function shownState(file: { state: FileState; next_attempt_at?: string | null }): ShownState {
-  return file.state === "queued" && file.next_attempt_at ? "waiting" : file.state;
+export function shownState(file: {
+  state: FileState;
+  standing?: ShownState;
+  next_attempt_at?: string | null;
+}): ShownState {
+  if (file.state === "queued") return file.next_attempt_at ? "waiting" : "queued";
+  if (file.state !== "processing") return file.state;
+  return file.standing === "stuck" || file.standing === "lost" ? file.standing : "processing";
 }
 
 export function StateIcon({

@@ -100,7 +100,17 @@ function AttemptRow({ attempt, live, longest }: AttemptRowProps) {
       ) : (
         <Stages stages={attempt.stages} longest={longest} />
       )}
-      {attempt.error && <p className="mt-2 text-muted [overflow-wrap:anywhere]">{attempt.error.message}</p>}
+      {attempt.error && (
+        <p className="mt-2 text-muted [overflow-wrap:anywhere]">
+          <span className="font-mono text-xs text-faint">{attempt.error.code}</span> {attempt.error.message}
+          {attempt.error.next_attempt_at && (
+            <span className="text-faint">
+              {" "}
+              Next attempt <Moment at={attempt.error.next_attempt_at} className="num" />.
+            </span>
+          )}
+        </p>
+      )}
     </li>
   );
 }

@@ -111,7 +111,7 @@ function Head({ pipelineId, file }: { pipelineId: string; file: FileRow | LiveFi
 }
 
 function FileState({ file }: { file: FileRow | LiveFile }) {
-  if (file.state === "processing" && file.processing_stage)
+  if (shownState(file) === "processing" && file.processing_stage)
     return (
       <span className="num text-base font-medium text-processing" data-testid="file-state">
         {STAGE_WORDS[file.processing_stage]} {percent(file.progress)}
@@ -125,9 +125,14 @@ function FileState({ file }: { file: FileRow | LiveFile }) {
   return (
     <span data-testid="file-state" className="inline-flex items-center gap-2">
       <StateLabel state={shownState(file)} className="text-base font-medium" />
-      <Moment at={file.next_attempt_at ?? file.finished_at ?? file.updated_at} className="num text-faint" />
+      <Moment at={since(file)} className="num text-faint" />
     </span>
   );
+}
+
+function since(file: FileRow | LiveFile): string {
+  if (file.state === "processing" && file.moved_at) return file.moved_at;
+  return file.next_attempt_at ?? file.finished_at ?? file.updated_at;
 }
 
 function Facts({ file, detail }: { file: FileRow | LiveFile; detail: FileDetail }) {
@@ -145,6 +150,12 @@ function Facts({ file, detail }: { file: FileRow | LiveFile; detail: FileDetail 
         ] satisfies [string, ReactNode][])
       : []),
     ["Attempts", count(file.attempt)],
+    ...(detail.usage.tokens > 0
+      ? ([
+          ["Tokens paid for", count(detail.usage.tokens)],
+          ["Cost", detail.usage.cost > 0 ? detail.usage.cost.toPrecision(3) : "–"],
+        ] satisfies [string, ReactNode][])
+      : []),
     ["First seen", <Moment key="first" at={detail.file.first_seen_at} />],
     ["Last change", <Moment key="last" at={file.updated_at} />],
   ];

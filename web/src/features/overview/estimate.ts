@@ -3,8 +3,6 @@ import type { PipelineState } from "@/realtime/pipeline-state";
 
 const MINUTE_MS = 60_000;
 const SHOWN_MINUTES = 30;
-const JUDGED_MINUTES = 5;
-const FEWEST_JUDGED = 5;
 
 export interface Minute {
   start: number;
@@ -30,14 +28,13 @@ export function minutesOf(state: PipelineState, fetched: Throughput | undefined,
   });
 }
 
-/** How long the queue will take at the pace of the last minutes; null when there is no pace yet. */
-export function secondsLeft(state: PipelineState, minutes: Minute[], now: number): number | null {
-  const waiting = state.counts.queued + state.counts.processing;
-  const judged = minutes.slice(-JUDGED_MINUTES);
-  const first = judged.find(({ completed }) => completed > 0);
-  const done = judged.reduce((sum, { completed, failed }) => sum + completed + failed, 0);
-  if (waiting === 0 || !first || done < FEWEST_JUDGED) return null;
-  return (waiting / done) * Math.max(10, (now - first.start) / 1_000);
+/** How long what is left will take, as the server measured; null when nobody can know. */
+export function secondsLeft(state: PipelineState, fetched: Throughput | undefined): number | null {
+  const { queued, processing, waiting } = state.counts;
+  const files = Math.max(0, queued - waiting) + processing;
+  const { seconds_left, files_left } = fetched?.estimate ?? {};
+  if (files === 0 || !files_left || seconds_left == null || state.facts.paused) return null;
+  return seconds_left * Math.min(1, files / files_left);
 }
 
 export function throughputPath(pipelineId: string): string {

@@ -53,6 +53,9 @@ export function PipelineCard({ state }: { state: PipelineState }) {
         </div>
       </div>
       {state.facts.problem && <p className="mx-4 mt-2 text-failed">{state.facts.problem.message}</p>}
+      {state.facts.paused && !state.facts.problem && (
+        <p className="mx-4 mt-2 text-waiting">{state.facts.paused.message}</p>
+      )}
       <div className="px-4 pt-4 pb-3.5">
         {total === 0 ? (
           <p className="text-muted">
@@ -76,7 +79,7 @@ function Pace({ state }: { state: PipelineState }) {
   const { data } = useResource<Throughput>(throughputPath(state.id), { refreshMs: THROUGHPUT_REFRESH_MS });
   const minutes = minutesOf(state, data, now);
   const done = minutes.reduce((sum, { completed }) => sum + completed, 0);
-  const left = secondsLeft(state, minutes, now);
+  const left = secondsLeft(state, data);
   const next = state.facts.next_check_time;
   return (
     <div className="mt-auto flex items-end justify-between gap-6 border-t px-4 py-3">

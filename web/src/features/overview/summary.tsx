@@ -7,7 +7,7 @@ import { useSteady } from "@/components/ui/steady";
 import { healthOf, needsAttention } from "@/components/live/health";
 import { useConnection } from "@/realtime/hooks";
 import type { PipelineState } from "@/realtime/pipeline-state";
-import { minutesOf, secondsLeft, throughputPath } from "./estimate";
+import { secondsLeft, throughputPath } from "./estimate";
 import { client } from "@/realtime/client";
 import type { Throughput } from "@/contract/types";
 
@@ -59,7 +59,7 @@ function headline(pipelines: PipelineState[], now: number, offline: boolean): He
   const waiting = sum(pipelines, "queued") + sum(pipelines, "processing");
   const failed = sum(pipelines, "failed");
   if (waiting > 0) {
-    const left = Math.max(...pipelines.map((pipeline) => longestLeft(pipeline, now)));
+    const left = Math.max(...pipelines.map((pipeline) => longestLeft(pipeline)));
     const time = left > 0 ? `, about ${roughly(left)} left` : "";
     return { text: `${plural(waiting, "file")} to go${time}`, tone: "busy" };
   }
@@ -71,12 +71,13 @@ function headline(pipelines: PipelineState[], now: number, offline: boolean): He
 function trouble(pipeline: PipelineState, now: number): string {
   const health = healthOf(pipeline, now);
   if (health === "offline") return `${pipeline.id} is offline`;
+  if (health === "paused") return `${pipeline.id} is paused`;
   return health === "silent" ? `${pipeline.id} has gone quiet` : `${pipeline.id} needs attention`;
 }
 
-function longestLeft(pipeline: PipelineState, now: number): number {
+function longestLeft(pipeline: PipelineState): number {
   const { data } = client().resources.get<Throughput>(throughputPath(pipeline.id));
-  return secondsLeft(pipeline, minutesOf(pipeline, data, now), now) ?? 0;
+  return secondsLeft(pipeline, data) ?? 0;
 }
 
 function sum(pipelines: PipelineState[], state: "queued" | "processing" | "completed" | "failed"): number {

@@ -30,7 +30,11 @@ export function Failures({ state, onShow }: FailuresProps) {
   const left = groups.filter((group) => group.state === "skipped");
   if (failed + skipped === 0 || groups.length === 0) return null;
   return (
-    <Section title="Not searchable" count={count(failed + skipped)}>
+    <Section
+      title="Not searchable"
+      count={count(failed + skipped)}
+      aside={broken.length > 1 && <Retry pipelineId={state.id} files={{}} label="Retry all" />}
+    >
       <ul>
         {(all ? broken : broken.slice(0, SHOWN)).map((group) => (
           <Group key={`${group.code} ${group.stage}`} pipelineId={state.id} group={group} onShow={onShow} />

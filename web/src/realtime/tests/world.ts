@@ -121,7 +121,7 @@ export class Log {
   }
 
   status(): PipelineStatus {
-    const counts = { queued: 0, processing: 0, completed: 0, failed: 0, skipped: 0 };
+    const counts = { queued: 0, processing: 0, completed: 0, failed: 0, skipped: 0, waiting: 0 };
     const latest = new Map<string, DurableEvent>();
     for (const event of this.events) if ("file" in event) latest.set(event.file.id, event);
     const processing: PipelineStatus["files_processing"] = [];

@@ -1,0 +1,93 @@
+"""What outlives an attempt that did not end well: text, vectors, and what they have cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import asyncpg
+
+from raglive.database.documents import Vector
+from raglive.database.jobs import Job
+from raglive.database.pool import Connection, Database
+from raglive.database.sql import load_queries
+
+__all__ = ["Kept", "Usage", "keep_indexed"]
+
+_QUERIES = load_queries("kept")
+
+KEPT_DAYS = 7
+MOST_DRAFT_BYTES = 2**30  # of all drafts together
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was embedded: texts, tokens, and their cost in the currency of the price."""
+
+    texts: int
+    tokens: int
+    cost: float
+
+
+class Kept:
+    """Drafts, vectors and the ledger of one pipeline, for one worker process."""
+
+    def __init__(self, database: Database, pipeline_key: int, owner: str) -> None:
+        self._database = database
+        self._pipeline_key = pipeline_key
+        self._owner = owner
+
+    async def draft(self, job: Job) -> bytes | None:
+        """Return what was extracted from the version of a file that a job is about."""
+        content: bytes | None = await self._database.fetchval(
+            _QUERIES["draft"], job.file_key, job.generation
+        )
+        return content
+
+    async def keep_draft(self, job: Job, content: bytes) -> None:
+        """Keep what was extracted until the file is indexed, if there is room for it."""
+        await self._database.execute(
+            _QUERIES["keep_draft"],
+            job.file_key,
+            job.generation,
+            content,
+            self._owner,
+            MOST_DRAFT_BYTES,
+        )
+
+    async def keep_vectors(
+        self,
+        job: Job,
+        vectors: Sequence[tuple[bytes, Vector]],
+        *,
+        model: str,
+        tokens: int,
+        cost: Decimal,
+    ) -> None:
+        """Keep vectors by the hash of their text, and note what they cost, in one transaction."""
+        async with self._database.transaction() as connection:
+            in_order = sorted(vectors, key=lambda one: one[0])  # so that nobody waits in a circle
+            await connection.executemany(_QUERIES["keep_vector"], in_order)
+            place = (self._pipeline_key, job.file_key, model)
+            await connection.execute(_QUERIES["note_usage"], *place, len(vectors), tokens, cost)
+
+    async def spent(self, since: date) -> Usage:
+        """Return what the pipeline has used from a day (UTC) on."""
+        row = await self._database.fetchrow(_QUERIES["spent"], self._pipeline_key, since)
+        return _usage(row)
+
+    async def forget_old(self) -> None:
+        """Let go of what nobody came back for."""
+        await self._database.execute(_QUERIES["forget_old"], KEPT_DAYS)
+
+
+async def keep_indexed(connection: Connection, file_key: int) -> None:
+    """Keep the vectors of a file whose chunks are about to go, but which may be retried."""
+    await connection.execute(_QUERIES["keep_indexed"], file_key)
+
+
+def _usage(row: asyncpg.Record | None) -> Usage:
+    assert row is not None, "an aggregate has a row"
+    return Usage(row["texts"], row["tokens"], row["cost"])

@@ -1,0 +1,48 @@
+-- name: draft
+SELECT content FROM raglive.drafts WHERE file_key = $1 AND generation = $2
+
+-- name: keep_draft
+-- Not of a file that was taken away meanwhile, and no more than there is room for.
+INSERT INTO raglive.drafts AS known (file_key, generation, content)
+SELECT file_key, $2::bigint, $3::bytea FROM raglive.files
+WHERE file_key = $1 AND lease_owner = $4 AND leased_generation = $2::bigint
+  AND pg_total_relation_size('raglive.drafts') + octet_length($3::bytea) < $5::bigint
+ON CONFLICT (file_key) DO UPDATE SET generation = excluded.generation, content = excluded.content, made_at = now()
+
+-- name: drop_drafts
+DELETE FROM raglive.drafts WHERE file_key = ANY ($1)
+
+-- name: keep_vector
+INSERT INTO raglive.kept_vectors (content_hash, embedding) VALUES ($1, $2) ON CONFLICT DO NOTHING
+
+-- name: drop_vectors
+DELETE FROM raglive.kept_vectors WHERE content_hash = ANY ($1)
+
+-- name: note_usage
+INSERT INTO raglive.embedding_usage AS known (pipeline_key, day, file_key, model, texts, tokens, cost)
+VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date, $2, $3, $4, $5, $6)
+ON CONFLICT (pipeline_key, day, file_key, model) DO UPDATE
+SET texts = known.texts + excluded.texts, tokens = known.tokens + excluded.tokens, cost = known.cost + excluded.cost
+
+-- name: spent
+SELECT coalesce(sum(texts), 0)::bigint AS texts, coalesce(sum(tokens), 0)::bigint AS tokens,
+       coalesce(sum(cost), 0)::double precision AS cost
+FROM raglive.embedding_usage WHERE pipeline_key = $1 AND day >= $2
+
+-- name: spent_on
+SELECT coalesce(sum(texts), 0)::bigint AS texts, coalesce(sum(tokens), 0)::bigint AS tokens,
+       coalesce(sum(cost), 0)::double precision AS cost
+FROM raglive.embedding_usage WHERE file_key = $1
+
+-- name: forget_old
+WITH drafts AS (
+    DELETE FROM raglive.drafts WHERE made_at < now() - make_interval(days => $1)
+)
+DELETE FROM raglive.kept_vectors WHERE made_at < now() - make_interval(days => $1)
+
+-- name: keep_indexed
+INSERT INTO raglive.kept_vectors (content_hash, embedding)
+SELECT DISTINCT ON (content_hash) content_hash, embedding FROM raglive.chunks
+WHERE file_key = $1
+ORDER BY content_hash
+ON CONFLICT DO NOTHING

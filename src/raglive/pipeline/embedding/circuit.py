@@ -1,0 +1,109 @@
+"""A circuit breaker: a provider that is down is asked seldom, and not by every file in turn."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import structlog
+
+from raglive.pipeline.embedding.embedder import EmbeddingError
+
+__all__ = ["Circuit", "CircuitOpen"]
+
+OPENS_AFTER = 5  # requests that failed one after the other
+FIRST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 300.0
+HEEDED_SECONDS = 5.0  # a provider that asks for a longer pause gets it at once
+
+log = structlog.get_logger()
+
+
+class CircuitOpen(EmbeddingError):
+    """The provider was not asked: it has failed too often, or asked not to be."""
+
+
+class Circuit:
+    """Closed, requests go through; open, none does; half open, one does, and decides."""
+
+    def __init__(self, *, first_pause_seconds: float = FIRST_PAUSE_SECONDS) -> None:
+        self._first_pause = first_pause_seconds
+        self._failures = 0
+        self._pauses = 0
+        self._until: float | None = None
+        self._probing = False
+        self._last_error: EmbeddingError | None = None
+
+    @property
+    def state(self) -> Literal["closed", "open", "half_open"]:
+        """Where it stands."""
+        if self._until is None:
+            return "closed"
+        return "open" if time.monotonic() < self._until else "half_open"
+
+    @property
+    def reason(self) -> str:
+        """What the provider said, or did, last; empty while all is well."""
+        return self._last_error.message if self._last_error else ""
+
+    def health(self) -> dict[str, Any]:
+        """Return the wire form."""
+        if self._until is None or self._last_error is None:
+            return {"circuit": self.state}
+        return {
+            "circuit": self.state,
+            "code": str(self._last_error.code),
+            "message": self.reason,
+            "seconds_until_retry": round(max(0.0, self._until - time.monotonic()), 3),
+        }
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Let a request through, and learn from its end. Raises `CircuitOpen` instead."""
+        self._require_closed()
+        self._probing = self._until is not None
+        try:
+            yield
+        except EmbeddingError as error:
+            if error.retryable:
+                self._note_failure(error)
+            else:  # it answers; what it says is about the request
+                self._close()
+            raise
+        else:
+            self._close()
+        finally:
+            self._probing = False
+
+    def _require_closed(self) -> None:
+        if self._until is None or (self.state == "half_open" and not self._probing):
+            return
+        wait = max(1.0, self._until - time.monotonic())
+        raise CircuitOpen(
+            f"The embedding provider is not asked for now: {self.reason}",
+            "embedding_unavailable",
+            retry_after_seconds=wait,
+        )
+
+    def _note_failure(self, error: EmbeddingError) -> None:
+        self._failures += 1
+        self._last_error = error
+        asked = error.retry_after_seconds or 0.0
+        if self._failures < OPENS_AFTER and asked <= HEEDED_SECONDS and self._until is None:
+            return
+        if self.state == "open":  # a request that was under way when it opened
+            return
+        ceiling = min(LONGEST_PAUSE_SECONDS, self._first_pause * 2.0**self._pauses)
+        pause = max(min(asked, LONGEST_PAUSE_SECONDS), random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter
+        self._pauses += 1
+        self._until = time.monotonic() + pause
+        log.warning("embedding_circuit_open", code=error.code, seconds=round(pause, 1))
+
+    def _close(self) -> None:
+        if self._until is not None:
+            log.info("embedding_circuit_closed")
+        self._failures = self._pauses = 0
+        self._until = self._last_error = None

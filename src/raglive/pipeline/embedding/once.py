@@ -1,0 +1,148 @@
+"""The vectors of documents: what is stored is looked up, the rest is embedded, and kept, once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from raglive.contract.errors import RagliveError
+from raglive.database.documents import Documents, Vector
+from raglive.database.errors import retry_transient
+from raglive.database.jobs import Job
+from raglive.database.kept import Kept
+from raglive.pipeline.embedding.budget import Budget
+from raglive.pipeline.embedding.embedder import Embedder
+
+__all__ = ["EmbedOnce"]
+
+DATABASE_PATIENCE_SECONDS = 120.0
+REQUESTS_PER_FILE = 4
+
+_Awaited = asyncio.Future[Vector | None]
+_Batches = Iterator[tuple[Sequence[bytes], list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedOnce:
+    """Embeds texts by the hash of their content; files at work at once share what is the same."""
+
+    embedder: Embedder
+    documents: Documents
+    kept: Kept
+    budget: Budget
+    _under_way: dict[bytes, _Awaited] = field(default_factory=dict)
+
+    async def vectors(
+        self, job: Job, texts: Mapping[bytes, str], on_share: Callable[[float], None]
+    ) -> tuple[dict[bytes, Vector], int]:
+        """Return a vector for each text, and how many of them were embedded for it.
+
+        `on_share` hears what share of them is there. Raises `EmbeddingError`, `BudgetSpent`; what
+        was embedded by then is kept.
+        """
+        found: dict[bytes, Vector] = {}
+        embedded = 0
+        while missing := [content_hash for content_hash in texts if content_hash not in found]:
+            others = {it: self._under_way[it] for it in missing if it in self._under_way}
+            own = self._take([it for it in missing if it not in others])
+            try:
+                found.update(await self._known(list(own)))
+                new = [it for it in own if it not in found]
+                await self._embed(job, {it: texts[it] for it in new}, found, on_share)
+                embedded += len(new)
+            finally:
+                self._settle(own, found)
+            await _gather(others, found)
+        return found, embedded
+
+    def _take(self, hashes: Sequence[bytes]) -> dict[bytes, _Awaited]:
+        loop = asyncio.get_running_loop()
+        own: dict[bytes, _Awaited] = {it: loop.create_future() for it in hashes}
+        self._under_way.update(own)
+        return own
+
+    def _settle(self, own: Mapping[bytes, _Awaited], found: Mapping[bytes, Vector]) -> None:
+        for content_hash, awaited in own.items():
+            del self._under_way[content_hash]
+            awaited.set_result(found.get(content_hash))
+
+    async def _known(self, hashes: list[bytes]) -> dict[bytes, Vector]:
+        if not hashes:
+            return {}
+        return await retry_transient(
+            lambda: self.documents.known_embeddings(hashes),
+            within_seconds=DATABASE_PATIENCE_SECONDS,
+            what="looking up embeddings",
+        )
+
+    async def _embed(
+        self,
+        job: Job,
+        texts: Mapping[bytes, str],
+        found: dict[bytes, Vector],
+        on_share: Callable[[float], None],
+    ) -> None:
+        """Embed batch by batch, a few at once; after a failure those under way are finished."""
+        done = 0
+        failures: list[Exception] = []
+        batches = self._batches(texts)
+
+        async def work() -> None:
+            nonlocal done
+            try:
+                for hashes, batch in batches:
+                    made = await self._embed_batch(job, hashes, batch)
+                    found.update(made)
+                    done += len(made)
+                    on_share(done / len(texts))
+                    if failures:
+                        return
+            except Exception as error:
+                failures.append(error)
+
+        await asyncio.gather(*(work() for _ in range(REQUESTS_PER_FILE)))
+        if failures:
+            raise min(failures, key=_passes)
+
+    def _batches(self, texts: Mapping[bytes, str]) -> _Batches:
+        hashes = iter(texts)
+        for batch in self.embedder.batches(list(texts.values())):
+            yield list(islice(hashes, len(batch))), batch
+
+    async def _embed_batch(
+        self, job: Job, hashes: Sequence[bytes], batch: list[str]
+    ) -> dict[bytes, Vector]:
+        tokens: list[int] = []
+        async with self.budget.request(batch):
+            vectors = await self.embedder.embed(batch, on_tokens=tokens.append)
+            made = list(zip(hashes, vectors, strict=True))
+            if self.embedder.is_paid:
+                await retry_transient(
+                    lambda: self.kept.keep_vectors(
+                        job,
+                        made,
+                        model=f"{self.embedder.provider} {self.embedder.model}",
+                        tokens=sum(tokens),
+                        cost=self.budget.price.of(sum(tokens)),
+                    ),
+                    within_seconds=DATABASE_PATIENCE_SECONDS,
+                    what="keeping vectors",
+                )
+        return dict(made)
+
+
+def _passes(error: Exception) -> bool:
+    """Say whether a retry may heal it: of several errors, one that none heals is told."""
+    return error.retryable if isinstance(error, RagliveError) else True
+
+
+async def _gather(others: Mapping[bytes, _Awaited], found: dict[bytes, Vector]) -> None:
+    """Wait for what other files embed; what they fail to is left out."""
+    if others:
+        await asyncio.wait(others.values())  # each ends with its own request, which has a time-out
+    for content_hash, awaited in others.items():
+        vector = awaited.result()
+        if vector is not None:
+            found[content_hash] = vector

@@ -1,0 +1,85 @@
+"""A provider of embeddings: it remembers what it was paid for, and misbehaves when asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+import orjson
+from aiohttp import web
+
+from raglive.pipeline.gate import PROBE
+
+__all__ = ["DIMENSIONS", "Provider", "provider"]
+
+DIMENSIONS = 8
+
+
+class Provider:
+    """Answers as OpenAI's does; of `troubles`, a request meets one with the chance `chance`."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.embedded: Counter[str] = Counter()
+        self.requests = 0
+        self.chance = 0.0
+        self.troubles: tuple[str, ...] = ()
+        self.fails_once_after: int | None = None
+        self.random = random.Random(7)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        texts = orjson.loads(await request.read())["input"]
+        self.requests += 1
+        if self.fails_once_after is not None and self.requests > self.fails_once_after:
+            self.fails_once_after = None
+            return web.Response(status=503, headers={"Retry-After": "6"})  # too long to wait for
+        if self.troubles and self.random.random() < self.chance:
+            return await self._trouble(request, self.random.choice(self.troubles), len(texts))
+        self.embedded.update(text for text in texts if text != PROBE)
+        return _answer([_vector(text, DIMENSIONS) for text in texts])
+
+    async def _trouble(self, request: web.Request, which: str, count: int) -> web.StreamResponse:
+        if which == "cut":
+            assert request.transport is not None
+            request.transport.abort()
+        elif which == "silence":
+            await asyncio.sleep(30)
+        elif which == "dimensions":
+            return _answer([_vector(str(n), DIMENSIONS + 1) for n in range(count)])
+        elif which == "too few":
+            return _answer([_vector(str(n), DIMENSIONS) for n in range(count - 1)])
+        headers = {"Retry-After": "0"} if which == "429" else {}
+        return web.Response(status=int(which) if which.isdigit() else 500, headers=headers)
+
+
+@asynccontextmanager
+async def provider() -> AsyncIterator[Provider]:
+    """Run a provider."""
+    made = Provider()
+    app = web.Application(client_max_size=64 << 20)
+    app.router.add_post("/v1/embeddings", made.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        yield made
+    finally:
+        await runner.cleanup()
+
+
+def _answer(vectors: list[list[float]]) -> web.Response:
+    data = [{"index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+    usage = {"prompt_tokens": 10 * len(vectors), "total_tokens": 10 * len(vectors)}
+    return web.json_response({"data": data, "usage": usage})
+
+
+def _vector(text: str, dimensions: int) -> list[float]:
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    found: list[float] = np.random.default_rng(seed).standard_normal(dimensions).tolist()
+    return found

@@ -1,0 +1,101 @@
+"""Whatever dies or misbehaves: each file is completed once, and nothing is paid for twice."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from raglive.database.pool import Database
+from raglive.database.verify import find_disagreements
+from raglive.pipeline import attempt
+from raglive.pipeline.embedding import circuit
+
+from .ingesting import document, ingest
+from .providing import DIMENSIONS, Provider, provider
+
+SHARES = 2  # of the steps; each is a test of its own, so that they run side by side
+AT_ONCE = 4 * 4  # texts in requests that a child has under way
+
+
+@pytest.fixture
+async def paid() -> AsyncIterator[Provider]:
+    async with provider() as running:
+        yield running
+
+
+async def completions(database: Database) -> Counter[str]:
+    rows = await database.fetch(
+        "SELECT payload #>> '{file,name}' AS name FROM raglive.events WHERE type = 'file:completed'"
+    )
+    return Counter(row["name"] for row in rows)
+
+
+async def states(database: Database) -> Counter[str]:
+    rows = await database.fetch("SELECT state FROM raglive.files")
+    return Counter(row["state"] for row in rows)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("share", range(SHARES))
+async def test_killed_at_every_step(
+    dsn: str, database: Database, paid: Provider, tmp_path: Path, share: int
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.integration.pipeline.crash_process"),
+        *(dsn, str(tmp_path), paid.url, str(share + 1), str(SHARES)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()[-3000:]
+    died = out.decode().splitlines()
+    assert died[-1] == "whole", err.decode()[-3000:]
+    assert len(died) > 20
+    assert await find_disagreements(database) == []
+    documents = sorted(tmp_path.glob("*.txt"))
+    # each was written once, and all but the last once more
+    expected = Counter({path.name: 2 for path in documents})
+    last = max(documents, key=lambda path: int(path.stem))
+    expected[last.name] = 1
+    assert await completions(database) == expected
+    assert set(await states(database)) <= {"completed", "skipped"}
+    # what a child was paid for and died before it could keep: a request's worth at most, each time
+    bought = ("request", "INSERT INTO raglive.kept_vectors", "INSERT INTO raglive.embedding_usage")
+    unkept = sum(any(words in place for words in bought) for place in died)
+    assert sum(times - 1 for times in paid.embedded.values()) <= unkept * AT_ONCE
+    assert await database.fetchval("SELECT count(*) FROM raglive.kept_vectors") == 0
+
+
+@pytest.mark.timeout(300)
+async def test_a_provider_that_fails_in_every_way(
+    dsn: str,
+    database: Database,
+    paid: Provider,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attempt, "LONGEST_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(circuit, "LONGEST_PAUSE_SECONDS", 0.2)
+    for number in range(40):
+        (tmp_path / f"{number}.txt").write_text(document(f"{number}", 1 + number % 7))
+    paid.chance = 0.6
+    paid.troubles = ("429", "500", "503", "cut", "silence", "dimensions", "too few")
+    await ingest(
+        dsn,
+        tmp_path,
+        paid.url,
+        RAGLIVE_EMBEDDING_TIMEOUT_SECONDS="0.3",
+        RAGLIVE_EMBEDDING_DIMENSIONS=str(DIMENSIONS),  # known without a first answer
+        RAGLIVE_MAX_ATTEMPTS="1000",
+    )
+    assert await states(database) == {"completed": 40}
+    assert set((await completions(database)).values()) == {1}
+    assert set(paid.embedded.values()) == {1}
+    assert await database.fetchval("SELECT count(*) FROM raglive.attempts WHERE error IS NOT NULL")
+    spent = await database.fetchval("SELECT sum(texts) FROM raglive.embedding_usage")
+    assert spent == await database.fetchval("SELECT count(DISTINCT content) FROM raglive.chunks")
