@@ -12,14 +12,17 @@ from httpx import ASGITransport, AsyncClient
 from raglive.bus.postgres import PostgresBus
 from raglive.contract.permissions import Grant, Role
 from raglive.dashboard.server import create_dashboard
+from raglive.database.documents import replace_document
 from raglive.database.jobs import Ending, Job, Jobs
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.pool import Database
 from raglive.database.registry import Observed, Reconciliation, Registry
+from raglive.database.vector_space import VectorSpace, choose_vector_space
 from raglive.http_api.tokens import Tokens
 from raglive.settings import read_settings
+from tests.integration.database.files import chunks
 
-__all__ = ["TOKENS", "Work", "bearer", "opened"]
+__all__ = ["COMPLETED", "TOKENS", "Work", "bearer", "opened"]
 
 TOKENS = Tokens("for-tests-only-" * 3)
 NO_STATUS_SERVER = "http://127.0.0.1:9"
@@ -69,9 +72,12 @@ class Work:
         return job
 
     async def complete(self, *names: str) -> None:
+        await choose_vector_space(self.pipeline.database, MODEL)
         await self.queue(*names)
         for _ in names:
-            await self.end(await self.start(), "file:completed", "completed_at", RESULTS)
+            job = await self.start()
+            async with self.jobs.ending(job, COMPLETED) as connection:
+                await replace_document(connection, job.file_key, chunks(job.name, 1))
 
     async def fail(self, name: str, **error: Any) -> None:
         await self.queue(name)
@@ -89,6 +95,7 @@ class Work:
             pass
 
 
+MODEL = VectorSpace("builtin", "builtin", 256)
 RESULTS: dict[str, Any] = {
     "results": {
         "chunks_created": 1,
@@ -99,3 +106,4 @@ RESULTS: dict[str, Any] = {
     "success": True,
     "stages": [{"stage": "extraction", "duration": 0.1}],
 }
+COMPLETED = Ending("file:completed", "completed_at", RESULTS)

@@ -129,6 +129,7 @@ async def test_questions_that_make_no_sense_are_refused(
     assert refusal(refused) == (422, "invalid_request")
 
 
+@pytest.mark.disagrees
 async def test_a_file_is_shown_with_its_attempts_and_text(http: AsyncClient, work: Work) -> None:
     await work.queue("a b?#%.txt", folder="x/ü")
     job = await work.start()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 from httpx import AsyncClient, Response
 
 from raglive.contract.http import SearchAnswer
 from raglive.database.documents import EmbeddedChunk, replace_document
-from raglive.database.jobs import Ending
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.pool import Database
 from raglive.database.vector_space import VectorSpace, choose_vector_space
 from raglive.pipeline.embedding import create_embedder
-from tests.integration.dashboard.serving import RESULTS, Work, bearer, opened
+from tests.integration.dashboard.serving import COMPLETED, Work, bearer, opened
 
 TEXTS = {
     "boiler.md": "The boiler must be descaled every two years.",
@@ -31,8 +32,8 @@ async def indexed(database: Database) -> Database:
         await work.queue(name)
         job = await work.start()
         [vector] = await embedder.embed([text])
-        chunk = EmbeddedChunk(0, text, 0, len(text), 1, bytes(31) + bytes([len(text)]), vector)
-        async with work.jobs.ending(job, Ending("file:completed", "completed_at", RESULTS)) as c:
+        chunk = EmbeddedChunk(0, text, 0, len(text), 1, sha256(text.encode()).digest(), vector)
+        async with work.jobs.ending(job, COMPLETED) as c:
             await replace_document(c, job.file_key, [chunk])
     await embedder.close()
     return database
