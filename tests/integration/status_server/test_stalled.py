@@ -87,25 +87,21 @@ async def test_a_websocket_that_is_not_read_is_aborted(hasty: Serving, database:
         await other.until(lambda: len(other.durable()) == 61)
 
 
-async def test_a_poll_that_is_not_read_is_aborted(hasty: Serving, database: Database) -> None:
-    await publish(database, [online()])
-    async with AsyncClient(base_url=hasty.url, timeout=SECONDS) as client:
-        query = {"EIO": "4", "transport": "polling"}
-        opened = await client.get("/socket.io/", params=query)
-        query["sid"] = orjson.loads(opened.text[1:])["sid"]
-        await client.post("/socket.io/", params=query, content=f"{AUTH}\x1e{SUBSCRIBE}")
-        await publish(database, [update(filler=LARGE) for _ in range(40)])
-        reader, writer = await asyncio.open_connection(sock=narrow(hasty.url), limit=4096)
-        address = client.build_request("GET", "/socket.io/", params=query)
-        target = address.url.raw_path.decode()
-        async with watching(hasty.url) as other:
-            await other.subscribe(cursor="-1")
-            writer.write(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-            with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-                await asyncio.wait_for(slowly(reader, writer), SECONDS)
-            await publish(database, [update()])
-            await other.until(lambda: len(other.durable()) == 42)
-        writer.close()
+async def test_an_answer_that_is_not_read_is_aborted(hasty: Serving, database: Database) -> None:
+    await publish(database, [online(), *(update(filler=LARGE) for _ in range(80))])
+    reader, writer = await asyncio.open_connection(sock=narrow(hasty.url), limit=4096)
+    async with watching(hasty.url) as other:
+        await other.subscribe()
+        writer.write(
+            b"GET /v1/pipelines/local-files-pipeline/events?limit=80 HTTP/1.1\r\n"
+            + f"Host: 127.0.0.1\r\nAuthorization: Bearer {token()}\r\n\r\n".encode()
+        )
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            async with asyncio.timeout(SECONDS):
+                await slowly(reader, writer)
+        await publish(database, [update()])
+        await other.until(other.durable)
+    writer.close()
 
 
 async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
