@@ -103,10 +103,15 @@ class Jobs:
         due: float | None = await self._record.database.fetchval(query, self._record.key)
         return due
 
-    async def are_done(self) -> bool:
-        """Say whether no file is queued, and none is held, be it by a worker that was lost."""
+    async def are_done(self, max_tries: int) -> bool:
+        """Say whether no file is held, be it by a worker that was lost, and none is to be tried."""
         query = _QUERIES["are_done"]
-        return bool(await self._record.database.fetchval(query, self._record.key))
+        return bool(await self._record.database.fetchval(query, self._record.key, max_tries))
+
+    async def left_waiting(self) -> tuple[int, str]:
+        """Return how many files are queued all the same, and the code of why."""
+        [row] = await self._record.database.fetch(_QUERIES["left_waiting"], self._record.key)
+        return row["files"], row["code"] or "unavailable"
 
     async def keep(self, progress: Sequence[tuple[int, str, float]]) -> set[int]:
         """Renew leases and note `(file_key, stage, progress)`; return the keys still held."""

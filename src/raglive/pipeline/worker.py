@@ -11,6 +11,7 @@ import structlog
 
 from raglive.bus.postgres import PostgresBus
 from raglive.contract.errors import RagliveError
+from raglive.contract.file_errors import what_to_do
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.jobs import Job, Jobs
 from raglive.database.pipelines import PipelineRecord
@@ -85,14 +86,15 @@ class Worker:
             await self._give_back_all()
 
     async def drain(self) -> None:
-        """Work until nothing is queued, not even for later, and nothing is in progress.
+        """Work until nothing is in progress, and nothing queued but what has been tried enough.
 
-        Raises the reason of a pause that lasts.
+        Raises the reason of a pause that lasts, or of files that are left.
         """
         work = asyncio.create_task(self.run())
         try:
             while not work.done():
-                if not self._running and await self._jobs.are_done():
+                if not self._running and await self._jobs.are_done(self._attempts.max_tries):
+                    await self._require_end()
                     return
                 self._require_progress()
                 await asyncio.wait([work], timeout=0.1)
@@ -101,6 +103,15 @@ class Worker:
             work.cancel()
             with suppress(asyncio.CancelledError):
                 await work
+
+    async def _require_end(self) -> None:
+        files, code = await self._jobs.left_waiting()
+        if files:
+            raise RagliveError(
+                f"{files} files are left for another run: {what_to_do(code)}",
+                code=code,
+                retryable=True,
+            )
 
     def _require_progress(self) -> None:
         paused_for = asyncio.get_running_loop().time() - self._gate.paused_at

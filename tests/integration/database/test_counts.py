@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +120,7 @@ class History:
 
 @settings(max_examples=40)
 @given(st.lists(steps, min_size=1, max_size=25))
+@pytest.mark.disagrees
 async def test_counts_are_what_counting_gives(
     database: Database, history: list[tuple[str, Any]]
 ) -> None:

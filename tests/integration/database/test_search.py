@@ -22,6 +22,8 @@ from raglive.database.search_indexes import SearchIndexes
 
 from .files import DIMENSIONS, chunks, complete, enqueue, observed
 
+pytestmark = pytest.mark.disagrees  # chunks are made by hand
+
 
 def holding(text: str, *, page: int | None = None, index: int = 0) -> EmbeddedChunk:
     return replace(chunks(text, 1)[0], text=text, page=page, index=index)

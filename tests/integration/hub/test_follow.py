@@ -83,6 +83,7 @@ async def test_a_cursor_that_is_not_of_this_log_is_refused(
     assert refused.value.code == "cursor_expired"
 
 
+@pytest.mark.disagrees
 async def test_missing_events_are_never_passed_over(database: Database) -> None:
     await publish(database, "a", 4)
     await database.execute("DELETE FROM raglive.events WHERE seq = 3")

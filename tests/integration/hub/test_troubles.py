@@ -142,6 +142,7 @@ async def test_a_pipeline_that_is_made_anew_is_welcomed_anew(
         pytest.param("UPDATE raglive.events SET digest = sha256('x') WHERE seq = 5", id="others"),
     ],
 )
+@pytest.mark.disagrees
 async def test_a_log_that_does_not_go_on_begins_anew(
     database: Database, pipeline: PipelineRecord, damage: str
 ) -> None:

@@ -232,6 +232,7 @@ async def test_a_body_that_ends_early_is_no_crash(server: Serving, log_lines: Lo
         assert (await client.get("/health")).status_code == 200
 
 
+@pytest.mark.disagrees
 async def test_the_index_is_asked_with_the_rights_of_the_token(
     database: Database, pipeline: PipelineRecord
 ) -> None:

@@ -88,8 +88,15 @@ FROM raglive.files
 WHERE pipeline_key = $1 AND state = 'queued' AND location IS NOT NULL
 
 -- name: are_done
+-- What has been tried often enough, and waits, is not waited for.
 SELECT NOT EXISTS (SELECT FROM raglive.files
-                   WHERE pipeline_key = $1 AND location IS NOT NULL AND state IN ('queued', 'processing'))
+                   WHERE pipeline_key = $1 AND location IS NOT NULL
+                     AND (state = 'processing'
+                          OR state = 'queued' AND (tries < $2 OR next_attempt_at <= clock_timestamp())))
+
+-- name: left_waiting
+SELECT count(*) AS files, min(error ->> 'code') AS code FROM raglive.files
+WHERE pipeline_key = $1 AND location IS NOT NULL AND state = 'queued'
 
 -- name: keep_leases
 WITH held AS (

@@ -155,7 +155,9 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     for name in unsupported:
         drive.create_native(name, root, f"application/vnd.google-apps.{name}", {})
 
-    await _run_once(server, root, dsn)
+    with pytest.raises(RagliveError, match="left for another run") as left:
+        await _run_once(server, root, dsn)
+    assert left.value.retryable
 
     fates = {name: code for name, (_, _, code) in FATES.items()}
     assert await _states(database) == fates | unsupported
