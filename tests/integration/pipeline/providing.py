@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -28,6 +28,8 @@ class Provider:
         self.embedded: Counter[str] = Counter()
         self.requests = 0
         self.chance = 0.0
+        self.is_stored: Callable[[Sequence[str]], Awaitable[bool]] | None = None
+        self.asked_for_what_is_stored: list[list[str]] = []
         self.troubles: tuple[str, ...] = ()
         self.fails_once_after: int | None = None
         self.random = random.Random(7)
@@ -35,6 +37,8 @@ class Provider:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         texts = orjson.loads(await request.read())["input"]
         self.requests += 1
+        if self.is_stored and await self.is_stored(texts):
+            self.asked_for_what_is_stored.append(texts)
         if self.fails_once_after is not None and self.requests > self.fails_once_after:
             self.fails_once_after = None
             return web.Response(status=503, headers={"Retry-After": "6"})  # too long to wait for
