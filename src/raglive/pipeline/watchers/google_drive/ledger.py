@@ -189,20 +189,21 @@ class Ledger:
 
     async def begin_full_listing(self, cursors: Mapping[str, str] | None = None) -> None:
         """Have everything listed anew; `cursors` take the place of those that were lost."""
-        listing = max(self.state.listing + 1, int(time.time() * 1000))
-        patch = {"listing": listing, "in_full": True}
 
         async def commit() -> None:
             async with self.record.database.transaction() as connection:
-                for log, cursor in (cursors or {}).items():
-                    await self.tables.put_cursor(connection, log, cursor)
-                await self.tables.begin_full_listing(
-                    connection, listing, keep_away=not self.state.approved
-                )
-                await self.tables.patch_state(connection, patch)
+                await self.begin_within(connection, cursors or {})
 
         await insist(commit, "beginning a full listing")
         await self.load()
+
+    async def begin_within(self, connection: Connection, cursors: Mapping[str, str]) -> None:
+        """Have everything listed anew, as part of a transaction; `load` after its end."""
+        listing = max(self.state.listing + 1, int(time.time() * 1000))
+        for log, cursor in cursors.items():
+            await self.tables.put_cursor(connection, log, cursor)
+        await self.tables.begin_full_listing(connection, listing, keep_away=not self.state.approved)
+        await self.tables.patch_state(connection, {"listing": listing, "in_full": True})
 
     async def patch(self, patch: dict[str, Any]) -> None:
         """Keep something for the next time."""

@@ -140,7 +140,7 @@ class Roots:
         }
         kept = [root.folder_id for root in found.there] + list(found.away)
 
-        async def commit() -> int:
+        async def commit() -> bool:
             async with ledger.record.database.transaction() as connection:
                 forgotten = await tables.forget_roots(connection, kept)
                 for root in fresh:
@@ -148,11 +148,15 @@ class Roots:
                 await tables.set_away(connection, found.away)
                 if forgotten or found.away:
                     await tables.leave_out_of_reach(connection)
-                return forgotten
+                is_other = bool(fresh or forgotten or cursors)
+                if is_other:  # in the same step: a listing under way has met what is left out now
+                    await ledger.begin_within(connection, cursors)
+                return is_other
 
-        forgotten = await insist(commit, "writing the watched folders")
-        if fresh or forgotten or cursors or await self._is_disturbed():
-            await ledger.begin_full_listing(cursors)
+        if await insist(commit, "writing the watched folders"):
+            await ledger.load()
+        elif await self._is_disturbed():
+            await ledger.begin_full_listing()
 
 
 def _is_watched(known: Folder | None, root: Folder) -> bool:
