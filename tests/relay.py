@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["Relay"]
+__all__ = ["Relay", "Road"]
 
 
 class Relay:
@@ -81,4 +81,12 @@ class Relay:
                 writer.write(received)
                 await writer.drain()
         self._open.discard(writer)
+        writer.transport.abort()
+
+
+class Road(Relay):
+    """A relay that refuses what the server refuses."""
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await super()._pass(reader, writer)
         writer.transport.abort()

@@ -111,8 +111,9 @@ class Hub:
     ) -> Opening:
         """Let a viewer in: call `join` with what it missed, in the step that makes it live.
 
-        Without a `cursor`, or with one that cannot be resumed, it starts from a snapshot. `among`
-        are all the pipelines that the viewer asks for. Raises `not_found` and `unavailable`.
+        Without a `cursor`, or with one that cannot be resumed, it starts from a snapshot. A cursor
+        may be ahead of what was read here: another server was faster. `among` are all the pipelines
+        that the viewer asks for. Raises `not_found` and `unavailable`.
         """
         channel = await self._tail.find(pipeline_id)
         start, reached_back = None, False
@@ -120,6 +121,7 @@ class Hub:
             known = [self._tail.known(one) for one in {pipeline_id, *among}]
             start = channel.start(cursor, [one.head.epoch for one in known if one])
             if isinstance(start, int):
+                await self._tail.read(channel.head.pipeline_key, start)
                 reached_back = start < channel.ring.floor
                 await self._tail.reach_back(channel, start)
         async with self._tail.hold(pipeline_id) as held:

@@ -91,6 +91,22 @@ async def test_what_the_ring_does_not_hold_is_read_once_for_all(
             assert seat.seqs == list(range(101, 2301))
 
 
+async def test_a_cursor_from_a_server_that_read_on_faster_is_resumed(
+    database: Database, pipeline: PipelineRecord
+) -> None:
+    await publish(database, 1)
+    async with PostgresBus(database.dsn) as bus:
+        slow = Room(EventLog(database), bus, database)  # its hub does not follow by itself
+        await slow.hub.snapshot(PIPELINE)  # which is kept for a second
+        await publish(database, 3)
+        [head] = slow.hub.heads()
+        for seq, recovered in ((3, True), (5, False)):
+            seat, opening = await slow.sit(cursor_at(head, seq))
+            assert opening.recovered is recovered
+            assert seat.seqs == ([4] if recovered else [])
+            assert opening.position.seq == 4
+
+
 async def test_who_has_missed_too_much_gets_a_snapshot(
     database: Database, pipeline: PipelineRecord, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:

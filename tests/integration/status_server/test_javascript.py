@@ -14,7 +14,6 @@ import pytest
 
 from raglive.database.event_log import EventLog
 from raglive.database.pool import Database
-from tests.integration.status_server.nomad import Road
 from tests.integration.status_server.serving import (
     Serving,
     free_port,
@@ -25,6 +24,7 @@ from tests.integration.status_server.serving import (
     update,
 )
 from tests.integration.status_server.watching import Witness, witness_of
+from tests.relay import Road
 
 PACKAGES = Path(__file__).parents[3] / "web" / "node_modules"
 SECONDS = 20
