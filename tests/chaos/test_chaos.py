@@ -2,7 +2,7 @@
 
 CHAOS_DELIVERIES makes it last longer (a million takes some minutes), CHAOS_SEED repeats a plan: the
 order of what breaks, and what viewers and producers throw dice for, though not when. What happened
-is written to `history.jsonl` when it is at fault.
+is written to `history.jsonl`, and what the servers said beside it.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ async def test_nothing_is_lost_or_twice_or_out_of_order(tmp_path: Path) -> None:
     random.seed(SEED)
     history = History()
     async with World.opened(tmp_path) as world, AsyncExitStack() as stack:
+        stack.callback(history.save, tmp_path / "history.jsonl")
         for name in PIPELINES:
             await publish(world.database, [update()], name)
         dashboard = await stack.enter_async_context(opened(world.database))
@@ -65,7 +66,6 @@ async def test_nothing_is_lost_or_twice_or_out_of_order(tmp_path: Path) -> None:
             await _arrival(nomads, goal)
     faults = find_faults(history, logs, range(VIEWERS))
     if faults:
-        history.save(tmp_path / "history.jsonl")
         pytest.fail("\n".join([f"faults of {tmp_path / 'history.jsonl'}:", *faults[:20]]))
     assert history.deliveries >= DELIVERIES
     assert all(nomad.visits > 1 for nomad in nomads)

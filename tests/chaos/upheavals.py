@@ -25,7 +25,8 @@ UPHEAVALS = ("a server is killed", "a server stops", "the database is killed", "
 class World:
     """A database and status servers, each a process of its own, all of them restarted."""
 
-    def __init__(self, postgres: EmbeddedPostgres, database: Database) -> None:
+    def __init__(self, folder: Path, postgres: EmbeddedPostgres, database: Database) -> None:
+        self._folder = folder
         self._postgres = postgres
         self._restarted = asyncio.Event()
         self._ports = [free_port() for _ in range(SERVERS)]
@@ -49,10 +50,10 @@ class World:
             supervision = asyncio.create_task(postgres.supervise())
             await migrate(postgres.dsn)
             database = await Database.connect(postgres.dsn, name="chaos")
-            world = cls(postgres, database)
+            world = cls(folder, postgres, database)
             try:
-                for port in world._ports:
-                    world._processes.append(await spawn(database, port))
+                for server in range(SERVERS):
+                    world._processes.append(await world._serve(server))
                 yield world
             finally:
                 for process in world._processes:
@@ -65,11 +66,11 @@ class World:
         match upheaval:
             case "a server is killed":
                 await _kill(self._processes[server])
-                await self._serve_again(server)
+                self._processes[server] = await self._serve(server)
             case "a server stops":
                 async with asyncio.timeout(SECONDS):
                     await self._processes[server].communicate(b"")
-                await self._serve_again(server)
+                self._processes[server] = await self._serve(server)
             case "the database is killed":
                 await self._end_database(signal.SIGKILL)
             case "the database stops":
@@ -77,8 +78,9 @@ class World:
             case _:
                 raise ValueError(upheaval)
 
-    async def _serve_again(self, server: int) -> None:
-        self._processes[server] = await spawn(self.database, self._ports[server])
+    async def _serve(self, server: int) -> asyncio.subprocess.Process:
+        output = self._folder / f"server-{server}.log"
+        return await spawn(self.database, self._ports[server], output)
 
     async def _end_database(self, how: signal.Signals) -> None:
         assert self._postgres.pid is not None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -83,17 +85,20 @@ async def ready(url: str) -> None:
             await asyncio.sleep(0.02)
 
 
-async def spawn(database: Database, port: int) -> asyncio.subprocess.Process:
+async def spawn(
+    database: Database, port: int, output: Path = Path(os.devnull)
+) -> asyncio.subprocess.Process:
     """Serve in a process of its own, until it is killed or its input is closed."""
     command = [sys.executable, "-m", "tests.integration.status_server.run_server"]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        database.dsn,
-        str(port),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    with output.open("ab") as written:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            database.dsn,
+            str(port),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=written,
+            stderr=written,
+        )
     await ready(f"http://127.0.0.1:{port}")
     return process
 

@@ -44,7 +44,7 @@ class Viewer:
     """One connection of python-socketio; `received` and `answers` are in the order of arrival."""
 
     def __init__(self, url: str, namespace: str = NAMESPACE) -> None:
-        self._url = url
+        self.url = url
         self._namespace = namespace
         self._changed = asyncio.Event()
         self.received: list[tuple[str, Any]] = []
@@ -57,7 +57,7 @@ class Viewer:
 
     async def connect(self, auth: object, transports: Iterable[str] = ("websocket",)) -> None:
         await self.socket.connect(
-            self._url,
+            self.url,
             auth=auth,
             transports=list(transports),
             namespaces=[self._namespace],
@@ -65,7 +65,10 @@ class Viewer:
         )
 
     async def ask(self, request: str, data: Any = None) -> Any:
-        """Send a request; return its answer, which is noted among the events, too."""
+        """Send a request; return its answer, which is noted among the events, too.
+
+        What was missed comes before the answer: as long as anything comes, it is waited for.
+        """
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         def answer(*given: Any) -> None:
@@ -74,12 +77,12 @@ class Viewer:
                 answered.set_result(given[0] if given else None)
 
         await self.socket.emit(request, data, namespace=self._namespace, callback=answer)
-        closed = asyncio.ensure_future(self.closed.wait())
-        async with asyncio.timeout(SECONDS):
-            await asyncio.wait({answered, closed}, return_when=asyncio.FIRST_COMPLETED)
-        closed.cancel()
-        if not answered.done():
-            raise socketio.exceptions.DisconnectedError
+        while not answered.done():
+            if self.closed.is_set():
+                raise socketio.exceptions.DisconnectedError
+            self._changed.clear()
+            async with asyncio.timeout(SECONDS):
+                await self._changed.wait()
         return answered.result()
 
     async def subscribe(self, **fields: Any) -> list[dict[str, Any]]:
