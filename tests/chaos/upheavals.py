@@ -79,8 +79,8 @@ class World:
                 raise ValueError(upheaval)
 
     async def _serve(self, server: int) -> asyncio.subprocess.Process:
-        output = self._folder / f"server-{server}.log"
-        return await spawn(self.database, self._ports[server], output)
+        with (self._folder / f"server-{server}.log").open("ab") as output:
+            return await spawn(self.database, self._ports[server], output)
 
     async def _end_database(self, how: signal.Signals) -> None:
         assert self._postgres.pid is not None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import uvicorn
 from httpx import AsyncClient, HTTPError
@@ -86,19 +84,21 @@ async def ready(url: str) -> None:
 
 
 async def spawn(
-    database: Database, port: int, output: Path = Path(os.devnull)
+    database: Database, port: int, output: IO[bytes] | None = None
 ) -> asyncio.subprocess.Process:
-    """Serve in a process of its own, until it is killed or its input is closed."""
+    """Serve in a process of its own, until it is killed or its input is closed.
+
+    What it says goes to `output`; without one, errors to the process' `stderr`.
+    """
     command = [sys.executable, "-m", "tests.integration.status_server.run_server"]
-    with output.open("ab") as written:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            database.dsn,
-            str(port),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=written,
-            stderr=written,
-        )
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        database.dsn,
+        str(port),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=output or asyncio.subprocess.DEVNULL,
+        stderr=output or asyncio.subprocess.PIPE,
+    )
     await ready(f"http://127.0.0.1:{port}")
     return process
 
