@@ -184,7 +184,9 @@ def _answers() -> list[tuple[str, WireModel]]:
     services = {
         "database": {"status": "healthy", "latency": 0.4},
         "websocket": {"status": "healthy", "url": URL, "latency": 1.25, "connected_clients": 3},
-        "rag_pipelines": {"local_files": {"status": "healthy", "last_heartbeat": at(8)}},
+        "rag_pipelines": {
+            "local_files": {"status": "healthy", "state": "running", "last_heartbeat": at(8)}
+        },
     }
     away = {
         "database": {"status": "unhealthy", "latency": None, "error": "It does not answer."},
@@ -194,7 +196,9 @@ def _answers() -> list[tuple[str, WireModel]]:
             "latency": None,
             "connected_clients": None,
         },
-        "rag_pipelines": {"local_files": {"status": "unhealthy", "last_heartbeat": None}},
+        "rag_pipelines": {
+            "local_files": {"status": "unhealthy", "state": "offline", "last_heartbeat": None}
+        },
     }
     session = {"token": "a.b.c", "expires_at": at(300), "role": "viewer", "version": "0.1.0"}
     page = {"websocket": place, "may_operate": True}
@@ -305,6 +309,7 @@ def _listings() -> list[tuple[str, WireModel]]:
         "count": 3,
         "message": "The embedding provider answered 503.",
         "retryable": True,
+        "next_attempt_at": None,
         "what_to_do": "Nothing: the files are tried again.",
     }
     hit = {"score": 0.8125, "similarity": 0.75, "matched": ["text", "vector"], **chunk}
@@ -319,6 +324,7 @@ def _listings() -> list[tuple[str, WireModel]]:
             http.FileDetail.model_validate(
                 {
                     "file": file,
+                    "what_to_do": None,
                     "usage": usage,
                     "attempts": [attempt, running],
                     "chunks": [chunk],
@@ -365,5 +371,12 @@ def _throughput() -> http.Throughput:
     }
     usage = {"texts": 18, "tokens": 4200, "cost": 0.25}
     return http.Throughput.model_validate(
-        {"bucket_seconds": 60, "buckets": buckets, "estimate": estimate, "usage": usage}
+        {
+            "bucket_seconds": 60,
+            "buckets": buckets,
+            "estimate": estimate,
+            "usage": usage,
+            "total_usage": usage,
+            "budget": {"amount": 5.0, "period": "month", "spent": 0.25},
+        }
     )

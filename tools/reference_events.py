@@ -47,7 +47,7 @@ _MEANINGS = {
     "url": "where to open it",
     "id": "outlives a rename and a move",
 }
-_PARTS = ("FileResults", "FileError", "SkipReason", "StageDuration", "Counts", "Problem")
+_PARTS = ("FileResults", "FileError", "SkipReason", "StageDuration", "Counts", "Problem", "Pause")
 _DEFINITIONS = {
     name: definition
     for document in schema_documents().values()

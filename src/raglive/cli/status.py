@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
 import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from raglive.app.status import read_status
 from raglive.cli.options import Json, Pipeline
 from raglive.cli.running import find_wiring, load_settings, run
-from raglive.contract.http import RagStatus
+from raglive.contract.http import RagStatus, RagStatusPipeline
+from raglive.contract.snapshot import Pause, Problem
 
 __all__ = ["status"]
 
 UNBROKEN = 1000  # columns: a program wants its lines whole
+STATES = ("queued", "waiting", "processing", "stuck", "completed", "failed", "skipped")
 
 
 def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
-    """Show every pipeline, and how many files stand in each state."""
+    """Show every pipeline, how many files stand in each state, and what holds them up."""
     settings = load_settings()
 
     async def show() -> None:
@@ -27,8 +33,11 @@ def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
             typer.echo(orjson.dumps(found.wire(), option=orjson.OPT_INDENT_2))
         else:
             console = Console()
-            for_people = console.is_terminal
-            console.print(_table(found), width=None if for_people else UNBROKEN, soft_wrap=True)
+            if not console.is_terminal:
+                console = Console(width=UNBROKEN)
+            console.print(_table(found), soft_wrap=True)
+            for remark in _remarks(found):
+                console.print(Text(f"\n{remark}"), soft_wrap=not console.is_terminal)
 
     run(show, as_json=as_json)
 
@@ -37,17 +46,67 @@ def _table(found: RagStatus) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in ("pipeline", "status", "heartbeat"):
         table.add_column(column)
-    states = ("queued", "processing", "completed", "failed", "skipped")
-    for state in states:
+    for state in STATES:
         table.add_column(state, justify="right")
     for pipeline in found.pipelines:
-        details = pipeline.status_details
         beat = pipeline.last_heartbeat
-        age = f"{(found.serverTime - beat).total_seconds():.0f} s ago" if beat else "never"
+        counts = _counts(pipeline)
         table.add_row(
             pipeline.pipeline_id,
-            details.problem.message if details.problem else pipeline.server_status,
-            age,
-            *(str(getattr(details.counts, state)) for state in states),
+            _word(pipeline),
+            f"{_ago(beat, found.serverTime)} ago" if beat else "never",
+            *(str(counts[state]) for state in STATES),
         )
     return table
+
+
+def _counts(pipeline: RagStatusPipeline) -> dict[str, int]:
+    """Count each file once: those that wait are not queued, those stuck or lost do not progress."""
+    counts = dict(pipeline.status_details.counts)
+    counts["stuck"] = len(_held(pipeline, "stuck")) + len(_held(pipeline, "lost"))
+    counts["processing"] = max(0, counts["processing"] - counts["stuck"])
+    counts["queued"] = max(0, counts["queued"] - counts["waiting"])
+    return counts
+
+
+def _held(pipeline: RagStatusPipeline, standing: str) -> list[str]:
+    files = pipeline.status_details.files_processing
+    return [file.name for file in files if file.standing == standing]
+
+
+def _word(pipeline: RagStatusPipeline) -> str:
+    details = pipeline.status_details
+    if details.problem:
+        return "needs attention"
+    if pipeline.server_status == "offline":
+        return "offline"
+    if not pipeline.is_active:
+        return "silent"
+    return "paused" if details.paused else "online"
+
+
+def _remarks(found: RagStatus) -> Iterator[str]:
+    for pipeline in found.pipelines:
+        details, name, now = pipeline.status_details, pipeline.pipeline_id, found.serverTime
+        if details.problem:
+            yield f"{name} needs attention, {_since(details.problem, now)}"
+        if details.paused:
+            yield f"{name} is paused, {_since(details.paused, now)}"
+        for file in details.files_processing:
+            moved = _ago(file.moved_at or file.started_at, now)
+            if file.standing == "stuck":
+                yield f"{file.name}: stuck in {file.processing_stage}, without progress for {moved}"
+            elif file.standing == "lost":
+                yield f"{file.name}: its worker is not heard of, for {moved}"
+
+
+def _since(why: Problem | Pause, now: datetime) -> str:
+    return f"for {_ago(why.since, now)}: {why.message}"
+
+
+def _ago(moment: datetime, now: datetime) -> str:
+    seconds = max(0, int((now - moment).total_seconds()))
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -20,12 +20,13 @@ from raglive.contract.model import (
     WireModel,
 )
 from raglive.contract.permissions import Role
-from raglive.contract.snapshot import Pause, PipelineStatus
+from raglive.contract.snapshot import Pause, PipelineStatus, Problem
 from raglive.contract.states import FileState, PipelineState, Stage, Standing
 
 __all__ = [
     "Attempt",
     "DatabaseHealth",
+    "EmbeddingBudget",
     "EmbeddingUsage",
     "Estimate",
     "EventPage",
@@ -163,11 +164,13 @@ class WebSocketHealth(WireModel):
 
 
 class PipelineHealth(WireModel):
-    """The pipelines of one type."""
+    """The pipelines of one type; of several, the state of the one that is worst off."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
+    state: Literal["running", "paused", "needs_attention", "silent", "offline"]
     last_heartbeat: Timestamp | None
-    paused: Maybe[Pause] = Field(default=None, description="the first of them that pauses")
+    problem: Maybe[Problem] = Field(default=None, description="of the first that has one")
+    paused: Maybe[Pause] = Field(default=None, description="of the first that pauses")
 
 
 class ServiceHealth(WireModel):
@@ -286,10 +289,19 @@ class EmbeddingUsage(WireModel):
     cost: float = Field(ge=0, description="in the currency of the price that was set")
 
 
+class EmbeddingBudget(WireModel):
+    """What a pipeline may spend on embeddings, in the currency of the price that was set."""
+
+    amount: float = Field(gt=0)
+    period: Literal["day", "month", "total"]
+    spent: float = Field(ge=0, description="in the period that runs (UTC)")
+
+
 class FileDetail(WireModel):
     """A file with its attempts and the beginning of its text."""
 
     file: FileRow
+    what_to_do: str | None = Field(description="while it is failed, skipped, or waits for a retry")
     usage: EmbeddingUsage
     attempts: list[Attempt]
     chunks: list[IndexedChunk]
@@ -306,14 +318,15 @@ class EventPage(WireModel):
 
 
 class FailureGroup(WireModel):
-    """Files that failed, or were skipped, for the same reason."""
+    """Files that failed, wait for a retry, or were skipped, for the same reason."""
 
-    state: Literal["failed", "skipped"]
+    state: Literal["failed", "waiting", "skipped"]
     code: str
     stage: Stage | None
     count: Count
     message: str = Field(description="of the latest of them")
     retryable: bool
+    next_attempt_at: Timestamp | None = Field(description="of the first of those that wait")
     what_to_do: str
 
 
@@ -367,6 +380,8 @@ class Throughput(WireModel):
     buckets: list[ThroughputBucket]
     estimate: Estimate
     usage: EmbeddingUsage = Field(description="of this month (UTC)")
+    total_usage: EmbeddingUsage = Field(description="since the pipeline began")
+    budget: EmbeddingBudget | None = Field(description="null when none is set")
 
 
 class HitFile(WireModel):

@@ -83,7 +83,9 @@ _FILE = frozenset(
     ]
 )
 _ROW = _FILE | frozenset(["state", "first_seen_at", "finished_at", "updated_at", "next_attempt_at"])
-_FAILURE = frozenset(["state", "code", "stage", "count", "retryable", "what_to_do"])
+_FAILURE = frozenset(
+    ["state", "code", "stage", "count", "retryable", "next_attempt_at", "what_to_do"]
+)
 _ERROR = frozenset(["stage", "retryable", "next_attempt_at"])
 _REASONS = frozenset({"normal_shutdown", "error", "timeout", "removed", "trashed", "moved_out"})
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
@@ -111,14 +113,14 @@ class Redaction:
         if "watch_location" in event:
             shown["watch_location"] = WITHHELD
         if "changes" in event:
-            shown["changes"] = _problem(event["changes"])
+            shown["changes"] = _holding_up(event["changes"])
         if "current_status" in event:
             shown["current_status"] = self.status(event["current_status"])
         return shown
 
     def status(self, status: Mapping[str, Any]) -> Shape:
         """Return a `pipeline:status` as a redacted viewer gets it."""
-        shown = _only(status, _STATUS) | _problem(status)
+        shown = _only(status, _STATUS) | _holding_up(status)
         for files in ("files_processing", "files_completed", "files_failed"):
             shown[files] = [self._entry(file, status["pipeline_id"]) for file in status[files]]
         return shown
@@ -163,14 +165,15 @@ def _reason(reason: Any) -> Any:
     return reason if reason in _REASONS else WITHHELD
 
 
-def _problem(holder: Mapping[str, Any]) -> Shape:
-    if "problem" not in holder:
-        return {}
-    problem = holder["problem"]
-    if not isinstance(problem, Mapping):
-        return {"problem": None}
-    shown = {"code": _code(problem["code"]), "message": WITHHELD, "since": problem["since"]}
-    return {"problem": shown}
+def _holding_up(holder: Mapping[str, Any]) -> Shape:
+    """Return the problem and the pause of a status, or of its changes; None says it has passed."""
+    return {name: _reasoned(holder[name]) for name in ("problem", "paused") if name in holder}
+
+
+def _reasoned(why: Any) -> Shape | None:
+    if not isinstance(why, Mapping):
+        return None
+    return {"code": _code(why["code"]), "message": WITHHELD, "since": why["since"]}
 
 
 def _code(stated: object) -> str:

@@ -57,6 +57,7 @@ class Pause(WireModel):
 
     code: str
     message: str
+    what_to_do: Maybe[str] = None
     since: Timestamp
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 __all__ = [
     "FileState",
+    "FinerStanding",
     "OfflineReason",
     "PipelineState",
     "ProcessingStanding",
@@ -39,6 +40,8 @@ PipelineState = Literal["online", "offline"]
 OfflineReason = Literal["normal_shutdown", "error", "timeout"]
 ProcessingStanding = Literal["processing", "stuck", "lost"]
 """A file in progress: it moves, it has not moved for a minute, or its worker is not heard of."""
+FinerStanding = Literal["waiting", "stuck", "lost"]
+"""What a state leaves out: `waiting` is among those queued, the others among those in progress."""
 Standing = (
     ProcessingStanding | Literal["queued", "waiting", "completed", "failed", "skipped", "deleted"]
 )

@@ -65,19 +65,38 @@ def system_health(
 
 
 def _together(standings: Sequence[Standing], stale_seconds: float) -> dict[str, Any]:
-    found = {_verdict(one, stale_seconds) for one in standings}
+    states = [_state(one, stale_seconds) for one in standings]
+    found = {_VERDICTS[state] for state in states}
     beats = [
         one.snapshot["last_heartbeat"] for one in standings if "last_heartbeat" in one.snapshot
     ]
-    status = found.pop() if len(found) == 1 else "degraded"
-    health = {"status": status, "last_heartbeat": max(beats, default=None)}
-    paused = [one.snapshot["paused"] for one in standings if "paused" in one.snapshot]
-    return health | ({"paused": paused[0]} if paused else {})
+    return {
+        "status": found.pop() if len(found) == 1 else "degraded",
+        "state": max(states, key=list(_VERDICTS).index),
+        "last_heartbeat": max(beats, default=None),
+        **_first(standings, "problem"),
+        **_first(standings, "paused"),
+    }
 
 
-def _verdict(one: Standing, stale_seconds: float) -> str:
+_VERDICTS = {  # the worse, the later
+    "running": "healthy",
+    "paused": "degraded",
+    "needs_attention": "degraded",
+    "silent": "degraded",
+    "offline": "unhealthy",
+}
+
+
+def _state(one: Standing, stale_seconds: float) -> str:
     if one.snapshot["status"] != "online":
-        return "unhealthy"
-    is_fresh = one.silent_seconds is not None and one.silent_seconds <= stale_seconds
-    is_well = is_fresh and "problem" not in one.snapshot and "paused" not in one.snapshot
-    return "healthy" if is_well else "degraded"
+        return "offline"
+    if one.silent_seconds is None or one.silent_seconds > stale_seconds:
+        return "silent"
+    if "problem" in one.snapshot:
+        return "needs_attention"
+    return "paused" if "paused" in one.snapshot else "running"
+
+
+def _first(standings: Sequence[Standing], what: str) -> dict[str, Any]:
+    return next(({what: one.snapshot[what]} for one in standings if what in one.snapshot), {})

@@ -12,6 +12,7 @@ import asyncpg
 import orjson
 
 from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.contract.file_errors import what_to_do
 from raglive.contract.model import rfc3339
 from raglive.contract.states import FileState
 from raglive.database.event_log import Head
@@ -28,6 +29,11 @@ SortBy = Literal["updated", "name", "size"]
 SHOWN_ATTEMPTS = 100
 SHOWN_CHUNKS = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STATE_OF = {
+    "waiting": FileState.QUEUED,
+    "stuck": FileState.PROCESSING,
+    "lost": FileState.PROCESSING,
+}
 _LIVE = [str(state) for state in FileState if state is not FileState.DELETED]
 
 
@@ -75,21 +81,22 @@ class FileListing:
         self,
         head: Head,
         *,
-        states: Sequence[FileState] = (),
+        states: Sequence[str] = (),
         containing: str = "",
         sort: SortBy = "updated",
         limit: int = 50,
         after: str | None = None,
     ) -> Page:
-        """Return files in the states, all but deleted ones if none is named.
+        """Return files in the states or standings, all but deleted ones if none is named.
 
         `containing` is looked for in folder and name, whatever the case. Raises `invalid_request`
         for an `after` that is not of this order.
         """
         wanted = [str(state) for state in states] or _LIVE
-        chosen, args = _filter(wanted, containing, [head.pipeline_key, wanted])
+        chosen, args = _filter(wanted, containing, [head.pipeline_key, _states(wanted)])
         total = await self._fetch(_QUERIES["count_files"].format(only=chosen), *args)
-        chosen, args = _filter(wanted, containing, [head.pipeline_key, wanted, limit + 1])
+        args = [head.pipeline_key, _states(wanted), limit + 1]
+        chosen, args = _filter(wanted, containing, args)
         if after is not None:
             place = _SORTS[sort].after.format(f"${len(args) + 1}", f"${len(args) + 2}")
             chosen += f" AND {place}"
@@ -111,8 +118,10 @@ class FileListing:
         chunks = await self._fetch(_QUERIES["chunks"], key, SHOWN_CHUNKS)
         count = await self._fetch(_QUERIES["chunk_count"], key)
         usage = await self._fetch(_KEPT["spent_on"], key)
+        file = _file_row(rows[0])
         return {
-            "file": _file_row(rows[0]),
+            "file": file,
+            "what_to_do": _advice(file),
             "usage": dict(usage[0]),
             "attempts": [_attempt(row) for row in attempts],
             "chunks": [dict(row) for row in chunks],
@@ -123,9 +132,16 @@ class FileListing:
         return await read_within(self._within_seconds, self._database.fetch(query, *args))
 
 
-def _filter(states: list[str], containing: str, args: list[Any]) -> tuple[str, list[Any]]:
+def _states(wanted: list[str]) -> list[str]:
+    return sorted({str(_STATE_OF.get(state, state)) for state in wanted})
+
+
+def _filter(wanted: list[str], containing: str, args: list[Any]) -> tuple[str, list[Any]]:
     """Return the conditions beside the states; the first lets the indexes of live files serve."""
-    only = "" if FileState.DELETED in states else " AND state <> 'deleted'"
+    only = "" if FileState.DELETED in wanted else " AND state <> 'deleted'"
+    if not _STATE_OF.keys().isdisjoint(wanted):
+        args.append(wanted)
+        only += f" AND (state = ANY (${len(args)}) OR raglive.standing(files) = ANY (${len(args)}))"
     if containing:
         args.append(containing)
         only += f" AND position(lower(${len(args)}) in lower(folder || '/' || name)) > 0"
@@ -181,6 +197,15 @@ def _file_row(row: asyncpg.Record) -> dict[str, Any]:
         "moved_at": _time(row["moved_at"]),
         "next_attempt_at": _time(row["next_attempt_at"]),
     }
+
+
+def _advice(file: dict[str, Any]) -> str | None:
+    reason = {
+        "failed": file["error"],
+        "waiting": file["error"],
+        "skipped": file["reason"],
+    }.get(file["standing"])
+    return what_to_do(reason["code"]) if reason else None
 
 
 def _attempt(row: asyncpg.Record) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 from uuid6 import uuid7
 
+from raglive.contract.file_errors import what_to_do
 from raglive.contract.model import rfc3339
 from raglive.contract.states import OfflineReason
 from raglive.database.event_log import append_events
@@ -17,6 +20,8 @@ from raglive.database.sql import load_queries
 __all__ = ["Beat", "PipelineRecord", "end_silent_pipelines", "new_event", "note_heartbeat"]
 
 _QUERIES = load_queries("pipelines")
+
+MENTIONED = 50  # files that an event names; the others are counted
 
 
 def new_event(event_type: str, **fields: Any) -> dict[str, Any]:
@@ -131,7 +136,11 @@ class PipelineRecord:
 
     async def set_paused(self, paused: tuple[str, str] | None) -> None:
         """Say, by code and message, why no file is taken up; once, until it changes."""
-        said = paused and {"code": paused[0], "message": paused[1]}
+        said = paused and {
+            "code": paused[0],
+            "message": paused[1],
+            "what_to_do": what_to_do(paused[0]),
+        }
         async with self.database.transaction() as connection:
             if _same(await connection.fetchval(_QUERIES["paused"], self.key), said):
                 return
@@ -139,6 +148,11 @@ class PipelineRecord:
             await connection.execute(_QUERIES["set_paused"], self.key, now)
             event = new_event("status:update", changes={"paused": now})
             await append_events(connection, self.key, [event])
+
+    async def set_budget(self, amount: float | None, period: str) -> None:
+        """Note what may be spent on embeddings in each period, for those who watch."""
+        budget = None if amount is None else {"amount": amount, "period": period}
+        await self.database.execute(_QUERIES["set_budget"], self.key, budget)
 
     async def _publish_problem(self, problem: dict[str, Any] | None) -> None:
         async with self.database.transaction() as connection:
@@ -156,7 +170,8 @@ async def end_silent_pipelines(database: Database, silent_seconds: float) -> lis
         async with database.transaction() as connection:
             key = row["pipeline_key"]
             if await connection.fetchval(_QUERIES["lock_if_silent"], key, silent_seconds):
-                await append_events(connection, key, [_offline("timeout")])
+                left = await connection.fetch(_QUERIES["left_behind"], key)
+                await append_events(connection, key, [_offline("timeout"), *_lost(left)])
                 ended.append(row["pipeline_id"])
     return ended
 
@@ -171,6 +186,17 @@ async def note_heartbeat(
 def _offline(reason: OfflineReason) -> dict[str, Any]:
     now = rfc3339(datetime.now(UTC))
     return new_event("pipeline:offline", status="offline", shutdown_at=now, reason=reason)
+
+
+def _lost(rows: Sequence[asyncpg.Record]) -> list[dict[str, Any]]:
+    if not rows:
+        return []
+    files = [
+        {"id": row["file_id"], "name": row["name"], "stage": row["stage"]}
+        for row in rows[:MENTIONED]
+    ]
+    changes = {"files_lost": {"count": len(rows), "files": files}}
+    return [new_event("status:update", changes=changes)]
 
 
 def _same(known: dict[str, Any] | None, problem: dict[str, Any] | None) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 import asyncpg
@@ -111,9 +111,9 @@ class PipelineReads:
         return [logged_event(head, row) for row in rows]
 
     async def failures(self, head: Head) -> list[dict[str, Any]]:
-        """Return why files failed or were skipped, most frequent first."""
+        """Return why files failed, wait or were skipped, most frequent first."""
         rows = await self._fetch(_QUERIES["failures"], head.pipeline_key)
-        return [dict(row) | {"what_to_do": what_to_do(row["code"])} for row in rows]
+        return [_failure(row) for row in rows]
 
     async def throughput(self, head: Head) -> dict[str, Any]:
         """Return what was finished in each minute of the last half hour, and what that says."""
@@ -124,11 +124,15 @@ class PipelineReads:
         [pace] = await self._fetch(_QUERIES["pace"], head.pipeline_key)
         month = datetime.now(UTC).date().replace(day=1)
         [usage] = await self._fetch(_KEPT["spent"], head.pipeline_key, month)
+        [total] = await self._fetch(_KEPT["spent"], head.pipeline_key, date.min)
+        budget = await self._fetch(_KEPT["budget"], head.pipeline_key)
         return {
             "bucket_seconds": BUCKET_SECONDS,
             "buckets": buckets,
             "estimate": estimate(pace),
             "usage": dict(usage),
+            "total_usage": dict(total),
+            "budget": dict(budget[0]) if budget else None,
         }
 
     async def _fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
@@ -177,6 +181,14 @@ def _unavailable(how: str) -> DatabaseUnavailable:
         f"The database does not answer {how}. Nothing is lost; try again.",
         retry_after_ms=RETRY_AFTER_MS,
     )
+
+
+def _failure(row: asyncpg.Record) -> dict[str, Any]:
+    due = row["next_attempt_at"]
+    return dict(row) | {
+        "next_attempt_at": due and rfc3339(due),
+        "what_to_do": what_to_do(row["code"]),
+    }
 
 
 def _head(row: asyncpg.Record) -> Head:

@@ -23,7 +23,7 @@ from raglive.contract.http import (
 from raglive.contract.permissions import Grant
 from raglive.contract.redaction import Redaction
 from raglive.contract.snapshot import PipelineStatus
-from raglive.contract.states import FileState
+from raglive.contract.states import FileState, FinerStanding
 from raglive.database.event_log import Head
 from raglive.database.file_listing import FileListing, SortBy
 from raglive.database.status import PipelineReads, Standing, no_such_pipeline
@@ -43,7 +43,9 @@ CursorText = Annotated[str, Field(max_length=65536)]
 class FileQuery(BaseModel):
     """Which files, in which order."""
 
-    state: list[FileState] = Field([], description="may be repeated; all but deleted by default")
+    state: list[FileState | FinerStanding] = Field(
+        [], description="may be repeated; all but deleted by default"
+    )
     q: str = Field("", max_length=200, pattern=_STORABLE, description="part of folder or name")
     sort: SortBy = "updated"
     limit: PageSize = 50

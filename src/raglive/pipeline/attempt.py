@@ -28,6 +28,7 @@ from raglive.database.jobs import Ending, Job, Jobs, LeaseLost
 from raglive.database.kept import Kept, keep_indexed
 from raglive.pipeline.chunking import Chunk
 from raglive.pipeline.drafts import Draft, packed, unpacked
+from raglive.pipeline.embedding import EmbeddingError
 from raglive.pipeline.embedding.budget import BudgetSpent
 from raglive.pipeline.embedding.circuit import CircuitOpen
 from raglive.pipeline.embedding.once import EmbedOnce
@@ -91,12 +92,14 @@ class Attempts:
         except (FileChanged, FileVanished):
             await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS))
         except (CircuitOpen, BudgetSpent) as held:
-            error = _error_body(held, progress)
-            await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS, error))
+            await self._give_back(job, progress, held)
         except Skipped as skipped:
             await self._skip(job, progress, skipped)
         except RagliveError as error:
-            await self._fail(job, progress, error)
+            if isinstance(error, EmbeddingError) and error.is_refusal:  # of whatever file it is
+                await self._give_back(job, progress, error)
+            else:
+                await self._fail(job, progress, error)
         except DATABASE_ERRORS as error:
             log.warning("attempt_without_database", file=job.name, error=repr(error))
             await self._fail(job, progress, _without_database(error))
@@ -179,6 +182,10 @@ class Attempts:
         return await retry_transient(
             operation, within_seconds=STORING_PATIENCE_SECONDS, what="keeping what was extracted"
         )
+
+    async def _give_back(self, job: Job, progress: AttemptProgress, why: RagliveError) -> None:
+        error = _error_body(why, progress)
+        await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS, error))
 
     async def _skip(self, job: Job, progress: AttemptProgress, skipped: Skipped) -> None:
         progress.close_stage()

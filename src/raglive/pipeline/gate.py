@@ -49,6 +49,12 @@ class Gate:
         """Say whether files may be taken up."""
         return self.paused is None and not self._embedder.trouble
 
+    @property
+    def is_refused(self) -> bool:
+        """Say whether the provider wants none of it, so that waiting alone helps little."""
+        trouble = self._embedder.trouble
+        return trouble is not None and trouble.is_refusal
+
     def embedding_health(self) -> dict[str, Any]:
         """Return who embeds, and how the circuit to it stands."""
         return self._embedder.health()
@@ -57,8 +63,13 @@ class Gate:
         """Look until cancelled."""
         loop = asyncio.get_running_loop()
         tidy_at = loop.time()
+        is_budget_told = False
         while True:
             try:
+                if not is_budget_told:
+                    price = self._budget.price
+                    await self._record.set_budget(price.budget, price.period)
+                    is_budget_told = True
                 await self._look()
                 if loop.time() >= tidy_at:
                     await self._kept.forget_old()
@@ -82,9 +93,10 @@ class Gate:
 
     async def _reason(self) -> tuple[str, str] | None:
         if trouble := self._embedder.trouble:
+            until = "takes them" if trouble.is_refusal else "answers again"
             return (
-                "embedding_unavailable",
-                f"{trouble} Files wait until the embedding provider answers again.",
+                trouble.code if trouble.is_refusal else "embedding_unavailable",
+                f"{trouble.message} Files wait until the embedding provider {until}.",
             )
         spent = await self._budget.refusal()
         return (BudgetSpent.code, spent) if spent else None

@@ -19,7 +19,7 @@ def health_app(service: PipelineService, metrics: PipelineMetrics) -> Starlette:
 
     async def health(_request: Request) -> JSONResponse:
         found = service.health()
-        return JSONResponse(found, 200 if found["status"] == "healthy" else 503)
+        return JSONResponse(found, 503 if service.is_late else 200)
 
     async def count(_request: Request) -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

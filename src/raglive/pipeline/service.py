@@ -14,6 +14,7 @@ import structlog
 
 from raglive.bus.postgres import PostgresBus
 from raglive.contract.errors import RagliveError
+from raglive.contract.file_errors import what_to_do
 from raglive.contract.model import rfc3339
 from raglive.contract.states import OfflineReason
 from raglive.database.errors import DATABASE_ERRORS, retry_transient
@@ -81,18 +82,24 @@ class PipelineService:
             if found.problem is not None:
                 raise found.problem
 
+    @property
+    def is_late(self) -> bool:
+        """Say whether the heartbeat fails: a pipeline that only pauses is as it should be."""
+        last = self._last_beat
+        return last is None or (datetime.now(UTC) - last).total_seconds() > 3 * BEAT_SECONDS
+
     def health(self) -> dict[str, Any]:
         """Return what `GET /health` says."""
         last = self._last_beat
-        late = last is None or (datetime.now(UTC) - last).total_seconds() > 3 * BEAT_SECONDS
         paused = self._worker.paused
         return {
-            "status": "degraded" if late or paused else "healthy",
+            "status": "degraded" if self.is_late or paused else "healthy",
             "pipeline_id": self._record.pipeline_id,
             "pipeline_type": self._record.pipeline_type,
             "watch_location": self._watcher.location,
             "active_files": self._worker.active,
-            "paused": paused and {"code": paused[0], "message": paused[1]},
+            "paused": paused
+            and {"code": paused[0], "message": paused[1], "what_to_do": what_to_do(paused[0])},
             "embedding": self._worker.embedding_health(),
             "is_checking": self._watcher.is_checking,
             "last_heartbeat": last and rfc3339(last),

@@ -115,7 +115,8 @@ class Worker:
 
     def _require_progress(self) -> None:
         paused_for = asyncio.get_running_loop().time() - self._gate.paused_at
-        if self._gate.paused and not self._running and paused_for > DRAIN_PATIENCE_SECONDS:
+        patience = 0 if self._gate.is_refused else DRAIN_PATIENCE_SECONDS
+        if self._gate.paused and not self._running and paused_for > patience:
             code, message = self._gate.paused
             raise RagliveError(message, code=code, retryable=True)
 

@@ -117,7 +117,7 @@ async def test_files_are_filtered_by_state_and_by_part_of_their_path(
         "limit=0",
         "limit=501",
         "sort=colour",
-        "state=lost",
+        "state=asleep",
         "q=%00",
         "q=" + "x" * 201,
     ],

@@ -138,3 +138,28 @@ async def test_a_spent_budget_pauses_and_a_raised_one_goes_on(
         "completed"
     }
     assert set(paid.embedded.values()) == {1}
+
+
+async def test_a_refused_key_pauses_and_fails_no_file(
+    dsn: str, database: Database, paid: Provider, tmp_path: Path
+) -> None:
+    for name in "abcd":
+        (tmp_path / f"{name}.txt").write_text(document(name, 20))
+    paid.troubles, paid.chance = ("401",), 1.0
+    with pytest.raises(RagliveError, match="EMBEDDING_API_KEY") as refused:
+        await ingest(dsn, tmp_path, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="8")
+    assert refused.value.code == "embedding_rejected"
+    paused = await database.fetchval("SELECT paused FROM raglive.heads")
+    assert (paused["code"], "EMBEDDING_API_KEY" in paused["what_to_do"]) == (
+        "embedding_rejected",
+        True,
+    )
+    assert {row["state"] for row in await database.fetch("SELECT state FROM raglive.files")} == {
+        "queued"
+    }
+    assert paid.embedded.total() == 0
+
+    paid.troubles = ()
+    await ingest(dsn, tmp_path, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="8")
+    assert await database.fetchval("SELECT paused FROM raglive.heads") is None
+    assert paid.embedded.total() == await chunks(database) > 0

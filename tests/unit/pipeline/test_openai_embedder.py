@@ -246,9 +246,9 @@ async def test_a_provider_that_is_down_is_asked_seldom_and_one_request_finds_it_
         with pytest.raises(EmbeddingError):
             await embedder.embed(["text"])
     assert len(provider.requests) == OPENS_AFTER
-    assert embedder.trouble
+    assert embedder.trouble is not None
     async with asyncio.timeout(20):
-        while embedder.trouble:
+        while embedder.trouble is not None:
             while not embedder.is_half_open:
                 await asyncio.sleep(0.01)
             at_once = (embedder.embed(["text"]) for _ in range(3))

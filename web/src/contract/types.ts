@@ -451,6 +451,7 @@ export interface Problem {
 export interface Pause {
   code: string;
   message: string;
+  what_to_do?: string;
   since: string;
 }
 /**
@@ -549,6 +550,17 @@ export interface DatabaseHealth {
   error?: string;
 }
 /**
+ * What a pipeline may spend on embeddings, in the currency of the price that was set.
+ */
+export interface EmbeddingBudget {
+  amount: number;
+  period: "day" | "month" | "total";
+  /**
+   * in the period that runs (UTC)
+   */
+  spent: number;
+}
+/**
  * What was asked of embedding providers; what the built-in model does is not counted.
  */
 export interface EmbeddingUsage {
@@ -610,10 +622,10 @@ export interface EventPage {
   digest: string;
 }
 /**
- * Files that failed, or were skipped, for the same reason.
+ * Files that failed, wait for a retry, or were skipped, for the same reason.
  */
 export interface FailureGroup {
-  state: "failed" | "skipped";
+  state: "failed" | "waiting" | "skipped";
   code: string;
   stage: Stage | null;
   count: number;
@@ -622,6 +634,10 @@ export interface FailureGroup {
    */
   message: string;
   retryable: boolean;
+  /**
+   * of the first of those that wait
+   */
+  next_attempt_at: string | null;
   what_to_do: string;
 }
 /**
@@ -635,6 +651,10 @@ export interface FailureGroups {
  */
 export interface FileDetail {
   file: FileRow;
+  /**
+   * while it is failed, skipped, or waits for a retry
+   */
+  what_to_do: string | null;
   usage: EmbeddingUsage;
   attempts: Attempt[];
   chunks: IndexedChunk[];
@@ -709,12 +729,22 @@ export interface Mark {
   end: number;
 }
 /**
- * The pipelines of one type.
+ * The pipelines of one type; of several, the state of the one that is worst off.
  */
 export interface PipelineHealth {
   status: "healthy" | "degraded" | "unhealthy";
+  state: "running" | "paused" | "needs_attention" | "silent" | "offline";
   last_heartbeat: string | null;
+  problem?: Problem1;
   paused?: Pause1;
+}
+/**
+ * What keeps a pipeline from doing its work, and needs somebody.
+ */
+export interface Problem1 {
+  code: string;
+  message: string;
+  since: string;
 }
 /**
  * Why a pipeline takes up no file for now; it goes on by itself when that has passed.
@@ -722,6 +752,7 @@ export interface PipelineHealth {
 export interface Pause1 {
   code: string;
   message: string;
+  what_to_do?: string;
   since: string;
 }
 /**
@@ -971,6 +1002,11 @@ export interface Throughput {
   buckets: ThroughputBucket[];
   estimate: Estimate;
   usage: EmbeddingUsage1;
+  total_usage: EmbeddingUsage2;
+  /**
+   * null when none is set
+   */
+  budget: EmbeddingBudget | null;
 }
 /**
  * What was finished in one span of time.
@@ -984,6 +1020,17 @@ export interface ThroughputBucket {
  * What was asked of embedding providers; what the built-in model does is not counted.
  */
 export interface EmbeddingUsage1 {
+  texts: number;
+  tokens: number;
+  /**
+   * in the currency of the price that was set
+   */
+  cost: number;
+}
+/**
+ * What was asked of embedding providers; what the built-in model does is not counted.
+ */
+export interface EmbeddingUsage2 {
   texts: number;
   tokens: number;
   /**

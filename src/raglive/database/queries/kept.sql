@@ -29,6 +29,15 @@ SELECT coalesce(sum(texts), 0)::bigint AS texts, coalesce(sum(tokens), 0)::bigin
        coalesce(sum(cost), 0)::double precision AS cost
 FROM raglive.embedding_usage WHERE pipeline_key = $1 AND day >= $2
 
+-- name: budget
+SELECT (budget ->> 'amount')::double precision AS amount, budget ->> 'period' AS period,
+       (SELECT coalesce(sum(cost), 0)::double precision FROM raglive.embedding_usage
+        WHERE pipeline_key = $1
+          AND day >= CASE budget ->> 'period' WHEN 'day' THEN today WHEN 'month' THEN date_trunc('month', today)::date
+                     ELSE '-infinity' END) AS spent
+FROM raglive.heads, (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS today) AS moment
+WHERE pipeline_key = $1 AND budget IS NOT NULL
+
 -- name: spent_on
 SELECT coalesce(sum(texts), 0)::bigint AS texts, coalesce(sum(tokens), 0)::bigint AS tokens,
        coalesce(sum(cost), 0)::double precision AS cost

@@ -53,8 +53,15 @@ WHERE pipeline_key = $1 AND status = 'online'
   AND last_heartbeat < clock_timestamp() - make_interval(secs => $2)
 FOR UPDATE OF heads
 
+-- name: left_behind
+SELECT file_id, name, stage FROM raglive.files
+WHERE pipeline_key = $1 AND lease_until < clock_timestamp() ORDER BY started_at, file_key
+
 -- name: paused
 SELECT paused FROM raglive.heads WHERE pipeline_key = $1 FOR UPDATE
+
+-- name: set_budget
+UPDATE raglive.heads SET budget = $2 WHERE pipeline_key = $1 AND budget IS DISTINCT FROM $2
 
 -- name: set_paused
 UPDATE raglive.heads SET paused = $2 WHERE pipeline_key = $1

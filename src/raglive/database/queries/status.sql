@@ -60,14 +60,17 @@ SELECT chunk_index, content, page FROM raglive.chunks WHERE file_key = $1 ORDER 
 SELECT count(*) FROM raglive.chunks WHERE file_key = $1
 
 -- name: failures
-SELECT state,
+SELECT raglive.standing(files) AS state,
        coalesce(error ->> 'code', reason ->> 'code', 'unknown') AS code,
        error ->> 'stage' AS stage,
        count(*) AS count,
        (array_agg(coalesce(error ->> 'message', reason ->> 'message', '') ORDER BY finished_at DESC))[1] AS message,
-       coalesce(bool_or((error ->> 'retryable')::boolean), false) AS retryable
+       coalesce(bool_or((error ->> 'retryable')::boolean), false) AS retryable,
+       min(next_attempt_at) FILTER (WHERE state = 'queued') AS next_attempt_at
 FROM raglive.files
-WHERE pipeline_key = $1 AND state IN ('failed', 'skipped')
+WHERE pipeline_key = $1
+  AND (state IN ('failed', 'skipped')
+       OR (state = 'queued' AND next_attempt_at > clock_timestamp() AND error IS NOT NULL))
 GROUP BY 1, 2, 3
 ORDER BY state, count DESC, code, stage
 

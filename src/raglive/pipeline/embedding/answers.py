@@ -75,7 +75,12 @@ def refusal(response: httpx.Response, conceal: Callable[[str], str]) -> Embeddin
     wait = retry_after_seconds(response.headers.get("retry-after"))
     if status in _MEANINGS:
         code, message = _MEANINGS[status]
-        return EmbeddingError(f"{message} (status {status}).", code, retry_after_seconds=wait)
+        return EmbeddingError(
+            f"{message} (status {status}).",
+            code,
+            retry_after_seconds=wait,
+            is_refusal=code in _REFUSALS,
+        )
     if status >= 500:
         message = f"The embedding provider is in trouble (status {status})."
         return EmbeddingError(message, "embedding_unavailable", retry_after_seconds=wait)
@@ -112,6 +117,7 @@ _NOT_FOUND = (
     "EMBEDDING_BASE_URL"
 )
 _MOVED = "The embedding provider has moved: set EMBEDDING_BASE_URL to where it is now"
+_REFUSALS = frozenset({"embedding_rejected", "embedding_not_configured"})
 _MEANINGS: dict[int, tuple[EmbeddingErrorCode, str]] = {
     401: ("embedding_rejected", _KEY_REFUSED),
     403: ("embedding_rejected", _KEY_REFUSED),

@@ -68,14 +68,12 @@ class Budget:
         spent = await self._spent()
         if spent < Decimal(str(budget)) and self._refused_since != self._begin():
             return None
-        ends = {
-            "day": "or wait for the next day (UTC)",
-            "month": "or wait for the next month (UTC)",
-        }
+        of = {"day": "today's ", "month": "this month's "}.get(self.price.period, "the ")
+        waits = {"day": " Or wait for the next day (UTC).", "month": " Or wait for the next month."}
         return (
-            f"The embedding budget of {budget:g} is spent: {spent:.4f} so far, and what is next "
-            f"costs more than is left. Raise RAGLIVE_EMBEDDING_BUDGET and restart the pipeline"
-            f"{', ' + ends[self.price.period] if self.price.period in ends else ''}."
+            f"Of {of}embedding budget of {budget:g}, {_money(spent)} is spent; what is next costs "
+            "more than is left. Raise RAGLIVE_EMBEDDING_BUDGET and restart the pipeline."
+            f"{waits.get(self.price.period, '')}"
         )
 
     async def _require(self, expected: Decimal) -> None:
@@ -96,3 +94,7 @@ class Budget:
         if self.price.period == "total":
             return date(1970, 1, 1)
         return today if self.price.period == "day" else today.replace(day=1)
+
+
+def _money(cost: Decimal) -> str:
+    return f"{cost:.2f}" if cost >= 1 else f"{cost:.2g}"

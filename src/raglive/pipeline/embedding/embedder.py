@@ -43,13 +43,19 @@ _PASSING = {
 class EmbeddingError(RagliveError):
     """Texts were not embedded. The same texts may be tried again when `retryable`.
 
-    `retry_after_seconds` is how long the provider asks to wait, None when it does not say.
+    `retry_after_seconds` is how long the provider asks to wait, None when it does not say. With
+    `is_refusal` the provider takes nothing from this key, for this model or at this address.
     """
 
     code = "embedding_unavailable"
 
     def __init__(
-        self, message: str, code: EmbeddingErrorCode, *, retry_after_seconds: float | None = None
+        self,
+        message: str,
+        code: EmbeddingErrorCode,
+        *,
+        retry_after_seconds: float | None = None,
+        is_refusal: bool = False,
     ) -> None:
         super().__init__(
             message,
@@ -58,6 +64,7 @@ class EmbeddingError(RagliveError):
             retry_after_ms=None if retry_after_seconds is None else int(retry_after_seconds * 1000),
         )
         self.retry_after_seconds = retry_after_seconds
+        self.is_refusal = is_refusal
 
 
 class Embedder(Protocol):
@@ -84,8 +91,8 @@ class Embedder(Protocol):
         """Whether the provider was down, and the next request decides whether it still is."""
 
     @property
-    def trouble(self) -> str:
-        """Why the provider is not asked for now; empty while it is."""
+    def trouble(self) -> EmbeddingError | None:
+        """Why the provider is not asked for now; None while it is."""
 
     def health(self) -> dict[str, Any]:
         """Return how it is, for `GET /health`."""
