@@ -99,7 +99,9 @@ class Nomad:
         body = answer.json()
         for event in body["events"]:
             self._take_event(event)
-        if body["next_cursor"] != self._cursor():
+        positions = parse_cursor(body["next_cursor"]).positions.values()
+        follows = str(Cursor.of(position for position in positions if position.seq))
+        if follows != self._cursor():
             self._fault(f"a poll's cursor is {body['next_cursor']} and not {self._cursor()}")
 
     async def _visit(self, road: Road) -> None:
