@@ -22,6 +22,7 @@ from raglive.contract.events import DURABLE_TYPES, submission_adapter
 from raglive.database.pool import Database
 
 SUBMISSIONS = schema_documents()["submissions"]["$defs"]
+WITHOUT_NUL = r"^[^\u0000]*$"  # Postgres holds no other text
 ENVELOPE = {"id", "pipeline_id", "pipeline_type", "timestamp"}  # SQL fills it in
 
 WRONG: list[Any] = [None, True, -1, 0, 7, 1.5, 10**17, "", "x", "x" * 5000, [], {}, {"code": 1}]
@@ -74,7 +75,8 @@ def _limits(field: dict[str, Any]) -> tuple[Any, ...]:
     most = field.get("maximum", field.get("maxLength", field.get("maxItems")))
     one_of = field.get("enum") or ([field["const"]] if "const" in field else None)
     texts = one_of and tuple(it if isinstance(it, str) else json.dumps(it) for it in one_of)
-    return least, most, field.get("pattern"), texts
+    pattern = None if field.get("pattern") == WITHOUT_NUL else field.get("pattern")
+    return least, most, pattern, texts
 
 
 async def test_cursors_on_the_vectors(database: Database) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from raglive.app.http_protocol import HttpProtocol
 from raglive.contract.errors import RagliveError
 
 __all__ = ["run_until", "serve_http"]
@@ -34,7 +35,7 @@ async def serve_http(
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws="websockets-sansio",
         ws_max_size=1_000_000,
         ws_per_message_deflate=False,

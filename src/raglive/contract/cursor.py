@@ -14,13 +14,15 @@ from enum import Enum
 
 from raglive.contract.errors import ErrorCode, RagliveError
 
-__all__ = ["BEGINNING", "NOW", "Cursor", "Position", "Start", "parse_cursor"]
+__all__ = ["BEGINNING", "CURSOR_PATTERN", "NOW", "Cursor", "Position", "Start", "parse_cursor"]
 
 BEGINNING = "-1"
 NOW = "now"
 MAX_SEQ = 2**53 - 1  # what a number holds exactly in every language
 MAX_TEXT_LENGTH = 64 * 1024
-_POSITION = re.compile(r"([0-9a-z]{1,32})\.([0-9]{16})", re.ASCII)
+_FORM = r"([0-9a-z]{1,32})\.([0-9]{16})"
+_POSITION = re.compile(_FORM, re.ASCII)
+CURSOR_PATTERN = rf"^(-1|now|{_FORM}(~{_FORM})*)$"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -60,6 +60,9 @@ def _storable(text: str) -> str:
     return text
 
 
+_STORABLE = (AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}))
+
+
 def _said_in_words(moment: object) -> object:
     if isinstance(moment, int | float):
         raise ValueError(  # noqa: TRY004 - what pydantic reports as a fault of the input
@@ -87,8 +90,8 @@ PipelineId = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,126}$", max_length=127)
 ]
 PipelineType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$", max_length=63)]
-FileId = Annotated[str, StringConstraints(min_length=1, max_length=512), AfterValidator(_storable)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_storable)]
-Message = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_storable)]
+FileId = Annotated[str, StringConstraints(min_length=1, max_length=512), *_STORABLE]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1024), *_STORABLE]
+Message = Annotated[str, StringConstraints(max_length=4000), *_STORABLE]
 Seconds = Annotated[float, Field(ge=0, description="seconds")]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, ValidationError
 
+from raglive.contract.cursor import CURSOR_PATTERN
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.http import (
     RagStatus,
@@ -36,6 +37,7 @@ from raglive.dashboard.rag_status import catch_up, entity_tag, full_status, reda
 from raglive.dashboard.socket_check import SocketTester, socket_info
 from raglive.dashboard.status_probe import StatusProbe
 from raglive.database.status import PipelineReads
+from raglive.http_api.openapi import refusals
 from raglive.http_api.responses import json_response
 
 __all__ = ["Parts", "add_endpoints"]
@@ -59,7 +61,12 @@ class StatusQuery(BaseModel):
     """What of the status is asked for."""
 
     pipeline_id: Annotated[str, Field(max_length=127)] | None = None
-    cursor: Annotated[str, Field(max_length=65536)] | None = None
+    cursor: (
+        Annotated[  # an address holds 64 KiB in all
+            str, Field(max_length=60_000, json_schema_extra={"pattern": CURSOR_PATTERN})
+        ]
+        | None
+    ) = None
     wait: float = Field(0, ge=0, description="seconds to wait for an event, at most 30")
 
 
@@ -69,6 +76,8 @@ def add_endpoints(api: FastAPI, parts: Parts) -> None:
         "/rag-status",
         rag_status_endpoint(parts),
         response_model=RagStatus,
+        responses=refusals(401, 404, 410, 429, 503)
+        | {304: {"description": "Nothing has changed since the `ETag` of `If-None-Match`"}},
         openapi_extra={"parameters": _parameters(StatusQuery)},
     )
     _add_socket(api, parts)
@@ -112,12 +121,12 @@ def _add_socket(api: FastAPI, parts: Parts) -> None:
     access, place, probe = parts.access, parts.place, parts.probe
     tester = SocketTester(place, probe)
 
-    @api.get("/session", response_model=Session)
+    @api.get("/session", response_model=Session, responses=refusals(401, 429, 503))
     async def session(request: Request) -> Response:
         """Return a short-lived token for the page, with the caller's rights."""
         return json_response(await access.session(request))
 
-    @api.get("/socket/info", response_model=SocketInfo)
+    @api.get("/socket/info", response_model=SocketInfo, responses=refusals(401, 429, 503))
     async def info(request: Request) -> Response:
         """Say whether WebSockets are worth trying."""
         await access.grant(request)
@@ -125,7 +134,9 @@ def _add_socket(api: FastAPI, parts: Parts) -> None:
         headers = {"X-Socket-Health": found.verdict}
         return json_response(socket_info(found, place, request), headers=headers)
 
-    @api.post("/socket/test", response_model=SocketTest)
+    @api.post(
+        "/socket/test", response_model=SocketTest, responses=refusals(401, 413, 422, 429, 503)
+    )
     async def test(request: Request, asked: SocketTestRequest) -> Response:
         """Connect to the status server as a viewer would, and ping it."""
         token = await access.token(request)
@@ -140,7 +151,12 @@ def _add_socket(api: FastAPI, parts: Parts) -> None:
 def _add_health(api: FastAPI, parts: Parts) -> None:
     started = time.monotonic()
 
-    @api.get("/health", response_model=SystemHealth)
+    @api.get(
+        "/health",
+        response_model=SystemHealth,
+        responses=refusals(401, 429)
+        | {503: {"model": SystemHealth, "description": "Nothing works"}},
+    )
     async def health(request: Request) -> Response:
         """Say how every part of the system is; 503 when nothing works."""
         grant = await parts.access.grant(request)

@@ -33,6 +33,7 @@ from raglive.http_api.authentication import Authenticator
 from raglive.http_api.errors import install_error_handlers
 from raglive.http_api.hosts import AllowedHosts
 from raglive.http_api.metrics import Metrics
+from raglive.http_api.openapi import describe, refusals
 from raglive.http_api.operations import operations_router
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.requests import BodyLimit, RequestLog
@@ -99,7 +100,14 @@ def create_dashboard(
         stale_seconds=STALE_HEARTBEATS * settings.heartbeat_interval,
     )
 
-    api = FastAPI(title="raglive dashboard", version=__version__, docs_url=None, redoc_url=None)
+    api = FastAPI(
+        title="raglive dashboard",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        responses=refusals(421),
+    )
+    describe(api, token_required=False)
     install_error_handlers(api)
     api.include_router(
         pipelines_router(reads, listing, access.grant, redaction), prefix="/pipelines"

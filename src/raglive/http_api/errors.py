@@ -136,12 +136,13 @@ async def _refuse_invalid(request: Request, error: Exception) -> Response:
 
 async def _refuse_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = _CODES.get(error.status_code, ErrorCode.INVALID_REQUEST)
+    status = 422 if error.status_code == 400 else error.status_code  # as of any other body
+    code = _CODES.get(status, ErrorCode.INVALID_REQUEST)
     answer = error_response(
-        RagliveError(_said_of(error, request), code=code, retryable=error.status_code >= 500),
+        RagliveError(_said_of(error, request), code=code, retryable=status >= 500),
         _request_id(request),
     )
-    answer.status_code = error.status_code
+    answer.status_code = status
     answer.headers.update(error.headers or {})
     return answer
 
@@ -156,6 +157,8 @@ async def _refuse_unavailable(request: Request, error: Exception) -> Response:
 
 
 def _said_of(error: HTTPException, request: Request) -> str:
+    if error.status_code == 400:
+        return "The body cannot be read: it is not JSON in UTF-8."
     if error.status_code == 404:
         return "There is nothing at this address."
     if error.status_code == 405:

@@ -12,6 +12,7 @@ from raglive.contract.http import RetryAnswer, RetryRequest
 from raglive.database.pool import Database
 from raglive.database.retry import retry_files
 from raglive.database.status import PipelineReads, no_such_pipeline
+from raglive.http_api.openapi import refusals
 from raglive.http_api.tokens import Identity
 
 __all__ = ["Operator", "operations_router"]
@@ -26,7 +27,7 @@ def operations_router(reads: PipelineReads, database: Database, operator: Operat
     router = APIRouter(tags=["operations"])
     acting = Depends(operator)
 
-    @router.post("/{pipeline_id}/retry")
+    @router.post("/{pipeline_id}/retry", responses=refusals(401, 403, 404, 413, 429, 503))
     async def retry(
         pipeline_id: str, wanted: RetryRequest, caller: Identity = acting
     ) -> RetryAnswer:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from raglive.contract.cursor import parse_cursor
+from raglive.contract.cursor import CURSOR_PATTERN, parse_cursor
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.http import (
     EventPage,
@@ -27,6 +27,7 @@ from raglive.contract.states import FileState, FinerStanding
 from raglive.database.event_log import Head
 from raglive.database.file_listing import FileListing, SortBy
 from raglive.database.status import PipelineReads, Standing, no_such_pipeline
+from raglive.http_api.openapi import refusals
 from raglive.http_api.responses import json_response
 
 __all__ = ["Viewer", "pipelines_router", "shown_statuses"]
@@ -37,7 +38,9 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,126}", re.ASCII)
 _STORABLE = r"^[^\x00]*$"
 
 PageSize = Annotated[int, Field(ge=1, le=500)]
-CursorText = Annotated[str, Field(max_length=65536)]
+CursorText = Annotated[  # an address holds 64 KiB in all
+    str, Field(max_length=30_000, json_schema_extra={"pattern": CURSOR_PATTERN})
+]
 
 
 class FileQuery(BaseModel):
@@ -101,7 +104,7 @@ def pipelines_router(
     reads: PipelineReads, listing: FileListing, viewer: Viewer, redaction: Redaction
 ) -> APIRouter:
     """Return the endpoints, to be included under `/pipelines`; `viewer` says who may see what."""
-    router = APIRouter(tags=["pipelines"])
+    router = APIRouter(tags=["pipelines"], responses=refusals(401, 429, 503))
     viewing = Depends(viewer)
 
     async def visible(pipeline_id: str, grant: Grant = viewing) -> Seen:
@@ -121,13 +124,17 @@ def pipelines_router(
 
 
 def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) -> None:
-    @router.get("/{pipeline_id}", response_model=PipelineStatus)
+    @router.get("/{pipeline_id}", response_model=PipelineStatus, responses=refusals(404))
     async def pipeline(seen: Seen = visible) -> Response:
         """Show a pipeline's status."""
         status = await reads.snapshot(seen.head.pipeline_key)
         return json_response(seen.mask.status(status) if seen.mask else status)
 
-    @router.get("/{pipeline_id}/events", response_model=EventPage)
+    @router.get(
+        "/{pipeline_id}/events",
+        response_model=EventPage,
+        responses=refusals(403, 404, 410),
+    )
     async def events(query: Annotated[EventQuery, Query()], seen: Seen = visible) -> Response:
         """List durable events, newest first, between two cursors."""
         head = seen.head if query.file_id is None else seen.whole("one file's events")
@@ -151,7 +158,7 @@ def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) ->
             }
         )
 
-    @router.get("/{pipeline_id}/failures", response_model=FailureGroups)
+    @router.get("/{pipeline_id}/failures", response_model=FailureGroups, responses=refusals(404))
     async def failures(seen: Seen = visible) -> Response:
         """Show why files are not searchable, and what to do about it."""
         groups = await reads.failures(seen.head)
@@ -159,14 +166,14 @@ def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) ->
             groups = [seen.mask.failure(group) for group in groups]
         return json_response({"groups": groups})
 
-    @router.get("/{pipeline_id}/throughput", response_model=Throughput)
+    @router.get("/{pipeline_id}/throughput", response_model=Throughput, responses=refusals(404))
     async def throughput(seen: Seen = visible) -> Response:
         """Show what was finished in each minute of the last half hour."""
         return json_response(await reads.throughput(seen.head))
 
 
 def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> None:
-    @router.get("/{pipeline_id}/files", response_model=FilePage)
+    @router.get("/{pipeline_id}/files", response_model=FilePage, responses=refusals(403, 404))
     async def files(query: Annotated[FileQuery, Query()], seen: Seen = visible) -> Response:
         """List files, page by page."""
         told_by_name = query.q or query.sort == "name"
@@ -184,7 +191,11 @@ def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> N
             rows = [seen.mask.row(row, head.pipeline_id) for row in rows]
         return json_response({"files": rows, "next": page.next, "total": page.total})
 
-    @router.get("/{pipeline_id}/files/{file_id:path}", response_model=FileDetail)
+    @router.get(
+        "/{pipeline_id}/files/{file_id:path}",
+        response_model=FileDetail,
+        responses=refusals(403, 404),
+    )
     async def file(file_id: str, seen: Seen = visible) -> Response:
         """Show a file with its attempts and the beginning of its text."""
         head = seen.whole("what is in them")

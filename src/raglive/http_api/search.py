@@ -14,6 +14,7 @@ from raglive.contract.model import rfc3339
 from raglive.contract.permissions import Grant
 from raglive.database.search import Hit, Only
 from raglive.database.status import no_such_pipeline
+from raglive.http_api.openapi import refusals
 from raglive.http_api.pipelines import Viewer
 from raglive.http_api.responses import json_response
 from raglive.pipeline.search import Question, Search, SearchMode
@@ -51,7 +52,11 @@ def search_router(search: Search, viewer: Viewer) -> APIRouter:
     router = APIRouter(tags=["search"])
     viewing = Depends(viewer)
 
-    @router.get("/search", response_model=SearchAnswer)
+    @router.get(
+        "/search",
+        response_model=SearchAnswer,
+        responses=refusals(401, 403, 404, 409, 429, 502, 503),
+    )
     async def find(query: Annotated[SearchQuery, Query()], grant: Grant = viewing) -> Response:
         """Find the passages that answer a question best, in the pipelines the caller may see."""
         if grant.redact:

@@ -9,16 +9,18 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from starlette.requests import ClientDisconnect
 
 from raglive import __version__
 from raglive.contract.errors import ErrorCode, RagliveError
+from raglive.contract.events import Submission
 from raglive.contract.http import PipelineList, ServerHealth
 from raglive.contract.redaction import Redaction
 from raglive.contract.socket import PublishAck
 from raglive.database.status import PipelineReads
 from raglive.http_api.authentication import Authenticator, bearer
+from raglive.http_api.openapi import body, refusals
 from raglive.http_api.pipelines import shown_statuses
 from raglive.http_api.responses import json_response
 from raglive.http_api.tokens import Identity
@@ -86,7 +88,7 @@ def _add_health_routes(
         """Say how the server is, and how many are connected."""
         return health()
 
-    @router.get("/health/live")
+    @router.get("/health/live", responses=refusals(503))
     async def read_liveness() -> dict[str, str]:
         """Answer as long as the process works; only a new one helps where this fails."""
         if not is_alive():
@@ -96,7 +98,7 @@ def _add_health_routes(
             )
         return {"status": "alive"}
 
-    @router.get("/health/ready")
+    @router.get("/health/ready", responses=refusals(503))
     async def read_readiness() -> ServerHealth:
         """Refuse while viewers would not be served the truth."""
         found = readiness()
@@ -116,7 +118,7 @@ def _add_status_routes(
     redaction: Redaction,
     calling: Any,
 ) -> None:
-    @router.get("/status", response_model=StatusReport)
+    @router.get("/status", response_model=StatusReport, responses=refusals(401, 429, 503))
     async def read_status(caller: Identity = calling) -> Response:
         """Return the server's health and the status of every pipeline the caller may see."""
         shown = shown_statuses(await reads.board(), caller.grant, redaction)
@@ -124,14 +126,18 @@ def _add_status_routes(
 
 
 def _add_metrics(router: APIRouter, metrics: StatusMetrics) -> None:
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse, responses=refusals(429))
     async def read_metrics() -> Response:
         """Return the metrics in Prometheus' text format."""
         return metrics.page()
 
 
 def _add_ingestion(router: APIRouter, ingestion: Ingestion, calling: Any) -> None:
-    @router.post("/v1/events", openapi_extra=_SUBMISSION)
+    @router.post(
+        "/v1/events",
+        openapi_extra=body(Submission),
+        responses=refusals(401, 403, 413, 422, 429, 503),
+    )
     async def publish_events(request: Request, caller: Identity = calling) -> PublishAck:
         """Publish a batch of events; what is answered is committed."""
         try:
@@ -153,11 +159,3 @@ def _not_ready(why: str) -> RagliveError:
     return RagliveError(
         f"Not ready: {why}.", code=ErrorCode.UNAVAILABLE, retryable=True, retry_after_ms=1000
     )
-
-
-_SUBMISSION: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object", "required": ["events"]}}},
-    }
-}

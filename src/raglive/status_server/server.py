@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from raglive import __version__
 from raglive.bus.postgres import PostgresBus
 from raglive.contract.errors import ErrorBody, RagliveError
+from raglive.contract.events import Submission
 from raglive.contract.redaction import Redaction
 from raglive.contract.socket import ServerClosing, ServerDraining
 from raglive.database.errors import DATABASE_ERRORS
@@ -30,6 +31,7 @@ from raglive.database.status import PipelineReads
 from raglive.http_api.authentication import Authenticator, bearer_grant
 from raglive.http_api.errors import install_error_handlers, status_of
 from raglive.http_api.hosts import AllowedHosts, client_address
+from raglive.http_api.openapi import describe, refusals
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.requests import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.search import search_router
@@ -206,7 +208,9 @@ class StatusServer:
             version=__version__,
             lifespan=self._lifespan,
             openapi_url="/openapi.json",
+            responses=refusals(421),
         )
+        describe(app, Submission, token_required=True)
         install_error_handlers(app, self._refused)
         app.include_router(
             status_router(

@@ -14,6 +14,7 @@ import uvicorn
 from httpx import AsyncClient, HTTPError
 from uuid6 import uuid7
 
+from raglive.app.http_protocol import HttpProtocol
 from raglive.contract.permissions import Grant, Role
 from raglive.database.pool import Database
 from raglive.http_api.tokens import Tokens
@@ -119,7 +120,7 @@ async def serving(
         status.asgi,
         host="127.0.0.1",
         port=port,
-        http="httptools",
+        http=HttpProtocol,
         ws="websockets-sansio",
         ws_max_size=1_000_000,
         ws_per_message_deflate=False,

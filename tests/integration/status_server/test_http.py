@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -45,6 +46,17 @@ async def test_health_counts_who_is_connected(server: Serving) -> None:
         ServerHealth.model_validate((await client.get("/health/ready")).json())
         metrics = (await client.get("/metrics")).text
         assert "raglive_connected_clients 2.0" in metrics
+
+
+async def test_what_is_no_request_gets_the_error_object_too(server: Serving) -> None:
+    parts = urlsplit(server.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(b"GET /health?" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    async with asyncio.timeout(10):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert ErrorResponse.model_validate_json(body).error.code == "invalid_request"
 
 
 async def test_it_is_not_ready_while_the_log_cannot_be_read(database: Database) -> None:

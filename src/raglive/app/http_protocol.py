@@ -1,0 +1,30 @@
+"""HTTP as uvicorn speaks it, with our own refusal of what is no request."""
+
+from __future__ import annotations
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from raglive.contract.errors import ErrorCode, RagliveError
+
+__all__ = ["HttpProtocol"]
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Answers with the error object even where no application is asked."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be read, and close the connection."""
+        refusal = RagliveError(
+            f"{msg} It may be no HTTP/1.1, or its address is longer than 64 KiB.",
+            code=ErrorCode.INVALID_REQUEST,
+        )
+        body = orjson.dumps({"error": refusal.body()})
+        head = (
+            "HTTP/1.1 400 Bad Request\r\n"
+            "content-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()

@@ -1,0 +1,100 @@
+"""Both servers keep to their OpenAPI documents, whatever they are asked.
+
+schemathesis makes valid and invalid requests of the documents; OPENAPI_EXAMPLES has it make more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import structlog
+from starlette.types import ASGIApp
+
+from raglive.app.serving import serve_http
+from raglive.bus.postgres import PostgresBus
+from raglive.contract.permissions import Role
+from raglive.dashboard.server import create_dashboard
+from raglive.database.pipelines import PipelineRecord
+from raglive.database.pool import Database
+from raglive.settings import read_settings
+from raglive.status_server.server import StatusServer
+from tests.integration.dashboard.serving import Work
+from tests.integration.status_server.serving import TOKENS, free_port, ready, token
+
+EXAMPLES = os.environ.get("OPENAPI_EXAMPLES", "5")
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+UNLIMITED = {
+    "RAGLIVE_SUBJECT_REQUESTS_PER_SECOND": "1000000",
+    "RAGLIVE_PIPELINE_EVENTS_PER_SECOND": "1000000",
+}
+
+
+@pytest.fixture
+async def files(pipeline: PipelineRecord) -> None:
+    """Files in several states, so that not all is empty."""
+    work = Work(pipeline)
+    await work.complete("a.txt")
+    await work.fail("b.txt")
+    await work.queue("c.txt")
+
+
+@asynccontextmanager
+async def served(app: ASGIApp, port: int) -> AsyncIterator[str]:
+    stop = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve_http(app, "127.0.0.1", port, stop))
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop.set_result(None)
+        await serving
+
+
+async def keeps_to(document: str) -> None:
+    """Try every operation of a document; fail with what schemathesis says."""
+    arguments = ["--config-file", str(CONFIGURATION), "run", document]
+    arguments += ["--checks", "all", "--max-examples", EXAMPLES, "--no-color"]
+    arguments += ["--header", f"Authorization: Bearer {token(Role.ADMIN)}"]
+    with structlog.testing.capture_logs() as lines:
+        process = await asyncio.create_subprocess_exec(
+            SCHEMATHESIS,
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            said, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    shown = "\n".join(line[:500] for line in said.decode().splitlines())
+    assert process.returncode == 0, shown
+    assert not [line for line in lines if line["log_level"] == "error" or "exc_info" in line]
+
+
+@pytest.mark.timeout(600)
+async def test_the_status_server(database: Database, files: None) -> None:
+    port = free_port()
+    settings = read_settings({"SOCKET_IO_PORT": str(port)} | UNLIMITED)
+    status = StatusServer(settings, database, TOKENS)
+    async with served(status.asgi, port) as url:
+        await ready(url)
+        await keeps_to(f"{url}/openapi.json")
+
+
+@pytest.mark.timeout(600)
+async def test_the_dashboard_server(database: Database, files: None) -> None:
+    settings = read_settings({"RAGLIVE_STATUS_URL": "http://127.0.0.1:9"} | UNLIMITED)
+    async with PostgresBus(database.dsn) as bus:
+        app = create_dashboard(settings, database, TOKENS, bus, app_folder=Path("/nonexistent"))
+        async with served(app, free_port()) as url:
+            app.state.release_waiting()  # polls that wait would make the test do so
+            await keeps_to(f"{url}/api/openapi.json")
