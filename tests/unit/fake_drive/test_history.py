@@ -130,10 +130,11 @@ class Reader:
             change, self.corpus, self.viewer, SEEN, include_corpus_removals=False
         )
         assert said["removed"] == ("file" not in said)
-        was_folder = self.known.get(change.id, {}).get("mimeType") == FOLDER
-        for below in self.below(change.id) if was_folder else []:
-            self.resolve(below)
-        self.resolve(change.id)
+        if said["removed"] and change.id not in self.known:
+            # It may have come and gone, with what was known without a parent in it.
+            for orphan in [id_ for id_, state in self.known.items() if "parents" not in state]:
+                self.resolve_with_what_is_below(orphan)
+        self.resolve_with_what_is_below(change.id)
         if "file" in said and said["file"]["mimeType"] == FOLDER:
             self.crawl(change.id)
 
@@ -147,6 +148,12 @@ class Reader:
                 if state.get("parents") == [each] and child not in found
             ]
         return found[1:]
+
+    def resolve_with_what_is_below(self, file_id: str) -> None:
+        was_folder = self.known.get(file_id, {}).get("mimeType") == FOLDER
+        for below in self.below(file_id) if was_folder else []:
+            self.resolve(below)
+        self.resolve(file_id)
 
     def resolve(self, file_id: str) -> None:
         item = self.drive.tree.items.get(file_id)
