@@ -101,7 +101,7 @@ def status() -> PipelineStatus:
             "paused": {
                 "code": "embedding_budget_spent",
                 "message": "The embedding budget is spent.",
-                "what_to_do": "Raise RAGLIVE_EMBEDDING_BUDGET, or wait until its period ends.",
+                "what_to_do": "Raise RAGLIVE_EMBEDDING_BUDGET.",
                 "since": at(6),
             },
             "counts": {

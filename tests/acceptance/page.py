@@ -40,6 +40,13 @@ class Dashboard:
         row = self.page.locator(f'[data-testid="file-row"][data-name="{name}"]').first
         await expect(row).to_have_attribute("data-state", state, timeout=within_seconds * 1000)
 
+    async def expect_standing(self, name: str, standing: str, *, within_seconds: float) -> None:
+        """Wait for a file's row to say what its state leaves out: waiting, stuck or lost."""
+        row = self.page.locator(f'[data-testid="file-row"][data-name="{name}"]').first
+        await expect(row).to_have_attribute(
+            "data-standing", standing, timeout=within_seconds * 1000
+        )
+
     async def expect_seq(self, pipeline_id: str, seq: int, *, within_seconds: float) -> None:
         """Wait until the page has applied every event up to `seq`."""
         reached = "([id, seq]) => window.__raglive.pipelines()[id].seq >= seq"

@@ -37,7 +37,7 @@ def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
                 console = Console(width=UNBROKEN)
             console.print(_table(found), soft_wrap=True)
             for remark in _remarks(found):
-                console.print(Text(f"\n{remark}"), soft_wrap=not console.is_terminal)
+                console.print(Text(remark), soft_wrap=not console.is_terminal)
 
     run(show, as_json=as_json)
 
@@ -92,6 +92,8 @@ def _remarks(found: RagStatus) -> Iterator[str]:
             yield f"{name} needs attention, {_since(details.problem, now)}"
         if details.paused:
             yield f"{name} is paused, {_since(details.paused, now)}"
+            if details.paused.what_to_do:
+                yield f"What to do: {details.paused.what_to_do}"
         for file in details.files_processing:
             moved = _ago(file.moved_at or file.started_at, now)
             if file.standing == "stuck":

@@ -14,14 +14,18 @@ WHAT_TO_DO: dict[str, str] = {
     "file_unreadable": "Let the user that runs the pipeline read the file, then retry.",
     "file_changed": "Nothing: the file was being written, and is tried again when it is quiet.",
     "file_vanished": "Nothing, if it was meant to go; otherwise put the file back.",
-    "embedding_rejected": "Check EMBEDDING_API_KEY, EMBEDDING_MODEL and EMBEDDING_BASE_URL.",
+    "embedding_rejected": (
+        "Check EMBEDDING_API_KEY, EMBEDDING_MODEL and EMBEDDING_BASE_URL, and restart the pipeline."
+    ),
     "embedding_rate_limited": "Nothing: it is tried again. If it lasts, raise the quota.",
     "embedding_unavailable": "Check that EMBEDDING_BASE_URL can be reached; it is tried again.",
     "embedding_timeout": "Nothing: it is tried again. If it lasts, ask the embedding provider.",
     "embedding_invalid_response": "Check that EMBEDDING_BASE_URL is an OpenAI-compatible address.",
     "embedding_input_too_long": "Choose an embedding model that takes longer inputs.",
     "embedding_not_configured": "Set EMBEDDING_API_KEY, or EMBEDDING_PROVIDER=builtin.",
-    "embedding_budget_spent": "Raise RAGLIVE_EMBEDDING_BUDGET, or wait until its period ends.",
+    "embedding_budget_spent": (
+        "Raise RAGLIVE_EMBEDDING_BUDGET and restart the pipeline, or wait until its period ends."
+    ),
     "export_too_large": "Split the document: Google exports none that is as large.",
     "flagged_abusive": "Google holds the file for malware; its owner can ask for a review.",
     "transfer_failed": "Nothing: it is tried again. If it lasts, open the file in Google Drive.",

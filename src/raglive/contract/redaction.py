@@ -80,6 +80,8 @@ _FILE = frozenset(
         "progress",
         "attempt",
         "results",
+        "standing",
+        "moved_at",
     ]
 )
 _ROW = _FILE | frozenset(["state", "first_seen_at", "finished_at", "updated_at", "next_attempt_at"])

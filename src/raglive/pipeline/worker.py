@@ -118,7 +118,7 @@ class Worker:
         patience = 0 if self._gate.is_refused else DRAIN_PATIENCE_SECONDS
         if self._gate.paused and not self._running and paused_for > patience:
             code, message = self._gate.paused
-            raise RagliveError(message, code=code, retryable=True)
+            raise RagliveError(f"{message} {what_to_do(code)}", code=code, retryable=True)
 
     async def _claim(self) -> None:
         while True:

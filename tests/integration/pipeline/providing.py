@@ -32,6 +32,9 @@ class Provider:
         self.asked_for_what_is_stored: list[list[str]] = []
         self.troubles: tuple[str, ...] = ()
         self.fails_once_after: int | None = None
+        self.fails_at = ""  # requests with this in them
+        self.holds_at = ""  # these wait until
+        self.held, self.released = asyncio.Event(), asyncio.Event()
         self.random = random.Random(7)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -42,6 +45,11 @@ class Provider:
         if self.fails_once_after is not None and self.requests > self.fails_once_after:
             self.fails_once_after = None
             return web.Response(status=503, headers={"Retry-After": "6"})  # too long to wait for
+        if self.fails_at and any(self.fails_at in text for text in texts):
+            return web.Response(status=500)
+        if self.holds_at and any(self.holds_at in text for text in texts):
+            self.held.set()
+            await self.released.wait()
         if self.troubles and self.random.random() < self.chance:
             return await self._trouble(request, self.random.choice(self.troubles), len(texts))
         self.embedded.update(text for text in texts if text != PROBE)

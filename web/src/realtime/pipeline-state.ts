@@ -224,9 +224,7 @@ export function applyDurable(state: PipelineState, files: Files, event: DurableE
   return {
     ...state,
     facts,
-    counts: counted
-      ? moveCount(state.counts, before?.state ?? guessBefore(after), after.state)
-      : state.counts,
+    counts: counted ? countsAfter(state.counts, before, after) : state.counts,
     processing: withMembership(state.processing, after.id, after.state === "processing"),
     completed: withRecent(state.completed, after.id, after.state === "completed", RECENTLY_COMPLETED),
     failed: withRecent(state.failed, after.id, event.type === "file:failed", RECENTLY_FAILED),
@@ -236,6 +234,17 @@ export function applyDurable(state: PipelineState, files: Files, event: DurableE
 
 export function guessBefore(file: LiveFile): FileRow["state"] {
   return file.state === "processing" ? "queued" : file.state === "deleted" ? "completed" : "processing";
+}
+
+function countsAfter(counts: Counts, before: LiveFile | undefined, after: LiveFile): Counts {
+  const next = moveCount(counts, before?.state ?? guessBefore(after), after.state);
+  const left = before ? waits(before) : after.state === "processing" && after.attempt > 1;
+  const waiting = counts.waiting - Number(left) + Number(waits(after));
+  return { ...next, waiting: Math.min(Math.max(0, waiting), next.queued) };
+}
+
+function waits(file: LiveFile): boolean {
+  return file.state === "queued" && file.next_attempt_at !== null;
 }
 
 function moveCount(counts: Counts, from: FileRow["state"], to: FileRow["state"]): Counts {

@@ -69,11 +69,9 @@ class Budget:
         if spent < Decimal(str(budget)) and self._refused_since != self._begin():
             return None
         of = {"day": "today's ", "month": "this month's "}.get(self.price.period, "the ")
-        waits = {"day": " Or wait for the next day (UTC).", "month": " Or wait for the next month."}
         return (
             f"Of {of}embedding budget of {budget:g}, {_money(spent)} is spent; what is next costs "
-            "more than is left. Raise RAGLIVE_EMBEDDING_BUDGET and restart the pipeline."
-            f"{waits.get(self.price.period, '')}"
+            "more than is left."
         )
 
     async def _require(self, expected: Decimal) -> None:

@@ -1,13 +1,21 @@
-import { LOOKS, StateIcon } from "@/components/ui/state";
+import { LOOKS, StateIcon, type ShownState } from "@/components/ui/state";
 import { classes } from "@/components/ui/classes";
 import { count } from "@/components/ui/format";
 import type { Counts } from "@/contract/types";
 
 export const COUNTED = ["completed", "processing", "queued", "skipped", "failed"] as const;
-export type CountedState = (typeof COUNTED)[number];
+export const SHOWN = ["completed", "processing", "queued", "waiting", "skipped", "failed"] as const;
+type Shown = (typeof SHOWN)[number];
 
 export function totalOf(counts: Counts): number {
   return COUNTED.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+}
+
+/** How many to show: those that wait for a retry are not queued as well. */
+export function shownCount(counts: Counts, state: Shown): number {
+  const waiting = Math.min(counts.waiting ?? 0, counts.queued);
+  if (state === "waiting") return waiting;
+  return state === "queued" ? counts.queued - waiting : counts[state];
 }
 
 /** Files by state as one thin bar; its legend says the same in words. */
@@ -18,8 +26,8 @@ export function CountBar({ counts, className }: { counts: Counts; className?: st
       aria-hidden
       className={classes("flex h-1.5 gap-px overflow-hidden rounded-full bg-subtle", className)}
     >
-      {COUNTED.map((state) => {
-        const value = counts[state] ?? 0;
+      {SHOWN.map((state) => {
+        const value = shownCount(counts, state);
         if (value === 0 || total === 0) return null;
         return (
           <span
@@ -33,29 +41,26 @@ export function CountBar({ counts, className }: { counts: Counts; className?: st
   );
 }
 
-export function CountLegend({ counts }: { counts: Counts }) {
+const WORDS: Partial<Record<ShownState, string>> = { waiting: "waiting for a retry" };
+
+/** `held`: how many of those in progress do not get on. */
+export function CountLegend({ counts, held }: { counts: Counts; held: number }) {
   return (
     <ul className="flex flex-wrap gap-x-4 gap-y-1">
-      {COUNTED.map((state) => {
-        const value = counts[state] ?? 0;
+      {SHOWN.map((state) => {
+        const value = shownCount(counts, state);
         const quiet = value === 0;
+        if (quiet && state === "waiting") return null;
         return (
           <li key={state} className={classes("inline-flex items-center gap-1.5", quiet && "text-faint")}>
-            <StateIcon
-              state={state}
-              size={13}
-              className={classes(
-                quiet && "text-faint! animate-none!",
-                state === "processing" && "animate-none!",
-              )}
-            />
+            <StateIcon state={state} size={13} className={classes(quiet && "text-faint!", "animate-none!")} />
             <span className="num font-medium" data-testid={`count-${state}`}>
               {count(value)}
             </span>
-            <span className="text-muted">{LOOKS[state].word.toLowerCase()}</span>
-            {state === "queued" && (counts.waiting ?? 0) > 0 && (
-              <span className="num text-waiting" data-testid="count-waiting">
-                {count(counts.waiting ?? 0)} wait for a retry
+            <span className="text-muted">{WORDS[state] ?? LOOKS[state].word.toLowerCase()}</span>
+            {state === "processing" && held > 0 && (
+              <span className="num text-waiting" data-testid="count-held">
+                {held === value ? "(stuck)" : `(${count(held)} stuck)`}
               </span>
             )}
           </li>

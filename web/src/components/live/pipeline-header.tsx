@@ -1,7 +1,8 @@
 "use client";
-import { FileStack, ScrollText, SearchX } from "lucide-react";
+import { CirclePause, FileStack, ScrollText, SearchX } from "lucide-react";
 import { useEffect, type ReactNode } from "react";
 import { SourceIcon } from "@/components/ui/file-icon";
+import { buttonClass } from "@/components/ui/button";
 import { classes } from "@/components/ui/classes";
 import { Link } from "@/components/ui/link";
 import { eventsHref, pipelineHref } from "@/components/ui/links";
@@ -12,6 +13,7 @@ import { useConnection, usePipeline } from "@/realtime/hooks";
 import type { PipelineState } from "@/realtime/pipeline-state";
 import { Freshness } from "./freshness";
 import { HealthLabel, useHealth } from "./health";
+import { Spending } from "./throughput";
 
 const whole = (state: PipelineState) => state;
 
@@ -30,15 +32,21 @@ export function PipelineFrame({ id, tab, children }: PipelineFrameProps) {
   }, [id]);
   if (id === "")
     return (
-      <Empty icon={SearchX} title="No pipeline is chosen" className="py-24">
-        Choose one from the list above.
+      <Empty icon={SearchX} title="No pipeline is chosen" action={<AllPipelines />} className="py-24">
+        Choose one from the list above, or add <code className="font-mono text-xs">?pipeline=…</code> to the
+        address.
       </Empty>
     );
   if (!state)
     return connection === "connecting" || connection === "offline" ? (
       <FrameSkeleton />
     ) : (
-      <Empty icon={SearchX} title="There is no such pipeline, or you may not see it" className="py-24">
+      <Empty
+        icon={SearchX}
+        title="There is no such pipeline, or you may not see it"
+        action={<AllPipelines />}
+        className="py-24"
+      >
         No pipeline is called <code className="font-mono text-xs">{id}</code>. Choose one from the list above.
       </Empty>
     );
@@ -47,6 +55,14 @@ export function PipelineFrame({ id, tab, children }: PipelineFrameProps) {
       <PipelineHead state={state} tab={tab} />
       {children(state)}
     </div>
+  );
+}
+
+function AllPipelines() {
+  return (
+    <Link href="/" className={buttonClass()}>
+      All pipelines
+    </Link>
   );
 }
 
@@ -73,6 +89,7 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
             <Freshness pipelineId={state.id} />
             <NextCheck state={state} />
           </p>
+          <Spending pipelineId={state.id} className="text-xs text-faint" />
         </div>
       </div>
       {facts.problem && (
@@ -89,17 +106,24 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
           </Banner>
         </div>
       )}
-      {facts.paused && !facts.problem && (
+      {facts.paused && !facts.problem && facts.status === "online" && (
         <div className="mt-4" data-testid="paused" data-code={facts.paused.code}>
           <Banner
             tone="waiting"
+            icon={CirclePause}
             title={
               <>
                 Paused <Moment at={facts.paused.since} className="font-normal" />
               </>
             }
           >
-            {facts.paused.message}
+            <p>{facts.paused.message}</p>
+            {facts.paused.what_to_do && (
+              <p className="mt-1" data-testid="what-to-do">
+                <span className="font-medium">What to do: </span>
+                {facts.paused.what_to_do}
+              </p>
+            )}
           </Banner>
         </div>
       )}

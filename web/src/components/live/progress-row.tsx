@@ -5,7 +5,7 @@ import { FileIcon } from "@/components/ui/file-icon";
 import { percent } from "@/components/ui/format";
 import { fileHref } from "@/components/ui/links";
 import { StageProgress, STAGE_WORDS } from "@/components/ui/stage-progress";
-import { LOOKS, shownState } from "@/components/ui/state";
+import { isHeld, LOOKS, shownState } from "@/components/ui/state";
 import { Elapsed } from "@/components/ui/time";
 import { useLiveFile } from "@/realtime/hooks";
 
@@ -21,12 +21,13 @@ export function ProgressRow({ pipelineId, fileId, showPipeline = false }: Progre
   if (file?.state !== "processing") return null;
   const stage = file.processing_stage ?? "extraction";
   const state = shownState(file);
-  const held = state !== "processing";
+  const held = isHeld(state);
   return (
     <li
       data-testid="progress-row"
       data-file-id={fileId}
-      className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-1.5 border-b py-2 last:border-b-0 sm:h-10 sm:grid-cols-[minmax(0,1fr)_minmax(80px,24%)_72px_40px_56px] sm:py-0"
+      data-standing={state}
+      className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-1.5 border-b py-2 last:border-b-0 sm:h-10 sm:grid-cols-[minmax(0,1fr)_minmax(80px,24%)_88px_40px_80px] sm:py-0"
     >
       <span className="flex min-w-0 items-center gap-2 sm:col-start-1 sm:row-start-1">
         <FileIcon name={file.name} mimeType={file.mime_type} />
@@ -41,6 +42,7 @@ export function ProgressRow({ pipelineId, fileId, showPipeline = false }: Progre
         stage={stage}
         progress={file.progress ?? 0}
         label={`${file.name}: ${STAGE_WORDS[stage]}`}
+        held={held}
         className="col-span-2 row-start-2 sm:col-span-1 sm:col-start-2 sm:row-start-1"
       />
       <span
@@ -48,7 +50,7 @@ export function ProgressRow({ pipelineId, fileId, showPipeline = false }: Progre
           "hidden truncate sm:col-start-3 sm:row-start-1 sm:block",
           held ? "text-waiting" : "text-processing",
         )}
-        title={held ? LOOKS[state].word : undefined}
+        title={held ? `${LOOKS[state].word} while ${STAGE_WORDS[stage].toLowerCase()}` : undefined}
       >
         {held ? LOOKS[state].word : STAGE_WORDS[stage]}
       </span>
@@ -58,7 +60,7 @@ export function ProgressRow({ pipelineId, fileId, showPipeline = false }: Progre
         </span>
         {percent(file.progress)}
       </span>
-      <span className="num hidden text-right text-faint sm:col-start-5 sm:row-start-1 sm:block">
+      <span className="num hidden text-right whitespace-nowrap text-faint sm:col-start-5 sm:row-start-1 sm:block">
         {file.started_at && <Elapsed since={file.started_at} />}
       </span>
     </li>

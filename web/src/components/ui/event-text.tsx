@@ -65,8 +65,45 @@ export function eventText(event: Event): string {
     case "pipeline:offline":
       return words(event.reason).toLowerCase();
     case "status:update":
-      return Object.keys(event.changes).map(words).join(", ");
+      return Object.entries(event.changes)
+        .map(([name, value]) => changeText(name, value))
+        .join(", ");
     default:
       return "";
   }
+}
+
+const OF_FILES: Record<string, string> = {
+  files_queued: "queued",
+  files_moved: "moved or renamed",
+  files_requeued: "queued again",
+  files_stuck: "stuck",
+  files_lost: "left by a lost worker",
+};
+
+/** What one change of a status says; producers may name changes of their own. */
+function changeText(name: string, value: unknown): string {
+  if (name === "paused" || name === "problem") {
+    const why = messageOf(value);
+    const [begins, ends] = name === "paused" ? ["paused", "no longer paused"] : ["problem", "problem solved"];
+    return why === null ? ends : `${begins}: ${why}`;
+  }
+  const what = OF_FILES[name];
+  if (!what || !isRecord(value) || typeof value.count !== "number") return words(name).toLowerCase();
+  const because = value.reason === "worker_lost" ? ", its worker was lost" : "";
+  return `${namedOrCounted(value.files, value.count)} ${what}${because}`;
+}
+
+function messageOf(value: unknown): string | null {
+  if (!isRecord(value)) return null;
+  return typeof value.message === "string" ? value.message : "";
+}
+
+function namedOrCounted(files: unknown, total: number): string {
+  const only: unknown = total === 1 && Array.isArray(files) ? files[0] : null;
+  return isRecord(only) && typeof only.name === "string" ? only.name : plural(total, "file");
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }

@@ -63,6 +63,12 @@ export function percent(progress: number | null): string {
   return `${Math.floor((progress ?? 0) * 100)} %`;
 }
 
+/** A sum in whatever currency: `0.0042`, `0.25`, `12.50`. */
+export function money(value: number): string {
+  if (value >= 1 || value === 0) return Number.isInteger(value) ? count(value) : value.toFixed(2);
+  return value < 0.01 ? value.toPrecision(2) : value.toFixed(2);
+}
+
 const KINDS: [RegExp, string][] = [
   [/pdf$/, "PDF"],
   [/wordprocessingml|msword/, "Word"],

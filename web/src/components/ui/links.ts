@@ -1,5 +1,14 @@
 /** Where things are: what is chosen stands in the query string. */
 
+interface Named {
+  get: (name: string) => string | null;
+}
+
+/** The pipeline that an address names, for the pages that are about one; either word will do. */
+export function pipelineIn(query: Named): string {
+  return query.get("pipeline") ?? query.get("id") ?? "";
+}
+
 export function pipelineHref(pipelineId: string, more: Record<string, string> = {}): string {
   return `/pipeline/?${new URLSearchParams({ id: pipelineId, ...more }).toString()}`;
 }

@@ -25,12 +25,13 @@ export function Empty({ icon: Icon, title, children, action, className }: EmptyP
 interface BannerProps {
   tone: "failed" | "waiting";
   title: ReactNode;
+  icon?: LucideIcon;
   children?: ReactNode;
   action?: ReactNode;
 }
 
 /** Something that needs somebody: what, why, what to do. */
-export function Banner({ tone, title, children, action }: BannerProps) {
+export function Banner({ tone, title, icon: Icon = AlertTriangle, children, action }: BannerProps) {
   return (
     <div
       role="status"
@@ -39,7 +40,7 @@ export function Banner({ tone, title, children, action }: BannerProps) {
         tone === "failed" ? "bg-failed-soft" : "bg-waiting-soft",
       )}
     >
-      <AlertTriangle
+      <Icon
         size={15}
         aria-hidden
         className={classes("mt-[3px] shrink-0", tone === "failed" ? "text-failed" : "text-waiting")}

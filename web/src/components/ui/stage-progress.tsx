@@ -12,11 +12,13 @@ interface StageProgressProps {
   stage: Stage;
   progress: number;
   label: string;
+  /** It does not get on. */
+  held?: boolean;
   className?: string;
 }
 
 /** A bar that moves smoothly: only its transform changes, so no layout is done for it. */
-export function StageProgress({ stage, progress, label, className }: StageProgressProps) {
+export function StageProgress({ stage, progress, label, held = false, className }: StageProgressProps) {
   const done = Math.min(1, Math.max(0, progress));
   return (
     <span
@@ -26,10 +28,17 @@ export function StageProgress({ stage, progress, label, className }: StageProgre
       aria-valuemax={100}
       aria-valuenow={Math.round(done * 100)}
       aria-valuetext={`${STAGE_WORDS[stage]}, ${Math.round(done * 100)} %`}
-      className={classes("relative block h-1 overflow-hidden rounded-full bg-processing-fill/20", className)}
+      className={classes(
+        "relative block h-1 overflow-hidden rounded-full",
+        held ? "bg-waiting-fill/25" : "bg-processing-fill/20",
+        className,
+      )}
     >
       <span
-        className="absolute inset-0 origin-left rounded-full bg-processing-fill transition-transform duration-300 ease-linear"
+        className={classes(
+          "absolute inset-0 origin-left rounded-full transition-transform duration-300 ease-linear",
+          held ? "bg-waiting-fill" : "bg-processing-fill",
+        )}
         style={{ transform: `scaleX(${done})` }}
       />
     </span>

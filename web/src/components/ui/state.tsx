@@ -33,19 +33,25 @@ export const LOOKS: Record<ShownState, Look> = {
     fill: "bg-processing-fill",
   },
   stuck: { word: "Stuck", icon: TriangleAlert, text: "text-waiting", fill: "bg-waiting-fill" },
-  lost: { word: "Lost its worker", icon: Unplug, text: "text-waiting", fill: "bg-waiting-fill" },
+  lost: { word: "Worker lost", icon: Unplug, text: "text-waiting", fill: "bg-waiting-fill" },
   completed: { word: "Completed", icon: CircleCheck, text: "text-completed", fill: "bg-completed-fill" },
   failed: { word: "Failed", icon: CircleX, text: "text-failed", fill: "bg-failed-fill" },
   skipped: { word: "Skipped", icon: CircleSlash, text: "text-skipped", fill: "bg-skipped-fill" },
   deleted: { word: "Deleted", icon: Trash2, text: "text-faint", fill: "bg-line-strong" },
 };
 
+/** In progress, and yet not getting on. */
+export function isHeld(state: ShownState): boolean {
+  return state === "stuck" || state === "lost";
+}
+
 export function shownState(file: {
   state: FileState;
   standing?: ShownState;
   next_attempt_at?: string | null;
 }): ShownState {
-  if (file.state === "queued") return file.next_attempt_at ? "waiting" : "queued";
+  if (file.state === "queued")
+    return file.next_attempt_at && Date.parse(file.next_attempt_at) > Date.now() ? "waiting" : "queued";
   if (file.state !== "processing") return file.state;
   return file.standing === "stuck" || file.standing === "lost" ? file.standing : "processing";
 }

@@ -5,11 +5,13 @@ import { useNow } from "./now";
 
 interface MomentProps {
   at: string | number | null | undefined;
+  /** When something is due: once it is, that is now, and not some time ago. */
+  due?: boolean;
   className?: string;
 }
 
 /** A moment as people say it, with the exact one on hover. */
-export function Moment({ at, className }: MomentProps) {
+export function Moment({ at, due = false, className }: MomentProps) {
   const now = useNow();
   const time = typeof at === "string" ? Date.parse(at) : at;
   if (time == null || Number.isNaN(time)) return <span className={className}>–</span>;
@@ -20,7 +22,7 @@ export function Moment({ at, className }: MomentProps) {
       className={classes("whitespace-nowrap", className)}
       suppressHydrationWarning
     >
-      {relative(time, Math.max(now, typeof at === "string" ? 0 : time))}
+      {relative(time, due ? Math.min(now, time) : Math.max(now, typeof at === "string" ? 0 : time))}
     </time>
   );
 }

@@ -9,6 +9,7 @@ import { EVENT_LOOKS } from "@/components/ui/event-text";
 import { Tip } from "@/components/ui/floating";
 import { count, plural } from "@/components/ui/format";
 import { Empty } from "@/components/ui/notice";
+import { pipelineIn } from "@/components/ui/links";
 import { useQuery } from "@/components/ui/query";
 import { Skeleton } from "@/components/ui/section";
 import type { PipelineState } from "@/realtime/pipeline-state";
@@ -31,7 +32,7 @@ const AHEAD = 30;
 export function EventsPage() {
   const [query] = useQuery();
   return (
-    <PipelineFrame id={query.get("pipeline") ?? ""} tab="events">
+    <PipelineFrame id={pipelineIn(query)} tab="events">
       {(state) => <Log state={state} />}
     </PipelineFrame>
   );

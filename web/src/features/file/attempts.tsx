@@ -4,6 +4,7 @@ import { classes } from "@/components/ui/classes";
 import { duration } from "@/components/ui/format";
 import { Section } from "@/components/ui/section";
 import { StageProgress, STAGE_WORDS } from "@/components/ui/stage-progress";
+import { isHeld, shownState } from "@/components/ui/state";
 import { Elapsed, Moment } from "@/components/ui/time";
 import type { Attempt, StageDuration, Stage } from "@/contract/types";
 import type { LiveFile } from "@/realtime/pipeline-state";
@@ -15,7 +16,7 @@ const LOOKS: Record<Outcome, { word: string; icon: LucideIcon; tone: string }> =
   completed: { word: "Completed", icon: CircleCheck, tone: "text-completed" },
   failed: { word: "Failed", icon: CircleX, tone: "text-failed" },
   skipped: { word: "Skipped", icon: CircleSlash, tone: "text-skipped" },
-  lost: { word: "Lost its worker", icon: Unplug, tone: "text-waiting" },
+  lost: { word: "Worker lost", icon: Unplug, tone: "text-waiting" },
   cancelled: { word: "Cancelled", icon: Ban, tone: "text-muted" },
 };
 
@@ -95,6 +96,7 @@ function AttemptRow({ attempt, live, longest }: AttemptRowProps) {
           stage={live.processing_stage}
           progress={live.progress ?? 0}
           label={STAGE_WORDS[live.processing_stage]}
+          held={isHeld(shownState(live))}
           className="mt-2.5"
         />
       ) : (
@@ -103,12 +105,6 @@ function AttemptRow({ attempt, live, longest }: AttemptRowProps) {
       {attempt.error && (
         <p className="mt-2 text-muted [overflow-wrap:anywhere]">
           <span className="font-mono text-xs text-faint">{attempt.error.code}</span> {attempt.error.message}
-          {attempt.error.next_attempt_at && (
-            <span className="text-faint">
-              {" "}
-              Next attempt <Moment at={attempt.error.next_attempt_at} className="num" />.
-            </span>
-          )}
         </p>
       )}
     </li>

@@ -3,7 +3,7 @@ import { ChevronLeft, ExternalLink, FileX, ServerCrash } from "lucide-react";
 import { useEffect, type ReactNode } from "react";
 import { Button, buttonClass } from "@/components/ui/button";
 import { FileIcon } from "@/components/ui/file-icon";
-import { bytes, count, duration, kind, percent, words } from "@/components/ui/format";
+import { bytes, count, duration, kind, money, percent, words } from "@/components/ui/format";
 import { Link } from "@/components/ui/link";
 import { pipelineHref } from "@/components/ui/links";
 import { Empty } from "@/components/ui/notice";
@@ -58,7 +58,7 @@ function Page({ pipelineId, fileId }: { pipelineId: string; fileId: string }) {
   return (
     <div data-stales data-testid="file-page" data-state={file.state}>
       <Head pipelineId={pipelineId} file={file} />
-      <Verdict pipelineId={pipelineId} file={file} />
+      <Verdict pipelineId={pipelineId} file={file} advice={data.what_to_do} />
       <div className="mt-6 grid grid-cols-1 gap-x-12 gap-y-8 lg:grid-cols-[minmax(0,1fr)_280px]">
         <div className="min-w-0 space-y-8">
           <Attempts attempts={data.attempts} live={live} />
@@ -132,7 +132,8 @@ function FileState({ file }: { file: FileRow | LiveFile }) {
 
 function since(file: FileRow | LiveFile): string {
   if (file.state === "processing" && file.moved_at) return file.moved_at;
-  return file.next_attempt_at ?? file.finished_at ?? file.updated_at;
+  if (shownState(file) === "waiting" && file.next_attempt_at) return file.next_attempt_at;
+  return file.finished_at ?? file.updated_at;
 }
 
 function Facts({ file, detail }: { file: FileRow | LiveFile; detail: FileDetail }) {
@@ -153,7 +154,7 @@ function Facts({ file, detail }: { file: FileRow | LiveFile; detail: FileDetail 
     ...(detail.usage.tokens > 0
       ? ([
           ["Tokens paid for", count(detail.usage.tokens)],
-          ["Cost", detail.usage.cost > 0 ? detail.usage.cost.toPrecision(3) : "–"],
+          ["Cost", detail.usage.cost > 0 ? money(detail.usage.cost) : "–"],
         ] satisfies [string, ReactNode][])
       : []),
     ["First seen", <Moment key="first" at={detail.file.first_seen_at} />],

@@ -1,47 +1,96 @@
 "use client";
-import { CircleSlash, CircleX, Hourglass } from "lucide-react";
 import { Retry } from "@/components/live/retry";
 import { classes } from "@/components/ui/classes";
 import { words } from "@/components/ui/format";
-import { Moment } from "@/components/ui/time";
-import type { FailureGroups, FileRow } from "@/contract/types";
-import { useResource } from "@/realtime/hooks";
+import { STAGE_WORDS } from "@/components/ui/stage-progress";
+import { LOOKS, shownState, StateIcon, type ShownState } from "@/components/ui/state";
+import { Elapsed, Moment } from "@/components/ui/time";
+import type { FileRow } from "@/contract/types";
 import type { LiveFile } from "@/realtime/pipeline-state";
 
-/** Why a file is not searchable: a sentence, what to do, and the detail folded. */
-export function Verdict({ pipelineId, file }: { pipelineId: string; file: FileRow | LiveFile }) {
-  const failed = file.error != null && (file.state === "failed" || file.state === "queued");
-  const skipped = file.state === "skipped" && file.reason != null;
-  const code = failed ? file.error?.code : skipped ? file.reason?.code : undefined;
-  const advice = useAdvice(pipelineId, code);
-  if (!failed && !skipped) return null;
-  const waiting = file.state === "queued";
-  const Icon = skipped ? CircleSlash : waiting ? Hourglass : CircleX;
-  const tone = skipped ? "text-skipped" : waiting ? "text-waiting" : "text-failed";
+type Shown = "failed" | "waiting" | "skipped" | "stuck" | "lost";
+
+const FRAMES: Record<Shown, string> = {
+  failed: "border-transparent bg-failed-soft",
+  waiting: "border-transparent bg-waiting-soft",
+  stuck: "border-transparent bg-waiting-soft",
+  lost: "border-transparent bg-waiting-soft",
+  skipped: "bg-surface",
+};
+
+interface VerdictProps {
+  pipelineId: string;
+  file: FileRow | LiveFile;
+  advice: string | null;
+}
+
+/** Why a file is not searchable, or does not get on: a sentence, what to do, and the detail folded. */
+export function Verdict({ pipelineId, file, advice }: VerdictProps) {
+  const state = shownState(file);
+  if (!isTroubled(state)) return null;
+  const held = state === "stuck" || state === "lost";
+  if (!held && !(state === "skipped" ? file.reason : file.error)) return null;
   return (
     <section
       aria-label="Why this file is not searchable"
       data-testid="verdict"
-      className={classes(
-        "mt-5 rounded-xl border px-4 py-3.5",
-        skipped
-          ? "bg-surface"
-          : waiting
-            ? "border-transparent bg-waiting-soft"
-            : "border-transparent bg-failed-soft",
-      )}
+      data-standing={state}
+      className={classes("mt-5 rounded-xl border px-4 py-3.5", FRAMES[state])}
     >
-      <p className={classes("flex items-center gap-2 text-base font-medium", tone)}>
-        <Icon size={16} aria-hidden className="shrink-0" />
-        {words(code ?? "")}
-        {file.error?.stage && <span className="font-normal">in {file.error.stage}</span>}
+      {held ? (
+        <Held file={file} state={state} />
+      ) : (
+        <Reason pipelineId={pipelineId} file={file} state={state} advice={advice} />
+      )}
+    </section>
+  );
+}
+
+function isTroubled(state: ShownState): state is Shown {
+  return state in FRAMES;
+}
+
+/** In progress, and yet it does not move. */
+function Held({ file, state }: { file: FileRow | LiveFile; state: "stuck" | "lost" }) {
+  const stage = STAGE_WORDS[file.processing_stage ?? "extraction"].toLowerCase();
+  const since = file.moved_at ?? file.started_at;
+  return (
+    <>
+      <Title state={state}>
+        {LOOKS[state].word} <span className="font-normal">while {stage}</span>
+      </Title>
+      <p className="mt-1 text-base">
+        {state === "stuck" ? "It has made no progress for " : "The worker that holds it was last heard of "}
+        {since && (state === "stuck" ? <Elapsed since={since} className="num" /> : <Moment at={since} />)}.
       </p>
-      <p className="mt-1 text-base [overflow-wrap:anywhere]">
-        {(failed ? file.error : file.reason)?.message}
+      <p className="mt-2 text-pretty" data-testid="what-to-do">
+        <span className="font-medium">What to do: </span>
+        {state === "stuck"
+          ? "Nothing yet: every step has a time-out, and then the file is tried again. If it lasts, read the pipeline's log."
+          : "Start the pipeline if it is not running. A worker takes the file over, and goes on with what is done."}
       </p>
-      {waiting && file.next_attempt_at && (
+    </>
+  );
+}
+
+interface ReasonProps extends VerdictProps {
+  state: Shown;
+}
+
+function Reason({ pipelineId, file, state, advice }: ReasonProps) {
+  const why = state === "skipped" ? file.reason : file.error;
+  return (
+    <>
+      <Title state={state}>
+        {words(why?.code ?? "")}
+        {state !== "skipped" && file.error?.stage && (
+          <span className="font-normal"> in {file.error.stage}</span>
+        )}
+      </Title>
+      <p className="mt-1 text-base [overflow-wrap:anywhere]">{why?.message}</p>
+      {state === "waiting" && file.next_attempt_at && (
         <p className="mt-1 text-muted">
-          It is tried again by itself <Moment at={file.next_attempt_at} className="num" />.
+          It is tried again by itself <Moment due at={file.next_attempt_at} className="num" />.
         </p>
       )}
       {advice && (
@@ -51,7 +100,11 @@ export function Verdict({ pipelineId, file }: { pipelineId: string; file: FileRo
         </p>
       )}
       <div className="mt-3">
-        <Retry pipelineId={pipelineId} files={{ file_ids: [file.id] }} />
+        <Retry
+          pipelineId={pipelineId}
+          files={{ file_ids: [file.id] }}
+          label={state === "waiting" ? "Retry now" : "Retry"}
+        />
       </div>
       {file.error && (
         <details className="mt-2">
@@ -61,11 +114,15 @@ export function Verdict({ pipelineId, file }: { pipelineId: string; file: FileRo
           </pre>
         </details>
       )}
-    </section>
+    </>
   );
 }
 
-function useAdvice(pipelineId: string, code: string | undefined): string | undefined {
-  const path = code ? `/api/pipelines/${encodeURIComponent(pipelineId)}/failures` : null;
-  return useResource<FailureGroups>(path).data?.groups.find((group) => group.code === code)?.what_to_do;
+function Title({ state, children }: { state: Shown; children: React.ReactNode }) {
+  return (
+    <p className={classes("flex items-center gap-2 text-base font-medium", LOOKS[state].text)}>
+      <StateIcon state={state} size={16} />
+      <span>{children}</span>
+    </p>
+  );
 }

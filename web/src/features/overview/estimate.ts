@@ -36,7 +36,3 @@ export function secondsLeft(state: PipelineState, fetched: Throughput | undefine
   if (files === 0 || !files_left || seconds_left == null || state.facts.paused) return null;
   return seconds_left * Math.min(1, files / files_left);
 }
-
-export function throughputPath(pipelineId: string): string {
-  return `/api/pipelines/${encodeURIComponent(pipelineId)}/throughput`;
-}

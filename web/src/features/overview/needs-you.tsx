@@ -1,20 +1,25 @@
 "use client";
-import { CircleCheck } from "lucide-react";
+import { CircleCheck, CirclePause } from "lucide-react";
 import { count, words } from "@/components/ui/format";
 import { Link } from "@/components/ui/link";
 import { pipelineHref } from "@/components/ui/links";
 import { Section } from "@/components/ui/section";
 import { StateIcon } from "@/components/ui/state";
+import { Moment } from "@/components/ui/time";
 import type { FailureGroup, FailureGroups } from "@/contract/types";
 import { useResource } from "@/realtime/hooks";
 import type { PipelineState } from "@/realtime/pipeline-state";
 
-/** What failed for good, by reason, over all pipelines; with what to do about it. */
+/** What holds a pipeline up, and what failed for good, by reason; with what to do about it. */
 export function NeedsYou({ pipelines }: { pipelines: PipelineState[] }) {
   const failed = pipelines.reduce((sum, { counts }) => sum + counts.failed, 0);
+  const paused = pipelines.filter(({ facts }) => facts.paused && facts.status === "online");
   return (
-    <Section title="Needs you" count={failed > 0 ? count(failed) : null}>
-      {failed === 0 ? (
+    <Section title="Needs you" count={failed + paused.length > 0 ? count(failed + paused.length) : null}>
+      {paused.map((state) => (
+        <Paused key={state.id} state={state} named={pipelines.length > 1} />
+      ))}
+      {failed + paused.length === 0 ? (
         <p className="flex items-center gap-1.5 py-3 text-faint">
           <CircleCheck size={14} aria-hidden className="text-completed" /> Nothing failed.
         </p>
@@ -24,6 +29,31 @@ export function NeedsYou({ pipelines }: { pipelines: PipelineState[] }) {
           .map((state) => <Reasons key={state.id} state={state} named={pipelines.length > 1} />)
       )}
     </Section>
+  );
+}
+
+function Paused({ state: { id, facts }, named }: { state: PipelineState; named: boolean }) {
+  if (!facts.paused) return null;
+  const { code, message, what_to_do, since } = facts.paused;
+  return (
+    <Link
+      href={pipelineHref(id)}
+      data-testid="needs-pause"
+      className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-3 border-b py-2 hover:bg-hover"
+    >
+      <span className="flex h-5 items-center text-waiting">
+        <CirclePause size={14} aria-hidden />
+      </span>
+      <span className="min-w-0">
+        <span className="font-medium">{words(code)}</span>
+        <span className="text-faint">
+          {" · paused "}
+          <Moment at={since} />
+          {named && ` · ${id}`}
+        </span>
+        <span className="line-clamp-2 text-muted">{what_to_do ?? message}</span>
+      </span>
+    </Link>
   );
 }
 

@@ -4,22 +4,22 @@ import { Link } from "@/components/ui/link";
 import { CountBar, CountLegend, totalOf } from "@/components/live/count-bar";
 import { Freshness } from "@/components/live/freshness";
 import { HealthLabel, useHealth } from "@/components/live/health";
+import { useHeldCount } from "@/components/live/held";
+import { Spending, useThroughput } from "@/components/live/throughput";
 import { SourceIcon } from "@/components/ui/file-icon";
 import { count, plural, roughly } from "@/components/ui/format";
 import { fileHref, pipelineHref } from "@/components/ui/links";
 import { useNow } from "@/components/ui/now";
 import { Moment } from "@/components/ui/time";
-import type { Throughput } from "@/contract/types";
-import { useLiveFile, useResource } from "@/realtime/hooks";
+import { useLiveFile } from "@/realtime/hooks";
 import type { PipelineState } from "@/realtime/pipeline-state";
-import { minutesOf, secondsLeft, throughputPath } from "./estimate";
+import { minutesOf, secondsLeft } from "./estimate";
 import { Sparkline } from "./sparkline";
-
-const THROUGHPUT_REFRESH_MS = 60_000;
 
 export function PipelineCard({ state }: { state: PipelineState }) {
   const health = useHealth(state);
   const total = totalOf(state.counts);
+  const held = useHeldCount(state);
   return (
     <article
       data-testid="pipeline-card"
@@ -53,7 +53,7 @@ export function PipelineCard({ state }: { state: PipelineState }) {
         </div>
       </div>
       {state.facts.problem && <p className="mx-4 mt-2 text-failed">{state.facts.problem.message}</p>}
-      {state.facts.paused && !state.facts.problem && (
+      {state.facts.paused && !state.facts.problem && state.facts.status === "online" && (
         <p className="mx-4 mt-2 text-waiting">{state.facts.paused.message}</p>
       )}
       <div className="px-4 pt-4 pb-3.5">
@@ -64,7 +64,7 @@ export function PipelineCard({ state }: { state: PipelineState }) {
         ) : (
           <>
             <CountBar counts={state.counts} className="mb-3" />
-            <CountLegend counts={state.counts} />
+            <CountLegend counts={state.counts} held={held} />
           </>
         )}
       </div>
@@ -76,7 +76,7 @@ export function PipelineCard({ state }: { state: PipelineState }) {
 
 function Pace({ state }: { state: PipelineState }) {
   const now = useNow();
-  const { data } = useResource<Throughput>(throughputPath(state.id), { refreshMs: THROUGHPUT_REFRESH_MS });
+  const { data } = useThroughput(state.id);
   const minutes = minutesOf(state, data, now);
   const done = minutes.reduce((sum, { completed }) => sum + completed, 0);
   const left = secondsLeft(state, data);
@@ -102,6 +102,7 @@ function Pace({ state }: { state: PipelineState }) {
             </>
           )}
         </p>
+        <Spending pipelineId={state.id} className="truncate text-xs text-faint" />
       </div>
       <Sparkline minutes={minutes} />
     </div>

@@ -41,7 +41,7 @@ export function Recent({ pipelines }: { pipelines: PipelineState[] }) {
               )}
               <Moment
                 at={file.updated_at}
-                className="num ml-auto shrink-0 text-xs text-faint sm:w-16 sm:text-right"
+                className="num ml-auto shrink-0 text-xs text-faint sm:w-20 sm:text-right"
               />
             </li>
           ))}

@@ -1,5 +1,5 @@
 "use client";
-import { CircleCheck, CloudOff, LoaderCircle, TriangleAlert } from "lucide-react";
+import { CircleCheck, CirclePause, CloudOff, LoaderCircle, TriangleAlert } from "lucide-react";
 import { classes } from "@/components/ui/classes";
 import { count, plural, roughly } from "@/components/ui/format";
 import { useNow } from "@/components/ui/now";
@@ -7,18 +7,20 @@ import { useSteady } from "@/components/ui/steady";
 import { healthOf, needsAttention } from "@/components/live/health";
 import { useConnection } from "@/realtime/hooks";
 import type { PipelineState } from "@/realtime/pipeline-state";
-import { secondsLeft, throughputPath } from "./estimate";
+import { throughputPath } from "@/components/live/throughput";
+import { secondsLeft } from "./estimate";
 import { client } from "@/realtime/client";
 import type { Throughput } from "@/contract/types";
 
 interface Headline {
   text: string;
-  tone: "good" | "busy" | "bad" | "offline";
+  tone: "good" | "busy" | "paused" | "bad" | "offline";
 }
 
 const LOOKS = {
   good: { icon: CircleCheck, tone: "text-completed" },
   busy: { icon: LoaderCircle, tone: "text-processing animate-[spin_1.8s_linear_infinite]" },
+  paused: { icon: CirclePause, tone: "text-waiting" },
   bad: { icon: TriangleAlert, tone: "text-failed" },
   offline: { icon: CloudOff, tone: "text-failed" },
 };
@@ -30,6 +32,7 @@ export function Summary({ pipelines }: { pipelines: PipelineState[] }) {
   const { tone: wanted, text: words } = headline(pipelines, now, state === "offline");
   const [tone, text] = useSteady(`${wanted} ${words}`).split(/ (.*)/) as [Headline["tone"], string];
   const { icon: Icon, tone: color } = LOOKS[tone];
+  const waiting = sum(pipelines, "queued") + sum(pipelines, "processing");
   const searchable = sum(pipelines, "completed");
   const online = pipelines.filter((pipeline) => pipeline.facts.status === "online").length;
   return (
@@ -44,7 +47,7 @@ export function Summary({ pipelines }: { pipelines: PipelineState[] }) {
       <p className="num mt-0.5 text-base text-muted">
         {state === "offline"
           ? `Nothing new for ${roughly((now - (heardAt ?? since)) / 1000)}. What you see is the last known state.`
-          : `${online === pipelines.length ? plural(online, "pipeline") : `${count(online)} of ${plural(pipelines.length, "pipeline")}`} online · ${plural(searchable, "file")} searchable`}
+          : `${online === pipelines.length ? plural(online, "pipeline") : `${count(online)} of ${plural(pipelines.length, "pipeline")}`} online · ${plural(searchable, "file")} searchable${waiting > 0 && tone !== "busy" ? ` · ${count(waiting)} to go` : ""}`}
       </p>
     </div>
   );
@@ -54,7 +57,8 @@ function headline(pipelines: PipelineState[], now: number, offline: boolean): He
   if (offline) return { text: "Not connected", tone: "offline" };
   const troubled = pipelines.filter((pipeline) => needsAttention(healthOf(pipeline, now)));
   const [first] = troubled;
-  if (first && troubled.length === 1) return { text: trouble(first, now), tone: "bad" };
+  if (first && troubled.length === 1)
+    return { text: trouble(first, now), tone: healthOf(first, now) === "paused" ? "paused" : "bad" };
   if (first) return { text: `${plural(troubled.length, "pipeline")} need attention`, tone: "bad" };
   const waiting = sum(pipelines, "queued") + sum(pipelines, "processing");
   const failed = sum(pipelines, "failed");

@@ -7,6 +7,7 @@ import { classes } from "@/components/ui/classes";
 import { count, plural, words } from "@/components/ui/format";
 import { Section } from "@/components/ui/section";
 import { StateIcon } from "@/components/ui/state";
+import { Moment } from "@/components/ui/time";
 import type { FailureGroup, FailureGroups } from "@/contract/types";
 import { useResource } from "@/realtime/hooks";
 import type { PipelineState } from "@/realtime/pipeline-state";
@@ -21,18 +22,19 @@ interface FailuresProps {
 /** Why files are not searchable, by reason, and what to do about each. */
 export function Failures({ state, onShow }: FailuresProps) {
   const [all, setAll] = useState(false);
-  const { failed, skipped } = state.counts;
+  const { failed, skipped, waiting } = state.counts;
   const { data } = useResource<FailureGroups>(`/api/pipelines/${encodeURIComponent(state.id)}/failures`, {
-    version: failed * 100_003 + skipped,
+    version: (failed * 100_003 + skipped) * 1_009 + waiting,
   });
   const groups = data?.groups ?? [];
   const broken = groups.filter((group) => group.state === "failed");
+  const waits = groups.filter((group) => group.state === "waiting");
   const left = groups.filter((group) => group.state === "skipped");
-  if (failed + skipped === 0 || groups.length === 0) return null;
+  if (failed + skipped + waiting === 0 || groups.length === 0) return null;
   return (
     <Section
       title="Not searchable"
-      count={count(failed + skipped)}
+      count={count(failed + skipped + waiting)}
       aside={broken.length > 1 && <Retry pipelineId={state.id} files={{}} label="Retry all" />}
     >
       <ul>
@@ -44,6 +46,13 @@ export function Failures({ state, onShow }: FailuresProps) {
         <Button variant="plain" onClick={() => setAll(true)} className="my-1 -ml-2.5">
           {plural(broken.length - SHOWN, "more reason")}
         </Button>
+      )}
+      {waits.length > 0 && (
+        <ul>
+          {waits.map((group) => (
+            <Group key={`${group.code} ${group.stage}`} pipelineId={state.id} group={group} onShow={onShow} />
+          ))}
+        </ul>
       )}
       {left.length > 0 && (
         <details className="group/skipped border-b" open={broken.length === 0 && left.length < 3}>
@@ -66,6 +75,8 @@ export function Failures({ state, onShow }: FailuresProps) {
   );
 }
 
+const TONES = { failed: "text-failed", waiting: "text-waiting", skipped: "" };
+
 interface GroupProps {
   pipelineId: string;
   group: FailureGroup;
@@ -77,7 +88,8 @@ function Group({ pipelineId, group, onShow }: GroupProps) {
     <li
       data-testid="failure-group"
       data-code={group.code}
-      className="grid grid-cols-[auto_minmax(0,1fr)_auto] items-start gap-x-3 gap-y-0.5 border-b py-2.5 last:border-b-0 lg:grid-cols-[auto_minmax(0,1fr)_minmax(0,1fr)_auto] lg:gap-x-6"
+      data-state={group.state}
+      className="grid grid-cols-[auto_minmax(0,1fr)] items-start gap-x-3 gap-y-0.5 border-b py-2.5 last:border-b-0 sm:grid-cols-[auto_minmax(0,1fr)_auto] lg:grid-cols-[auto_minmax(0,1fr)_minmax(0,1fr)_232px] lg:gap-x-6"
     >
       <span className="flex items-center gap-3">
         <StateIcon state={group.state} />
@@ -85,24 +97,31 @@ function Group({ pipelineId, group, onShow }: GroupProps) {
       </span>
       <div className="min-w-0">
         <p>
-          <span className={classes("font-medium", group.state === "failed" && "text-failed")}>
-            {words(group.code)}
-          </span>
+          <span className={classes("font-medium", TONES[group.state])}>{words(group.code)}</span>
           {group.stage && <span className="text-faint"> · in {group.stage}</span>}
-          {group.retryable && <span className="text-faint"> · retried by itself</span>}
+          {group.next_attempt_at && (
+            <span className="text-faint">
+              {" · tried again "}
+              <Moment due at={group.next_attempt_at} className="num" />
+            </span>
+          )}
         </p>
         <p className="line-clamp-2 text-muted [overflow-wrap:anywhere]" title={group.message}>
           {group.message}
         </p>
       </div>
-      <p className="col-span-2 col-start-2 row-start-2 text-pretty lg:col-span-1 lg:col-start-3 lg:row-start-1">
+      <p className="col-start-2 row-start-2 text-pretty sm:col-span-2 lg:col-span-1 lg:col-start-3 lg:row-start-1">
         {group.what_to_do}
       </p>
-      <span className="flex flex-wrap items-center justify-end gap-2">
-        {group.state === "failed" && <Retry pipelineId={pipelineId} files={{ code: group.code }} />}
-        <Button onClick={() => onShow(group)} className="max-sm:h-6 max-sm:px-2!">
-          Show<span className="max-sm:sr-only">files</span>
-        </Button>
+      <span className="col-start-2 mt-1 flex flex-wrap items-center gap-2 sm:col-start-3 sm:row-start-1 sm:mt-0 sm:justify-end lg:col-start-4">
+        {group.state !== "skipped" && (
+          <Retry
+            pipelineId={pipelineId}
+            files={{ code: group.code }}
+            label={group.state === "waiting" ? "Retry now" : "Retry"}
+          />
+        )}
+        <Button onClick={() => onShow(group)}>Show files</Button>
       </span>
     </li>
   );

@@ -6,7 +6,7 @@ import { bytes, count, duration, kind, percent, plural } from "@/components/ui/f
 import { Link } from "@/components/ui/link";
 import { fileHref } from "@/components/ui/links";
 import { STAGE_WORDS } from "@/components/ui/stage-progress";
-import { shownState, StateIcon, StateLabel, type ShownState } from "@/components/ui/state";
+import { isHeld, LOOKS, shownState, StateIcon, StateLabel, type ShownState } from "@/components/ui/state";
 import { Moment } from "@/components/ui/time";
 import type { FileRow as Row } from "@/contract/types";
 import { useLiveFile } from "@/realtime/hooks";
@@ -33,6 +33,7 @@ export const FileRow = memo(function FileRow({ pipelineId, row }: FileRowProps) 
       data-file-id={row.id}
       data-name={file.name}
       data-state={file.state}
+      data-standing={state}
       className={classes(
         COLUMNS,
         "group relative h-full items-center border-b hover:bg-hover",
@@ -58,7 +59,7 @@ export const FileRow = memo(function FileRow({ pipelineId, row }: FileRowProps) 
         </Link>
         <span className="min-w-0 truncate text-xs text-faint sm:text-sm" title={remark(file)}>
           <span className="sm:hidden">
-            <Progress file={file} />
+            <Progress file={file} state={state} />
             {facts(file)}
           </span>
           {remark(file)}
@@ -98,13 +99,20 @@ function FileState({ file, state }: { file: Row | LiveFile; state: ShownState })
     );
   return (
     <span className="flex items-center gap-1.5">
-      <StateLabel state={state} quiet={state !== "failed" && state !== "waiting"} />
-      {state === "waiting" && <Moment at={file.next_attempt_at} className="num text-xs text-faint" />}
+      <StateLabel state={state} quiet={state !== "failed" && state !== "waiting" && !isHeld(state)} />
+      {state === "waiting" && <Moment due at={file.next_attempt_at} className="num text-xs text-faint" />}
     </span>
   );
 }
 
-function Progress({ file }: { file: Row | LiveFile }) {
+function Progress({ file, state }: { file: Row | LiveFile; state: ShownState }) {
+  if (isHeld(state)) return <span className="text-waiting">{LOOKS[state].word} · </span>;
+  if (state === "waiting")
+    return (
+      <span className="num text-waiting">
+        <Moment due at={file.next_attempt_at} /> ·{" "}
+      </span>
+    );
   if (file.state !== "processing" || !file.processing_stage) return null;
   return (
     <span className="num text-processing">

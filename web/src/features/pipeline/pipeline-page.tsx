@@ -1,14 +1,15 @@
 "use client";
 import { Search, X } from "lucide-react";
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
-import { COUNTED, totalOf } from "@/components/live/count-bar";
+import { shownCount, SHOWN as CHIPS, totalOf } from "@/components/live/count-bar";
 import { PipelineFrame } from "@/components/live/pipeline-header";
 import { ProgressList } from "@/components/live/progress-list";
 import { Chips } from "@/components/ui/chips";
 import { classes } from "@/components/ui/classes";
 import { count, words } from "@/components/ui/format";
+import { pipelineIn } from "@/components/ui/links";
 import { useQuery } from "@/components/ui/query";
-import { LOOKS, StateIcon } from "@/components/ui/state";
+import { LOOKS, shownState, StateIcon } from "@/components/ui/state";
 import type { FileRow } from "@/contract/types";
 import { client } from "@/realtime/client";
 import type { LiveFile, PipelineState } from "@/realtime/pipeline-state";
@@ -21,7 +22,7 @@ const SHOWN_PROGRESS = 12;
 export function PipelinePage() {
   const [query] = useQuery();
   return (
-    <PipelineFrame id={query.get("id") ?? ""} tab="files">
+    <PipelineFrame id={pipelineIn(query)} tab="files">
       {(state) => <Files state={state} />}
     </PipelineFrame>
   );
@@ -61,11 +62,16 @@ function FileList({ state, filter, code }: { state: PipelineState; filter: strin
   const settled = useSettled(q);
   const pages = useFilePages(state.id, { state: filter, q: settled, sort });
   const rows = useMemo(
-    () => pages.rows.filter((row) => code === "" || codeOf(row) === code),
-    [pages.rows, code],
+    () =>
+      pages.rows.filter(
+        (row) => (code === "" || codeOf(row) === code) && (filter !== "queued" || isIn(row, filter)),
+      ),
+    [pages.rows, code, filter],
   );
   const { unseen, changed } = useNews(state, pages, { filter, code, q: settled });
   useEffect(() => setQuery({ q: settled || null }), [settled, setQuery]);
+  const waits = filter === "waiting" || shownCount(state.counts, "waiting") > 0;
+  const chosen = CHIPS.filter((each) => each !== "waiting" || waits);
   const clear = () => {
     setText("");
     setQuery({ state: null, code: null, q: null });
@@ -79,9 +85,9 @@ function FileList({ state, filter, code }: { state: PipelineState; filter: strin
           onChange={(value) => setQuery({ state: value || null, code: null })}
           chips={[
             { value: "", label: <ChipLabel word="All" value={totalOf(state.counts)} testId="count-all" /> },
-            ...COUNTED.map((each) => ({
+            ...chosen.map((each) => ({
               value: each,
-              label: <StateChip state={each} value={state.counts[each] ?? 0} />,
+              label: <StateChip state={each} value={shownCount(state.counts, each)} />,
             })),
           ]}
         />
@@ -133,11 +139,15 @@ function ChipLabel({ word, value, testId }: { word: string; value: number; testI
   );
 }
 
-function StateChip({ state, value }: { state: (typeof COUNTED)[number]; value: number }) {
+function StateChip({ state, value }: { state: (typeof CHIPS)[number]; value: number }) {
   return (
     <>
       <StateIcon state={state} size={13} className={classes("animate-none!", value === 0 && "text-faint!")} />
-      <ChipLabel word={LOOKS[state].word} value={value} testId={`count-${state}`} />
+      <ChipLabel
+        word={state === "waiting" ? "Waiting" : LOOKS[state].word}
+        value={value}
+        testId={`count-${state}`}
+      />
     </>
   );
 }
@@ -180,11 +190,16 @@ function useNews(
 }
 
 function belongs(file: LiveFile, { filter, code, q }: Choice): boolean {
-  if (filter === "" ? file.state === "deleted" : file.state !== filter) return false;
+  if (filter === "" ? file.state === "deleted" : !isIn(file, filter)) return false;
   if (code !== "" && codeOf(file) !== code) return false;
   return `${file.folder}/${file.name}`.toLowerCase().includes(q.toLowerCase());
 }
 
+/** Of those queued, the ones that wait for a retry have a filter of their own. */
+function isIn(file: FileRow | LiveFile, filter: string): boolean {
+  return filter === "queued" || filter === "waiting" ? shownState(file) === filter : file.state === filter;
+}
+
 function codeOf(row: FileRow | LiveFile): string | undefined {
-  return row.state === "failed" ? row.error?.code : row.reason?.code;
+  return row.state === "failed" || row.state === "queued" ? row.error?.code : row.reason?.code;
 }

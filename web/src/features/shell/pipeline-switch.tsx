@@ -7,7 +7,7 @@ import { HealthLabel, useHealth } from "@/components/live/health";
 import { buttonClass } from "@/components/ui/button";
 import { Float } from "@/components/ui/floating";
 import { SourceIcon } from "@/components/ui/file-icon";
-import { pipelineHref } from "@/components/ui/links";
+import { pipelineHref, pipelineIn } from "@/components/ui/links";
 import { usePipeline, usePipelineIds } from "@/realtime/hooks";
 import type { PipelineState } from "@/realtime/pipeline-state";
 
@@ -20,7 +20,7 @@ export function PipelineSwitch() {
   const ids = usePipelineIds();
   const pathname = usePathname();
   const query = useSearchParams();
-  const current = pathname === "/" ? null : (query.get("pipeline") ?? query.get("id"));
+  const current = currentIn(pathname, query);
   const close = () => setOpen(false);
   return (
     <Float
@@ -55,6 +55,12 @@ export function PipelineSwitch() {
       </nav>
     </Float>
   );
+}
+
+/** On a file's page `id` is the file's. */
+function currentIn(pathname: string, query: URLSearchParams): string | null {
+  if (pathname.startsWith("/file")) return query.get("pipeline");
+  return pathname === "/" ? null : pipelineIn(query) || null;
 }
 
 function SwitchItem({ id, current, onChoose }: { id: string; current: boolean; onChoose: () => void }) {

@@ -1,0 +1,123 @@
+"""A provider that fails, refuses and keeps silent, as somebody sees it who watches the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncpg
+import pytest
+from playwright.async_api import expect
+
+from tests.acceptance.installation import Installation, installed
+from tests.acceptance.page import Dashboard, dashboard
+from tests.integration.pipeline.providing import Provider, provider
+
+PIPELINE = "local-files-pipeline"
+
+pytestmark = pytest.mark.timeout(240)
+
+
+async def test_waiting_stuck_and_paused_look_different_and_pass(tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "calm.txt").write_text("The lighthouse keeper rows home at dawn.")
+    async with (
+        provider() as paid,
+        installed(
+            folder,
+            tmp_path / "data",
+            EMBEDDING_PROVIDER="openai",
+            EMBEDDING_MODEL="small",
+            EMBEDDING_BASE_URL=paid.url,
+            RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS="2000",
+            RAGLIVE_EMBEDDING_BUDGET="50",
+        ) as raglive,
+        dashboard(f"{raglive.dashboard_url}/pipeline/?id={PIPELINE}") as page,
+    ):
+        await page.expect_connection("live", within_seconds=15)
+        await page.expect_file("calm.txt", "completed", within_seconds=20)
+        await expect(page.page.get_by_test_id("spending")).to_contain_text("of 50 spent")
+        await _sees_a_file_wait(folder, paid, page)
+        await _sees_a_file_stuck(folder, paid, raglive, page)
+        await _sees_a_pause(folder, paid, raglive, page)
+        assert page.errors == []
+        assert await raglive.json("verify") == {"ok": True, "problems": []}
+
+
+async def _sees_a_file_wait(folder: Path, paid: Provider, page: Dashboard) -> None:
+    paid.fails_at = "unlucky"
+    (folder / "waits.txt").write_text("The unlucky ferry waits for the tide.")
+    await page.expect_standing("waits.txt", "waiting", within_seconds=30)
+    group = page.page.locator('[data-testid="failure-group"][data-state="waiting"]')
+    await expect(group).to_contain_text("tried again", timeout=20_000)
+    await expect(group).to_contain_text("EMBEDDING_BASE_URL")
+    paid.fails_at = ""
+    await group.get_by_test_id("retry").click()
+    await page.expect_file("waits.txt", "completed", within_seconds=30)
+    await expect(group).to_have_count(0, timeout=10_000)
+
+
+async def _sees_a_file_stuck(
+    folder: Path, paid: Provider, raglive: Installation, page: Dashboard
+) -> None:
+    paid.holds_at = "silent"
+    (folder / "hangs.txt").write_text("The silent clock hangs in the hall.")
+    await paid.held.wait()
+    await _let_time_pass(raglive)
+    await page.expect_standing("hangs.txt", "stuck", within_seconds=20)
+    row = page.page.get_by_test_id("progress-row")
+    await expect(row).to_have_attribute("data-standing", "stuck")
+    status, shown, _ = await raglive.cli("status")
+    assert (status, "hangs.txt: stuck in embedding" in shown) == (0, True)
+    await row.get_by_role("link").click()
+    verdict = page.page.get_by_test_id("verdict")
+    await expect(verdict).to_have_attribute("data-standing", "stuck", timeout=10_000)
+    await expect(verdict).to_contain_text("Stuck while embedding")
+    paid.released.set()
+    await expect(verdict).to_have_count(0, timeout=20_000)
+    await page.page.go_back()
+    await page.expect_file("hangs.txt", "completed", within_seconds=20)
+
+
+async def _let_time_pass(raglive: Installation) -> None:
+    """Make the files in progress look as they will when they have not moved for long."""
+    _, dsn, _ = await raglive.cli("db", "url")
+    connection = await asyncpg.connect(dsn.strip())
+    try:
+        async with connection.transaction():
+            moved = await connection.fetchval(
+                """UPDATE raglive.files SET moved_at = moved_at - interval '5 minutes'
+                   WHERE state = 'processing' AND stage = 'embedding' RETURNING name"""
+            )
+        assert moved == "hangs.txt"
+    finally:
+        await connection.close()
+
+
+async def _sees_a_pause(
+    folder: Path, paid: Provider, raglive: Installation, page: Dashboard
+) -> None:
+    paid.troubles, paid.chance = ("401",), 1.0
+    (folder / "patient.txt").write_text("The patient baker counts his loaves.")
+    banner = page.page.get_by_test_id("paused")
+    await expect(banner).to_have_attribute("data-code", "embedding_rejected", timeout=20_000)
+    await expect(banner.get_by_test_id("what-to-do")).to_contain_text("EMBEDDING_API_KEY")
+    await page.expect_file("patient.txt", "queued", within_seconds=10)
+    answer = await page.page.request.get(f"{raglive.dashboard_url}/api/health")
+    local = (await answer.json())["services"]["rag_pipelines"]["local_files"]
+    assert (local["state"], local["paused"]["code"]) == ("paused", "embedding_rejected")
+    _, shown, _ = await raglive.cli("status")
+    assert "EMBEDDING_API_KEY" in shown.partition(" is paused, for ")[2]
+
+    await page.page.goto(f"{raglive.dashboard_url}/")
+    await expect(page.page.get_by_test_id("headline")).to_have_text(f"{PIPELINE} is paused")
+    await expect(page.page.get_by_test_id("needs-pause")).to_be_visible()
+    await page.page.goto(f"{raglive.dashboard_url}/events/?id={PIPELINE}")
+    await expect(
+        page.page.get_by_text("paused: The embedding provider refuses").first
+    ).to_be_visible()
+
+    paid.troubles = ()
+    await expect(page.page.get_by_test_id("paused")).to_have_count(0, timeout=30_000)
+    await page.page.goto(f"{raglive.dashboard_url}/pipeline/?id={PIPELINE}")
+    await page.expect_file("patient.txt", "completed", within_seconds=20)
