@@ -26,6 +26,7 @@ from raglive.database.documents import (
 from raglive.database.errors import DATABASE_ERRORS, TRANSIENT, retry_transient
 from raglive.database.jobs import Ending, Job, Jobs, LeaseLost
 from raglive.database.kept import Kept, keep_indexed
+from raglive.database.vector_space import EmbeddingModelChanged
 from raglive.pipeline.chunking import Chunk
 from raglive.pipeline.drafts import Draft, packed, unpacked
 from raglive.pipeline.embedding.budget import BudgetSpent
@@ -90,7 +91,7 @@ class Attempts:
             log.info("attempt_void", file=job.name, attempt=job.attempt, why=lost.message)
         except (FileChanged, FileVanished):
             await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS))
-        except (CircuitOpen, BudgetSpent) as held:
+        except (CircuitOpen, BudgetSpent, EmbeddingModelChanged) as held:
             error = _error_body(held, progress)
             await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS, error))
         except Skipped as skipped:
@@ -161,7 +162,9 @@ class Attempts:
         texts = {chunk.content_hash: chunk.text for chunk in draft.chunks}
         try:
             vectors, new = await self.embedding.vectors(
-                job, texts, lambda share: progress.enter(Stage.EMBEDDING, share)
+                texts,
+                dict.fromkeys(texts, job.file_key),
+                lambda share: progress.enter(Stage.EMBEDDING, share),
             )
         except Exception:
             if not keep_now:

@@ -1,4 +1,4 @@
-"""Whether files may be taken up: not while the embedding provider is down, or the budget spent."""
+"""Whether files may be taken up: not while nothing can be embedded, or what is cannot be stored."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from raglive.contract.errors import RagliveError
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.kept import Kept
 from raglive.database.pipelines import PipelineRecord
+from raglive.database.vector_space import ChosenSpace, EmbeddingModelChanged
 from raglive.pipeline.embedding import Embedder, EmbeddingError
 from raglive.pipeline.embedding.budget import Budget, BudgetSpent
 
@@ -25,22 +26,26 @@ PROBE = "raglive"
 
 
 class Gate:
-    """Looks at the provider and the budget, and tells viewers when the pipeline pauses."""
+    """Looks at provider, budget and index, and tells viewers when the pipeline pauses."""
 
     def __init__(
         self,
         record: PipelineRecord,
         embedder: Embedder,
+        space: ChosenSpace,
         budget: Budget,
+        *,
         kept: Kept,
         opened: asyncio.Event,
     ) -> None:
         self._record = record
         self._embedder = embedder
+        self._space = space
         self._budget = budget
         self._kept = kept
         self._opened = opened
         self._published: tuple[str, str] | None = ("", "")  # what an earlier process said
+        self.has_looked = False
         self.paused: tuple[str, str] | None = None
         self.paused_at = float("inf")
 
@@ -79,6 +84,7 @@ class Gate:
             self._published = self.paused
             log.info("pipeline_paused" if self.paused else "pipeline_not_paused", why=self.paused)
             self._opened.set()
+        self.has_looked = True
 
     async def _reason(self) -> tuple[str, str] | None:
         if trouble := self._embedder.trouble:
@@ -86,5 +92,7 @@ class Gate:
                 "embedding_unavailable",
                 f"{trouble} Files wait until the embedding provider answers again.",
             )
+        if changed := await self._space.refusal(self._record.database):
+            return (EmbeddingModelChanged.code, changed)
         spent = await self._budget.refusal()
         return (BudgetSpent.code, spent) if spent else None

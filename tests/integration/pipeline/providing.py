@@ -25,6 +25,7 @@ class Provider:
 
     def __init__(self) -> None:
         self.url = ""
+        self.model = ""  # that was asked for last
         self.embedded: Counter[str] = Counter()
         self.requests = 0
         self.chance = 0.0
@@ -35,7 +36,8 @@ class Provider:
         self.random = random.Random(7)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        texts = orjson.loads(await request.read())["input"]
+        body = orjson.loads(await request.read())
+        texts, self.model = body["input"], body["model"]
         self.requests += 1
         if self.is_stored and await self.is_stored(texts):
             self.asked_for_what_is_stored.append(texts)

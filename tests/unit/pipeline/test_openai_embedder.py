@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from raglive.database.vector_space import VectorSpace
 from raglive.pipeline.embedding import EmbeddingError, create_embedder
 from raglive.pipeline.embedding.batches import batches
 from raglive.pipeline.embedding.circuit import OPENS_AFTER, Circuit, CircuitOpen
@@ -98,7 +99,10 @@ async def test_texts_become_vectors_of_length_one_in_order(provider: Provider) -
 
 async def test_dimensions_are_asked_for_or_known_without_a_probe(provider: Provider) -> None:
     embedder = await create_embedder(
-        "openai", "m", base_url=provider.url.removesuffix("/v1"), known_dimensions=3
+        "openai",
+        "m",
+        base_url=provider.url.removesuffix("/v1"),
+        known=VectorSpace("openai", "m", 3),
     )
     assert provider.requests == []
     await embedder.embed(["text"])
