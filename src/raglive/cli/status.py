@@ -42,11 +42,12 @@ def _table(found: RagStatus) -> Table:
         table.add_column(state, justify="right")
     for pipeline in found.pipelines:
         details = pipeline.status_details
+        why = details.problem or details.paused
         beat = pipeline.last_heartbeat
         age = f"{(found.serverTime - beat).total_seconds():.0f} s ago" if beat else "never"
         table.add_row(
             pipeline.pipeline_id,
-            details.problem.message if details.problem else pipeline.server_status,
+            why.message if why else pipeline.server_status,
             age,
             *(str(getattr(details.counts, state)) for state in states),
         )

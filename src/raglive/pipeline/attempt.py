@@ -29,6 +29,7 @@ from raglive.database.kept import Kept, keep_indexed
 from raglive.database.vector_space import EmbeddingModelChanged
 from raglive.pipeline.chunking import Chunk
 from raglive.pipeline.drafts import Draft, packed, unpacked
+from raglive.pipeline.embedding import EmbeddingRefused
 from raglive.pipeline.embedding.budget import BudgetSpent
 from raglive.pipeline.embedding.circuit import CircuitOpen
 from raglive.pipeline.embedding.once import EmbedOnce
@@ -91,7 +92,7 @@ class Attempts:
             log.info("attempt_void", file=job.name, attempt=job.attempt, why=lost.message)
         except (FileChanged, FileVanished):
             await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS))
-        except (CircuitOpen, BudgetSpent, EmbeddingModelChanged) as held:
+        except (CircuitOpen, EmbeddingRefused, BudgetSpent, EmbeddingModelChanged) as held:
             error = _error_body(held, progress)
             await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS, error))
         except Skipped as skipped:

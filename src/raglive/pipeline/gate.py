@@ -13,7 +13,7 @@ from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.kept import Kept
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.vector_space import ChosenSpace, EmbeddingModelChanged
-from raglive.pipeline.embedding import Embedder, EmbeddingError
+from raglive.pipeline.embedding import Embedder, EmbeddingError, EmbeddingRefused
 from raglive.pipeline.embedding.budget import Budget, BudgetSpent
 
 __all__ = ["Gate"]
@@ -23,6 +23,11 @@ log = structlog.get_logger()
 LOOK_SECONDS = 0.5
 TIDY_SECONDS = 3600.0
 PROBE = "raglive"
+_UNTIL_IT_ANSWERS = "Files wait until the embedding provider answers again."
+_UNTIL_MENDED = (
+    "Files wait. The provider is asked again now and then; after a change of settings, restart "
+    "the pipeline."
+)
 
 
 class Gate:
@@ -87,11 +92,10 @@ class Gate:
         self.has_looked = True
 
     async def _reason(self) -> tuple[str, str] | None:
-        if trouble := self._embedder.trouble:
-            return (
-                "embedding_unavailable",
-                f"{trouble} Files wait until the embedding provider answers again.",
-            )
+        if isinstance(trouble := self._embedder.trouble, EmbeddingRefused):
+            return (str(trouble.code), f"{trouble.message} {_UNTIL_MENDED}")
+        if trouble is not None:
+            return ("embedding_unavailable", f"{trouble.message} {_UNTIL_IT_ANSWERS}")
         if changed := await self._space.refusal(self._record.database):
             return (EmbeddingModelChanged.code, changed)
         spent = await self._budget.refusal()

@@ -57,6 +57,9 @@ class Provider:
             await asyncio.sleep(30)
         elif which == "dimensions":
             return _answer([_vector(str(n), DIMENSIONS + 1) for n in range(count)])
+        elif which == "quota":
+            error = {"message": "You exceeded your current quota.", "code": "insufficient_quota"}
+            return web.json_response({"error": error}, status=429)
         elif which == "too few":
             return _answer([_vector(str(n), DIMENSIONS) for n in range(count - 1)])
         headers = {"Retry-After": "0"} if which == "429" else {}

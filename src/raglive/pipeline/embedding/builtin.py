@@ -44,7 +44,7 @@ class BuiltinEmbedder:
     model = MODEL
     is_paid = False
     is_half_open = False
-    trouble = ""
+    trouble = None
 
     def __init__(self, tokenizer: Tokenizer, table: Vectors) -> None:
         self._tokenizer = tokenizer

@@ -6,11 +6,15 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import structlog
 
-from raglive.pipeline.embedding.embedder import EmbeddingError
+from raglive.pipeline.embedding.embedder import (
+    EmbeddingError,
+    EmbeddingErrorCode,
+    EmbeddingRefused,
+)
 
 __all__ = ["Circuit", "CircuitOpen"]
 
@@ -23,7 +27,7 @@ log = structlog.get_logger()
 
 
 class CircuitOpen(EmbeddingError):
-    """The provider was not asked: it has failed too often, or asked not to be."""
+    """The provider was not asked: it has failed too often, refuses all, or asked not to be."""
 
 
 class Circuit:
@@ -35,7 +39,7 @@ class Circuit:
         self._pauses = 0
         self._until: float | None = None
         self._probing = False
-        self._last_error: EmbeddingError | None = None
+        self.last_error: EmbeddingError | None = None  # what the provider said, or did, last
 
     @property
     def state(self) -> Literal["closed", "open", "half_open"]:
@@ -44,19 +48,14 @@ class Circuit:
             return "closed"
         return "open" if time.monotonic() < self._until else "half_open"
 
-    @property
-    def reason(self) -> str:
-        """What the provider said, or did, last; empty while all is well."""
-        return self._last_error.message if self._last_error else ""
-
     def health(self) -> dict[str, Any]:
         """Return the wire form."""
-        if self._until is None or self._last_error is None:
+        if self._until is None or self.last_error is None:
             return {"circuit": self.state}
         return {
             "circuit": self.state,
-            "code": str(self._last_error.code),
-            "message": self.reason,
+            "code": str(self.last_error.code),
+            "message": self.last_error.message,
             "seconds_until_retry": round(max(0.0, self._until - time.monotonic()), 3),
         }
 
@@ -68,7 +67,7 @@ class Circuit:
         try:
             yield
         except EmbeddingError as error:
-            if error.retryable:
+            if error.retryable or isinstance(error, EmbeddingRefused):
                 self._note_failure(error)
             else:  # it answers; what it says is about the request
                 self._close()
@@ -81,18 +80,21 @@ class Circuit:
     def _require_closed(self) -> None:
         if self._until is None or (self.state == "half_open" and not self._probing):
             return
-        wait = max(1.0, self._until - time.monotonic())
+        error = self.last_error
+        assert error is not None, "it was opened by one"
+        refused = isinstance(error, EmbeddingRefused)
         raise CircuitOpen(
-            f"The embedding provider is not asked for now: {self.reason}",
-            "embedding_unavailable",
-            retry_after_seconds=wait,
+            f"The embedding provider is not asked for now: {error.message}",
+            cast("EmbeddingErrorCode", error.code) if refused else "embedding_unavailable",
+            retry_after_seconds=max(1.0, self._until - time.monotonic()),
         )
 
     def _note_failure(self, error: EmbeddingError) -> None:
         self._failures += 1
-        self._last_error = error
+        self.last_error = error
         asked = error.retry_after_seconds or 0.0
-        if self._failures < OPENS_AFTER and asked <= HEEDED_SECONDS and self._until is None:
+        passes = self._failures < OPENS_AFTER and asked <= HEEDED_SECONDS
+        if passes and self._until is None and not isinstance(error, EmbeddingRefused):
             return
         if self.state == "open":  # a request that was under way when it opened
             return
@@ -106,4 +108,4 @@ class Circuit:
         if self._until is not None:
             log.info("embedding_circuit_closed")
         self._failures = self._pauses = 0
-        self._until = self._last_error = None
+        self._until = self.last_error = None

@@ -14,6 +14,7 @@ __all__ = [
     "Embedder",
     "EmbeddingError",
     "EmbeddingErrorCode",
+    "EmbeddingRefused",
     "OnTokens",
     "Vectors",
     "unit_vectors",
@@ -31,6 +32,7 @@ EmbeddingErrorCode = Literal[
     "embedding_invalid_response",
     "embedding_input_too_long",
     "embedding_not_configured",
+    "embedding_quota_spent",
 ]
 _PASSING = {
     "embedding_rate_limited",
@@ -60,6 +62,10 @@ class EmbeddingError(RagliveError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class EmbeddingRefused(EmbeddingError):
+    """The provider refuses whatever it is sent: a setting is wrong, or the account is used up."""
+
+
 class Embedder(Protocol):
     """Turns texts into vectors of `dimensions` numbers and length 1."""
 
@@ -84,8 +90,8 @@ class Embedder(Protocol):
         """Whether the provider was down, and the next request decides whether it still is."""
 
     @property
-    def trouble(self) -> str:
-        """Why the provider is not asked for now; empty while it is."""
+    def trouble(self) -> EmbeddingError | None:
+        """Why the provider is not asked for now; None while it is."""
 
     def health(self) -> dict[str, Any]:
         """Return how it is, for `GET /health`."""

@@ -92,9 +92,9 @@ class OpenAIEmbedder:
         return self._circuit.state == "half_open"
 
     @property
-    def trouble(self) -> str:
-        """Why the provider is not asked for now; empty while it is."""
-        return "" if self._circuit.state == "closed" else self._circuit.reason
+    def trouble(self) -> EmbeddingError | None:
+        """Why the provider is not asked for now; None while it is."""
+        return None if self._circuit.state == "closed" else self._circuit.last_error
 
     def health(self) -> dict[str, Any]:
         """Return who embeds, and how the circuit to it stands."""
