@@ -96,4 +96,4 @@ async def keep_indexed(connection: Connection, file_key: int) -> None:
 
 def _usage(row: asyncpg.Record | None) -> Usage:
     assert row is not None, "an aggregate has a row"
-    return Usage(row["texts"], row["tokens"], row["cost"])
+    return Usage(row["texts"], row["tokens"], Decimal(str(row["cost"])))

@@ -27,7 +27,7 @@ SET texts = known.texts + excluded.texts, tokens = known.tokens + excluded.token
 
 -- name: spent
 SELECT coalesce(sum(texts), 0)::bigint AS texts, coalesce(sum(tokens), 0)::bigint AS tokens,
-       coalesce(sum(cost), 0) AS cost
+       coalesce(sum(cost), 0)::double precision AS cost
 FROM raglive.embedding_usage WHERE pipeline_key = $1 AND day >= $2
 
 -- name: spent_on
