@@ -36,7 +36,7 @@ from raglive.pipeline.watchers import Watcher
 from raglive.pipeline.worker import Worker
 from raglive.settings import Settings
 
-__all__ = ["Place", "Source", "open_service", "run_service"]
+__all__ = ["Place", "Source", "open_service", "price_of", "run_service"]
 
 FILES_PER_READER = 4  # one is read, the others are embedded, stored, or next
 
@@ -92,7 +92,7 @@ async def open_service(
             wiring.database(name, max_size=settings.workers + 6)
         )
         bus = await stack.enter_async_context(PostgresBus(database.dsn, listens=database.listens))
-        embedder = await stack.enter_async_context(open_embedder(settings, database))
+        embedder, space = await stack.enter_async_context(open_embedder(settings, database))
         extractor = await stack.enter_async_context(_extractor(settings))
         record = await PipelineRecord.register(
             database,
@@ -104,10 +104,10 @@ async def open_service(
         owner = own_name()
         queued = asyncio.Event()
         jobs = Jobs(record, owner, settings.lease_seconds)
-        kept = Kept(database, record.key, owner)
-        budget = Budget(kept, _price(settings))
-        embedding = EmbedOnce(embedder, Documents(database), kept, budget)
-        storing = await stack.enter_async_context(Storing(jobs))
+        kept = Kept(database, record.key, owner, space)
+        budget = Budget(kept, price_of(settings))
+        embedding = EmbedOnce(embedder, Documents(database, space.key), kept, budget)
+        storing = await stack.enter_async_context(Storing(jobs, space))
         source = make_source(record, queued.set)
         attempts = Attempts(
             jobs,
@@ -119,7 +119,7 @@ async def open_service(
             settings.max_attempts,
             metrics,
         )
-        gate = Gate(record, embedder, budget, kept, queued)
+        gate = Gate(record, embedder, space, budget, kept=kept, opened=queued)
         slots = FILES_PER_READER * settings.workers
         worker = Worker(record, jobs, attempts, gate, bus, slots=slots, wake=queued)
         indexes = SearchIndexes(database.dsn, config=settings.text_search_config)
@@ -140,7 +140,8 @@ async def open_service(
             await keep_indexes(indexes)
 
 
-def _price(settings: Settings) -> Price:
+def price_of(settings: Settings) -> Price:
+    """Return what embedding costs, and the budget for it."""
     return Price(
         settings.embedding_price, settings.embedding_budget, settings.embedding_budget_period
     )

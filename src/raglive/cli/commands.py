@@ -20,6 +20,7 @@ _NAMES = (
     "search",
     "status",
     "retry",
+    "reindex",
     "tail",
     "token",
     "revoke",

@@ -23,6 +23,7 @@ WHAT_TO_DO: dict[str, str] = {
     "embedding_invalid_response": "Check that EMBEDDING_BASE_URL is an OpenAI-compatible address.",
     "embedding_input_too_long": "Choose an embedding model that takes longer inputs.",
     "embedding_not_configured": "Set EMBEDDING_API_KEY, or EMBEDDING_PROVIDER=builtin.",
+    "embedding_quota_spent": "See to the provider's plan and billing; then it goes on by itself.",
     "embedding_budget_spent": (
         "Raise RAGLIVE_EMBEDDING_BUDGET and restart the pipeline, or wait until its period ends."
     ),
@@ -54,6 +55,7 @@ OUTAGES = frozenset(
         "drive_rate_limited",
         "drive_unavailable",
         "embedding_budget_spent",
+        "embedding_quota_spent",
         "embedding_rate_limited",
         "embedding_timeout",
         "embedding_unavailable",

@@ -116,14 +116,17 @@ async def _replace(connection: Connection, documents: Sequence[Document]) -> Non
 
 
 class Documents:
-    """What is stored of all files."""
+    """What is stored of all files, as far as one model made it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, model_key: int) -> None:
         self._database = database
+        self._model_key = model_key
 
     async def known_embeddings(self, content_hashes: Sequence[bytes]) -> dict[bytes, Vector]:
         """Return the vectors of those chunks whose text is stored already."""
-        rows = await self._database.fetch(_QUERIES["known_embeddings"], list(content_hashes))
+        rows = await self._database.fetch(
+            _QUERIES["known_embeddings"], list(content_hashes), self._model_key
+        )
         return {bytes(row["content_hash"]): _vector(row["embedding"]) for row in rows}
 
 

@@ -17,6 +17,7 @@ from raglive.database.event_log import append_events
 from raglive.database.pipelines import PipelineRecord, new_event
 from raglive.database.pool import Connection
 from raglive.database.sql import load_queries
+from raglive.database.vector_space import ChosenSpace
 
 __all__ = ["Ending", "Job", "Jobs", "LeaseLost"]
 
@@ -134,13 +135,16 @@ class Jobs:
 
     @asynccontextmanager
     async def endings(
-        self, endings: Sequence[tuple[Job, Ending]]
+        self, endings: Sequence[tuple[Job, Ending]], space: ChosenSpace | None = None
     ) -> AsyncIterator[tuple[Connection, list[Job]]]:
         """Open the transaction that ends several attempts; yield those still this worker's.
 
-        Its last statement publishes their events.
+        Its last statement publishes their events. The index is kept in `space` until then: who
+        changes it may wait for a transaction that holds files, and none for who changes it.
         """
         async with self._record.database.transaction() as connection:
+            if space is not None:
+                await space.hold(connection)
             rows = await connection.fetch(
                 _QUERIES["lock_leases"],
                 [job.file_key for job, _ in endings],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,6 +13,7 @@ from raglive.database.documents import Vector
 from raglive.database.jobs import Job
 from raglive.database.pool import Connection, Database
 from raglive.database.sql import load_queries
+from raglive.database.vector_space import ChosenSpace
 
 __all__ = ["Kept", "Usage", "keep_indexed"]
 
@@ -28,16 +29,19 @@ class Usage:
 
     texts: int
     tokens: int
-    cost: float
+    cost: Decimal
 
 
 class Kept:
-    """Drafts, vectors and the ledger of one pipeline, for one worker process."""
+    """Drafts, vectors and the ledger of one pipeline, for one worker process and its model."""
 
-    def __init__(self, database: Database, pipeline_key: int, owner: str) -> None:
+    def __init__(
+        self, database: Database, pipeline_key: int, owner: str, space: ChosenSpace
+    ) -> None:
         self._database = database
         self._pipeline_key = pipeline_key
         self._owner = owner
+        self._space = space
 
     async def draft(self, job: Job) -> bytes | None:
         """Return what was extracted from the version of a file that a job is about."""
@@ -58,20 +62,22 @@ class Kept:
         )
 
     async def keep_vectors(
-        self,
-        job: Job,
-        vectors: Sequence[tuple[bytes, Vector]],
-        *,
-        model: str,
-        tokens: int,
-        cost: Decimal,
+        self, vectors: Sequence[tuple[bytes, Vector]], used: Mapping[int, Usage]
     ) -> None:
-        """Keep vectors by the hash of their text, and note what they cost, in one transaction."""
+        """Keep vectors by the hash of their text, and note what they cost, in one transaction.
+
+        `used`: for which file, by its key, what was used.
+        """
+        model = f"{self._space.space.provider} {self._space.space.model}"
+        in_order = sorted(vectors, key=lambda one: one[0])  # so that nobody waits in a circle
+        kept = [(self._space.key, *one) for one in in_order]
+        noted = [
+            (self._pipeline_key, file_key, model, usage.texts, usage.tokens, usage.cost)
+            for file_key, usage in sorted(used.items())
+        ]
         async with self._database.transaction() as connection:
-            in_order = sorted(vectors, key=lambda one: one[0])  # so that nobody waits in a circle
-            await connection.executemany(_QUERIES["keep_vector"], in_order)
-            place = (self._pipeline_key, job.file_key, model)
-            await connection.execute(_QUERIES["note_usage"], *place, len(vectors), tokens, cost)
+            await connection.executemany(_QUERIES["keep_vector"], kept)
+            await connection.executemany(_QUERIES["note_usage"], noted)
 
     async def spent(self, since: date) -> Usage:
         """Return what the pipeline has used from a day (UTC) on."""
@@ -90,4 +96,4 @@ async def keep_indexed(connection: Connection, file_key: int) -> None:
 
 def _usage(row: asyncpg.Record | None) -> Usage:
     assert row is not None, "an aggregate has a row"
-    return Usage(row["texts"], row["tokens"], row["cost"])
+    return Usage(row["texts"], row["tokens"], Decimal(str(row["cost"])))

@@ -12,6 +12,7 @@ from raglive.database.documents import Vector
 from raglive.database.pool import Connection, Database
 from raglive.database.sql import load_queries
 from raglive.database.status import read_within
+from raglive.database.vector_space import VectorSpace, require_space
 from raglive.database.words import configuration_explained
 
 __all__ = ["EVERYTHING", "ChunkSearch", "Hit", "Only"]
@@ -112,17 +113,28 @@ class ChunkSearch:
         question: str,
         *,
         vector: Vector | None = None,
+        space: VectorSpace | None = None,
         words: bool = True,
         only: Only = EVERYTHING,
         limit: int = 10,
     ) -> list[Hit]:
-        """Return what answers the question best: by `vector`, by its words, or by both."""
-        found = self._find(question, vector, words, only, limit)
+        """Return what answers the question best: by `vector`, by its words, or by both.
+
+        Raises `EmbeddingModelChanged` when the index is no longer in `space`, the vector's.
+        """
+        found = self._find(question, vector, space=space, words=words, only=only, limit=limit)
         with configuration_explained(self._config):
             return await read_within(self._within_seconds, found)
 
     async def _find(
-        self, question: str, vector: Vector | None, words: bool, only: Only, limit: int
+        self,
+        question: str,
+        vector: Vector | None,
+        *,
+        space: VectorSpace | None,
+        words: bool,
+        only: Only,
+        limit: int,
     ) -> list[Hit]:
         depth = max(LEAST_DEPTH, DEPTH_PER_HIT * limit)
         ways: dict[str, Ranks] = {}
@@ -130,6 +142,8 @@ class ChunkSearch:
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            if space is not None:
+                await require_space(connection, space)
             if words:
                 ways["text"] = await self._worded(connection, question, only, depth)
             if vector is not None:

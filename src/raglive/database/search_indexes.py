@@ -7,7 +7,7 @@ thousands of files come in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 import structlog
@@ -16,7 +16,7 @@ from raglive.database.errors import explain
 from raglive.database.sql import load_queries
 from raglive.database.words import configuration_explained
 
-__all__ = ["SearchIndexes", "Standing"]
+__all__ = ["SearchIndexes", "Standing", "build_vector_index"]
 
 log = structlog.get_logger()
 
@@ -117,6 +117,21 @@ class SearchIndexes:
         query = _QUERIES["drop"].format(name=name)
         await connection.execute(query, timeout=BUILD_SECONDS)
         log.info("search_index_dropped", index=name)
+
+
+async def build_vector_index(
+    connection: asyncpg.Connection, query: str, *, dimensions: int
+) -> None:
+    """Build a vector index by `query`, if it would be worth it for vectors of such dimensions.
+
+    One that is wanted only after a bulk load is left to the pipelines.
+    """
+    await connection.execute(_QUERIES["count"], timeout=BUILD_SECONDS)
+    row = await connection.fetchrow(_QUERIES["standing"], timeout=STEP_SECONDS)
+    assert row is not None, "the chunks have a table"
+    found = replace(_standing(row), dimensions=dimensions)
+    if found.is_worth_it and not found.is_bulk:
+        await connection.execute(query, timeout=BUILD_SECONDS)
 
 
 def _standing(row: asyncpg.Record) -> Standing:

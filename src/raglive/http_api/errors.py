@@ -53,6 +53,7 @@ _STATUS: Mapping[str, int] = {
     "embedding_unavailable": 503,
     "embedding_timeout": 503,
     "embedding_not_configured": 503,
+    "embedding_quota_spent": 503,
 }
 _CODES = {
     401: ErrorCode.UNAUTHENTICATED,

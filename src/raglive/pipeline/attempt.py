@@ -26,9 +26,10 @@ from raglive.database.documents import (
 from raglive.database.errors import DATABASE_ERRORS, TRANSIENT, retry_transient
 from raglive.database.jobs import Ending, Job, Jobs, LeaseLost
 from raglive.database.kept import Kept, keep_indexed
+from raglive.database.vector_space import EmbeddingModelChanged
 from raglive.pipeline.chunking import Chunk
 from raglive.pipeline.drafts import Draft, packed, unpacked
-from raglive.pipeline.embedding import EmbeddingError
+from raglive.pipeline.embedding import EmbeddingRefused
 from raglive.pipeline.embedding.budget import BudgetSpent
 from raglive.pipeline.embedding.circuit import CircuitOpen
 from raglive.pipeline.embedding.once import EmbedOnce
@@ -91,15 +92,12 @@ class Attempts:
             log.info("attempt_void", file=job.name, attempt=job.attempt, why=lost.message)
         except (FileChanged, FileVanished):
             await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS))
-        except (CircuitOpen, BudgetSpent) as held:
+        except (CircuitOpen, EmbeddingRefused, BudgetSpent, EmbeddingModelChanged) as held:
             await self._give_back(job, progress, held)
         except Skipped as skipped:
             await self._skip(job, progress, skipped)
         except RagliveError as error:
-            if isinstance(error, EmbeddingError) and error.is_refusal:  # of whatever file it is
-                await self._give_back(job, progress, error)
-            else:
-                await self._fail(job, progress, error)
+            await self._fail(job, progress, error)
         except DATABASE_ERRORS as error:
             log.warning("attempt_without_database", file=job.name, error=repr(error))
             await self._fail(job, progress, _without_database(error))
@@ -164,7 +162,9 @@ class Attempts:
         texts = {chunk.content_hash: chunk.text for chunk in draft.chunks}
         try:
             vectors, new = await self.embedding.vectors(
-                job, texts, lambda share: progress.enter(Stage.EMBEDDING, share)
+                texts,
+                dict.fromkeys(texts, job.file_key),
+                lambda share: progress.enter(Stage.EMBEDDING, share),
             )
         except Exception:
             if not keep_now:

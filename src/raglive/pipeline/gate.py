@@ -1,4 +1,4 @@
-"""Whether files may be taken up: not while the embedding provider is down, or the budget spent."""
+"""Whether files may be taken up: not while nothing can be embedded, or what is cannot be stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from raglive.contract.errors import RagliveError
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.kept import Kept
 from raglive.database.pipelines import PipelineRecord
-from raglive.pipeline.embedding import Embedder, EmbeddingError
+from raglive.database.vector_space import ChosenSpace, EmbeddingModelChanged
+from raglive.pipeline.embedding import Embedder, EmbeddingError, EmbeddingRefused
 from raglive.pipeline.embedding.budget import Budget, BudgetSpent
 
 __all__ = ["Gate"]
@@ -22,25 +23,34 @@ log = structlog.get_logger()
 LOOK_SECONDS = 0.5
 TIDY_SECONDS = 3600.0
 PROBE = "raglive"
+_UNTIL_IT_ANSWERS = "Files wait until the embedding provider answers again."
+_UNTIL_MENDED = (
+    "Files wait. The provider is asked again now and then; after a change of settings, restart "
+    "the pipeline."
+)
 
 
 class Gate:
-    """Looks at the provider and the budget, and tells viewers when the pipeline pauses."""
+    """Looks at provider, budget and index, and tells viewers when the pipeline pauses."""
 
     def __init__(
         self,
         record: PipelineRecord,
         embedder: Embedder,
+        space: ChosenSpace,
         budget: Budget,
+        *,
         kept: Kept,
         opened: asyncio.Event,
     ) -> None:
         self._record = record
         self._embedder = embedder
+        self._space = space
         self._budget = budget
         self._kept = kept
         self._opened = opened
         self._published: tuple[str, str] | None = ("", "")  # what an earlier process said
+        self.has_looked = False
         self.paused: tuple[str, str] | None = None
         self.paused_at = float("inf")
 
@@ -52,8 +62,7 @@ class Gate:
     @property
     def is_refused(self) -> bool:
         """Say whether the provider wants none of it, so that waiting alone helps little."""
-        trouble = self._embedder.trouble
-        return trouble is not None and trouble.is_refusal
+        return isinstance(self._embedder.trouble, EmbeddingRefused)
 
     def embedding_health(self) -> dict[str, Any]:
         """Return who embeds, and how the circuit to it stands."""
@@ -90,13 +99,14 @@ class Gate:
             self._published = self.paused
             log.info("pipeline_paused" if self.paused else "pipeline_not_paused", why=self.paused)
             self._opened.set()
+        self.has_looked = True
 
     async def _reason(self) -> tuple[str, str] | None:
-        if trouble := self._embedder.trouble:
-            until = "takes them" if trouble.is_refusal else "answers again"
-            return (
-                trouble.code if trouble.is_refusal else "embedding_unavailable",
-                f"{trouble.message} Files wait until the embedding provider {until}.",
-            )
+        if isinstance(trouble := self._embedder.trouble, EmbeddingRefused):
+            return (str(trouble.code), f"{trouble.message} {_UNTIL_MENDED}")
+        if trouble is not None:
+            return ("embedding_unavailable", f"{trouble.message} {_UNTIL_IT_ANSWERS}")
+        if changed := await self._space.refusal(self._record.database):
+            return (EmbeddingModelChanged.code, changed)
         spent = await self._budget.refusal()
         return (BudgetSpent.code, spent) if spent else None

@@ -9,7 +9,11 @@ from enum import StrEnum
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.database.pool import Database
 from raglive.database.search import EVERYTHING, ChunkSearch, Hit, Only
-from raglive.database.vector_space import VectorSpace, active_vector_space, require_vector_space
+from raglive.database.vector_space import (
+    EmbeddingModelChanged,
+    VectorSpace,
+    active_vector_space,
+)
 from raglive.pipeline.embedding import Embedder, create_embedder
 from raglive.settings import Settings
 
@@ -36,7 +40,7 @@ class Question:
 
 
 class Search:
-    """Answers questions. The embedding model is loaded when the first one needs it; close it."""
+    """Answers questions. An embedding model is loaded when the first one needs it; close it."""
 
     def __init__(
         self, database: Database, settings: Settings, *, within_seconds: float = 10.0
@@ -46,14 +50,13 @@ class Search:
         self._chunks = ChunkSearch(
             database, config=settings.text_search_config, within_seconds=within_seconds
         )
-        self._embedder: Embedder | None = None
+        self._embedders: dict[VectorSpace, Embedder] = {}  # one, until the index changes its model
         self._loading = asyncio.Lock()
 
     async def close(self) -> None:
-        """Let go of the model; may be called again."""
-        if self._embedder is not None:
-            await self._embedder.close()
-            self._embedder = None
+        """Let go of the models; may be called again."""
+        while self._embedders:
+            await self._embedders.popitem()[1].close()
 
     async def pipeline_ids(self) -> frozenset[str]:
         """Return the pipelines that there are."""
@@ -62,11 +65,17 @@ class Search:
     async def answer(self, question: Question) -> list[Hit]:
         """Return the chunks that answer best, best first.
 
-        Raises `invalid_request` for an empty question, `embedding_model_changed` when the index was
-        made with another model than the one configured, and what embedder and database raise.
+        Raises `invalid_request` for an empty question, `embedding_model_changed` when the settings
+        do not say how to embed with the index's model, and what embedder and database raise.
         """
         if not question.text.strip():
             raise RagliveError("Say what to look for.", code=ErrorCode.INVALID_REQUEST)
+        try:
+            return await self._answer(question)
+        except EmbeddingModelChanged:  # after the question was embedded: once more with the new one
+            return await self._answer(question)
+
+    async def _answer(self, question: Question) -> list[Hit]:
         space = await active_vector_space(self._database)
         only = await self._kept_to(question)
         if space is None or (only.pipeline_keys is not None and not only.pipeline_keys):
@@ -77,6 +86,7 @@ class Search:
         return await self._chunks.find(
             question.text,
             vector=vector,
+            space=None if vector is None else space,
             words=question.mode is not SearchMode.VECTOR,
             only=only,
             limit=question.limit,
@@ -92,22 +102,34 @@ class Search:
 
     async def _model(self, space: VectorSpace) -> Embedder:
         async with self._loading:
-            if self._embedder is None:
-                self._embedder = await self._connect(space.dimensions)
-        embedder = self._embedder
-        require_vector_space(
-            space, VectorSpace(embedder.provider, embedder.model, embedder.dimensions)
-        )
-        return embedder
+            if space not in self._embedders:
+                self._embedders[space] = await self._connect(space)
+            return self._embedders[space]
 
-    async def _connect(self, dimensions: int) -> Embedder:
+    async def _connect(self, space: VectorSpace) -> Embedder:
+        """Return an embedder of the index's model, which need not be the one that is set."""
         settings = self._settings
         key = settings.embedding_api_key
-        return await create_embedder(
-            settings.embedding_provider,
-            settings.embedding_model,
+        is_reachable = key is not None or settings.embedding_base_url is not None
+        if space.provider != "builtin" and not is_reachable:
+            raise _unknown(space)
+        asked = settings.embedding_dimensions
+        embedder = await create_embedder(
+            space.provider,
+            space.model,
             api_key=None if key is None else key.get_secret_value(),
             base_url=settings.embedding_base_url,
-            ask_dimensions=settings.embedding_dimensions,
-            known_dimensions=dimensions,
+            ask_dimensions=asked if asked == space.dimensions else None,
+            known=space,
         )
+        if VectorSpace(embedder.provider, embedder.model, embedder.dimensions) != space:
+            await embedder.close()
+            raise _unknown(space)
+        return embedder
+
+
+def _unknown(space: VectorSpace) -> EmbeddingModelChanged:
+    return EmbeddingModelChanged(
+        f"The index is of {space}. Set EMBEDDING_PROVIDER, EMBEDDING_MODEL, and EMBEDDING_API_KEY "
+        "or EMBEDDING_BASE_URL as its pipeline has them."
+    )

@@ -16,6 +16,7 @@ from typing import Any, Self
 from raglive.database.documents import Document, replace_documents
 from raglive.database.errors import TRANSIENT
 from raglive.database.jobs import Ending, Job, Jobs, LeaseLost
+from raglive.database.vector_space import ChosenSpace
 from raglive.pipeline.progress import AttemptProgress
 
 __all__ = ["Finished", "Storing"]
@@ -48,8 +49,9 @@ class Finished:
 class Storing:
     """Stores documents of one pipeline. Use it with `async with`."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, space: ChosenSpace) -> None:
         self._jobs = jobs
+        self._space = space
         self._waiting: deque[_Waiting] = deque()
         self._at_work: asyncio.Task[None] | None = None
 
@@ -75,7 +77,8 @@ class Storing:
     async def store(self, finished: Finished) -> None:
         """Return when it is committed.
 
-        Raises `LeaseLost` when the attempt is no longer this worker's, and the database's errors.
+        Raises `LeaseLost` when the attempt is no longer this worker's, `EmbeddingModelChanged` when
+        the index is of another model by now, and the database's errors.
         """
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((finished, stored))
@@ -122,7 +125,7 @@ class Storing:
 
     async def _commit(self, batch: Sequence[Finished]) -> list[Job]:
         endings = [(finished.job, finished.ending()) for finished in batch]
-        async with self._jobs.endings(endings) as (connection, held):
+        async with self._jobs.endings(endings, self._space) as (connection, held):
             if held:
                 await replace_documents(connection, [f.document for f in batch if f.job in held])
             for finished, (_, ending) in zip(batch, endings, strict=True):

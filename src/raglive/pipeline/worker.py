@@ -93,7 +93,8 @@ class Worker:
         work = asyncio.create_task(self.run())
         try:
             while not work.done():
-                if not self._running and await self._jobs.are_done(self._attempts.max_tries):
+                idle = not self._running and self._gate.has_looked
+                if idle and await self._jobs.are_done(self._attempts.max_tries):
                     await self._require_end()
                     return
                 self._require_progress()

@@ -16,11 +16,12 @@ from raglive.contract.http import (
 )
 from raglive.contract.snapshot import PipelineStatus
 from raglive.database.jobs import Job, Jobs
-from raglive.database.kept import Kept
+from raglive.database.kept import Kept, Usage
 from raglive.database.pipelines import end_silent_pipelines
 from raglive.database.pool import Database
+from raglive.database.vector_space import choose_vector_space
 from raglive.pipeline.embedding.budget import Price
-from tests.integration.dashboard.serving import Work
+from tests.integration.dashboard.serving import MODEL, Work
 
 PIPELINE = "/api/pipelines/local-files-pipeline"
 LATER = "2999-01-01T00:00:00.000Z"
@@ -211,11 +212,13 @@ async def test_what_embedding_costs_is_shown_beside_the_budget(
     assert (body.budget, body.total_usage.tokens) == (None, 0)
     await work.queue("a.txt")
     job: Job = await work.start()
-    kept = Kept(database, work.pipeline.key, "tests")
+    space = await choose_vector_space(database, MODEL)
+    kept = Kept(database, work.pipeline.key, "tests", space)
     price = Price(per_million_tokens=2.0, budget=5.0, period="day")
     for tokens in (250_000, 500_000):
         vector = (tokens.to_bytes(32, "big"), np.ones(256, np.float32))
-        await kept.keep_vectors(job, [vector], model="m", tokens=tokens, cost=price.of(tokens))
+        used = {job.file_key: Usage(1, tokens, price.of(tokens))}
+        await kept.keep_vectors([vector], used)
     await database.execute(
         """INSERT INTO raglive.embedding_usage
            SELECT pipeline_key, '2020-02-02', file_key, model, 7, 7, 7

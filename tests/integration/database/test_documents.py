@@ -12,6 +12,8 @@ from raglive.database.pipelines import PipelineRecord
 from raglive.database.pool import Database
 from raglive.database.registry import Reconciliation, Registry
 from raglive.database.search import ChunkSearch
+from raglive.database.vector_space import choose_vector_space
+from tests.conftest import VECTOR_SPACE
 
 from .files import COMPLETED, chunks, complete, enqueue, known, observed
 
@@ -96,7 +98,8 @@ async def test_known_text_is_not_embedded_again(
     stored = chunks("stored")
     await process(pipeline, "stored")
     unknown = chunks("unknown")[0].content_hash
-    found = await Documents(database).known_embeddings([stored[0].content_hash, unknown])
+    space = await choose_vector_space(database, VECTOR_SPACE)
+    found = await Documents(database, space.key).known_embeddings([stored[0].content_hash, unknown])
     assert found.keys() == {stored[0].content_hash}
     assert np.array_equal(found[stored[0].content_hash], stored[0].embedding)
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from tests.integration.pipeline.ingesting import document, ingest
 DIED = 9
 COUNTED = ("attempt-", "storing", "worker-claim", "worker-recover", "main", "Task-")  # embedding
 BATCH = 4
+_COMMENT = re.compile("^--.*$", re.MULTILINE)
 REPORT = os.dup(1)  # standard output is for the log
 
 
@@ -68,14 +71,14 @@ def _around(method: Callable[..., Any], steps: Steps, label: str = "") -> Callab
         if label:
             steps.take(f"before {label}")
         found = await method(self, *args, **options)
-        steps.take(f"after {label or ' '.join(str(args[0]).split()[:3])}")
+        steps.take(f"after {label or ' '.join(_COMMENT.sub('', str(args[0])).split()[:3])}")
         return found
 
     return counted
 
 
-def run(dsn: str, folder: Path, provider: str, last: int) -> int:
-    """Run the pipeline in a child, to the step `last`, 0: to its end; return its exit status."""
+def run(work: Callable[[], Coroutine[Any, Any, None]], last: int) -> int:
+    """Do the work in a child, to the step `last`, 0: to its end; return its exit status."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
@@ -84,7 +87,7 @@ def run(dsn: str, folder: Path, provider: str, last: int) -> int:
             batches._MAX_INPUTS = BATCH
             if last:
                 count(Steps(last))
-            asyncio.run(_named(dsn, folder, provider))
+            asyncio.run(_named(work))
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -93,11 +96,11 @@ def run(dsn: str, folder: Path, provider: str, last: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-async def _named(dsn: str, folder: Path, provider: str) -> None:
+async def _named(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     task = asyncio.current_task()
     assert task is not None
     task.set_name("main")
-    await ingest(dsn, folder, provider)
+    await work()
 
 
 def main() -> None:
@@ -111,9 +114,9 @@ def main() -> None:
             before.write_text(before.read_text() + document(f"more of {last}", 1))
         if last % 4 == 0:
             (folder / f"{last}.bin").write_bytes(bytes(range(256)) * 8)
-        died = run(dsn, folder, provider, last)
+        died = run(partial(ingest, dsn, folder, provider), last)
         assert died in {0, DIED}, died
-        assert run(dsn, folder, provider, 0) == 0
+        assert run(partial(ingest, dsn, folder, provider), 0) == 0
         if died == 0:
             os.write(REPORT, b"whole\n")
             return

@@ -25,6 +25,7 @@ class Provider:
 
     def __init__(self) -> None:
         self.url = ""
+        self.model = ""  # that was asked for last
         self.embedded: Counter[str] = Counter()
         self.requests = 0
         self.chance = 0.0
@@ -38,7 +39,8 @@ class Provider:
         self.random = random.Random(7)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        texts = orjson.loads(await request.read())["input"]
+        body = orjson.loads(await request.read())
+        texts, self.model = body["input"], body["model"]
         self.requests += 1
         if self.is_stored and await self.is_stored(texts):
             self.asked_for_what_is_stored.append(texts)
@@ -63,6 +65,9 @@ class Provider:
             await asyncio.sleep(30)
         elif which == "dimensions":
             return _answer([_vector(str(n), DIMENSIONS + 1) for n in range(count)])
+        elif which == "quota":
+            error = {"message": "You exceeded your current quota.", "code": "insufficient_quota"}
+            return web.json_response({"error": error}, status=429)
         elif which == "too few":
             return _answer([_vector(str(n), DIMENSIONS) for n in range(count - 1)])
         headers = {"Retry-After": "0"} if which == "429" else {}

@@ -8,9 +8,11 @@ from raglive.database.documents import Document
 from raglive.database.jobs import Job, Jobs, LeaseLost
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.pool import Database
+from raglive.database.vector_space import choose_vector_space
 from raglive.database.verify import find_disagreements
 from raglive.pipeline.progress import AttemptProgress
 from raglive.pipeline.storing import Finished, Storing
+from tests.conftest import VECTOR_SPACE
 from tests.integration.database.files import RESULTS, chunks, enqueue
 
 
@@ -31,7 +33,7 @@ async def test_documents_that_are_ready_together_are_stored_together(
     await enqueue(pipeline, *names)
     jobs = Jobs(pipeline, "worker", 60)
     claimed = await jobs.claim(len(names))
-    async with Storing(jobs) as storing:
+    async with Storing(jobs, await choose_vector_space(pipeline.database, VECTOR_SPACE)) as storing:
         await asyncio.gather(*(storing.store(finished(job)) for job in claimed))
     assert await states(database) == dict.fromkeys(names, "completed")
     commits = "SELECT count(DISTINCT xmin::text) FROM raglive.events WHERE type = 'file:completed'"
@@ -46,7 +48,7 @@ async def test_one_document_that_cannot_be_stored_keeps_none_of_the_others_back(
     jobs = Jobs(pipeline, "worker", 60)
     claimed = {job.name: job for job in await jobs.claim(4)}
     await jobs.give_back(claimed["taken"], 60)
-    async with Storing(jobs) as storing:
+    async with Storing(jobs, await choose_vector_space(pipeline.database, VECTOR_SPACE)) as storing:
         texts = {"bad": "no \x00 in Postgres"}
         stored = await asyncio.gather(
             *(storing.store(finished(job, texts.get(name))) for name, job in claimed.items()),
@@ -70,7 +72,7 @@ async def test_closing_lets_go_of_who_waits(pipeline: PipelineRecord) -> None:
     await enqueue(pipeline, "a")
     jobs = Jobs(pipeline, "worker", 60)
     (job,) = await jobs.claim(1)
-    storing = Storing(jobs)
+    storing = Storing(jobs, await choose_vector_space(pipeline.database, VECTOR_SPACE))
     waiting = asyncio.create_task(storing.store(finished(job)))
     await asyncio.sleep(0)
     await storing.close()

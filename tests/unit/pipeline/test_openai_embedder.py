@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from raglive.pipeline.embedding import EmbeddingError, create_embedder
+from raglive.database.vector_space import VectorSpace
+from raglive.pipeline.embedding import EmbeddingError, EmbeddingRefused, create_embedder
 from raglive.pipeline.embedding.batches import batches
 from raglive.pipeline.embedding.circuit import OPENS_AFTER, Circuit, CircuitOpen
 from raglive.pipeline.embedding.openai import OpenAIEmbedder
@@ -98,7 +99,10 @@ async def test_texts_become_vectors_of_length_one_in_order(provider: Provider) -
 
 async def test_dimensions_are_asked_for_or_known_without_a_probe(provider: Provider) -> None:
     embedder = await create_embedder(
-        "openai", "m", base_url=provider.url.removesuffix("/v1"), known_dimensions=3
+        "openai",
+        "m",
+        base_url=provider.url.removesuffix("/v1"),
+        known=VectorSpace("openai", "m", 3),
     )
     assert provider.requests == []
     await embedder.embed(["text"])
@@ -129,8 +133,11 @@ async def test_vectors_in_base64_are_understood(provider: Provider) -> None:
     await embedder.close()
 
 
-def error(status: int, message: str = "no", **headers: str) -> web.Response:
-    return web.json_response({"error": {"message": message}}, status=status, headers=headers)
+def error(
+    status: int, message: str = "no", code: str | None = None, **headers: str
+) -> web.Response:
+    said = {"message": message, "type": code, "code": code}
+    return web.json_response({"error": said}, status=status, headers=headers)
 
 
 LASTING = [
@@ -141,6 +148,8 @@ LASTING = [
     (error(400, f"bad parameter, key {KEY}"), "embedding_rejected", r"bad parameter, key \*\*\*"),
     (error(400, "maximum context length is 8192"), "embedding_input_too_long", "too long"),
     (error(413), "embedding_input_too_long", "too long"),
+    (error(429, code="insufficient_quota"), "embedding_quota_spent", "plan and billing"),
+    (error(400, code="model_not_found"), "embedding_not_configured", "EMBEDDING_MODEL"),
 ]
 
 
@@ -155,6 +164,12 @@ async def test_what_no_retry_heals_is_not_tried_again(
     assert (caught.value.code, caught.value.retryable) == (code, False)
     assert KEY not in str(caught.value)
     assert len(provider.requests) == 1
+    if isinstance(caught.value, EmbeddingRefused):
+        with pytest.raises(CircuitOpen, match=message) as held:
+            await embedder.embed(["text"])
+        assert held.value.code == code
+    else:  # it is about the text, and the next one may be embedded
+        assert len(await embedder.embed(["another"])) == 1
     await embedder.close()
 
 

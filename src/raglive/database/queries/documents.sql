@@ -1,18 +1,12 @@
--- name: active_model
-SELECT provider, model, dimensions FROM raglive.embedding_models WHERE active
-
--- name: lock_models
-SELECT pg_advisory_xact_lock(hashtextextended('raglive.embedding_models', 0))
-
--- name: add_model
-INSERT INTO raglive.embedding_models (provider, model, dimensions) VALUES ($1, $2, $3)
-
 -- name: known_embeddings
+-- What a chunk holds is of the active model.
 SELECT DISTINCT ON (content_hash) content_hash, embedding
 FROM (
-    SELECT content_hash, embedding FROM raglive.chunks WHERE content_hash = ANY ($1)
+    SELECT content_hash, embedding FROM raglive.chunks
+    WHERE content_hash = ANY ($1)
+      AND EXISTS (SELECT FROM raglive.embedding_models WHERE active AND model_key = $2)
     UNION ALL
-    SELECT content_hash, embedding FROM raglive.kept_vectors WHERE content_hash = ANY ($1)
+    SELECT content_hash, embedding FROM raglive.kept_vectors WHERE model_key = $2 AND content_hash = ANY ($1)
 ) AS known
 
 -- name: describe

@@ -13,10 +13,11 @@ ON CONFLICT (file_key) DO UPDATE SET generation = excluded.generation, content =
 DELETE FROM raglive.drafts WHERE file_key = ANY ($1)
 
 -- name: keep_vector
-INSERT INTO raglive.kept_vectors (content_hash, embedding) VALUES ($1, $2) ON CONFLICT DO NOTHING
+INSERT INTO raglive.kept_vectors (model_key, content_hash, embedding) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 
 -- name: drop_vectors
-DELETE FROM raglive.kept_vectors WHERE content_hash = ANY ($1)
+DELETE FROM raglive.kept_vectors
+WHERE content_hash = ANY ($1) AND model_key = (SELECT model_key FROM raglive.embedding_models WHERE active)
 
 -- name: note_usage
 INSERT INTO raglive.embedding_usage AS known (pipeline_key, day, file_key, model, texts, tokens, cost)
@@ -47,11 +48,14 @@ FROM raglive.embedding_usage WHERE file_key = $1
 WITH drafts AS (
     DELETE FROM raglive.drafts WHERE made_at < now() - make_interval(days => $1)
 )
-DELETE FROM raglive.kept_vectors WHERE made_at < now() - make_interval(days => $1)
+DELETE FROM raglive.kept_vectors
+WHERE made_at < now() - make_interval(days => $1)
+  AND model_key <> ALL (ARRAY(SELECT model_key FROM raglive.embedding_models WHERE next))
 
 -- name: keep_indexed
-INSERT INTO raglive.kept_vectors (content_hash, embedding)
-SELECT DISTINCT ON (content_hash) content_hash, embedding FROM raglive.chunks
-WHERE file_key = $1
+INSERT INTO raglive.kept_vectors (model_key, content_hash, embedding)
+SELECT DISTINCT ON (content_hash) model_key, content_hash, embedding
+FROM raglive.chunks CROSS JOIN raglive.embedding_models
+WHERE file_key = $1 AND active
 ORDER BY content_hash
 ON CONFLICT DO NOTHING

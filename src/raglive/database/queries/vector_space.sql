@@ -1,6 +1,22 @@
--- name: type_embeddings
-ALTER TABLE raglive.chunks ALTER COLUMN embedding TYPE vector({dimensions});
+-- name: active_model
+SELECT model_key, provider, model, dimensions FROM raglive.embedding_models WHERE active
 
+-- name: next_model
+SELECT model_key, provider, model, dimensions FROM raglive.embedding_models WHERE next
+
+-- name: lock_models
+SELECT pg_advisory_xact_lock(hashtextextended('raglive.embedding_models', 0))
+
+-- name: hold
+SELECT raglive.holds_model($1)
+
+-- name: add_model
+INSERT INTO raglive.embedding_models (provider, model, dimensions) VALUES ($1, $2, $3) RETURNING model_key
+
+-- name: type_embeddings
+ALTER TABLE raglive.chunks ALTER COLUMN embedding TYPE vector({dimensions})
+
+-- name: make_documents
 CREATE VIEW public.documents WITH (security_invoker) AS
 SELECT chunk.chunk_id AS id,
        chunk.content,
@@ -18,6 +34,17 @@ FROM raglive.chunks AS chunk
 JOIN raglive.files AS file USING (file_key)
 JOIN raglive.pipelines AS pipeline USING (pipeline_key);
 
+REVOKE ALL ON public.documents FROM PUBLIC;
+DO $roles$
+DECLARE
+    api_role text;
+BEGIN
+    FOR api_role IN SELECT rolname FROM pg_roles WHERE rolname IN ('anon', 'authenticated') LOOP
+        EXECUTE format('REVOKE ALL ON public.documents FROM %I', api_role);
+    END LOOP;
+END $roles$
+
+-- name: make_match
 CREATE FUNCTION public.match_documents(
     query_embedding vector({dimensions}), match_count integer DEFAULT 10, filter jsonb DEFAULT '{{}}'
 ) RETURNS TABLE (id bigint, content text, metadata jsonb, similarity double precision)
@@ -30,14 +57,12 @@ AS $match$
     LIMIT match_count
 $match$;
 
-REVOKE ALL ON public.documents FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.match_documents FROM PUBLIC;
 DO $roles$
 DECLARE
     api_role text;
 BEGIN
     FOR api_role IN SELECT rolname FROM pg_roles WHERE rolname IN ('anon', 'authenticated') LOOP
-        EXECUTE format('REVOKE ALL ON public.documents FROM %I', api_role);
         EXECUTE format('REVOKE ALL ON FUNCTION public.match_documents FROM %I', api_role);
     END LOOP;
 END $roles$;

@@ -94,6 +94,42 @@ FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines U
 WHERE NOT EXISTS (SELECT FROM raglive.embedding_models WHERE active)
 GROUP BY pipeline_id, file_key, name
 
+-- name: columns_of_other_dimensions
+SELECT 'every pipeline', format('%s has %s dimensions, its model has %s', said.name, atttypmod, expected)
+FROM (
+    SELECT 'chunks.embedding', 'raglive.chunks'::regclass, 'embedding', dimensions
+    FROM raglive.embedding_models WHERE active
+    UNION ALL
+    SELECT 'documents.embedding', to_regclass('public.documents'), 'embedding', dimensions
+    FROM raglive.embedding_models WHERE active
+    UNION ALL
+    SELECT 'chunks.next_embedding', 'raglive.chunks'::regclass, 'next_embedding',
+           coalesce((SELECT dimensions FROM raglive.embedding_models WHERE next), -1)
+) AS said (name, class, attribute, expected)
+LEFT JOIN pg_attribute ON attrelid = class AND attname = attribute
+WHERE atttypmod IS DISTINCT FROM expected
+
+-- name: chunks_without_vector
+SELECT pipeline_id, format('%s chunks of %s have no vector: only words find them', count(*), name)
+FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
+WHERE embedding IS NULL
+GROUP BY pipeline_id, file_key, name
+
+-- name: next_vectors_of_nothing
+-- While an index is made anew, a chunk has the vector that was kept of its text.
+SELECT pipeline_id, format('%s chunks of %s have a next vector that is not kept of their text', count(*), name)
+FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
+WHERE next_embedding IS NOT NULL
+  AND NOT EXISTS (SELECT FROM raglive.kept_vectors AS kept JOIN raglive.embedding_models AS model USING (model_key)
+                  WHERE model.next AND kept.content_hash = chunks.content_hash AND kept.embedding = next_embedding)
+GROUP BY pipeline_id, file_key, name
+
+-- name: kept_of_other_dimensions
+SELECT 'every pipeline', format('%s vectors kept of %s have other than its %s dimensions', count(*), model, dimensions)
+FROM raglive.kept_vectors JOIN raglive.embedding_models USING (model_key)
+WHERE vector_dims(embedding) <> dimensions
+GROUP BY model_key, model, dimensions
+
 -- name: queued_for_ever
 SELECT pipeline_id, format('%s is queued, but for no time', name)
 FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)

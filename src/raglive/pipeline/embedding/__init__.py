@@ -4,8 +4,16 @@ from raglive.pipeline.embedding.embedder import (
     Embedder,
     EmbeddingError,
     EmbeddingErrorCode,
+    EmbeddingRefused,
     Vectors,
 )
 from raglive.pipeline.embedding.factory import create_embedder
 
-__all__ = ["Embedder", "EmbeddingError", "EmbeddingErrorCode", "Vectors", "create_embedder"]
+__all__ = [
+    "Embedder",
+    "EmbeddingError",
+    "EmbeddingErrorCode",
+    "EmbeddingRefused",
+    "Vectors",
+    "create_embedder",
+]

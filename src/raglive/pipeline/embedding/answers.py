@@ -17,6 +17,7 @@ import orjson
 from raglive.pipeline.embedding.embedder import (
     EmbeddingError,
     EmbeddingErrorCode,
+    EmbeddingRefused,
     Vectors,
     unit_vectors,
 )
@@ -73,14 +74,12 @@ def refusal(response: httpx.Response, conceal: Callable[[str], str]) -> Embeddin
     if status == 200:
         return None
     wait = retry_after_seconds(response.headers.get("retry-after"))
+    if found := _REFUSALS.get(_code(response)) or _REFUSALS.get(status):
+        code, message = found
+        return EmbeddingRefused(f"{message} (status {status}).", code, retry_after_seconds=wait)
     if status in _MEANINGS:
         code, message = _MEANINGS[status]
-        return EmbeddingError(
-            f"{message} (status {status}).",
-            code,
-            retry_after_seconds=wait,
-            is_refusal=code in _REFUSALS,
-        )
+        return EmbeddingError(f"{message} (status {status}).", code, retry_after_seconds=wait)
     if status >= 500:
         message = f"The embedding provider is in trouble (status {status})."
         return EmbeddingError(message, "embedding_unavailable", retry_after_seconds=wait)
@@ -117,16 +116,26 @@ _NOT_FOUND = (
     "EMBEDDING_BASE_URL"
 )
 _MOVED = "The embedding provider has moved: set EMBEDDING_BASE_URL to where it is now"
-_REFUSALS = frozenset({"embedding_rejected", "embedding_not_configured"})
-_MEANINGS: dict[int, tuple[EmbeddingErrorCode, str]] = {
+_QUOTA_SPENT = (
+    "The embedding account has no quota left: see to its plan and billing, or set "
+    "EMBEDDING_API_KEY to another's"
+)
+_Meaning = tuple[EmbeddingErrorCode, str]
+_REFUSALS: dict[int | str | None, _Meaning] = {
     401: ("embedding_rejected", _KEY_REFUSED),
     403: ("embedding_rejected", _KEY_REFUSED),
     404: ("embedding_not_configured", _NOT_FOUND),
     405: ("embedding_not_configured", _NOT_FOUND),
     **dict.fromkeys((301, 302, 303, 307, 308), ("embedding_not_configured", _MOVED)),
+    402: ("embedding_quota_spent", _QUOTA_SPENT),
+    "model_not_found": ("embedding_not_configured", _NOT_FOUND),
+    "insufficient_quota": ("embedding_quota_spent", _QUOTA_SPENT),
+    "billing_hard_limit_reached": ("embedding_quota_spent", _QUOTA_SPENT),
+}
+_MEANINGS: dict[int, _Meaning] = {
     408: ("embedding_timeout", "The embedding provider took too long"),
     425: ("embedding_unavailable", "The embedding provider is not ready"),
-    429: ("embedding_rate_limited", "The embedding provider's rate limit or quota is used up"),
+    429: ("embedding_rate_limited", "The embedding provider's rate limit is used up"),
 }
 
 
@@ -139,6 +148,15 @@ def _vector(embedding: Any) -> Any:
 def _invalid(reason: str) -> EmbeddingError:
     message = f"The embedding provider's answer cannot be used: {reason}."
     return EmbeddingError(message, "embedding_invalid_response")
+
+
+def _code(response: httpx.Response) -> str | None:
+    """The provider's own code of the error, if it says one."""
+    try:
+        code = orjson.loads(response.content)["error"]["code"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return code if isinstance(code, str) else None
 
 
 def _reason(response: httpx.Response) -> str:

@@ -85,7 +85,7 @@ class Budget:
         raise BudgetSpent("The embedding budget is spent; the file waits.")
 
     async def _spent(self) -> Decimal:
-        return Decimal(str((await self._kept.spent(self._begin())).cost))
+        return (await self._kept.spent(self._begin())).cost
 
     def _begin(self) -> date:
         today = datetime.now(UTC).date()

@@ -6,11 +6,15 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import structlog
 
-from raglive.pipeline.embedding.embedder import EmbeddingError
+from raglive.pipeline.embedding.embedder import (
+    EmbeddingError,
+    EmbeddingErrorCode,
+    EmbeddingRefused,
+)
 
 __all__ = ["Circuit", "CircuitOpen"]
 
@@ -23,7 +27,7 @@ log = structlog.get_logger()
 
 
 class CircuitOpen(EmbeddingError):
-    """The provider was not asked: it failed too often, asked not to be, or refuses everything."""
+    """The provider was not asked: it has failed too often, refuses all, or asked not to be."""
 
 
 class Circuit:
@@ -63,7 +67,7 @@ class Circuit:
         try:
             yield
         except EmbeddingError as error:
-            if error.retryable or error.is_refusal:
+            if error.retryable or isinstance(error, EmbeddingRefused):
                 self._note_failure(error)
             else:  # it answers; what it says is about the request
                 self._close()
@@ -76,20 +80,21 @@ class Circuit:
     def _require_closed(self) -> None:
         if self._until is None or (self.state == "half_open" and not self._probing):
             return
-        wait = max(1.0, self._until - time.monotonic())
-        assert self.last_error is not None, "something opened it"
+        error = self.last_error
+        assert error is not None, "it was opened by one"
+        refused = isinstance(error, EmbeddingRefused)
         raise CircuitOpen(
-            f"The embedding provider is not asked for now: {self.last_error.message}",
-            "embedding_unavailable",
-            retry_after_seconds=wait,
+            f"The embedding provider is not asked for now: {error.message}",
+            cast("EmbeddingErrorCode", error.code) if refused else "embedding_unavailable",
+            retry_after_seconds=max(1.0, self._until - time.monotonic()),
         )
 
     def _note_failure(self, error: EmbeddingError) -> None:
         self._failures += 1
         self.last_error = error
         asked = error.retry_after_seconds or 0.0
-        passes = self._failures < OPENS_AFTER and asked <= HEEDED_SECONDS and not error.is_refusal
-        if passes and self._until is None:
+        passes = self._failures < OPENS_AFTER and asked <= HEEDED_SECONDS
+        if passes and self._until is None and not isinstance(error, EmbeddingRefused):
             return
         if self.state == "open":  # a request that was under way when it opened
             return

@@ -14,6 +14,7 @@ __all__ = [
     "Embedder",
     "EmbeddingError",
     "EmbeddingErrorCode",
+    "EmbeddingRefused",
     "OnTokens",
     "Vectors",
     "unit_vectors",
@@ -31,6 +32,7 @@ EmbeddingErrorCode = Literal[
     "embedding_invalid_response",
     "embedding_input_too_long",
     "embedding_not_configured",
+    "embedding_quota_spent",
 ]
 _PASSING = {
     "embedding_rate_limited",
@@ -43,8 +45,7 @@ _PASSING = {
 class EmbeddingError(RagliveError):
     """Texts were not embedded. The same texts may be tried again when `retryable`.
 
-    `retry_after_seconds` is how long the provider asks to wait, None when it does not say. With
-    `is_refusal` the provider takes nothing from this key, for this model or at this address.
+    `retry_after_seconds` is how long the provider asks to wait, None when it does not say.
     """
 
     code = "embedding_unavailable"
@@ -55,7 +56,6 @@ class EmbeddingError(RagliveError):
         code: EmbeddingErrorCode,
         *,
         retry_after_seconds: float | None = None,
-        is_refusal: bool = False,
     ) -> None:
         super().__init__(
             message,
@@ -64,7 +64,10 @@ class EmbeddingError(RagliveError):
             retry_after_ms=None if retry_after_seconds is None else int(retry_after_seconds * 1000),
         )
         self.retry_after_seconds = retry_after_seconds
-        self.is_refusal = is_refusal
+
+
+class EmbeddingRefused(EmbeddingError):
+    """The provider refuses whatever it is sent: a setting is wrong, or the account is used up."""
 
 
 class Embedder(Protocol):

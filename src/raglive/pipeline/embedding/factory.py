@@ -6,6 +6,7 @@ import platform
 import sys
 from importlib.util import find_spec
 
+from raglive.database.vector_space import VectorSpace
 from raglive.pipeline.embedding.embedder import Embedder, EmbeddingError
 
 __all__ = ["create_embedder"]
@@ -18,14 +19,14 @@ async def create_embedder(
     api_key: str | None = None,
     base_url: str | None = None,
     ask_dimensions: int | None = None,
-    known_dimensions: int | None = None,
+    known: VectorSpace | None = None,
     concurrent_requests: int = 4,
     timeout_seconds: float = 60.0,
 ) -> Embedder:
     """Return an embedder that is ready.
 
-    `ask_dimensions` asks the provider for shorter vectors than the model's own. With
-    `known_dimensions`, from an earlier run, the provider is not asked at the start.
+    `ask_dimensions` asks the provider for shorter vectors than the model's own. When the model is
+    that of `known`, the index's space, the provider is not asked at the start.
     Raises `EmbeddingError`.
     """
     if provider == "builtin":
@@ -42,9 +43,11 @@ async def create_embedder(
         OpenAIEmbedder,
     )
 
+    model = model or DEFAULT_MODEL
+    is_known = known is not None and (known.provider, known.model) == (provider, model)
     return await OpenAIEmbedder.connect(
-        model or DEFAULT_MODEL,
-        dimensions=ask_dimensions or known_dimensions,
+        model,
+        dimensions=ask_dimensions or (known.dimensions if known and is_known else None),
         api_key=api_key,
         base_url=base_url,
         ask_dimensions=ask_dimensions,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import islice
 
 from raglive.contract.errors import RagliveError
 from raglive.database.documents import Documents, Vector
 from raglive.database.errors import retry_transient
-from raglive.database.jobs import Job
-from raglive.database.kept import Kept
+from raglive.database.kept import Kept, Usage
 from raglive.pipeline.embedding.budget import Budget
 from raglive.pipeline.embedding.embedder import Embedder
 
@@ -26,21 +26,28 @@ _Batches = Iterator[tuple[Sequence[bytes], list[str]]]
 
 @dataclass(frozen=True, slots=True)
 class EmbedOnce:
-    """Embeds texts by the hash of their content; files at work at once share what is the same."""
+    """Embeds texts by the hash of their content; files at work at once share what is the same.
+
+    What was paid for is kept until it is stored; with `keeps_all`, what was free is too.
+    """
 
     embedder: Embedder
     documents: Documents
     kept: Kept
     budget: Budget
+    keeps_all: bool = False
     _under_way: dict[bytes, _Awaited] = field(default_factory=dict)
 
     async def vectors(
-        self, job: Job, texts: Mapping[bytes, str], on_share: Callable[[float], None]
+        self,
+        texts: Mapping[bytes, str],
+        payers: Mapping[bytes, int],
+        on_share: Callable[[float], None],
     ) -> tuple[dict[bytes, Vector], int]:
         """Return a vector for each text, and how many of them were embedded for it.
 
-        `on_share` hears what share of them is there. Raises `EmbeddingError`, `BudgetSpent`; what
-        was embedded by then is kept.
+        `payers`: the file, by its key, that each text is of. `on_share` hears what share of them
+        is there. Raises `EmbeddingError`, `BudgetSpent`; what was embedded by then is kept.
         """
         found: dict[bytes, Vector] = {}
         embedded = 0
@@ -50,7 +57,7 @@ class EmbedOnce:
             try:
                 found.update(await self._known(list(own)))
                 new = [it for it in own if it not in found]
-                await self._embed(job, {it: texts[it] for it in new}, found, on_share)
+                await self._embed({it: texts[it] for it in new}, payers, found, on_share)
                 embedded += len(new)
             finally:
                 self._settle(own, found)
@@ -79,8 +86,8 @@ class EmbedOnce:
 
     async def _embed(
         self,
-        job: Job,
         texts: Mapping[bytes, str],
+        payers: Mapping[bytes, int],
         found: dict[bytes, Vector],
         on_share: Callable[[float], None],
     ) -> None:
@@ -93,7 +100,7 @@ class EmbedOnce:
             nonlocal done
             try:
                 for hashes, batch in batches:
-                    made = await self._embed_batch(job, hashes, batch)
+                    made = await self._embed_batch(hashes, batch, payers)
                     found.update(made)
                     done += len(made)
                     on_share(done / len(texts))
@@ -112,25 +119,34 @@ class EmbedOnce:
             yield list(islice(hashes, len(batch))), batch
 
     async def _embed_batch(
-        self, job: Job, hashes: Sequence[bytes], batch: list[str]
+        self, hashes: Sequence[bytes], batch: list[str], payers: Mapping[bytes, int]
     ) -> dict[bytes, Vector]:
         tokens: list[int] = []
         async with self.budget.request(batch):
             vectors = await self.embedder.embed(batch, on_tokens=tokens.append)
             made = list(zip(hashes, vectors, strict=True))
-            if self.embedder.is_paid:
+            if self.embedder.is_paid or self.keeps_all:
+                paid = [payers[it] for it in hashes] if self.embedder.is_paid else []
+                used = self._used(paid, batch, sum(tokens))
                 await retry_transient(
-                    lambda: self.kept.keep_vectors(
-                        job,
-                        made,
-                        model=f"{self.embedder.provider} {self.embedder.model}",
-                        tokens=sum(tokens),
-                        cost=self.budget.price.of(sum(tokens)),
-                    ),
+                    lambda: self.kept.keep_vectors(made, used),
                     within_seconds=DATABASE_PATIENCE_SECONDS,
                     what="keeping vectors",
                 )
         return dict(made)
+
+    def _used(self, payers: Sequence[int], batch: Sequence[str], tokens: int) -> dict[int, Usage]:
+        """Return what each file has to pay of a request: tokens by its share of the bytes."""
+        used: dict[int, Usage] = {}
+        left_tokens, left_bytes = tokens, sum(len(text.encode()) for text in batch)
+        for payer, text in zip(payers, batch, strict=False):
+            size = len(text.encode())
+            own = left_tokens * size // max(left_bytes, 1)
+            left_tokens, left_bytes = left_tokens - own, left_bytes - size
+            before = used.get(payer, Usage(0, 0, Decimal(0)))
+            cost = before.cost + self.budget.price.of(own)
+            used[payer] = Usage(before.texts + 1, before.tokens + own, cost)
+        return used
 
 
 def _passes(error: Exception) -> bool:

@@ -1,0 +1,79 @@
+"""`raglive reindex`: make the index anew with another embedding model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from raglive.app.reindex import give_up as let_go
+from raglive.app.reindex import reindex as make_anew
+from raglive.cli.running import find_wiring, load_settings, run, serving_status
+from raglive.pipeline.reindex import ReindexProgress
+
+__all__ = ["reindex"]
+
+SAY_SECONDS = 5.0
+
+Tell = Callable[[ReindexProgress], None]
+
+
+def reindex(
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="Let go of what an unfinished run has embedded.")
+    ] = False,
+) -> None:
+    """Make the index anew with the embedding model that is set; it can be searched throughout.
+
+    A run that is stopped goes on where it was. Afterwards, start the pipelines with these settings.
+    """
+    settings = load_settings()
+
+    async def make() -> None:
+        with _shown(Console()) as tell:
+            made = await make_anew(find_wiring(settings), tell)
+        if made.chunks is None:
+            typer.echo(f"The index is of {made.space} already.")
+        else:
+            typer.echo(f"{made.chunks} chunks are of {made.space} now.")
+            typer.echo("Start pipelines with these settings; those with the old ones are paused.")
+
+    async def abandon() -> None:
+        abandoned = await let_go(find_wiring(settings))
+        typer.echo(f"Given up: {abandoned}." if abandoned else "There is nothing to give up.")
+
+    run(abandon if give_up else make, exit_status=serving_status)
+
+
+@contextmanager
+def _shown(console: Console) -> Iterator[Tell]:
+    """Show progress as a bar on a terminal, as a line now and then anywhere else."""
+    if not console.is_terminal:
+        yield _lines(console)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        bar = progress.add_task("looking", total=None)
+
+        def tell(said: ReindexProgress) -> None:
+            progress.update(bar, description=said.note, total=said.chunks, completed=said.done)
+
+        yield tell
+
+
+def _lines(console: Console) -> Tell:
+    note, at = "", 0.0
+
+    def tell(said: ReindexProgress) -> None:
+        nonlocal note, at
+        if said.note != note or time.monotonic() > at + SAY_SECONDS:
+            note, at = said.note, time.monotonic()
+            line = f"{said.done} of {said.chunks} chunks: {note}"
+            console.print(line, highlight=False, soft_wrap=True)
+
+    return tell
