@@ -128,7 +128,10 @@ class Reindexer:
             await once.vectors(texts, payers, lambda _: None)
         except BudgetSpent as spent:
             why = await once.budget.refusal() or spent.message
-            raise BudgetSpent(f"{why} What is embedded is kept: run it again then.") from spent
+            raise BudgetSpent(
+                f"{why} What is embedded is kept. Raise RAGLIVE_EMBEDDING_BUDGET, or wait until its "
+                "period ends, and run it again."
+            ) from spent
 
     def _once(self, pipeline_key: int) -> EmbedOnce:
         """Return what embeds at the expense of one pipeline."""
