@@ -21,10 +21,10 @@ WEB_SOURCES := $(shell find web -mindepth 1 \
 	\( -name node_modules -o -name .next -o -name out \) -prune -o \
 	! -name '*.tsbuildinfo' ! -name next-env.d.ts -print 2>/dev/null)
 
-.PHONY: help setup up check test bench bench-ingest lock generate format clean
+.PHONY: help setup up check test bench bench-ingest test-examples lock generate format clean
 
 help: ## List what can be made
-	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: .make/python $(APP)/index.html ## Install everything into .venv and build the web app
 
@@ -45,6 +45,9 @@ test: setup ## Run every test, in a browser too; ARGS go to pytest
 	tools/install_chromium.sh
 	$(WITH_NODE) npm run --silent --prefix web test
 	$(WITH_NODE) $(PYTEST) $(ARGS)
+
+test-examples: setup .make/peers/installed ## Run the reporter's examples with LangChain and LlamaIndex
+	CI=true EXAMPLES_PYTHON=.make/peers/bin/python $(BIN)/pytest tests/integration/reporter/test_examples.py $(ARGS)
 
 bench: setup ## Measure the speeds that are promised; FULL=1 takes longer and means more
 	@for script in bench/[a-z]*.py; do \

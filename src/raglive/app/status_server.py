@@ -21,6 +21,6 @@ async def run_status_server(wiring: Wiring, stop: Awaitable[None]) -> None:
             server.asgi,
             settings.host,
             settings.status_port,
-            stop,
+            server.until_drained(stop),
             trusted_proxies=settings.trusted_proxies,
         )

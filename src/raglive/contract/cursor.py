@@ -14,7 +14,16 @@ from enum import Enum
 
 from raglive.contract.errors import ErrorCode, RagliveError
 
-__all__ = ["BEGINNING", "CURSOR_PATTERN", "NOW", "Cursor", "Position", "Start", "parse_cursor"]
+__all__ = [
+    "BEGINNING",
+    "CURSOR_PATTERN",
+    "NOW",
+    "Cursor",
+    "Position",
+    "Start",
+    "cursor_at",
+    "parse_cursor",
+]
 
 BEGINNING = "-1"
 NOW = "now"
@@ -37,7 +46,12 @@ class Position:
             raise _invalid(f"seq {self.seq} is out of range")
 
     def __str__(self) -> str:
-        return f"{self.epoch}.{self.seq:016d}"
+        return cursor_at(self.epoch, self.seq)
+
+
+def cursor_at(epoch: str, seq: int) -> str:
+    """Return the cursor of a place in one log."""
+    return f"{epoch}.{seq:016d}"
 
 
 class Start(Enum):

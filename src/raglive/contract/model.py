@@ -51,7 +51,9 @@ class WireModel(BaseModel):
 
 def rfc3339(moment: datetime) -> str:
     """Return the moment in UTC with milliseconds, as `2026-01-02T03:04:05.678Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _storable(text: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
-from raglive.contract.cursor import Position
+from raglive.contract.cursor import Position, cursor_at
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.model import rfc3339
 from raglive.database.pool import Connection, Database
@@ -22,6 +22,7 @@ __all__ = [
     "append_events",
     "logged_event",
     "pipeline_key",
+    "publish_events",
 ]
 
 _QUERIES = load_queries("event_log")
@@ -75,11 +76,32 @@ async def append_events(
     try:
         row = await connection.fetchrow(_QUERIES["append"], pipeline_key, list(events))
     except (asyncpg.UntranslatableCharacterError, asyncpg.DataError) as error:
-        raise RagliveError(
-            f"The event cannot be stored: {error}", code=ErrorCode.INVALID_EVENT
-        ) from error
+        raise _not_storable(error) from error
     assert row is not None
-    return Appended(**dict(row))
+    return Appended(*row)
+
+
+async def publish_events(
+    connection: Connection,
+    pipeline_id: str,
+    pipeline_type: str | None,
+    events: Sequence[dict[str, Any]],
+) -> Appended:
+    """Append events to a pipeline, made when its type is given, in one statement.
+
+    Outside of a transaction they are committed on return. Raises what `pipeline_key` and
+    `append_events` raise.
+    """
+    try:
+        row = await connection.fetchrow(
+            _QUERIES["publish"], pipeline_id, pipeline_type, list(events)
+        )
+    except asyncpg.InvalidParameterValueError as error:  # also a DataError
+        raise RagliveError(str(error), code=ErrorCode.INVALID_EVENT) from error
+    except (asyncpg.UntranslatableCharacterError, asyncpg.DataError) as error:
+        raise _not_storable(error) from error
+    assert row is not None
+    return Appended(*row)
 
 
 async def pipeline_key(
@@ -130,25 +152,25 @@ class EventLog:
         self, pipeline_id: str, pipeline_type: str | None, events: Sequence[dict[str, Any]]
     ) -> Appended:
         """Publish events of one pipeline; return when they are committed."""
-        async with self._database.transaction() as connection:
-            key, _ = await pipeline_key(connection, pipeline_id, pipeline_type)
-            return await append_events(connection, key, events)
+        async with self._database.connection() as connection:
+            return await publish_events(connection, pipeline_id, pipeline_type, events)
 
 
-def logged_event(head: Head, row: asyncpg.Record) -> LoggedEvent:
-    """Return the event of a row `seq, id, type, occurred_at, payload, digest`."""
-    envelope = {
-        "id": str(row["id"]),
-        "type": row["type"],
+def _not_storable(error: Exception) -> RagliveError:
+    return RagliveError(f"The event cannot be stored: {error}", code=ErrorCode.INVALID_EVENT)
+
+
+def logged_event(head: Head, row: Iterable[Any]) -> LoggedEvent:
+    """Return the event of a row: `seq, id, type, occurred_at, payload, digest`."""
+    seq, event_id, event_type, occurred_at, payload, digest = row
+    event = {
+        "id": str(event_id),
+        "type": event_type,
         "pipeline_id": head.pipeline_id,
         "pipeline_type": head.pipeline_type,
-        "timestamp": rfc3339(row["occurred_at"]),
-        "seq": row["seq"],
-        "cursor": str(Position(head.epoch, row["seq"])),
+        "timestamp": rfc3339(occurred_at),
+        "seq": seq,
+        "cursor": cursor_at(head.epoch, seq),
+        **payload,
     }
-    return LoggedEvent(
-        row["seq"],
-        bytes(row["digest"]),
-        envelope | row["payload"],
-        row["occurred_at"].timestamp(),
-    )
+    return LoggedEvent(seq, digest, event, occurred_at.timestamp())

@@ -86,8 +86,8 @@ class PipelineReads:
         )
         events: dict[int, list[LoggedEvent]] = defaultdict(list)
         for row in rows:
-            key = row["pipeline_key"]
-            events[key].append(logged_event(heads[key], row))
+            key, *logged = row
+            events[key].append(logged_event(heads[key], logged))
         return events
 
     async def event_page(

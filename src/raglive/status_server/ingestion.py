@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import asyncpg
@@ -19,7 +21,7 @@ from raglive.contract.events import CONFLATED_TYPES, Submission, SubmittedEvent
 from raglive.contract.model import rfc3339
 from raglive.contract.permissions import Grant
 from raglive.contract.socket import PublishAck
-from raglive.database.event_log import Appended, append_events, pipeline_key
+from raglive.database.event_log import Appended, pipeline_key, publish_events
 from raglive.database.pipelines import note_heartbeat
 from raglive.database.pool import Connection, Database
 from raglive.status_server.limits import Limits
@@ -59,7 +61,7 @@ class Ingestion:
         by_pipeline = _by_pipeline(grant, _read(data))
         self._keep_limits(by_pipeline)
         live: list[Event] = []
-        async with self._database.transaction() as connection:
+        async with self._transaction(by_pipeline) as connection:
             appended = [
                 await _append(connection, pipeline_id, by_pipeline[pipeline_id], live)
                 for pipeline_id in sorted(by_pipeline)
@@ -82,6 +84,14 @@ class Ingestion:
         )
         return PublishAck(cursor=cursor, accepted=accepted, duplicates=duplicates)
 
+    def _transaction(
+        self, by_pipeline: dict[str, list[Event]]
+    ) -> AbstractAsyncContextManager[Connection]:
+        """Return what commits all or none; one statement does so by itself."""
+        if len(by_pipeline) > 1 or any(map(_conflated, chain(*by_pipeline.values()))):
+            return self._database.transaction()
+        return self._database.connection()
+
     def _keep_limits(self, by_pipeline: dict[str, list[Event]]) -> None:
         for pipeline_id, events in by_pipeline.items():
             self._limits.publish(pipeline_id, len(events))
@@ -98,7 +108,11 @@ def _read(data: object) -> list[Event]:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])[:200] or "the batch"
         raise RagliveError(f"{place}: {first['msg']}", code=ErrorCode.INVALID_EVENT) from None
-    return [_wire(place, event) for place, event in enumerate(submission.events)]
+    try:
+        events: list[Event] = submission.wire()["events"]
+    except (ValueError, OverflowError):
+        return [_wire(place, event) for place, event in enumerate(submission.events)]
+    return events
 
 
 def _wire(place: int, event: SubmittedEvent) -> Event:
@@ -114,12 +128,12 @@ def _wire(place: int, event: SubmittedEvent) -> Event:
 def _by_pipeline(grant: Grant, events: list[Event]) -> dict[str, list[Event]]:
     by_pipeline: dict[str, list[Event]] = defaultdict(list)
     for event in events:
-        pipeline_id = event["pipeline_id"]
+        by_pipeline[event["pipeline_id"]].append(event)
+    for pipeline_id in by_pipeline:
         if not grant.may_publish(pipeline_id):
             raise RagliveError(
                 f"The token may not publish to {pipeline_id}.", code=ErrorCode.FORBIDDEN
             )
-        by_pipeline[pipeline_id].append(event)
     return by_pipeline
 
 
@@ -128,20 +142,25 @@ async def _append(
 ) -> Appended:
     """Append a pipeline's durable events; add its conflated ones, completed, to `live`."""
     named = next((event["pipeline_type"] for event in events if "pipeline_type" in event), None)
-    key, pipeline_type = await pipeline_key(connection, pipeline_id, named)
-    durable = [event for event in events if event["type"] not in CONFLATED_TYPES]
+    conflated = [event for event in events if _conflated(event)]
+    durable = [event for event in events if not _conflated(event)] if conflated else events
     try:
-        appended = await append_events(connection, key, durable)
+        appended = await publish_events(connection, pipeline_id, named, durable)
     except asyncpg.ProgramLimitExceededError as error:
         raise RagliveError(
             f"An event of {pipeline_id} cannot be stored: {error.args[0]}.",
             code=ErrorCode.INVALID_EVENT,
         ) from None
-    for event in events:
-        if event["type"] in CONFLATED_TYPES:
+    if conflated:
+        key, pipeline_type = await pipeline_key(connection, pipeline_id, named)
+        for event in conflated:
             live.append(await _complete(connection, key, event, appended))
             live[-1]["pipeline_type"] = pipeline_type
     return appended
+
+
+def _conflated(event: Event) -> bool:
+    return event["type"] in CONFLATED_TYPES
 
 
 async def _complete(connection: Connection, key: int, event: Event, head: Appended) -> Event:

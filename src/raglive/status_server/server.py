@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -20,7 +19,7 @@ from raglive.bus.postgres import PostgresBus
 from raglive.contract.errors import ErrorBody, RagliveError
 from raglive.contract.events import Submission
 from raglive.contract.redaction import Redaction
-from raglive.contract.socket import ServerClosing, ServerDraining
+from raglive.contract.socket import ServerClosing
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.event_log import EventLog, Head
 from raglive.database.file_listing import FileListing
@@ -43,6 +42,7 @@ from raglive.settings import Settings
 from raglive.status_server.audience import Audience, Viewer
 from raglive.status_server.audit import Audit, Place
 from raglive.status_server.catching_up import CatchingUp
+from raglive.status_server.departure import Departure
 from raglive.status_server.door import Door
 from raglive.status_server.gate import Gate
 from raglive.status_server.http import Readiness, status_router
@@ -62,8 +62,6 @@ log = structlog.get_logger()
 
 MAX_BODY_BYTES = 16 * 2**20
 DOOR_CHECK_SECONDS = 0.5
-RETURN_AFTER_MS = 100
-RETURN_MS_PER_VIEWER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class Patience:
     ending_token: float = 60.0  # of warning
     stalled_connection: float = 7.0  # that does not read, until it is aborted
     slow_viewer: float = 8.0  # that has read nothing of what is held for it, until it is closed
-    leaving: float = 1.0  # to read what was sent before the server stops
+    leaving: float = 3.0  # one after the other, when the server stops
 
 
 class StatusServer:
@@ -114,9 +112,9 @@ class StatusServer:
         self._ingestion = Ingestion(
             database, self._bus, self._metrics, self._limits, self._hub.known
         )
-        self._draining = False
         self._origins = Origins(settings)
         self._sockets = socket_server(settings, self._origins, self._limits.count_address)
+        self._departure = Departure(self._audience, self._sockets, patience.leaving)
         self._monitoring = Monitoring(
             self._audience,
             self._metrics,
@@ -173,13 +171,7 @@ class StatusServer:
 
     async def drain(self) -> None:
         """Tell every viewer when to come back, and close its connection; may be called again."""
-        self._draining = True
-        viewers = self._audience.everyone()
-        for viewer in viewers:
-            retry_in = RETURN_AFTER_MS + random.randrange(1 + RETURN_MS_PER_VIEWER * len(viewers))  # noqa: S311 - not a secret
-            notice = ServerDraining(retry_in=retry_in).model_dump_json().encode()
-            self._audience.send(viewer, "server:draining", notice)
-        await self._sockets.expel_all(self._patience.leaving)
+        await self._departure.take()
 
     def _assemble(self, settings: Settings, redaction: Redaction) -> ASGIApp:
         limited = AddressLimit(
@@ -193,7 +185,7 @@ class StatusServer:
             settings.socket_path,
             max_bytes=MAX_MESSAGE_BYTES,
             expel=self._sockets.expel,
-            is_draining=lambda: self._draining,
+            is_draining=lambda: self._departure.has_begun,
             check=self._origins.check,
             admit=self._admit,
         )
@@ -267,7 +259,7 @@ class StatusServer:
     def _readiness(self) -> Readiness:
         patience = self._patience
         return Readiness(
-            is_draining=self._draining,
+            is_draining=self._departure.has_begun,
             lag_seconds=self._hub.lag_seconds,
             is_lagging=self._hub.lag_seconds > patience.lag,
             is_bus_silent=self._bus.silent_seconds > patience.bus,

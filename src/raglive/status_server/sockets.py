@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -101,11 +101,21 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
         engine.queue.drop()
         await engine.close()
 
-    async def expel_all(self, within_seconds: float) -> None:
-        """Close every connection, giving them that long to take what they have been sent."""
-        engines = list(self.eio.sockets.values())
-        await _taken(engines, within_seconds)
-        for engine in engines:
+    async def expel_all(self, after: Mapping[str, float]) -> None:
+        """Close every connection, each after its seconds.
+
+        Who has not taken by then what it was sent is closed in the end, and soon.
+        """
+        loop = asyncio.get_running_loop()
+        began, late = loop.time(), []
+        for engine in sorted(self.eio.sockets.values(), key=lambda one: after.get(one.sid, 0)):
+            await asyncio.sleep(max(0, began + after.get(engine.sid, 0) - loop.time()))
+            if _has_taken(engine):
+                await self.expel(engine.sid)
+            else:
+                late.append(engine)
+        await _taken(late, PARTING_SECONDS)
+        for engine in late:
             await self.expel(engine.sid)
 
     async def part(self, engine_sid: str) -> None:
@@ -231,8 +241,12 @@ async def _taken(engines: Sequence[Any], within_seconds: float) -> None:
     """Wait until everything was taken that is to be sent, at most so long."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within_seconds):
-            while any(engine.queue.held_bytes and not engine.closed for engine in engines):  # noqa: ASYNC110 - no event tells
+            while not all(map(_has_taken, engines)):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.01)
+
+
+def _has_taken(engine: Any) -> bool:
+    return engine.closed or not engine.queue.held_bytes
 
 
 def _plain(name: str) -> logging.Logger:

@@ -159,3 +159,18 @@ async def test_whatever_raglive_logs_is_an_event_of_the_contract(
         "pipeline:offline",
     ]
     await assert_gapless(database)
+
+
+async def test_a_pipeline_that_is_removed_takes_its_log_along(
+    database: Database, pipeline: PipelineRecord
+) -> None:
+    await EventLog(database).publish(
+        "other", "local_files", [new_event("status:update", changes={})]
+    )
+    await EventLog(database).publish(
+        pipeline.pipeline_id, None, [new_event("status:update", changes={})]
+    )
+    await database.execute(
+        "DELETE FROM raglive.pipelines WHERE pipeline_id = $1", pipeline.pipeline_id
+    )
+    assert await database.fetchval("SELECT count(*) FROM raglive.events") == 1

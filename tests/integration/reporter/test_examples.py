@@ -1,4 +1,7 @@
-"""The examples run as their first lines say, and report what happened."""
+"""The examples run as their first lines say, and report what happened.
+
+EXAMPLES_PYTHON is the Python that runs them; `make test-examples` gives one with all they need.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ import pytest
 from tests.integration.reporter.conftest import ReadLog
 from tests.integration.reporter.status_process import StatusProcess, producer_token
 
+PYTHON = os.environ.get("EXAMPLES_PYTHON", sys.executable)
 EXAMPLES = Path(__file__).parents[3] / "examples" / "reporter"
 INDEXERS = [
     ("script", "text-folder", "sqlite3"),
@@ -44,7 +48,7 @@ async def test_files_are_reported(
     tmp_path: Path,
 ) -> None:
     name, pipeline, needs = indexer
-    pytest.importorskip(needs)
+    await _skip_without(needs)
     given = [documents] if name == "script" else sorted(documents.iterdir())
     await _run(name, [str(path) for path in given], server.url, tmp_path)
 
@@ -76,9 +80,11 @@ async def test_pages_are_reported(
         thread.start()
         address = f"http://127.0.0.1:{web.server_address[1]}"
         pages = [f"{address}/a.txt", f"{address}/missing.txt"]
-        await _run("asynchronous", pages, server.url, tmp_path)
-        web.shutdown()
-        thread.join(10)
+        try:
+            await _run("asynchronous", pages, server.url, tmp_path)
+        finally:
+            web.shutdown()
+            thread.join(10)
     kinds = sorted(_said(event) for event in (await read_log("web-pages"))[1:-1])
     assert kinds == [
         ("completed", pages[0]),
@@ -88,13 +94,24 @@ async def test_pages_are_reported(
     ]
 
 
+async def _skip_without(module: str) -> None:
+    looking = await asyncio.create_subprocess_exec(
+        PYTHON, "-c", f"import {module}", stderr=subprocess.DEVNULL
+    )
+    async with asyncio.timeout(100):
+        if await looking.wait() == 0:
+            return
+    assert "EXAMPLES_PYTHON" not in os.environ, f"{PYTHON} has no {module}"
+    pytest.skip(f"{module} is not installed; `make test-examples` installs it.")
+
+
 def _said(event: dict[str, Any]) -> tuple[str, str]:
     return event["type"].removeprefix("file:"), event["payload"]["file"]["name"]
 
 
 async def _run(name: str, arguments: list[str], url: str, folder: Path) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        str(Path(PYTHON).absolute()),
         str(EXAMPLES / f"{name}.py"),
         *arguments,
         cwd=folder,
@@ -107,5 +124,6 @@ async def _run(name: str, arguments: list[str], url: str, folder: Path) -> None:
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    _, complaints = await asyncio.wait_for(process.communicate(), 100)
+    async with asyncio.timeout(100):
+        _, complaints = await process.communicate()
     assert process.returncode == 0, complaints.decode()

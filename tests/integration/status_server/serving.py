@@ -22,6 +22,7 @@ from raglive.settings import read_settings
 from raglive.status_server.server import Patience, StatusServer
 
 __all__ = [
+    "SECRET",
     "TOKENS",
     "Serving",
     "completed",
@@ -38,7 +39,8 @@ __all__ = [
     "update",
 ]
 
-TOKENS = Tokens("for-tests-only-" * 3)
+SECRET = "for-tests-only-" * 3
+TOKENS = Tokens(SECRET)
 START_SECONDS = 20
 PATIENCE = Patience()
 Event = dict[str, Any]

@@ -40,8 +40,9 @@ CREATE TABLE raglive.heads (
     total_failed    bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
+-- No foreign key: who appends holds the lock of the head, which a hundred look-ups would say again.
 CREATE TABLE raglive.events (
-    pipeline_key integer NOT NULL REFERENCES raglive.pipelines ON DELETE CASCADE,
+    pipeline_key integer NOT NULL,
     seq          bigint NOT NULL CHECK (seq > 0),
     id           uuid NOT NULL,
     type         text NOT NULL,
@@ -52,6 +53,12 @@ CREATE TABLE raglive.events (
     PRIMARY KEY (pipeline_key, seq),
     UNIQUE (pipeline_key, id)
 );
+CREATE FUNCTION raglive.forget_events() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM raglive.events WHERE pipeline_key = OLD.pipeline_key;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER forget_events AFTER DELETE ON raglive.heads FOR EACH ROW EXECUTE FUNCTION raglive.forget_events();
 CREATE INDEX events_by_outcome ON raglive.events (pipeline_key, occurred_at) WHERE type IN ('file:completed', 'file:failed');
 CREATE INDEX events_by_file ON raglive.events (pipeline_key, file_id, seq) WHERE file_id IS NOT NULL;
 

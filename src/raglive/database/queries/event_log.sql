@@ -1,6 +1,9 @@
 -- name: append
 SELECT accepted, duplicates, cursor, seq, digest FROM raglive.append_events($1, $2)
 
+-- name: publish
+SELECT accepted, duplicates, cursor, seq, digest FROM raglive.append_events(raglive.pipeline_key($1, $2), $3)
+
 -- name: pipeline_key
 SELECT pipeline_key, pipeline_type
 FROM raglive.pipeline_key($1, $2) AS key JOIN raglive.pipelines ON pipeline_key = key
