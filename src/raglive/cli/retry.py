@@ -15,8 +15,9 @@ __all__ = ["retry"]
 
 
 def retry(
-    file_ids: Annotated[
-        list[str] | None, typer.Argument(help="Ids of files; by default all that failed.")
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names, paths or ids of files; by default all that failed."),
     ] = None,
     code: Annotated[str | None, typer.Option(help="Only files with this error code.")] = None,
     pipeline: Pipeline = None,
@@ -27,10 +28,13 @@ def retry(
 
     async def ask() -> None:
         requeued = await retry_files(
-            find_wiring(settings), pipeline_id=pipeline, file_ids=file_ids or [], code=code
+            find_wiring(settings), pipeline_id=pipeline, files=files or [], code=code
         )
         if as_json:
             typer.echo(orjson.dumps({"requeued": requeued}))
+        elif requeued == 0:
+            with_code = f" with the code {code}" if code else ""
+            typer.echo(f"Nothing to try again: none has failed or waits{with_code}.")
         else:
             typer.echo(f"{requeued} file{'' if requeued == 1 else 's'} queued again")
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
+from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.database.acts import note_act
 from raglive.database.event_log import append_events
 from raglive.database.pipelines import new_event
 from raglive.database.pool import Database
 from raglive.database.sql import load_queries
 
-__all__ = ["retry_files"]
+__all__ = ["files_named", "retry_files"]
 
 _QUERIES = load_queries("retry")
 
@@ -46,3 +48,23 @@ async def retry_files(
                 connection, asked_by, "files_retried", pipeline_id=pipeline_id, detail=detail
             )
         return len(rows)
+
+
+async def files_named(
+    database: Database, pipeline_keys: Sequence[int], words: Sequence[str]
+) -> Mapping[int, list[str]]:
+    """Return by pipeline the ids of files that people name by id, name, or folder and name.
+
+    Raises `not_found` for a word that names none.
+    """
+    rows = await database.fetch(_QUERIES["named"], list(pipeline_keys), list(words))
+    missing = set(words) - {row["word"] for row in rows}
+    if missing:
+        raise RagliveError(
+            f"No file has this id, name or path: {', '.join(sorted(missing))}.",
+            code=ErrorCode.NOT_FOUND,
+        )
+    ids: dict[int, list[str]] = defaultdict(list)
+    for row in rows:
+        ids[row["pipeline_key"]].append(row["file_id"])
+    return ids

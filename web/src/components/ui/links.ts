@@ -20,3 +20,7 @@ export function fileHref(pipelineId: string, fileId: string): string {
 export function eventsHref(pipelineId: string, more: Record<string, string> = {}): string {
   return `/events/?${new URLSearchParams({ pipeline: pipelineId, ...more }).toString()}`;
 }
+
+export function searchHref(text: string): string {
+  return `/search/?${new URLSearchParams({ q: text }).toString()}`;
+}

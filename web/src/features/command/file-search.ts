@@ -2,7 +2,7 @@
 import { useCallback } from "react";
 import type { FilePage, FileRow } from "@/contract/types";
 import { client } from "@/realtime/client";
-import { useTyped, type Found } from "./typed";
+import { useTyped, type Found } from "@/realtime/typed";
 
 export interface FoundFile {
   pipelineId: string;

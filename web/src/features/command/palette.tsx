@@ -7,13 +7,14 @@ import { Button } from "@/components/ui/button";
 import { classes } from "@/components/ui/classes";
 import { FileIcon } from "@/components/ui/file-icon";
 import { floatingClass } from "@/components/ui/floating";
-import { eventsHref, fileHref, pipelineHref } from "@/components/ui/links";
+import { eventsHref, fileHref, pipelineHref, searchHref } from "@/components/ui/links";
+import { place, Snippet } from "@/components/ui/passage";
 import { Kbd } from "@/components/ui/section";
 import { shownState, StateLabel } from "@/components/ui/state";
 import { usePipelineIds } from "@/realtime/hooks";
 import type { SearchHit } from "@/contract/types";
 import { useFileSearch } from "./file-search";
-import { place, Snippet, usePassages } from "./passages";
+import { usePassages } from "./passages";
 
 export interface Command {
   id: string;
@@ -203,6 +204,9 @@ function useItems(
       items: [
         ...files,
         ...passages.found.map((hit, index) => passage(hit, index, (href) => router.push(href))),
+        ...(passages.found.length > 0
+          ? [entry("Passages", "All passages, with filters", Search, () => router.push(searchHref(text)))]
+          : []),
       ],
       searching: searching || passages.searching,
       error: error ?? passages.error,
@@ -212,6 +216,7 @@ function useItems(
     entry("Go to", label, icon, () => router.push(href));
   const places = [
     go("All pipelines", LayoutGrid, "/"),
+    go("Search", Search, "/search/"),
     ...ids.flatMap((id) => [
       go(id, FileStack, pipelineHref(id)),
       go(`${id}: failed files`, FileStack, pipelineHref(id, { state: "failed" })),
@@ -229,7 +234,7 @@ function passage(hit: SearchHit, index: number, go: (href: string) => void): Ite
     icon: <FileIcon name={hit.file.name} mimeType={hit.file.mime_type} />,
     label: hit.file.name,
     aside: place(hit),
-    detail: <Snippet hit={hit} />,
+    detail: <Snippet hit={hit} className="line-clamp-2 text-xs leading-[18px]" />,
     run: () => go(fileHref(hit.file.pipeline_id, hit.file.id)),
   };
 }

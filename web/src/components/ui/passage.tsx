@@ -1,0 +1,31 @@
+import type { ReactNode } from "react";
+import type { SearchHit } from "@/contract/types";
+import { classes } from "./classes";
+
+/** The part of a passage that tells most, with the words asked for. */
+export function Snippet({ hit: { snippet, marks }, className }: { hit: SearchHit; className?: string }) {
+  const characters = Array.from(snippet); // marks count code points
+  const text = (start: number, end?: number) => characters.slice(start, end).join("");
+  const pieces: ReactNode[] = [];
+  let at = 0;
+  for (const { start, end } of marks) {
+    pieces.push(
+      text(at, start),
+      <mark key={start} className="rounded-xs bg-accent-soft text-ink">
+        {text(start, end)}
+      </mark>,
+    );
+    at = end;
+  }
+  return (
+    <span className={classes("text-muted [overflow-wrap:anywhere]", className)}>
+      {pieces}
+      {text(at)}
+    </span>
+  );
+}
+
+/** Where in its file a passage stands. */
+export function place(hit: SearchHit): string {
+  return hit.page === null ? `part ${hit.chunk_index + 1}` : `page ${hit.page}`;
+}
