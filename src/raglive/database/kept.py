@@ -20,6 +20,7 @@ __all__ = ["Kept", "Usage", "keep_indexed"]
 _QUERIES = load_queries("kept")
 
 KEPT_DAYS = 7
+RESERVED_SECONDS = 900.0  # longer than any request; then its process has died
 MOST_DRAFT_BYTES = 2**30  # of all drafts together
 
 
@@ -62,11 +63,14 @@ class Kept:
         )
 
     async def keep_vectors(
-        self, vectors: Sequence[tuple[bytes, Vector]], used: Mapping[int, Usage]
+        self,
+        vectors: Sequence[tuple[bytes, Vector]],
+        used: Mapping[int, Usage],
+        reservation: int | None = None,
     ) -> None:
         """Keep vectors by the hash of their text, and note what they cost, in one transaction.
 
-        `used`: for which file, by its key, what was used.
+        `used`: for which file, by its key, what was used. It takes the place of the `reservation`.
         """
         model = f"{self._space.space.provider} {self._space.space.model}"
         in_order = sorted(vectors, key=lambda one: one[0])  # so that nobody waits in a circle
@@ -78,11 +82,28 @@ class Kept:
         async with self._database.transaction() as connection:
             await connection.executemany(_QUERIES["keep_vector"], kept)
             await connection.executemany(_QUERIES["note_usage"], noted)
+            if reservation is not None:
+                await connection.execute(_QUERIES["release"], reservation)
 
     async def spent(self, since: date) -> Usage:
         """Return what the pipeline has used from a day (UTC) on."""
         row = await self._database.fetchrow(_QUERIES["spent"], self._pipeline_key, since)
         return _usage(row)
+
+    async def reserve(self, cost: Decimal, budget: Decimal, since: date) -> int | None:
+        """Reserve a cost within the budget, and return by which number it is let go of.
+
+        0: there is room when others' requests have ended, if ever. None: there is not.
+        """
+        query = _QUERIES["reserve"]
+        made: int | None = await self._database.fetchval(
+            query, self._pipeline_key, since, cost, budget, RESERVED_SECONDS
+        )
+        return made
+
+    async def release(self, reservation: int) -> None:
+        """Let go of what was reserved; what is let go of already may be again."""
+        await self._database.execute(_QUERIES["release"], reservation)
 
     async def forget_old(self) -> None:
         """Let go of what nobody came back for."""

@@ -129,8 +129,8 @@ class Reindexer:
         except BudgetSpent as spent:
             why = await once.budget.refusal() or spent.message
             raise BudgetSpent(
-                f"{why} What is embedded is kept. Raise RAGLIVE_EMBEDDING_BUDGET, or wait until its "
-                "period ends, and run it again."
+                f"{why} What is embedded is kept. Raise RAGLIVE_EMBEDDING_BUDGET, or wait until "
+                "its period ends, and run it again."
             ) from spent
 
     def _once(self, pipeline_key: int) -> EmbedOnce:

@@ -119,12 +119,12 @@ async def test_a_spent_budget_pauses_and_a_raised_one_goes_on(
     price: dict[str, Any] = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1000"}
     # a guess of 250 tokens a text is reserved before, 10 are billed after
     with pytest.raises(RagliveError, match="RAGLIVE_EMBEDDING_BUDGET") as refused:
-        await ingest(dsn, tmp_path, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET="2")
+        await ingest(dsn, tmp_path, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET="1.5")
     assert (refused.value.code, refused.value.retryable) == ("embedding_budget_spent", True)
     paused = await database.fetchval("SELECT paused FROM raglive.heads")
     assert paused["code"] == "embedding_budget_spent"
     spent = await database.fetchval("SELECT sum(cost) FROM raglive.embedding_usage")
-    assert 0 < spent <= 2
+    assert 0 < spent <= 1.5
     outcomes = await database.fetch("SELECT state FROM raglive.files")
     assert Counter(row["state"] for row in outcomes)["failed"] == 0
     held = await database.fetchval(

@@ -222,12 +222,12 @@ async def test_a_budget_ends_it_and_a_raised_one_goes_on(
     monkeypatch.setattr(batches, "_MAX_INPUTS", 4)
     await index_built_in(dsn, tmp_path, a=document("a", 20), b=document("b", 20))
     price = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1000"}
-    poor = wired(dsn, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET="2")
+    poor = wired(dsn, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET="1.2")
     with pytest.raises(RagliveError, match="RAGLIVE_EMBEDDING_BUDGET") as refused:
         await reindex(poor, silent)
     assert refused.value.code == "embedding_budget_spent"
     spent = await database.fetchval("SELECT sum(cost) FROM raglive.embedding_usage")
-    assert 0 < spent <= 2
+    assert 0 < spent <= 1.2
     assert await nearest(database, document("a", 1))
     assert await find_disagreements(database) == []
     await reindex(wired(dsn, paid.url, **price), silent)

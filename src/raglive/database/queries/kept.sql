@@ -59,3 +59,9 @@ FROM raglive.chunks CROSS JOIN raglive.embedding_models
 WHERE file_key = $1 AND active
 ORDER BY content_hash
 ON CONFLICT DO NOTHING
+
+-- name: reserve
+SELECT raglive.reserve_cost($1, $2, $3, $4, $5)
+
+-- name: release
+DELETE FROM raglive.embedding_reservations WHERE reservation_id = $1

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
 
 from raglive.contract.errors import RagliveError
+from raglive.database.errors import DATABASE_ERRORS, retry_transient
 from raglive.database.kept import Kept
 from raglive.pipeline.embedding.batches import BYTES_PER_TOKEN
 
 __all__ = ["Budget", "BudgetSpent", "Period", "Price"]
 
 Period = Literal["day", "month", "total"]
+
+DATABASE_PATIENCE_SECONDS = 120.0
+OTHERS_SECONDS = 60.0
+LOOK_SECONDS = 0.2
 
 
 class BudgetSpent(RagliveError):
@@ -39,26 +45,29 @@ class Price:
 
 
 class Budget:
-    """Guards one pipeline's spending. What is under way counts as spent."""
+    """Guards one pipeline's spending, in all its processes. What is under way counts as spent."""
 
     def __init__(self, kept: Kept, price: Price) -> None:
         self._kept = kept
         self.price = price
-        self._under_way = Decimal(0)
         self._refused_since: date | None = None
 
     @asynccontextmanager
-    async def request(self, texts: Sequence[str]) -> AsyncIterator[None]:
-        """Reserve what a request for texts will cost. Raises `BudgetSpent`."""
+    async def request(self, texts: Sequence[str]) -> AsyncIterator[int | None]:
+        """Reserve what a request for texts will cost; yield the reservation, None without a budget.
+
+        Raises `BudgetSpent`.
+        """
+        if self.price.budget is None:
+            yield None
+            return
         tokens = sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN
-        expected = self.price.of(tokens)
-        if self.price.budget is not None:
-            await self._require(expected)
-        self._under_way += expected
+        reservation = await self._reserve(self.price.of(tokens), Decimal(str(self.price.budget)))
         try:
-            yield
+            yield reservation
         finally:
-            self._under_way -= expected
+            with suppress(*DATABASE_ERRORS):  # it expires
+                await self._kept.release(reservation)
 
     async def refusal(self) -> str | None:
         """Return why nothing can be embedded now; None while something can."""
@@ -74,15 +83,28 @@ class Budget:
             "more than is left."
         )
 
-    async def _require(self, expected: Decimal) -> None:
-        assert self.price.budget is not None
+    async def _reserve(self, expected: Decimal, budget: Decimal) -> int:
+        """Reserve, waiting a while for requests that may turn out cheaper than was reserved."""
         begin = self._begin()
-        if self._refused_since != begin:
-            within = await self._spent() + self._under_way + expected
-            if within <= Decimal(str(self.price.budget)):
-                return
-        self._refused_since = begin
+        deadline = asyncio.get_running_loop().time() + OTHERS_SECONDS
+        while self._refused_since != begin:
+            made = await self._patiently(expected, budget, begin)
+            if made:
+                return made
+            if made is None:
+                self._refused_since = begin
+            elif asyncio.get_running_loop().time() > deadline:
+                break
+            else:
+                await asyncio.sleep(LOOK_SECONDS)
         raise BudgetSpent("The embedding budget is spent; the file waits.")
+
+    async def _patiently(self, expected: Decimal, budget: Decimal, begin: date) -> int | None:
+        return await retry_transient(
+            lambda: self._kept.reserve(expected, budget, begin),
+            within_seconds=DATABASE_PATIENCE_SECONDS,
+            what="reserving what embedding costs",
+        )
 
     async def _spent(self) -> Decimal:
         return (await self._kept.spent(self._begin())).cost

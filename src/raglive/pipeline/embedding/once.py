@@ -122,14 +122,14 @@ class EmbedOnce:
         self, hashes: Sequence[bytes], batch: list[str], payers: Mapping[bytes, int]
     ) -> dict[bytes, Vector]:
         tokens: list[int] = []
-        async with self.budget.request(batch):
+        async with self.budget.request(batch) as reservation:
             vectors = await self.embedder.embed(batch, on_tokens=tokens.append)
             made = list(zip(hashes, vectors, strict=True))
             if self.embedder.is_paid or self.keeps_all:
                 paid = [payers[it] for it in hashes] if self.embedder.is_paid else []
                 used = self._used(paid, batch, sum(tokens))
                 await retry_transient(
-                    lambda: self.kept.keep_vectors(made, used),
+                    lambda: self.kept.keep_vectors(made, used, reservation),
                     within_seconds=DATABASE_PATIENCE_SECONDS,
                     what="keeping vectors",
                 )
