@@ -23,6 +23,7 @@ from raglive.database.search_indexes import SearchIndexes
 from raglive.pipeline.attempt import Attempts
 from raglive.pipeline.embedding.budget import Budget, Price
 from raglive.pipeline.embedding.once import EmbedOnce
+from raglive.pipeline.embedding.stored import StoredVectors
 from raglive.pipeline.extraction.ocr import find_recognition
 from raglive.pipeline.extraction.pool import ExtractorPool
 from raglive.pipeline.gate import Gate
@@ -106,7 +107,7 @@ async def open_service(
         jobs = Jobs(record, owner, settings.lease_seconds)
         kept = Kept(database, record.key, owner, space)
         budget = Budget(kept, price_of(settings))
-        embedding = EmbedOnce(embedder, Documents(database, space.key), kept, budget)
+        embedding = EmbedOnce(embedder, StoredVectors(Documents(database, space.key)), kept, budget)
         storing = await stack.enter_async_context(Storing(jobs, space))
         source = make_source(record, queued.set)
         attempts = Attempts(

@@ -18,6 +18,7 @@ from raglive.database.vector_space import ChosenSpace
 from raglive.pipeline.embedding import Embedder, EmbeddingError
 from raglive.pipeline.embedding.budget import Budget, BudgetSpent, Price
 from raglive.pipeline.embedding.once import EmbedOnce
+from raglive.pipeline.embedding.stored import StoredVectors
 
 __all__ = ["ReindexProgress", "Reindexer"]
 
@@ -139,7 +140,7 @@ class Reindexer:
             kept = Kept(self.database, pipeline_key, "", self.space)
             self._embedding[pipeline_key] = EmbedOnce(
                 self.embedder,
-                Documents(self.database, self.space.key),
+                StoredVectors(Documents(self.database, self.space.key)),
                 kept,
                 Budget(kept, self.price),
                 keeps_all=True,

@@ -9,11 +9,12 @@ from decimal import Decimal
 from itertools import islice
 
 from raglive.contract.errors import RagliveError
-from raglive.database.documents import Documents, Vector
+from raglive.database.documents import Vector
 from raglive.database.errors import retry_transient
 from raglive.database.kept import Kept, Usage
 from raglive.pipeline.embedding.budget import Budget
 from raglive.pipeline.embedding.embedder import Embedder
+from raglive.pipeline.embedding.stored import StoredVectors
 
 __all__ = ["EmbedOnce"]
 
@@ -32,7 +33,7 @@ class EmbedOnce:
     """
 
     embedder: Embedder
-    documents: Documents
+    stored: StoredVectors
     kept: Kept
     budget: Budget
     keeps_all: bool = False
@@ -79,7 +80,7 @@ class EmbedOnce:
         if not hashes:
             return {}
         return await retry_transient(
-            lambda: self.documents.known_embeddings(hashes),
+            lambda: self.stored.find(hashes),
             within_seconds=DATABASE_PATIENCE_SECONDS,
             what="looking up embeddings",
         )
@@ -109,7 +110,8 @@ class EmbedOnce:
             except Exception as error:
                 failures.append(error)
 
-        await asyncio.gather(*(work() for _ in range(REQUESTS_PER_FILE)))
+        at_once = min(REQUESTS_PER_FILE, len(texts))
+        await asyncio.gather(*(work() for _ in range(at_once)))
         if failures:
             raise min(failures, key=_passes)
 
