@@ -57,7 +57,7 @@ async def test_processes_together_spend_no_more_than_there_is(
     assert await database.fetchval("SELECT sum(cost) FROM raglive.embedding_usage") == 1
     assert await database.fetchval("SELECT count(*) FROM raglive.embedding_reservations") == 0
     for budget in sharing:
-        assert "is spent: 1.0000 so far" in (await budget.refusal() or "")
+        assert "of 1, 1.00 is spent" in (await budget.refusal() or "")
 
 
 async def test_what_turns_out_cheaper_is_not_spent(
