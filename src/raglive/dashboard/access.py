@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +25,10 @@ OPERATING = Grant(Role.OPERATOR, ("*",))
 
 
 class Access:
-    """On one machine everybody may see everything; elsewhere, what a token of their own says."""
+    """On one machine everybody may see everything; elsewhere, what a token of their own says.
+
+    `count` is told of each request's subject, and may refuse it.
+    """
 
     def __init__(
         self,
@@ -32,11 +36,13 @@ class Access:
         authenticator: Authenticator,
         place: StatusPlace,
         *,
+        count: Callable[[str], None],
         is_production: bool,
     ) -> None:
         self._tokens = tokens
         self._authenticator = authenticator
         self._place = place
+        self._count = count
         self._is_production = is_production
 
     async def grant(self, request: Request) -> Grant:
@@ -79,7 +85,9 @@ class Access:
         }
 
     async def _caller(self, request: Request) -> Identity:
-        return await self._authenticator.identify(bearer_token(request))
+        caller = await self._authenticator.identify(bearer_token(request))
+        self._count(caller.subject)
+        return caller
 
     def _is_local(self, request: Request) -> bool:
         return not self._is_production and on_one_machine(request.scope)

@@ -32,11 +32,12 @@ from raglive.database.status import PipelineReads
 from raglive.http_api.authentication import Authenticator
 from raglive.http_api.errors import install_error_handlers
 from raglive.http_api.hosts import AllowedHosts
+from raglive.http_api.limits import RequestLimits
 from raglive.http_api.metrics import Metrics
 from raglive.http_api.openapi import describe, refusals
 from raglive.http_api.operations import operations_router
 from raglive.http_api.pipelines import pipelines_router
-from raglive.http_api.requests import BodyLimit, RequestLog
+from raglive.http_api.requests import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
 from raglive.pipeline.search import Search
@@ -76,10 +77,12 @@ def create_dashboard(
     listing = FileListing(database, within_seconds=READ_SECONDS)
     place = StatusPlace(settings)
     revocations = Revocations(database)
+    limits = RequestLimits(settings)
     access = Access(
         tokens,
         Authenticator(tokens, revocations),
         place,
+        count=limits.request_of_subject,
         is_production=settings.is_production,
     )
     board = Board(reads, bus)
@@ -128,6 +131,7 @@ def create_dashboard(
             Middleware(RequestLog, metrics=metrics),
             Middleware(_SecurityHeaders, headers=SECURITY_HEADERS),
             Middleware(AllowedHosts, bound_host=settings.host, allowed=settings.allowed_hosts),
+            Middleware(AddressLimit, count=limits.request_of_address),
             Middleware(BodyLimit, limit=MAX_BODY_BYTES),
         ],
         lifespan=_lifespan(board, revocations, probe, search),

@@ -21,6 +21,7 @@ __all__ = ["AddressLimit", "BodyLimit", "RequestLog"]
 
 log = structlog.get_logger()
 
+_UNLIMITED = ("/health", "/api/health")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
@@ -103,7 +104,7 @@ class AddressLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and not scope["path"].startswith("/health"):
+        if scope["type"] == "http" and not scope["path"].startswith(_UNLIMITED):
             try:
                 self._count(client_address(scope))
             except RagliveError as error:

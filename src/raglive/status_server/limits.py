@@ -6,6 +6,7 @@ from collections import Counter
 
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.http_api.hosts import is_loopback
+from raglive.http_api.limits import RequestLimits
 from raglive.http_api.rates import Rate, address_key, too_often
 from raglive.settings import Settings
 
@@ -17,17 +18,13 @@ REFUSALS_BURST_SECONDS = 25.0
 FULL_RETRY_MS = 5000
 
 
-class Limits:
-    """Every limit, and what counts towards it.
-
-    Addresses of this machine have none of their own: its proxy and its dashboard speak for others.
-    """
+class Limits(RequestLimits):
+    """Every limit, and what counts towards it."""
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self._settings = settings
         self._connecting = Rate(settings.address_connections_per_second, CONNECT_BURST_SECONDS)
-        self._of_addresses = Rate(settings.address_requests_per_second)
-        self._of_subjects = Rate(settings.subject_requests_per_second)
         self._of_connections = Rate(settings.connection_requests_per_second)
         self._of_pipelines = Rate(settings.pipeline_events_per_second)
         self._refusals = Rate(REFUSALS_PER_SECOND, REFUSALS_BURST_SECONDS)
@@ -51,12 +48,6 @@ class Limits:
         """Count a connection that begins, or has ended."""
         _count(self._addresses, address_key(address), change)
 
-    def request_of_address(self, address: str) -> None:
-        """Count a request over HTTP; raise `rate_limited`."""
-        if not is_loopback(address) and (wait := self._of_addresses.take(address_key(address))):
-            setting = "RAGLIVE_ADDRESS_REQUESTS_PER_SECOND"
-            raise too_often(f"the address {address}", setting, wait)
-
     def admit_subject(self, subject: str) -> None:
         """Count a connection to a namespace; raise `limit_reached`."""
         if self._subjects[subject] >= self._settings.max_connections_per_subject:
@@ -66,12 +57,6 @@ class Limits:
     def release_subject(self, subject: str) -> None:
         """Count a connection to a namespace that has ended."""
         _count(self._subjects, subject, -1)
-
-    def request_of_subject(self, subject: str) -> None:
-        """Count a request, however it came; raise `rate_limited`."""
-        if wait := self._of_subjects.take(subject):
-            setting = "RAGLIVE_SUBJECT_REQUESTS_PER_SECOND"
-            raise too_often("the token's subject", setting, wait)
 
     def request_of_connection(self, connection: str) -> None:
         """Count a request over Socket.IO; raise `rate_limited`."""

@@ -7,29 +7,24 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import socketio
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from raglive import __version__
 from raglive.bus.postgres import PostgresBus
-from raglive.contract.errors import ErrorBody, RagliveError
 from raglive.contract.events import Submission
 from raglive.contract.redaction import Redaction
-from raglive.contract.socket import ServerClosing
-from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.event_log import EventLog, Head
 from raglive.database.file_listing import FileListing
-from raglive.database.pipelines import end_silent_pipelines
 from raglive.database.pool import Database
 from raglive.database.revocations import Revocations
 from raglive.database.status import PipelineReads
 from raglive.http_api.authentication import Authenticator, bearer_grant
-from raglive.http_api.errors import install_error_handlers, status_of
-from raglive.http_api.hosts import AllowedHosts, client_address
+from raglive.http_api.errors import install_error_handlers
+from raglive.http_api.hosts import AllowedHosts
 from raglive.http_api.openapi import describe, refusals
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.requests import AddressLimit, BodyLimit, RequestLog
@@ -40,10 +35,12 @@ from raglive.hub.messages import Message
 from raglive.pipeline.search import Search
 from raglive.settings import Settings
 from raglive.status_server.audience import Audience, Viewer
-from raglive.status_server.audit import Audit, Place
+from raglive.status_server.audit import Audit
 from raglive.status_server.catching_up import CatchingUp
 from raglive.status_server.departure import Departure
 from raglive.status_server.door import Door
+from raglive.status_server.doorkeeper import Doorkeeper
+from raglive.status_server.entrance import Entrance
 from raglive.status_server.gate import Gate
 from raglive.status_server.http import Readiness, status_router
 from raglive.status_server.ingestion import Ingestion
@@ -52,30 +49,18 @@ from raglive.status_server.metrics import Found, StatusMetrics
 from raglive.status_server.monitoring import Monitoring
 from raglive.status_server.namespace import PipelineNamespace
 from raglive.status_server.origins import Origins
+from raglive.status_server.patience import PATIENCE, Patience
+from raglive.status_server.showing import Showing
+from raglive.status_server.silence import end_silent
 from raglive.status_server.sockets import MAX_MESSAGE_BYTES, socket_server
 from raglive.status_server.stalled import StalledConnections
 from raglive.status_server.tasks import Tasks
 
-__all__ = ["Patience", "StatusServer"]
+__all__ = ["StatusServer"]
 
 log = structlog.get_logger()
 
 MAX_BODY_BYTES = 16 * 2**20
-DOOR_CHECK_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How many seconds the status server gives others."""
-
-    lag: float = 5.0  # of the log, until it is not ready
-    bus: float = 16.0  # of silence, until it is not ready; it answers every ten
-    standing_still: float = 60.0  # without a look at the log, until it is not alive
-    silent_pipeline: float = 20.0  # without a heartbeat, until it is offline
-    ending_token: float = 60.0  # of warning
-    stalled_connection: float = 7.0  # that does not read, until it is aborted
-    slow_viewer: float = 8.0  # that has read nothing of what is held for it, until it is closed
-    leaving: float = 3.0  # one after the other, when the server stops
 
 
 class StatusServer:
@@ -86,7 +71,7 @@ class StatusServer:
         settings: Settings,
         database: Database,
         tokens: Tokens,
-        patience: Patience = Patience(),
+        patience: Patience = PATIENCE,
     ) -> None:
         self._database = database
         self._patience = patience
@@ -123,6 +108,7 @@ class StatusServer:
             lag_seconds=lambda: self._hub.lag_seconds,
         )
         self._audit = Audit(self._metrics, self._monitoring.show)
+        self._entrance = Entrance(self._limits, self._audit, self._sockets.transports)
         self._door = Door(
             self._authenticator,
             self._limits,
@@ -131,34 +117,51 @@ class StatusServer:
             self._monitoring,
             idle_seconds=settings.idle_seconds,
         )
-        self._handshake_seconds = settings.handshake_seconds
+        self._doorkeeper = Doorkeeper(
+            self._door,
+            self._audience,
+            self._sockets,
+            self._tasks,
+            self._metrics,
+            warning_seconds=patience.ending_token,
+            handshake_seconds=settings.handshake_seconds,
+        )
+        showings = {
+            f"/{kind}": Showing(
+                kind,
+                hub=self._hub,
+                audience=self._audience,
+                door=self._door,
+                redaction=redaction,
+                slow_seconds=patience.slow_viewer,
+                metrics=self._metrics,
+            )
+            for kind in settings.pipeline_types
+        }
         self._namespaces = [
             PipelineNamespace(
                 kind,
-                hub=self._hub,
+                showing=showings[f"/{kind}"],
                 audience=self._audience,
                 ingestion=self._ingestion,
                 door=self._door,
                 limits=self._limits,
                 monitoring=self._monitoring,
-                redaction=redaction,
-                give_up=self._give_up,
+                give_up=self._doorkeeper.give_up,
                 tasks=self._tasks,
                 catch_up=self._fell_behind,
-                slow_seconds=patience.slow_viewer,
                 metrics=self._metrics,
             )
             for kind in settings.pipeline_types
         ]
         for namespace in self._namespaces:
             self._sockets.register_namespace(namespace)
-        shows = {namespace.namespace: namespace.show for namespace in self._namespaces}
         self._catching_up = CatchingUp(
             self._hub,
             self._audience,
             self._tasks,
-            show=lambda viewer, pipeline_id: shows[viewer.namespace](viewer, pipeline_id),
-            give_up=self._drop,
+            show=lambda viewer, pipeline_id: showings[viewer.namespace].show(viewer, pipeline_id),
+            give_up=self._doorkeeper.drop,
             metrics=self._metrics,
             seconds=patience.slow_viewer,
         )
@@ -175,7 +178,7 @@ class StatusServer:
 
     def _assemble(self, settings: Settings, redaction: Redaction) -> ASGIApp:
         limited = AddressLimit(
-            BodyLimit(self._http(redaction), MAX_BODY_BYTES), self._count_address
+            BodyLimit(self._http(redaction), MAX_BODY_BYTES), self._entrance.count
         )
         both = socketio.ASGIApp(
             self._sockets, other_asgi_app=limited, socketio_path=settings.socket_path
@@ -187,7 +190,7 @@ class StatusServer:
             expel=self._sockets.expel,
             is_draining=lambda: self._departure.has_begun,
             check=self._origins.check,
-            admit=self._admit,
+            admit=self._entrance.admit,
         )
         allowed = AllowedHosts(gate, settings.host, settings.allowed_hosts)
         logged = RequestLog(allowed, self._metrics)
@@ -203,7 +206,7 @@ class StatusServer:
             responses=refusals(421),
         )
         describe(app, Submission, token_required=True)
-        install_error_handlers(app, self._refused)
+        install_error_handlers(app, self._entrance.refused)
         app.include_router(
             status_router(
                 audience=self._audience,
@@ -227,10 +230,13 @@ class StatusServer:
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         tasks = [
             asyncio.create_task(self._hub.run(), name="hub"),
-            asyncio.create_task(self._watch_door(), name="door"),
+            asyncio.create_task(self._doorkeeper.run(), name="door"),
             asyncio.create_task(self._revocations.run(), name="revocations"),
             asyncio.create_task(self._monitoring.run(self._audit), name="monitoring"),
-            asyncio.create_task(self._end_silent(), name="silence"),
+            asyncio.create_task(
+                end_silent(self._database, lambda: self._hub.lag_seconds, self._patience),
+                name="silence",
+            ),
         ]
         for task in tasks:
             task.add_done_callback(_fail_loudly)
@@ -291,77 +297,8 @@ class StatusServer:
     def _fell_behind(self, viewer: Viewer) -> None:
         self._catching_up.start(viewer)
 
-    def _drop(self, viewer: Viewer) -> None:
-        log.warning("viewer_too_slow", connection=viewer.sid)
-        self._audience.dismiss(viewer.sid)
-        self._metrics.slow.inc()
-        self._tasks.start(self._sockets.expel(viewer.engine_sid), "expel")
-
-    def _admit(self, address: str) -> None:
-        try:
-            self._limits.admit_address(address, self._sockets.transports())
-        except RagliveError as error:
-            self._audit.refused("connect", error, place=Place(address))
-            raise
-
-    def _count_address(self, address: str) -> None:
-        try:
-            self._limits.request_of_address(address)
-        except RagliveError as error:
-            self._audit.refused("http", error, place=Place(address))
-            raise
-
-    def _refused(self, error: RagliveError, request: Request) -> None:
-        """Take down who was refused over HTTP, if it was for who he is or how much he asked."""
-        if status_of(error.code) in {401, 403, 429}:
-            place = Place(client_address(request.scope))
-            self._audit.refused("http", error, place=place, path=request.url.path[:255])
-
-    def _end(self, viewer: Viewer, error: RagliveError) -> None:
-        """Say why, and close the connection to the namespace."""
-        closing = ServerClosing(error=ErrorBody(**error.body()))
-        self._audience.send(viewer, "server:closing", closing.model_dump_json().encode())
-        self._audience.dismiss(viewer.sid)
-        ending = self._sockets.disconnect(viewer.sid, namespace=viewer.namespace)
-        self._tasks.start(ending, "disconnect")
-
-    def _give_up(self, viewer: Viewer, error: RagliveError) -> None:
-        self._end(viewer, error)
-        self._tasks.start(self._sockets.part(viewer.engine_sid), "part")
-
     def _end_unwelcome(self) -> None:
-        for viewer, error in list(self._door.must_leave()):
-            self._door.refused(viewer.sid, "stay", error)
-            self._end(viewer, error)
-
-    async def _watch_door(self) -> None:
-        while True:
-            self._end_unwelcome()
-            self._door.warn(self._patience.ending_token)
-            occupied = {viewer.engine_sid for viewer in self._audience.everyone()}
-            await self._sockets.end_bare(occupied, self._handshake_seconds)
-            await asyncio.sleep(DOOR_CHECK_SECONDS)
-
-    async def _end_silent(self) -> None:
-        """Say that pipelines are offline whose heartbeat has stopped.
-
-        While the database is away every pipeline looks silent: they get time to beat again.
-        """
-        loop = asyncio.get_running_loop()
-        patience = self._patience.silent_pipeline
-        last_failure = loop.time()
-        while True:
-            await asyncio.sleep(patience / 10)
-            if self._hub.lag_seconds > self._patience.lag:
-                last_failure = loop.time()
-            elif loop.time() - last_failure > patience:
-                try:
-                    ended = await end_silent_pipelines(self._database, patience)
-                except DATABASE_ERRORS as error:
-                    log.warning("silence_not_checked", error=type(error).__name__)
-                else:
-                    for pipeline_id in ended:
-                        log.warning("pipeline_silent", pipeline=pipeline_id)
+        self._doorkeeper.end_unwelcome()
 
 
 def _fail_loudly(task: asyncio.Task[None]) -> None:

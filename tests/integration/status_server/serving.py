@@ -19,7 +19,8 @@ from raglive.contract.permissions import Grant, Role
 from raglive.database.pool import Database
 from raglive.http_api.tokens import Tokens
 from raglive.settings import read_settings
-from raglive.status_server.server import Patience, StatusServer
+from raglive.status_server.patience import Patience
+from raglive.status_server.server import StatusServer
 
 __all__ = [
     "SECRET",

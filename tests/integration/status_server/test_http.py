@@ -18,7 +18,7 @@ from raglive.database.event_log import EventLog
 from raglive.database.jobs import Jobs
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.pool import Database
-from raglive.status_server.server import Patience
+from raglive.status_server.patience import Patience
 from tests.integration.database.files import chunks, complete, enqueue
 from tests.integration.status_server.conftest import LogLines
 from tests.integration.status_server.serving import (

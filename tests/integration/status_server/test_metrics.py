@@ -16,7 +16,7 @@ from tools import reference_servers
 
 from raglive.contract.permissions import Role
 from raglive.database.pool import Database
-from raglive.status_server.server import Patience
+from raglive.status_server.patience import Patience
 from tests.integration.status_server.conftest import LogLines
 from tests.integration.status_server.serving import (
     Serving,

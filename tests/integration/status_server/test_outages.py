@@ -16,7 +16,7 @@ from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.event_log import EventLog
 from raglive.database.migrate import migrate
 from raglive.database.pool import Database
-from raglive.status_server.server import Patience
+from raglive.status_server.patience import Patience
 from tests.integration.status_server.serving import (
     Serving,
     free_port,

@@ -15,7 +15,7 @@ from raglive.contract.socket import AuthExpiring, Refused, StillSubscribed
 from raglive.database.event_log import EventLog
 from raglive.database.pool import Database
 from raglive.http_api.tokens import Tokens
-from raglive.status_server.server import Patience
+from raglive.status_server.patience import Patience
 from tests.integration.status_server.serving import (
     Serving,
     online,

@@ -16,7 +16,7 @@ from httpx import AsyncClient
 
 from raglive.database.pool import Database
 from raglive.status_server.outbox import MAX_HELD_BYTES, Outbox
-from raglive.status_server.server import Patience
+from raglive.status_server.patience import Patience
 from tests.integration.status_server.serving import (
     Serving,
     online,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ from raglive.settings import Settings
 
 REFERENCE_PAGES = sorted(REFERENCE.glob("*.md"))
 HTTP = (REFERENCE / "http.md").read_text("utf-8")
+ERRORS = REFERENCE / "error-codes.md"
+GOOGLE_DRIVE = REFERENCE.parent / "how-to" / "google-drive.md"
+PACKAGE = REFERENCE.parents[1] / "src" / "raglive"
+SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
+OF_OTHERS = {"TESSDATA_PREFIX"}
 each_server = pytest.mark.parametrize("openapi", [status_openapi, dashboard_openapi])
 
 
@@ -47,8 +53,31 @@ def test_every_setting_has_its_group() -> None:
     )
 
 
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_no_setting_is_read_beside_the_settings() -> None:
+    """Each name in the environment is a setting, or belongs to others."""
+    named = {name for code in SOURCES.values() for name in _environment_names(code)}
+    known = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    assert {name for name in named if name not in known} == OF_OTHERS
+
+
 def test_every_error_code_is_explained() -> None:
     assert MEANINGS.keys() == set(ErrorCode)
+    text = "".join(page.read_text("utf-8") for page in (ERRORS, GOOGLE_DRIVE))
+    raised = {code for tree in SOURCES.values() for code in _error_codes(tree)}
+    assert raised, "nothing was found to look for"
+    assert {code for code in raised if f"`{code}`" not in text} == set()
+
+
+def test_every_metric_of_the_source_is_shown() -> None:
+    """Also one that is given only at times, or by a process that nobody thought of."""
+    text = (REFERENCE / "metrics.md").read_text("utf-8")
+    made = {name for tree in SOURCES.values() for name in _metric_names(tree)}
+    assert len(made) > 10, "the metrics were not found"
+    assert {name for name in made if f"`raglive_{name}" not in text} == set()
 
 
 def test_every_address_is_documented_and_exists() -> None:
@@ -79,3 +108,44 @@ def test_every_event_is_documented() -> None:
     text = (REFERENCE / "events.md").read_text("utf-8")
     mapping = event_adapter.json_schema()["discriminator"]["mapping"]
     assert {kind for kind in mapping if f"### {kind}\n" not in text} == set()
+
+
+def _error_codes(tree: ast.Module) -> Iterator[str]:
+    """Yield the codes that are given in words, to an error or as a class's own."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.keyword(arg="code", value=ast.Constant(value=str(code))):
+                yield code
+            case ast.Assign(targets=[ast.Name(id="code")], value=ast.Constant(value=str(code))):
+                yield code
+
+
+def _metric_names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Name(id="Counter" | "Gauge" | "Histogram" | "Summary"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield name.removeprefix("raglive_")
+            case ast.Call(
+                func=ast.Attribute(attr="_counter" | "_gauge" | "_histogram"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield name
+
+
+def _environment_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that are read from the environment by themselves."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="get", value=ast.Attribute(attr="environ"))
+                | ast.Attribute(attr="getenv"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield name
+            case ast.Subscript(
+                value=ast.Attribute(attr="environ"), slice=ast.Constant(value=str(name))
+            ):
+                yield name
