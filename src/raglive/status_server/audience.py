@@ -8,6 +8,7 @@ when it has read what it was sent (`catching_up.py`).
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -39,6 +40,7 @@ class Viewer:
         self.behind: dict[str, int] = {}
         self.is_catching_up = False
         self.joining: set[str] = set()
+        self.releasing: asyncio.Handle | None = None
         self._held: list[tuple[str, Burst]] = []
         self._held_bytes = 0
 

@@ -115,6 +115,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         viewer.batch = request.batch
         viewer.follows_all |= request.pipeline_id is None
         new = [id_ for id_ in wanted if id_ not in viewer.pipelines]
+        self._release(viewer)  # of a request that came in the same payload, and is answered
         try:
             joined = [await self._showing.join(viewer, id_, cursor, wanted) for id_ in wanted]
         except BaseException:
@@ -124,7 +125,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             self._door.done(sid, "subscribe", pipelines=wanted[:MENTIONED], count=len(wanted))
             return {"pipelines": joined}
         finally:  # the answer is queued in this same step of the loop
-            asyncio.get_running_loop().call_soon(self._release, viewer)
+            viewer.releasing = asyncio.get_running_loop().call_soon(self._release, viewer)
 
     @answered
     async def on_unsubscribe(self, sid: str, data: object) -> dict[str, Any]:
@@ -215,6 +216,9 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             self._give_up(viewer, error)
 
     def _release(self, viewer: Viewer) -> None:
+        if viewer.releasing is not None:
+            viewer.releasing.cancel()
+            viewer.releasing = None
         viewer.release()
         self._catch_up(viewer)
 

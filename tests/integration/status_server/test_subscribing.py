@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from raglive.contract.cursor import parse_cursor
 from raglive.contract.permissions import Role
 from raglive.contract.socket import StillSubscribed, SubscribeAck
 from raglive.database.event_log import EventLog
@@ -147,6 +148,42 @@ async def test_live_events_of_one_pipeline_wait_for_the_answer_about_all(
         assert first["cursor"] == cursor(
             answers[0]["cursor"].split(".")[0], int(answers[0]["cursor"].split(".")[1]) + 1
         )
+
+
+async def test_requests_that_come_at_once_are_answered_each_in_its_place(
+    server: Serving, database: Database
+) -> None:
+    names = [f"pipeline-{n}" for n in range(8)]
+    for name in names:
+        await publish(database, [update()], name)
+    stop = asyncio.Event()
+
+    async def go_on() -> None:
+        while not stop.is_set():  # seldom in the first, so that its status is still known
+            for name in [names[0], *names[1:] * 4]:
+                await publish(database, [update()], name)
+
+    publishing = asyncio.create_task(go_on())
+    async with watching(server.url, transports=["polling"]) as viewer:
+        for _ in range(30):  # they go in one payload
+            answers = [await viewer.send("subscribe", {"pipeline_id": names}) for _ in range(3)]
+            await asyncio.gather(*answers)
+    stop.set()
+    await publishing
+    _expect_places(viewer)
+
+
+def _expect_places(viewer: Viewer) -> None:
+    """Each answer says where the events before it have led."""
+    stands: dict[str, int] = {}
+    for kind, body in viewer.received:
+        if kind == "answer:subscribe":
+            for one in body["pipelines"]:
+                [position] = parse_cursor(one["cursor"]).positions.values()
+                assert position.seq == stands.setdefault(one["pipeline_id"], position.seq)
+        elif kind == "status:update":
+            assert body["seq"] == stands[body["pipeline_id"]] + 1
+            stands[body["pipeline_id"]] = body["seq"]
 
 
 async def test_a_new_pipeline_is_shown_to_those_who_follow_all(

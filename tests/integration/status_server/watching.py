@@ -69,6 +69,17 @@ class Viewer:
 
         What was missed comes before the answer: as long as anything comes, it is waited for.
         """
+        answered = await self.send(request, data)
+        while not answered.done():
+            if self.closed.is_set():
+                raise socketio.exceptions.DisconnectedError
+            self._changed.clear()
+            async with asyncio.timeout(SECONDS):
+                await self._changed.wait()
+        return answered.result()
+
+    async def send(self, request: str, data: Any = None) -> asyncio.Future[Any]:
+        """Send a request, and do not wait for its answer, which is noted when it comes."""
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         def answer(*given: Any) -> None:
@@ -77,13 +88,7 @@ class Viewer:
                 answered.set_result(given[0] if given else None)
 
         await self.socket.emit(request, data, namespace=self._namespace, callback=answer)
-        while not answered.done():
-            if self.closed.is_set():
-                raise socketio.exceptions.DisconnectedError
-            self._changed.clear()
-            async with asyncio.timeout(SECONDS):
-                await self._changed.wait()
-        return answered.result()
+        return answered
 
     async def subscribe(self, **fields: Any) -> list[dict[str, Any]]:
         answer = await self.ask("subscribe", fields)
