@@ -32,7 +32,7 @@ STUCK_SECONDS = 60.0  # without progress
 DRAIN_PATIENCE_SECONDS = 60.0  # with nothing but a pause
 GIVE_BACK_TIMEOUT_SECONDS = 3.0
 # What small files wait for is one another's commits: the more at once, the fewer those are.
-SMALL_FILES_PER_SLOT = 8
+SMALL_FILES_PER_SLOT = 16
 SMALL_BYTES = 4 << 20  # of all in progress
 
 

@@ -158,7 +158,7 @@ class _Decision:
             and not state.trashed
             and state.parent is not None
         )
-        if not is_wanted or not self._holds(state.parent, asks=state.id in self._known.shortcuts):
+        if not is_wanted or not self._holds(state, is_known=state.id in self._known.shortcuts):
             return None
         assert state.parent is not None
         assert state.target_id is not None
@@ -170,7 +170,7 @@ class _Decision:
             if before is not None:
                 self.plan.gone.append((before, "trashed"))
             return
-        is_inside = self._holds(state.parent, asks=before is not None)
+        is_inside = self._holds(state, is_known=before is not None)
         if not is_inside and state.id not in self._known.targets:
             if before is not None:
                 self.plan.gone.append((before, "moved_out"))
@@ -207,11 +207,16 @@ class _Decision:
             },
         )
 
-    def _holds(self, folder_id: str | None, *, asks: bool) -> bool:
-        """Say whether a folder is in scope; for what is known, no folder above may be unknown."""
-        if asks and folder_id is not None and self._tree.reach(folder_id) is Reach.UNKNOWN:
-            self.plan.ask |= self._tree.unknown_above(folder_id)
-        return self._tree.holds(folder_id)
+    def _holds(self, state: DriveFile, *, is_known: bool) -> bool:
+        """Say whether an item is in scope; for what is known, no folder above may be unknown.
+
+        Nor for what the account's own log tells of a shared drive: of one that the account is no
+        member of it does not tell when a folder moves in, only of what changes in it.
+        """
+        asks = is_known or (self._log == "" and state.drive_id is not None)
+        if asks and state.parent and self._tree.reach(state.parent) is Reach.UNKNOWN:
+            self.plan.ask |= self._tree.unknown_above(state.parent)
+        return self._tree.holds(state.parent)
 
     def _is_gone(self, item_id: str, log: str | None) -> bool:
         """Say whether an item without a state is gone; if it may be elsewhere, have it asked for.

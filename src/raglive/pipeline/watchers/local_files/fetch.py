@@ -22,12 +22,15 @@ _ANY = Volume("any")  # within one place, a file system's number does not matter
 async def fetch(folder: Path, job: Job) -> AsyncIterator[Path]:
     """Lend the path of a job's file.
 
-    Raises `FileVanished` or `FileChanged` when the file, before or after it was read, is not the
-    version that the registry speaks of: what was read is void, and the watcher will say more.
+    Raises `FileVanished` or `FileChanged` when the file, after it was read or could not be, is not
+    the version that the registry speaks of: what was read is void, and the watcher will say more.
     """
     path = path_of(folder, job.location)
-    await asyncio.to_thread(_expect, path, job)
-    yield path
+    try:
+        yield path
+    except Exception:
+        await asyncio.to_thread(_expect, path, job)
+        raise
     await asyncio.to_thread(_expect, path, job)
 
 

@@ -147,11 +147,11 @@ class History:
             yield target
 
     def _folder(self, file: Item) -> str:
-        """Return the path from the nearest watched folder above."""
+        """Return the path from the nearest watched folder above that is there."""
         names: list[str] = []
         for above in list(self.drive.tree.lineage(file))[1:]:
             names.insert(0, above.name)
-            if above in self.roots:
+            if above in self.roots and self._is_there(above):
                 return "/".join(names if len(self.roots) > 1 else names[1:])
         return ""
 

@@ -40,6 +40,8 @@ REMEMBERED_UPHEAVALS = (
     68,  # a shortcut in a watched folder that is gone brought back its target, for ever
     2631,  # what was still to be listed in a shared drive, left and not watched any more
     377,  # approved, when the settings named another folder that was not there
+    5617,  # a folder that moved into one of a shared drive of which the account is no member
+    6190,  # a shortcut's target in a watched folder that the account may no longer see
     5089,  # left out of the settings in the midst of a full listing that had met it
 )
 HISTORIES = int(os.environ.get("RAGLIVE_TEST_HISTORIES") or (500 if os.environ.get("CI") else 60))
