@@ -29,6 +29,10 @@ def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
             console = Console()
             for_people = console.is_terminal
             console.print(_table(found), width=None if for_people else UNBROKEN, soft_wrap=True)
+            for one in found.pipelines:
+                if why := one.status_details.problem or one.status_details.paused:
+                    said = f"{one.pipeline_id}: {why.message}"
+                    console.print(said, highlight=False, markup=False, soft_wrap=True)
 
     run(show, as_json=as_json)
 
@@ -42,12 +46,12 @@ def _table(found: RagStatus) -> Table:
         table.add_column(state, justify="right")
     for pipeline in found.pipelines:
         details = pipeline.status_details
-        why = details.problem or details.paused
+        halted = "problem" if details.problem else "paused" if details.paused else None
         beat = pipeline.last_heartbeat
         age = f"{(found.serverTime - beat).total_seconds():.0f} s ago" if beat else "never"
         table.add_row(
             pipeline.pipeline_id,
-            why.message if why else pipeline.server_status,
+            halted or pipeline.server_status,
             age,
             *(str(getattr(details.counts, state)) for state in states),
         )
