@@ -21,6 +21,7 @@ __all__ = ["status"]
 
 UNBROKEN = 1000  # columns: a program wants its lines whole
 STATES = ("queued", "waiting", "processing", "stuck", "completed", "failed", "skipped")
+EXCEPTIONAL = {"waiting", "stuck"}  # shown where there are any
 
 
 def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
@@ -43,19 +44,20 @@ def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
 
 
 def _table(found: RagStatus) -> Table:
+    rows = [(pipeline, _counts(pipeline)) for pipeline in found.pipelines]
+    shown = [it for it in STATES if it not in EXCEPTIONAL or any(counts[it] for _, counts in rows)]
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in ("pipeline", "status", "heartbeat"):
         table.add_column(column)
-    for state in STATES:
+    for state in shown:
         table.add_column(state, justify="right")
-    for pipeline in found.pipelines:
+    for pipeline, counts in rows:
         beat = pipeline.last_heartbeat
-        counts = _counts(pipeline)
         table.add_row(
             pipeline.pipeline_id,
             _word(pipeline),
             f"{_ago(beat, found.serverTime)} ago" if beat else "never",
-            *(str(counts[state]) for state in STATES),
+            *(str(counts[state]) for state in shown),
         )
     return table
 

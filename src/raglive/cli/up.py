@@ -15,7 +15,7 @@ from raglive.cli.running import load_settings, refuse, run
 from raglive.cli.screen import Screen
 from raglive.contract.errors import RagliveError
 from raglive.processes.home import home_of
-from raglive.processes.machine import machine
+from raglive.processes.machine import machine, require_folder
 
 __all__ = ["up"]
 
@@ -38,6 +38,7 @@ def up(
     watched = watched.expanduser().absolute()
 
     async def main() -> None:
+        require_folder(watched)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

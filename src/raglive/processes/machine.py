@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from raglive.contract.errors import RagliveError
+from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.database.embedded import EmbeddedPostgres
 from raglive.database.migrate import migrate
 from raglive.processes.child import Child
@@ -16,7 +16,7 @@ from raglive.processes.home import Home, Running
 from raglive.processes.ports import require_free_port
 from raglive.settings import Settings
 
-__all__ = ["Machine", "machine"]
+__all__ = ["Machine", "machine", "require_folder"]
 
 
 class Machine:
@@ -55,9 +55,10 @@ async def machine(
     """Start the database and the processes; note in `home` that they run; stop them at the end.
 
     The processes load while the database starts, and wait for the note.
-    Raises a `RagliveError` that says what to do when a folder, a port or the database is unusable.
+    Raises a `RagliveError` that says what to do when the data folder is in use, or a port or the
+    database is unusable.
     """
-    _require_folder(folder)
+    _require_alone(home)
     _require_ports(settings, with_google_drive=with_google_drive)
     home.prepare()
     children = _children(settings, home, folder, on_change)
@@ -156,12 +157,24 @@ def _environment(home: Home) -> dict[str, str]:
     }
 
 
-def _require_folder(folder: Path) -> None:
+def require_folder(folder: Path) -> None:
+    """Raise `watch_location_unavailable` for what is no folder."""
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
         raise RagliveError(
             f"{folder} {what}. Name an existing folder: raglive up FOLDER.",
             code="watch_location_unavailable",
+        )
+
+
+def _require_alone(home: Home) -> None:
+    running = home.running()
+    if running is not None:
+        raise RagliveError(
+            f"raglive runs on {home.folder} already, as process {running.pid}, and watches "
+            f"{running.folder}: open {running.dashboard_url}. Stop it first (Ctrl-C), or set "
+            "RAGLIVE_DATA_DIR to another data folder.",
+            code=ErrorCode.CONFLICT,
         )
 
 
