@@ -2,10 +2,11 @@
 
 Serves a folder of small files, a hundred to a folder, from the test double in a process of its own,
 and runs the watcher on it with an embedded Postgres: from the first request until every file is in
-the queue; polls that find nothing; all files moved below another folder, which must have none read
-anew; and the full listing that runs every few hours. First a tenth of the files, then all: neither
-a poll nor this process's memory may depend on how many there are. Since memory once taken is
-kept, "more" is what each step adds to what the steps before took.
+the queue; polls that find nothing; all files moved below another folder, then that folder renamed,
+then each file, which must have none read anew; the full listing that runs every few hours; and the
+folder that holds all others trashed. First a tenth of the files, then all: neither a poll nor this
+process's memory may depend on how many there are. "More" is the most that this process took in a
+step, above what it had at its start.
 
 Does not show: Google's own latency and quota; downloads, extraction and embedding, which begin
 while the listing goes on and want the same cores.
@@ -38,7 +39,7 @@ from raglive.pipeline.watchers.google_drive.watcher import GoogleDriveWatcher
 
 POLLS = 20
 START_SECONDS = 60.0
-MIB = 2**20
+NO_MORE = "no MiB more"
 _QUEUED_ANEW = "SELECT count(*) FROM raglive.files WHERE desired_generation > 1"
 
 
@@ -50,6 +51,15 @@ class Double:
     root: str
     parts: list[str]
     credentials: str
+    process: asyncio.subprocess.Process
+
+    async def rename_all(self) -> None:
+        """Give every file another name."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(b"rename\n")
+        async with asyncio.timeout(START_SECONDS):
+            await self.process.stdout.readline()
 
     async def do(self, action: str, **arguments: str) -> str:
         """Change what is in it; return the id of what was made."""
@@ -93,7 +103,7 @@ async def serving(files: int) -> AsyncIterator[Double]:
     try:
         async with asyncio.timeout(START_SECONDS):
             found = json.loads(await process.stdout.readline())
-        yield Double(**found)
+        yield Double(**found, process=process)
     finally:
         process.terminate()
         await process.wait()
@@ -122,13 +132,20 @@ async def measure(report: Report, database: Database, files: int) -> None:
             await list_first(report, watcher, files)
             polls = [(await watcher.check()).duration_seconds for _ in range(POLLS)]
             report.times("    a poll without changes", polls)
-            await move_all(report, database, watcher, double)
+            above = await move_all(report, database, watcher, double)
+            await double.do("rename", item=above, name="renamed")
+            await look_again(report, database, watcher, "in a folder renamed")
+            await double.rename_all()
+            await look_again(report, database, watcher, "renamed one by one")
         async with watching(database, double, name, full_listing_seconds=0.001) as watcher:
             memory = Memory()
             found = await watcher.check()
             assert (found.files, found.deleted) == (files, 0)
             took = f"{found.duration_seconds:.1f} s, {memory.grown():.0f} MiB more"
-            report.figure("    full listing without changes", took)
+            report.figure("    full listing without changes", took, NO_MORE)
+        async with watching(database, double, name) as watcher:
+            await double.do("trash", item=above)
+            await look_again(report, database, watcher, "trashed with their folder")
 
 
 async def list_first(report: Report, watcher: GoogleDriveWatcher, files: int) -> None:
@@ -137,36 +154,46 @@ async def list_first(report: Report, watcher: GoogleDriveWatcher, files: int) ->
     assert found.new == files
     cpu = cpu_seconds(psutil.Process()) - cpu
     took = f"{found.duration_seconds:.1f} s, {cpu:.1f} s CPU, {memory.grown():.0f} MiB more"
-    report.figure(f"first listing of {files:,} files", took, "<= 60 s for 100,000, no MiB more")
+    report.figure(f"first listing of {files:,} files", took, f"<= 60 s for 100,000, {NO_MORE}")
 
 
 async def move_all(
     report: Report, database: Database, watcher: GoogleDriveWatcher, double: Double
-) -> None:
-    """Move every file, by moving the folders that hold all others."""
+) -> str:
+    """Move every file, by moving the folders that hold all others; return where they are now."""
     above = await double.do("create_folder", name="above", parent=double.root)
     for part in double.parts:
         await double.do("move", item=part, parent=above)
+    await look_again(report, database, watcher, "moved with their folders")
+    return above
+
+
+async def look_again(
+    report: Report, database: Database, watcher: GoogleDriveWatcher, what: str
+) -> None:
     memory = Memory()
     found = await watcher.check()
     anew = await database.fetchval(_QUEUED_ANEW)
     took = f"{found.duration_seconds:.1f} s, {memory.grown():.0f} MiB more, {anew} read anew"
-    report.figure(f"    {found.moved:,} files moved with their folders", took, "0 read anew")
+    count = found.moved + found.deleted
+    report.figure(f"    {count:,} files {what}", took, "0 read anew, no MiB more")
 
 
 class Memory:
-    """What this process takes more than when this was made."""
+    """What this process has taken at most, more than when this was made."""
 
     def __init__(self) -> None:
-        self._before = self._taken()
+        Path("/proc/self/clear_refs").write_text("5")  # the most so far is what it takes now
+        self._before = self._most()
 
     def grown(self) -> float:
         """Return by how many MiB."""
-        return (self._taken() - self._before) / MIB
+        return (self._most() - self._before) / 1024
 
     @staticmethod
-    def _taken() -> int:
-        return int(psutil.Process().memory_info().rss)
+    def _most() -> int:
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0])
 
 
 if __name__ == "__main__":

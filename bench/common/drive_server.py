@@ -7,6 +7,7 @@ import json
 import sys
 
 from raglive.fake_drive.drive import FakeDrive
+from raglive.fake_drive.items import Item
 from raglive.fake_drive.oauth import SERVICE_ACCOUNT
 from raglive.fake_drive.server import FakeDriveServer
 
@@ -15,10 +16,14 @@ FOLDERS_PER_PART = 50
 
 
 async def main(files: int) -> None:
-    """Serve a folder of so many small files, a hundred to a folder, and print how to reach it."""
+    """Serve a folder of so many small files, a hundred to a folder, and print how to reach it.
+
+    Each line that is read has every file renamed, and is answered by a line; the end ends it.
+    """
     drive = FakeDrive()
     root = drive.create_folder("root", drive.my_drive(SERVICE_ACCOUNT))
     parts: list[str] = []
+    made: list[Item] = []
     above = folder = root
     for number in range(files):
         if number % (FILES_PER_FOLDER * FOLDERS_PER_PART) == 0:
@@ -26,12 +31,15 @@ async def main(files: int) -> None:
             parts.append(above.id)
         if number % FILES_PER_FOLDER == 0:
             folder = drive.create_folder(f"folder {number}", above)
-        drive.create(f"{number}.txt", folder, f"text {number}")
+        made.append(drive.create(f"{number}.txt", folder, f"text {number}"))
     async with FakeDriveServer(drive) as server:
         credentials = server.credentials_json()
         found = {"url": server.url, "root": root.id, "parts": parts, "credentials": credentials}
         print(json.dumps(found), flush=True)
-        await asyncio.to_thread(sys.stdin.read)
+        while await asyncio.to_thread(sys.stdin.readline):
+            for file in made:
+                drive.rename(file, f"new {file.name}")
+            print("renamed", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.pool import Connection
-from raglive.database.registry import KnownFile
+from raglive.database.registry import GoneReason, KnownFile
 from raglive.database.sql import load_queries
 
-__all__ = ["Folder", "GoogleDriveTables", "Known", "Rehoused", "Shortcut"]
+__all__ = ["Folder", "GoogleDriveTables", "Known", "Leaving", "Rehoused", "Shortcut"]
 
 _QUERIES = load_queries("google_drive")
+
+PORTION = 1000  # files read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,22 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Rehoused:
-    """A file whose folder is called otherwise now."""
+    """How many files have a folder that is called otherwise now, and the first of them."""
 
-    file_id: str
-    name: str
-    path: str
-    previous_folder: str
+    count: int = 0
+    first: Sequence[asyncpg.Record] = ()  # file_id, name, path, previous_folder
+
+
+@dataclass(slots=True)
+class Leaving:
+    """What leaves the index: files, and what is in folders or was reached by shortcuts."""
+
+    files: dict[int, GoneReason] = field(default_factory=dict)  # by key
+    folders: dict[str, GoneReason] = field(default_factory=dict)  # by id
+    targets: list[str] = field(default_factory=list)  # of shortcuts that are gone
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.folders or self.targets)
 
 
 class GoogleDriveTables:
@@ -134,10 +146,13 @@ class GoogleDriveTables:
                 in_full,
             )
 
-    async def repath(self, connection: Connection, folders: Collection[str]) -> list[Rehoused]:
-        """Give what is below these folders their new paths and logs."""
-        rows = await connection.fetch(_QUERIES["repath"], self._key, list(folders))
-        return [Rehoused(**dict(row)) for row in rows]
+    async def repath(
+        self, connection: Connection, folders: Collection[str], *, told: Collection[str], limit: int
+    ) -> Rehoused:
+        """Give what is below these folders their new paths and logs; return what is not `told`."""
+        query = _QUERIES["repath"]
+        rows = await connection.fetch(query, self._key, list(folders), list(told), limit)
+        return Rehoused(rows[0]["total"], rows) if rows else Rehoused()
 
     async def relist(self, connection: Connection, folders: Collection[str]) -> None:
         """Have these folders listed again, and all below them."""
@@ -148,17 +163,33 @@ class GoogleDriveTables:
         rows = await connection.fetch(_QUERIES["remove_folders"], self._key, list(folders))
         return [row["folder_id"] for row in rows]
 
-    async def files_in(
-        self, connection: Connection, folders: Collection[str]
-    ) -> tuple[list[KnownFile], list[KnownFile]]:
-        """Return the files directly in these folders: no shortcut's targets, and the others."""
-        rows = await connection.fetch(_QUERIES["files_in"], self._key, list(folders))
-        alone: list[KnownFile] = []
-        reached: list[KnownFile] = []
-        for row in rows:
-            fields = dict(row)
-            (reached if fields.pop("is_target") else alone).append(KnownFile(**fields))
-        return alone, reached
+    async def lock_leaving(self, connection: Connection, leaving: Leaving) -> None:
+        """Lock all that may leave, in one order."""
+        await connection.execute(
+            _QUERIES["lock_leaving"],
+            self._key,
+            list(leaving.files),
+            leaving.targets,
+            list(leaving.folders),
+        )
+
+    async def leaving(
+        self, connection: Connection, leaving: Leaving
+    ) -> AsyncIterator[list[tuple[KnownFile, GoneReason]]]:
+        """Yield the files that leave, and why, in portions; as it is when this begins."""
+        cursor = await connection.cursor(
+            _QUERIES["leaving"],
+            self._key,
+            list(leaving.files),
+            list(leaving.files.values()),
+            list(leaving.folders),
+            list(leaving.folders.values()),
+            leaving.targets,
+        )
+        while rows := await cursor.fetch(PORTION):
+            fields = [dict(row) for row in rows]
+            reasons = [one.pop("reason") for one in fields]
+            yield [(KnownFile(**one), reason) for one, reason in zip(fields, reasons, strict=True)]
 
     # Shortcuts
 
@@ -182,13 +213,9 @@ class GoogleDriveTables:
         )
         return [row["target_id"] for row in rows]
 
-    async def orphans(self, connection: Connection, targets: Collection[str]) -> list[KnownFile]:
-        """Return those of the files that no folder in scope and no shortcut reaches."""
-        return await self._files(connection, "orphans", list(targets))
-
-    async def uncheck(self, connection: Connection, targets: Collection[str]) -> None:
-        """Have these targets asked for again."""
-        await connection.execute(_QUERIES["uncheck_targets"], self._key, list(targets))
+    async def uncheck_left(self, connection: Connection, folders: Collection[str]) -> None:
+        """Have targets asked for again that are in folders out of scope."""
+        await connection.execute(_QUERIES["uncheck_left"], self._key, list(folders))
 
     async def uncheck_unmet(self, connection: Connection, listing: int) -> None:
         """Have targets asked for again that a full listing has not met."""
@@ -292,10 +319,12 @@ class GoogleDriveTables:
         await connection.execute(_QUERIES["patch_watch_state"], self._key, patch)
 
     async def requeue(
-        self, connection: Connection, error_codes: Iterable[str]
-    ) -> list[asyncpg.Record]:
-        """Queue files again that failed for these reasons."""
-        return await connection.fetch(_QUERIES["requeue_refused"], self._key, list(error_codes))
+        self, connection: Connection, error_codes: Iterable[str], limit: int
+    ) -> tuple[int, list[asyncpg.Record]]:
+        """Queue files again that failed for these reasons; return how many, and the first."""
+        query = _QUERIES["requeue_refused"]
+        rows = await connection.fetch(query, self._key, list(error_codes), limit)
+        return (rows[0]["total"] if rows else 0), rows
 
     async def _files(self, connection: Connection, query: str, *args: Any) -> list[KnownFile]:
         rows = await connection.fetch(_QUERIES[query], self._key, *args)

@@ -86,10 +86,13 @@ WITH RECURSIVE down AS (
     FROM raglive.files AS file JOIN down ON file.source ->> 'parent' = down.folder_id
     WHERE file.pipeline_key = $1 AND file.state <> 'deleted' AND file.source ? 'parent' AND file.folder <> down.path
     ORDER BY file_key FOR UPDATE OF file
+), rehoused AS (
+    UPDATE raglive.files AS file SET folder = stale.path, updated_at = clock_timestamp()
+    FROM stale WHERE file.file_key = stale.file_key
+    RETURNING stale.file_id, stale.name, stale.path, stale.previous_folder
 )
-UPDATE raglive.files AS file SET folder = stale.path, updated_at = clock_timestamp()
-FROM stale WHERE file.file_key = stale.file_key
-RETURNING stale.file_id, stale.name, stale.path, stale.previous_folder
+SELECT file_id, name, path, previous_folder, count(*) OVER () AS total FROM rehoused
+WHERE file_id <> ALL ($3) LIMIT $4
 
 -- name: relist
 WITH RECURSIVE below AS (
@@ -114,14 +117,6 @@ DELETE FROM raglive.google_folders AS folder USING below
 WHERE folder.pipeline_key = $1 AND folder.folder_id = below.folder_id
 RETURNING folder.folder_id
 
--- name: files_in
-SELECT file_key, file_id, location, name, folder, size_bytes, state, source,
-       EXISTS (SELECT FROM raglive.google_shortcuts AS shortcut
-               WHERE shortcut.pipeline_key = $1 AND shortcut.target_id = file.file_id) AS is_target
-FROM raglive.files AS file
-WHERE pipeline_key = $1 AND state <> 'deleted' AND source ? 'parent' AND source ->> 'parent' = ANY ($2)
-  AND location IS NOT NULL
-
 -- name: put_shortcuts
 INSERT INTO raglive.google_shortcuts AS known (pipeline_key, shortcut_id, parent_id, target_id)
 SELECT $1, shortcut_id, parent_id, target_id
@@ -135,17 +130,49 @@ DELETE FROM raglive.google_shortcuts
 WHERE pipeline_key = $1 AND (shortcut_id = ANY ($2) OR parent_id = ANY ($3))
 RETURNING target_id
 
--- name: orphans
-SELECT file_key, file_id, location, name, folder, size_bytes, state, source
-FROM raglive.files AS file
-WHERE pipeline_key = $1 AND file_id = ANY ($2) AND state <> 'deleted' AND location IS NOT NULL
-  AND NOT EXISTS (SELECT FROM raglive.google_shortcuts AS shortcut
-                  WHERE shortcut.pipeline_key = $1 AND shortcut.target_id = file.file_id)
-  AND NOT EXISTS (SELECT FROM raglive.google_folders AS folder
-                  WHERE folder.pipeline_key = $1 AND folder.folder_id = file.source ->> 'parent')
+-- name: uncheck_left
+-- Targets in folders ($2) that are no longer in scope: what has become of them is still to be asked.
+UPDATE raglive.google_shortcuts SET unchecked = true
+WHERE pipeline_key = $1 AND target_id IN (
+    SELECT file_id FROM raglive.files
+    WHERE pipeline_key = $1 AND state <> 'deleted' AND source ? 'parent' AND source ->> 'parent' = ANY ($2))
 
--- name: uncheck_targets
-UPDATE raglive.google_shortcuts SET unchecked = true WHERE pipeline_key = $1 AND target_id = ANY ($2)
+-- name: lock_leaving
+-- All that `leaving` may return, in one order, before the head is locked.
+SELECT count(*) FROM (
+    SELECT FROM raglive.files
+    WHERE pipeline_key = $1 AND state <> 'deleted'
+      AND (file_key = ANY ($2) OR file_id = ANY ($3) OR source ? 'parent' AND source ->> 'parent' = ANY ($4))
+    ORDER BY file_key FOR UPDATE
+) AS held
+
+-- name: leaving
+-- Files by key ($2, for reasons $3); those in folders ($4, for reasons $5) and targets of shortcuts ($6) that are in
+-- scope no longer, unless a folder or another shortcut still reaches them.
+WITH leaving AS (
+    SELECT file_key, reason, 1 AS rank FROM unnest($2::bigint[], $3::text[]) AS said (file_key, reason)
+    UNION ALL
+    SELECT file_key, left_folder.reason, 2
+    FROM unnest($4::text[], $5::text[]) AS left_folder (folder_id, reason)
+    JOIN raglive.files AS file ON file.source ->> 'parent' = left_folder.folder_id
+    WHERE pipeline_key = $1 AND state <> 'deleted' AND source ? 'parent'
+      AND NOT EXISTS (SELECT FROM raglive.google_shortcuts AS shortcut
+                      WHERE shortcut.pipeline_key = $1 AND shortcut.target_id = file.file_id)
+    UNION ALL
+    SELECT file_key, 'moved_out', 3
+    FROM raglive.files AS file
+    WHERE pipeline_key = $1 AND file_id = ANY ($6) AND state <> 'deleted'
+      AND NOT EXISTS (SELECT FROM raglive.google_shortcuts AS shortcut
+                      WHERE shortcut.pipeline_key = $1 AND shortcut.target_id = file.file_id)
+      AND NOT EXISTS (SELECT FROM raglive.google_folders AS folder
+                      WHERE folder.pipeline_key = $1 AND folder.folder_id = file.source ->> 'parent')
+), first AS (
+    SELECT DISTINCT ON (file_key) file_key, reason FROM leaving ORDER BY file_key, rank
+)
+SELECT file_key, file_id, location, name, folder, size_bytes, state, source, first.reason
+FROM raglive.files JOIN first USING (file_key)
+WHERE pipeline_key = $1 AND state <> 'deleted' AND location IS NOT NULL
+ORDER BY file_key
 
 -- name: uncheck_outside
 -- Targets that no watched folder holds: nothing tells when a folder above them is trashed.
@@ -275,7 +302,10 @@ WHERE pipeline_key = $1 AND (
 UPDATE raglive.pipelines SET watch_state = watch_state || $2 WHERE pipeline_key = $1
 
 -- name: requeue_refused
-UPDATE raglive.files SET state = 'queued', tries = 0, next_attempt_at = clock_timestamp(), error = NULL,
-    desired_generation = desired_generation + 1, updated_at = clock_timestamp()
-WHERE pipeline_key = $1 AND state IN ('failed', 'queued') AND error ->> 'code' = ANY ($2)
-RETURNING file_id, name
+WITH requeued AS (
+    UPDATE raglive.files SET state = 'queued', tries = 0, next_attempt_at = clock_timestamp(), error = NULL,
+        desired_generation = desired_generation + 1, updated_at = clock_timestamp()
+    WHERE pipeline_key = $1 AND state IN ('failed', 'queued') AND error ->> 'code' = ANY ($2)
+    RETURNING file_id, name
+)
+SELECT file_id, name, count(*) OVER () AS total FROM requeued LIMIT $3

@@ -3,57 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from raglive.database.errors import retry_transient
 from raglive.database.event_log import append_events
-from raglive.database.google_drive import GoogleDriveTables, Known, Rehoused
+from raglive.database.google_drive import GoogleDriveTables, Known
 from raglive.database.pipelines import PipelineRecord, new_event
 from raglive.database.pool import Connection
-from raglive.database.registry import (
-    MENTIONED,
-    GoneReason,
-    KnownFile,
-    Reconciliation,
-    Registry,
-)
+from raglive.database.registry import MENTIONED, GoneReason, KnownFile
 from raglive.pipeline.watchers.google_drive.client import DriveClient
 from raglive.pipeline.watchers.google_drive.errors import DriveNotFound
 from raglive.pipeline.watchers.google_drive.files import DriveFile
 from raglive.pipeline.watchers.google_drive.reconcile import Plan, States, decide, parents_of
+from raglive.pipeline.watchers.google_drive.watch_state import WatchState
+from raglive.pipeline.watchers.google_drive.writer import Writer, Written
 
-__all__ = ["Ledger", "Tally", "WatchState", "insist"]
+__all__ = ["Ledger", "Tally", "insist"]
 
 PATIENCE_SECONDS = 60.0
 DEEPEST = 100  # rounds of asking: folders in folders, one above the other
-MAX_OUTSIDE = 200  # shortcuts' targets outside the watched folders, asked for together
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class WatchState:
-    """What the watcher keeps beside its tables."""
-
-    listing: int = 0  # the number of the last full listing
-    in_full: bool = False  # it is still under way
-    listed_at: float = 0.0  # when the last one ended, in seconds since 1970
-    held: int = 0  # files that it would have deleted
-    approved: bool = False
-
-    @classmethod
-    def kept_in(cls, state: Mapping[str, Any]) -> WatchState:
-        """Return what `PipelineRecord.watch_state` holds."""
-        return cls(
-            int(state.get("listing", 0)),
-            bool(state.get("in_full")),
-            float(state.get("listed_at", 0.0)),
-            int(state.get("held", 0)),
-            bool(state.get("deletions_approved")),
-        )
 
 
 @dataclass(slots=True)
@@ -65,29 +37,12 @@ class Tally:
     moved: int = 0
     deleted: int = 0
 
-    def add(self, plan: Plan, deleted: int, rehoused: int) -> None:
+    def add(self, plan: Plan, written: Written) -> None:
         """Count a transaction."""
         self.new += len(plan.new)
         self.changed += len(plan.changed)
-        self.moved += len(plan.moved) + rehoused
-        self.deleted += deleted
-
-
-@dataclass(slots=True)
-class _Gone:
-    """Files to be deleted, each once, with the first reason."""
-
-    files: dict[int, tuple[KnownFile, GoneReason]] = field(default_factory=dict)
-
-    def add(self, files: Iterable[KnownFile], reason: GoneReason) -> None:
-        for file in files:
-            self.files.setdefault(file.file_key, (file, reason))
-
-    def by_reason(self) -> dict[GoneReason, list[KnownFile]]:
-        found: dict[GoneReason, list[KnownFile]] = defaultdict(list)
-        for file, reason in self.files.values():
-            found[reason].append(file)
-        return found
+        self.moved += len(plan.moved) + written.rehoused
+        self.deleted += written.deleted
 
 
 class Ledger:
@@ -104,7 +59,7 @@ class Ledger:
         self.lost_roots: set[str] = set()
         self.met_targets = True  # shortcuts came or went, or their targets changed drives
         self._client = client
-        self._registry = Registry(record)
+        self._writer = Writer(record, self.tables)
         self._on_queued = on_queued
 
     async def load(self) -> WatchState:
@@ -133,9 +88,9 @@ class Ledger:
         plan = await self._decide(dict(states), log, in_full=is_listing and self.state.in_full)
         plan.met_strange_folder |= tells_of_drives
 
-        async def commit() -> tuple[int, int]:
+        async def commit() -> Written:
             async with self.record.database.transaction() as connection:
-                counts = await self._commit(connection, plan, states)
+                written = await self._writer.write(connection, plan, states, self.state)
                 if cursor is not None:
                     await self.tables.put_cursor(connection, log or "", cursor)
                 if listed:
@@ -144,13 +99,14 @@ class Ledger:
                     )
                 if checked:
                     await self.tables.checked(connection, checked)
-                return await self._publish(connection, plan, *counts)
+                await self._writer.publish(connection, written)
+                return written
 
-        deleted, rehoused = await insist(commit, "writing to the registry")
-        self.tally.add(plan, deleted, rehoused)
+        written = await insist(commit, "writing to the registry")
+        self.tally.add(plan, written)
         self.met_strange_folder |= plan.met_strange_folder
         self.lost_roots |= plan.lost_roots
-        self.met_targets |= bool(plan.shortcuts or plan.gone_shortcuts or plan.gone_folders)
+        self.met_targets |= written.met_targets
         if plan.new or plan.changed:
             self._on_queued()
 
@@ -159,12 +115,7 @@ class Ledger:
 
         async def commit() -> None:
             async with self.record.database.transaction() as connection:
-                events = []
-                for reason, files in gone.items():
-                    difference = Reconciliation(gone=files, gone_reason=reason)
-                    events += await self._registry.write(connection, difference)
-                if events:
-                    await append_events(connection, self.record.key, events)
+                await self._writer.delete(connection, gone)
 
         await insist(commit, "deleting")
         self.tally.deleted += sum(map(len, gone.values()))
@@ -220,13 +171,13 @@ class Ledger:
 
         async def commit() -> int:
             async with self.record.database.transaction() as connection:
-                rows = await self.tables.requeue(connection, error_codes)
-                if rows:
+                count, rows = await self.tables.requeue(connection, error_codes, MENTIONED)
+                if count:
                     files = [{"id": row["file_id"], "name": row["name"]} for row in rows]
-                    changes = {"files_requeued": {"count": len(rows), "files": files[:MENTIONED]}}
+                    changes = {"files_requeued": {"count": count, "files": files}}
                     event = new_event("status:update", changes=changes)
                     await append_events(connection, self.record.key, [event])
-                return len(rows)
+                return count
 
         if await insist(commit, "queueing files again"):
             self._on_queued()
@@ -269,85 +220,6 @@ class Ledger:
                 return await self.tables.known(connection, states.keys(), parents_of(states))
 
         return await insist(read, "reading the registry")
-
-    async def _commit(
-        self, connection: Connection, plan: Plan, states: States
-    ) -> tuple[list[dict[str, Any]], _Gone, list[Rehoused]]:
-        tables = self.tables
-        await tables.put_folders(
-            connection, plan.folders, self.state.listing, in_full=self.state.in_full
-        )
-        rehoused = await tables.repath(connection, plan.repath) if plan.repath else []
-        if plan.relist:
-            await tables.relist(connection, plan.relist)
-        events = await self._registry.write(
-            connection, Reconciliation(plan.new, plan.changed, plan.moved)
-        )
-        await tables.put_shortcuts(connection, plan.shortcuts)
-        if plan.targets:
-            self.met_targets |= await tables.note_drives(connection, plan.targets)
-        gone = _Gone()
-        for file, reason in plan.gone:
-            gone.add([file], reason)
-        await self._remove(connection, plan, gone)
-        if self.state.in_full:
-            alive = [item for item, state in states.items() if state and not state.trashed]
-            await tables.found(connection, alive)
-        if plan.lost_roots:
-            await tables.set_away(connection, plan.lost_roots)
-        if plan.met_strange_folder:
-            await tables.uncheck_outside(connection, MAX_OUTSIDE)
-        return events, gone, rehoused
-
-    async def _remove(self, connection: Connection, plan: Plan, gone: _Gone) -> None:
-        tables = self.tables
-        removed: list[str] = []
-        reasons: dict[GoneReason, list[str]] = defaultdict(list)
-        for folder_id, reason in plan.gone_folders.items():
-            reasons[reason].append(folder_id)
-        for reason, folders in reasons.items():
-            below = await tables.remove_folders(connection, folders)
-            removed += below
-            alone, reached = await tables.files_in(connection, below)
-            gone.add(alone, reason)
-            await tables.uncheck(connection, [file.file_id for file in reached])
-        if removed or plan.gone_shortcuts or plan.shortcuts:
-            targets = await tables.remove_shortcuts(connection, plan.gone_shortcuts, removed)
-            gone.add(await tables.orphans(connection, targets), "moved_out")
-
-    async def _publish(
-        self,
-        connection: Connection,
-        plan: Plan,
-        events: list[dict[str, Any]],
-        gone: _Gone,
-        rehoused: list[Rehoused],
-    ) -> tuple[int, int]:
-        for reason, files in gone.by_reason().items():
-            difference = Reconciliation(gone=files, gone_reason=reason)
-            events += await self._registry.write(connection, difference)
-        written = {known.file_id for known, _ in plan.moved}
-        others = [one for one in rehoused if one.file_id not in written]
-        if others:
-            events.append(_moved(others))
-        if events:
-            await append_events(connection, self.record.key, events)
-        return len(gone.files), len(others)
-
-
-def _moved(rehoused: list[Rehoused]) -> dict[str, Any]:
-    files = [
-        {
-            "id": one.file_id,
-            "name": one.name,
-            "folder": one.path,
-            "previous_name": one.name,
-            "previous_folder": one.previous_folder,
-        }
-        for one in rehoused[:MENTIONED]
-    ]
-    changes = {"files_moved": {"count": len(rehoused), "files": files}}
-    return new_event("status:update", changes=changes)
 
 
 async def insist(operation: Callable[[], Awaitable[Result]], what: str) -> Result:

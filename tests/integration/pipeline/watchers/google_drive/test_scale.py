@@ -1,6 +1,8 @@
-"""Many files: moving and renaming them costs no content, and looking for changes nothing at all."""
+"""Many files: moving and renaming them costs no content, looking for changes nothing at all."""
 
 from __future__ import annotations
+
+import tracemalloc
 
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.pool import Database
@@ -17,13 +19,18 @@ from tests.integration.pipeline.watchers.google_drive.drives import (
 FILES = 10_000
 POLLED_FILES = 4000
 MOST_ROWS_OF_A_POLL = 20
+MOST_BYTES_OF_A_FOLDER = 10 * 2**20  # however many files are in it
+_TRASHED = """
+SELECT count(*) FROM raglive.events
+WHERE pipeline_key = $1 AND type = 'file:deleted' AND payload ->> 'reason' = 'trashed'
+"""
 _ROWS_TOUCHED = """
 SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0) + n_tup_ins + n_tup_upd + n_tup_del)
 FROM pg_stat_user_tables
 """
 
 
-async def test_ten_thousand_files_move_and_are_renamed_without_being_read_again(
+async def test_ten_thousand_files_move_are_renamed_and_leave_without_being_read_again(
     drive: FakeDrive, server: FakeDriveServer, client: DriveClient, record: PipelineRecord
 ) -> None:
     root = drive.create_folder("root", drive.my_drive(USER))
@@ -47,6 +54,17 @@ async def test_ten_thousand_files_move_and_are_renamed_without_being_read_again(
     assert (renamed.new, renamed.changed, renamed.moved) == (0, 0, FILES)
     query = "SELECT count(*) FROM raglive.files WHERE desired_generation <> 1"
     assert await record.database.fetchval(query) == 0
+
+    drive.trash(above)
+    tracemalloc.start()
+    try:
+        trashed = await watcher.check()
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (trashed.deleted, trashed.files) == (FILES, 0)
+    assert await record.database.fetchval(_TRASHED, record.key) == FILES
+    assert most < MOST_BYTES_OF_A_FOLDER
 
 
 async def test_a_poll_without_changes_touches_a_handful_of_rows(
