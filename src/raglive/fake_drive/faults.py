@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from raglive.fake_drive.errors import DriveError
+from raglive.fake_drive.schema import PARAMETERS
 
 __all__ = ["Fault", "FaultKind", "Faults"]
+
+
+_DOWNLOADS = {"files.getMedia", "files.exportLink", "files.downloadOperation"}
+METHODS = frozenset({"*", "token", *_DOWNLOADS, *PARAMETERS})
 
 
 class FaultKind(StrEnum):
@@ -52,6 +57,11 @@ class Fault:
     file_id: str | None = None
     user: str | None = None
     seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            known = ", ".join(sorted(METHODS))
+            raise ValueError(f"there is no method {self.method!r}. There are: {known}.")
 
     def error(self) -> DriveError | None:
         """Return the refusal that this is; `None` when it is none."""
