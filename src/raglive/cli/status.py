@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import orjson
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +18,7 @@ from raglive.cli.running import find_wiring, load_settings, run
 from raglive.contract.http import RagStatus, RagStatusPipeline
 from raglive.contract.snapshot import Pause, Problem
 
-__all__ = ["status"]
+__all__ = ["print_status", "status"]
 
 UNBROKEN = 1000  # columns: a program wants its lines whole
 STATES = ("queued", "waiting", "processing", "stuck", "completed", "failed", "skipped")
@@ -36,16 +37,44 @@ def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
             console = Console()
             if not console.is_terminal:
                 console = Console(width=UNBROKEN)
-            console.print(_table(found), soft_wrap=True)
-            for remark in _remarks(found):
-                console.print(Text(remark), soft_wrap=not console.is_terminal)
+            print_status(console, found)
 
     run(show, as_json=as_json)
 
 
+def print_status(console: Console, found: RagStatus) -> None:
+    """Print how everything is, no wider than the console, with nothing cut."""
+    _print_counts(console, found)
+    for remark in _remarks(found):
+        console.print(Text(remark), soft_wrap=not console.is_terminal)
+
+
+def _print_counts(console: Console, found: RagStatus) -> None:
+    table = _table(found)
+    unbroken = console.options.update(width=UNBROKEN)
+    if console.measure(table, options=unbroken).maximum <= console.width:
+        console.print(table)
+        return
+    for pipeline in found.pipelines:
+        counts = _counts(pipeline)
+        told = ", ".join(f"{counts[state]} {state}" for state in _shown([counts]))
+        word, heard = _word(pipeline), _heard(pipeline, found)
+        console.print(Text(f"{pipeline.pipeline_id}: {word}, {heard}"))
+        console.print(Padding(Text(told), (0, 0, 0, 2), expand=False))
+
+
+def _shown(counted: Sequence[Mapping[str, int]]) -> list[str]:
+    return [it for it in STATES if it not in EXCEPTIONAL or any(counts[it] for counts in counted)]
+
+
+def _heard(pipeline: RagStatusPipeline, found: RagStatus) -> str:
+    beat = pipeline.last_heartbeat
+    return f"heartbeat {_ago(beat, found.serverTime)} ago" if beat else "no heartbeat ever"
+
+
 def _table(found: RagStatus) -> Table:
     rows = [(pipeline, _counts(pipeline)) for pipeline in found.pipelines]
-    shown = [it for it in STATES if it not in EXCEPTIONAL or any(counts[it] for _, counts in rows)]
+    shown = _shown([counts for _, counts in rows])
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in ("pipeline", "status", "heartbeat"):
         table.add_column(column)
