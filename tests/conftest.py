@@ -59,6 +59,17 @@ def pytest_configure_node(node: _Worker) -> None:
     node.workerinput["database_server"] = node.config.stash[_ADDRESS]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin each half with tests that are `long`, or at the end all would wait for them.
+
+    pytest-xdist gives each of two processes a half to begin with.
+    """
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    half = len(short) // 2
+    items[:] = [*long[::2], *short[:half], *long[1::2], *short[half:]]
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     server = config.stash.get(_SERVER, None)
     if server is not None:

@@ -44,6 +44,7 @@ async def states(database: Database) -> Counter[str]:
     return Counter(row["state"] for row in rows)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("share", range(SHARES))
 async def test_killed_at_every_step(
