@@ -95,12 +95,15 @@ WHERE NOT EXISTS (SELECT FROM raglive.embedding_models WHERE active)
 GROUP BY pipeline_id, file_key, name
 
 -- name: columns_of_other_dimensions
+-- By tables alone, which show one moment; a function such as to_regclass shows the present, in which a view may be another.
 SELECT 'every pipeline', format('%s has %s dimensions, its model has %s', said.name, atttypmod, expected)
 FROM (
     SELECT 'chunks.embedding', 'raglive.chunks'::regclass, 'embedding', dimensions
     FROM raglive.embedding_models WHERE active
     UNION ALL
-    SELECT 'documents.embedding', to_regclass('public.documents'), 'embedding', dimensions
+    SELECT 'documents.embedding',
+           (SELECT oid FROM pg_class WHERE relname = 'documents' AND relnamespace = 'public'::regnamespace),
+           'embedding', dimensions
     FROM raglive.embedding_models WHERE active
     UNION ALL
     SELECT 'chunks.next_embedding', 'raglive.chunks'::regclass, 'next_embedding',
