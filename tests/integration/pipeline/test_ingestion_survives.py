@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
@@ -16,6 +14,7 @@ from raglive.database.verify import find_disagreements
 from raglive.pipeline import attempt
 from raglive.pipeline.embedding import circuit
 
+from .crashing import deaths
 from .ingesting import document, ingest
 from .providing import DIMENSIONS, Provider, provider
 
@@ -55,16 +54,10 @@ async def test_killed_at_every_step(
         return bool(await database.fetchval(STORED, hashes))
 
     paid.is_stored = is_stored
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.integration.pipeline.crash_process"),
-        *(dsn, str(tmp_path), paid.url, str(share + 1), str(SHARES)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    died, complaints = await deaths(
+        "crash_process", dsn, str(tmp_path), paid.url, str(share + 1), str(SHARES)
     )
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()[-3000:]
-    died = out.decode().splitlines()
-    assert died[-1] == "whole", err.decode()[-3000:]
+    assert died[-1] == "whole", complaints
     assert len(died) > 20
     assert await find_disagreements(database) == []
     documents = sorted(tmp_path.glob("*.txt"))

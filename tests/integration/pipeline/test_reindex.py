@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -24,6 +23,7 @@ from raglive.pipeline.reindex import ReindexProgress
 from raglive.pipeline.search import Question, Search, SearchMode
 from raglive.settings import read_settings
 
+from .crashing import deaths
 from .ingesting import document, ingest, watching, wired
 from .providing import DIMENSIONS, Provider, provider
 
@@ -161,15 +161,7 @@ async def test_killed_at_every_step_and_paid_once(
 ) -> None:
     await index_built_in(dsn, tmp_path, a=document("a", 3))
     before = await database.fetch("SELECT chunk_id, content FROM raglive.chunks ORDER BY 1")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.integration.pipeline.crash_reindex"),
-        *(dsn, paid.url, str(share + 1), str(SHARES)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()[-3000:]
-    died = out.decode().splitlines()
+    died, _ = await deaths("crash_reindex", dsn, paid.url, str(share + 1), str(SHARES))
     assert len(died) > 20
     assert paid.asked_for_what_is_stored == []
     assert await active_vector_space(database) == replace(NEXT, model=died[-1])
