@@ -7,25 +7,35 @@ __all__ = ["OUTAGES", "WHAT_TO_DO", "what_to_do"]
 WHAT_TO_DO: dict[str, str] = {
     # failed
     "extraction_error": "Open the file in its own program and save it again; it may be damaged.",
-    "extraction_timeout": "Split the file, or raise RAGLIVE_EXTRACTION_TIMEOUT_SECONDS.",
-    "extraction_out_of_memory": "Split the file, or raise RAGLIVE_EXTRACTION_MEMORY_BYTES.",
+    "extraction_timeout": (
+        "Split the file; or raise RAGLIVE_EXTRACTION_TIMEOUT_SECONDS, start the pipeline again, "
+        "and retry."
+    ),
+    "extraction_out_of_memory": (
+        "Split the file; or raise RAGLIVE_EXTRACTION_MEMORY_BYTES, start the pipeline again, and "
+        "retry."
+    ),
     "extraction_crashed": "Open the file in its own program and save it again, then retry.",
     "extractor_unavailable": "Nothing: it is tried again. If it lasts, read the pipeline's log.",
     "file_unreadable": "Let the user that runs the pipeline read the file, then retry.",
     "file_changed": "Nothing: the file was being written, and is tried again when it is quiet.",
     "file_vanished": "Nothing, if it was meant to go; otherwise put the file back.",
     "embedding_rejected": (
-        "Check EMBEDDING_API_KEY, EMBEDDING_MODEL and EMBEDDING_BASE_URL, and restart the pipeline."
+        "Check EMBEDDING_API_KEY, EMBEDDING_MODEL and EMBEDDING_BASE_URL, start the pipeline "
+        "again, and retry."
     ),
     "embedding_rate_limited": "Nothing: it is tried again. If it lasts, raise the quota.",
-    "embedding_unavailable": "Check that EMBEDDING_BASE_URL can be reached; it is tried again.",
+    "embedding_unavailable": (
+        "Check that the provider at EMBEDDING_BASE_URL runs and can be reached; it is tried again."
+    ),
     "embedding_timeout": "Nothing: it is tried again. If it lasts, ask the embedding provider.",
     "embedding_invalid_response": "Check that EMBEDDING_BASE_URL is an OpenAI-compatible address.",
     "embedding_input_too_long": "Choose an embedding model that takes longer inputs.",
     "embedding_not_configured": "Set EMBEDDING_API_KEY, or EMBEDDING_PROVIDER=builtin.",
     "embedding_quota_spent": "See to the provider's plan and billing; then it goes on by itself.",
     "embedding_budget_spent": (
-        "Raise RAGLIVE_EMBEDDING_BUDGET and restart the pipeline, or wait until its period ends."
+        "Raise RAGLIVE_EMBEDDING_BUDGET and start the pipeline again, or wait until its period "
+        "ends."
     ),
     "export_too_large": "Split the document: Google exports none that is as large.",
     "flagged_abusive": "Google holds the file for malware; its owner can ask for a review.",
@@ -35,7 +45,9 @@ WHAT_TO_DO: dict[str, str] = {
     "drive_forbidden": "Give the pipeline's Google account the right to read the file.",
     "drive_not_found": "Share the file with the pipeline's Google account.",
     "auth_required": "Renew the Google credentials; then it is tried again by itself.",
-    "worker_lost": "Nothing: another worker takes over. If it lasts, read the pipeline's log.",
+    "worker_lost": (
+        "Read in the pipeline's log what ended it; split the file, or save it again, and retry."
+    ),
     "database_unavailable": "Check that the database runs and has room; it is tried again.",
     "database_refused": "Retry; if it fails again, report it with the pipeline's log.",
     "unavailable": "Check that the database runs and has room; it is tried again.",
@@ -45,7 +57,10 @@ WHAT_TO_DO: dict[str, str] = {
     "encrypted": "Save the file without a password.",
     "empty": "Nothing: the file is empty. It is read as soon as something is in it.",
     "no_text": "The file has no text; if it is a scan, run text recognition (OCR) over it.",
-    "too_large": "Split the file, or raise RAGLIVE_MAX_FILE_BYTES.",
+    "too_large": (
+        "Split the file; or, if it is the file itself that is too large, raise "
+        "RAGLIVE_MAX_FILE_BYTES, start the pipeline again, and retry."
+    ),
     "no_download_right": "Ask the file's owner to allow downloads.",
 }
 OUTAGES = frozenset(

@@ -10,14 +10,20 @@ from typing import Any
 import asyncpg
 from uuid6 import uuid7
 
-from raglive.contract.file_errors import what_to_do
 from raglive.contract.model import rfc3339
 from raglive.contract.states import OfflineReason
 from raglive.database.event_log import append_events
 from raglive.database.pool import Connection, Database
 from raglive.database.sql import load_queries
 
-__all__ = ["Beat", "PipelineRecord", "end_silent_pipelines", "new_event", "note_heartbeat"]
+__all__ = [
+    "Beat",
+    "Paused",
+    "PipelineRecord",
+    "end_silent_pipelines",
+    "new_event",
+    "note_heartbeat",
+]
 
 _QUERIES = load_queries("pipelines")
 
@@ -42,6 +48,21 @@ class Beat:
     head_seq: int
     digest: bytes
     processing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Why no file is taken up, what becomes of files meanwhile, and what to do about it."""
+
+    code: str
+    why: str
+    meanwhile: str
+    what_to_do: str
+
+    def wire(self) -> dict[str, str]:
+        """Return the wire form, without the time."""
+        message = f"{self.why} {self.meanwhile}"
+        return {"code": self.code, "message": message, "what_to_do": self.what_to_do}
 
 
 class PipelineRecord:
@@ -134,13 +155,9 @@ class PipelineRecord:
         """Say that the pipeline works again."""
         await self._publish_problem(None)
 
-    async def set_paused(self, paused: tuple[str, str] | None) -> None:
-        """Say, by code and message, why no file is taken up; once, until it changes."""
-        said = paused and {
-            "code": paused[0],
-            "message": paused[1],
-            "what_to_do": what_to_do(paused[0]),
-        }
+    async def set_paused(self, paused: Paused | None) -> None:
+        """Say why no file is taken up; once, until it changes."""
+        said = None if paused is None else paused.wire()
         async with self.database.transaction() as connection:
             if _same(await connection.fetchval(_QUERIES["paused"], self.key), said):
                 return

@@ -58,16 +58,10 @@ class ChosenSpace:
         if not await connection.fetchval(_QUERIES["hold"], self.key):
             raise EmbeddingModelChanged("The index was made anew with another model meanwhile.")
 
-    async def refusal(self, database: Database) -> str | None:
-        """Return why nothing of this space can be stored; None while it can."""
+    async def successor(self, database: Database) -> VectorSpace | None:
+        """Return the space that the index has been made anew in; None while it is in this one."""
         row = await database.fetchrow(_QUERIES["active_model"])
-        if row is None or row["model_key"] == self.key:
-            return None
-        return (
-            f"The index was made anew with {_space(row)}, and this pipeline embeds with "
-            f"{self.space}. Start it again with EMBEDDING_PROVIDER, EMBEDDING_MODEL and "
-            "RAGLIVE_EMBEDDING_DIMENSIONS as `raglive reindex` had them. Files wait."
-        )
+        return None if row is None or row["model_key"] == self.key else _space(row)
 
 
 async def active_vector_space(database: Database) -> VectorSpace | None:

@@ -9,10 +9,11 @@ from typing import Any
 import structlog
 
 from raglive.contract.errors import RagliveError
+from raglive.contract.file_errors import what_to_do
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.kept import Kept
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.vector_space import ChosenSpace, EmbeddingModelChanged
+from raglive.database.pipelines import Paused, PipelineRecord
+from raglive.database.vector_space import ChosenSpace, EmbeddingModelChanged, VectorSpace
 from raglive.pipeline.embedding import Embedder, EmbeddingError, EmbeddingRefused
 from raglive.pipeline.embedding.budget import Budget, BudgetSpent
 
@@ -24,10 +25,9 @@ LOOK_SECONDS = 0.5
 TIDY_SECONDS = 3600.0
 PROBE = "raglive"
 _UNTIL_IT_ANSWERS = "Files wait until the embedding provider answers again."
-_UNTIL_MENDED = (
-    "Files wait. The provider is asked again now and then; after a change of settings, restart "
-    "the pipeline."
-)
+_UNTIL_IT_TAKES_THEM = "Files wait; the provider is asked again now and then."
+_UNTIL_STARTED_AGAIN = "Files wait until it is started again."
+_AFTER_A_CHANGE = "After a change of settings, start the pipeline again."
 
 
 class Gate:
@@ -49,10 +49,11 @@ class Gate:
         self._budget = budget
         self._kept = kept
         self._opened = opened
-        self._published: tuple[str, str] | None = ("", "")  # what an earlier process said
+        self._has_published = False  # but an earlier process may have
+        self._published: Paused | None = None
         self.has_looked = False
-        self.paused: tuple[str, str] | None = None
-        self.paused_at = float("inf")
+        self.paused: Paused | None = None
+        self.paused_at = float("inf")  # when viewers were told
 
     @property
     def is_open(self) -> bool:
@@ -91,22 +92,36 @@ class Gate:
         if self._embedder.is_half_open:
             with suppress(EmbeddingError):
                 await self._embedder.embed([PROBE])
-        was_open, self.paused = self.paused is None, await self._reason()
-        if was_open and self.paused:
-            self.paused_at = asyncio.get_running_loop().time()
-        if self.paused != self._published:
+        self.paused = await self._reason()
+        if self.paused != self._published or not self._has_published:
             await self._record.set_paused(self.paused)
-            self._published = self.paused
-            log.info("pipeline_paused" if self.paused else "pipeline_not_paused", why=self.paused)
+            self._published, self._has_published = self.paused, True
+            why = None if self.paused is None else self.paused.wire()
+            log.info("pipeline_paused" if self.paused else "pipeline_not_paused", why=why)
             self._opened.set()
+        since = asyncio.get_running_loop().time()
+        self.paused_at = min(self.paused_at, since) if self.paused else float("inf")
         self.has_looked = True
 
-    async def _reason(self) -> tuple[str, str] | None:
+    async def _reason(self) -> Paused | None:
         if isinstance(trouble := self._embedder.trouble, EmbeddingRefused):
-            return (str(trouble.code), f"{trouble.message} {_UNTIL_MENDED}")
+            advice = f"{trouble.what_to_do} {_AFTER_A_CHANGE}"
+            return Paused(str(trouble.code), trouble.why, _UNTIL_IT_TAKES_THEM, advice)
         if trouble is not None:
-            return ("embedding_unavailable", f"{trouble.message} {_UNTIL_IT_ANSWERS}")
-        if changed := await self._space.refusal(self._record.database):
-            return (EmbeddingModelChanged.code, changed)
-        spent = await self._budget.refusal()
-        return (BudgetSpent.code, spent) if spent else None
+            advice = what_to_do(str(trouble.code))
+            return Paused("embedding_unavailable", trouble.message, _UNTIL_IT_ANSWERS, advice)
+        if successor := await self._space.successor(self._record.database):
+            return _made_anew(successor, self._space.space)
+        if spent := await self._budget.refusal():
+            return Paused(BudgetSpent.code, spent, "Files wait.", what_to_do(BudgetSpent.code))
+        return None
+
+
+def _made_anew(now: VectorSpace, was: VectorSpace) -> Paused:
+    return Paused(
+        EmbeddingModelChanged.code,
+        f"The index was made anew with {now}, and this pipeline embeds with {was}.",
+        _UNTIL_STARTED_AGAIN,
+        f"Start the pipeline again with EMBEDDING_PROVIDER={now.provider}, "
+        f"EMBEDDING_MODEL={now.model}, and whatever else `raglive reindex` was run with.",
+    )

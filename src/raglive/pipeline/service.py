@@ -14,7 +14,6 @@ import structlog
 
 from raglive.bus.postgres import PostgresBus
 from raglive.contract.errors import RagliveError
-from raglive.contract.file_errors import what_to_do
 from raglive.contract.model import rfc3339
 from raglive.contract.states import OfflineReason
 from raglive.database.errors import DATABASE_ERRORS, retry_transient
@@ -98,8 +97,7 @@ class PipelineService:
             "pipeline_type": self._record.pipeline_type,
             "watch_location": self._watcher.location,
             "active_files": self._worker.active,
-            "paused": paused
-            and {"code": paused[0], "message": paused[1], "what_to_do": what_to_do(paused[0])},
+            "paused": None if paused is None else paused.wire(),
             "embedding": self._worker.embedding_health(),
             "is_checking": self._watcher.is_checking,
             "last_heartbeat": last and rfc3339(last),

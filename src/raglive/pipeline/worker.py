@@ -14,7 +14,7 @@ from raglive.contract.errors import RagliveError
 from raglive.contract.file_errors import what_to_do
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.jobs import Job, Jobs
-from raglive.database.pipelines import PipelineRecord
+from raglive.database.pipelines import Paused, PipelineRecord
 from raglive.pipeline.attempt import Attempts
 from raglive.pipeline.gate import Gate
 from raglive.pipeline.identity import dead_among
@@ -65,8 +65,8 @@ class Worker:
         return len(self._running)
 
     @property
-    def paused(self) -> tuple[str, str] | None:
-        """Return by code and message why no file is taken up; None while they are."""
+    def paused(self) -> Paused | None:
+        """Return why no file is taken up; None while they are."""
         return self._gate.paused
 
     def embedding_health(self) -> dict[str, Any]:
@@ -109,7 +109,8 @@ class Worker:
         files, code = await self._jobs.left_waiting()
         if files:
             raise RagliveError(
-                f"{files} files are left for another run: {what_to_do(code)}",
+                f"Left for another run: {files} file{'' if files == 1 else 's'}, for {code}. "
+                f"{what_to_do(code)}",
                 code=code,
                 retryable=True,
             )
@@ -118,8 +119,11 @@ class Worker:
         paused_for = asyncio.get_running_loop().time() - self._gate.paused_at
         patience = 0 if self._gate.is_refused else DRAIN_PATIENCE_SECONDS
         if self._gate.paused and not self._running and paused_for > patience:
-            code, message = self._gate.paused
-            raise RagliveError(f"{message} {what_to_do(code)}", code=code, retryable=True)
+            raise RagliveError(
+                f"{self._gate.paused.why} {self._gate.paused.what_to_do}",
+                code=self._gate.paused.code,
+                retryable=True,
+            )
 
     async def _claim(self) -> None:
         while True:

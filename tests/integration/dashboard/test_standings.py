@@ -17,7 +17,7 @@ from raglive.contract.http import (
 from raglive.contract.snapshot import PipelineStatus
 from raglive.database.jobs import Job, Jobs
 from raglive.database.kept import Kept, Usage
-from raglive.database.pipelines import end_silent_pipelines
+from raglive.database.pipelines import Paused, end_silent_pipelines
 from raglive.database.pool import Database
 from raglive.database.vector_space import choose_vector_space
 from raglive.pipeline.embedding.budget import Price
@@ -153,12 +153,12 @@ async def test_a_pause_says_why_since_when_and_what_to_do(http: AsyncClient, wor
     local = (await health(http)).services.rag_pipelines["local_files"]
     assert (local.status, local.state, local.paused) == ("healthy", "running", None)
 
-    await work.pipeline.set_paused(("embedding_budget_spent", "All is spent."))
+    spent = Paused("embedding_budget_spent", "All is spent.", "Files wait.", "Earn more.")
+    await work.pipeline.set_paused(spent)
     shown = (await status(http)).paused
     assert shown is not None
-    assert (shown.code, shown.message) == ("embedding_budget_spent", "All is spent.")
-    assert shown.what_to_do
-    assert "RAGLIVE_EMBEDDING_BUDGET" in shown.what_to_do
+    assert (shown.code, shown.message) == ("embedding_budget_spent", "All is spent. Files wait.")
+    assert shown.what_to_do == "Earn more."
     assert (await last_changes(http))["paused"] == shown.wire()
     local = (await health(http)).services.rag_pipelines["local_files"]
     assert (local.status, local.state, local.paused) == ("degraded", "paused", shown)
@@ -199,7 +199,7 @@ async def test_the_time_left_follows_from_what_stages_took(
     await work.queue("twice as large.txt", size=2 << 20)
     # two files at two seconds each are 4, three mebibytes are 6: between them
     assert (await estimate())["seconds_left"] == pytest.approx(5.0)
-    await work.pipeline.set_paused(("embedding_unavailable", "It is down."))
+    await work.pipeline.set_paused(Paused("embedding_unavailable", "It is down.", "", ""))
     paused = await estimate()
     assert (paused["seconds_left"], paused["unknown_because"]) == (None, "paused")
     assert paused["files_left"] == 2

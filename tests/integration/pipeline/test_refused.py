@@ -55,7 +55,9 @@ async def test_it_pauses_with_what_is_wrong_and_goes_on_when_that_is_mended(
             while (said := await paused()) is None:
                 await asyncio.sleep(0.02)
             assert said["code"] == code
-            assert setting in said["message"]
+            assert setting in said["what_to_do"]
+            words = f"{said['message']} {said['what_to_do']}"
+            assert (words.count(setting), words.count("start the pipeline again")) == (1, 1)
             while sum((await states(database)).values()) < FILES:
                 await asyncio.sleep(0.02)
             health = service.health()

@@ -128,6 +128,7 @@ async def test_searchable_throughout_while_files_come_and_go(
         )
         paused = service.health()["paused"]
         assert "openai small" in paused["message"]
+        assert "EMBEDDING_MODEL=small" in paused["what_to_do"]
         (tmp_path / "late.txt").write_text("What comes while it is paused waits.")
         late = "SELECT count(*) FROM raglive.files WHERE name = 'late.txt' AND state = 'queued'"
         await eventually(database, late, 1)

@@ -75,8 +75,10 @@ def refusal(response: httpx.Response, conceal: Callable[[str], str]) -> Embeddin
         return None
     wait = retry_after_seconds(response.headers.get("retry-after"))
     if found := _REFUSALS.get(_code(response)) or _REFUSALS.get(status):
-        code, message = found
-        return EmbeddingRefused(f"{message} (status {status}).", code, retry_after_seconds=wait)
+        code, why, advice = found
+        return EmbeddingRefused(
+            f"{why} (status {status}).", code, what_to_do=advice, retry_after_seconds=wait
+        )
     if status in _MEANINGS:
         code, message = _MEANINGS[status]
         return EmbeddingError(f"{message} (status {status}).", code, retry_after_seconds=wait)
@@ -107,32 +109,34 @@ def retry_after_seconds(value: str | None) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-_KEY_REFUSED = (
-    "The embedding provider refuses the key: check EMBEDDING_API_KEY (or OPENAI_API_KEY), and that "
-    "it may use the model"
+_Refusal = tuple[EmbeddingErrorCode, str, str]  # why, and what to do
+_KEY_REFUSED: _Refusal = (
+    "embedding_rejected",
+    "The embedding provider refuses the key",
+    "Check EMBEDDING_API_KEY (or OPENAI_API_KEY), and that it may use the model.",
 )
-_NOT_FOUND = (
-    "The embedding provider knows no such model or address: check EMBEDDING_MODEL and "
-    "EMBEDDING_BASE_URL"
+_NOT_FOUND: _Refusal = (
+    "embedding_not_configured",
+    "The embedding provider knows no such model or address",
+    "Check EMBEDDING_MODEL and EMBEDDING_BASE_URL.",
 )
-_MOVED = "The embedding provider has moved: set EMBEDDING_BASE_URL to where it is now"
-_QUOTA_SPENT = (
-    "The embedding account has no quota left: see to its plan and billing, or set "
-    "EMBEDDING_API_KEY to another's"
+_MOVED: _Refusal = (
+    "embedding_not_configured",
+    "The embedding provider has moved",
+    "Set EMBEDDING_BASE_URL to where it is now.",
 )
-_Meaning = tuple[EmbeddingErrorCode, str]
-_REFUSALS: dict[int | str | None, _Meaning] = {
-    401: ("embedding_rejected", _KEY_REFUSED),
-    403: ("embedding_rejected", _KEY_REFUSED),
-    404: ("embedding_not_configured", _NOT_FOUND),
-    405: ("embedding_not_configured", _NOT_FOUND),
-    **dict.fromkeys((301, 302, 303, 307, 308), ("embedding_not_configured", _MOVED)),
-    402: ("embedding_quota_spent", _QUOTA_SPENT),
-    "model_not_found": ("embedding_not_configured", _NOT_FOUND),
-    "insufficient_quota": ("embedding_quota_spent", _QUOTA_SPENT),
-    "billing_hard_limit_reached": ("embedding_quota_spent", _QUOTA_SPENT),
+_QUOTA_SPENT: _Refusal = (
+    "embedding_quota_spent",
+    "The embedding account has no quota left",
+    "See to its plan and billing, or set EMBEDDING_API_KEY to another's.",
+)
+_REFUSALS: dict[int | str | None, _Refusal] = {
+    **dict.fromkeys((401, 403), _KEY_REFUSED),
+    **dict.fromkeys((404, 405, "model_not_found"), _NOT_FOUND),
+    **dict.fromkeys((301, 302, 303, 307, 308), _MOVED),
+    **dict.fromkeys((402, "insufficient_quota", "billing_hard_limit_reached"), _QUOTA_SPENT),
 }
-_MEANINGS: dict[int, _Meaning] = {
+_MEANINGS: dict[int, tuple[EmbeddingErrorCode, str]] = {
     408: ("embedding_timeout", "The embedding provider took too long"),
     425: ("embedding_unavailable", "The embedding provider is not ready"),
     429: ("embedding_rate_limited", "The embedding provider's rate limit is used up"),

@@ -39,7 +39,7 @@ def _length(text: str) -> int:
     if length > _MAX_INPUT_TOKENS * BYTES_PER_TOKEN:
         raise EmbeddingError(
             f"A text of {length:,} bytes is too long to embed; the limit is about "
-            f"{_MAX_INPUT_TOKENS:,} tokens. Choose smaller chunks.",
+            f"{_MAX_INPUT_TOKENS:,} tokens.",
             "embedding_input_too_long",
         )
     return max(length, 1)

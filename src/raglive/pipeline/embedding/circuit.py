@@ -84,7 +84,7 @@ class Circuit:
         assert error is not None, "it was opened by one"
         refused = isinstance(error, EmbeddingRefused)
         raise CircuitOpen(
-            f"The embedding provider is not asked for now: {error.message}",
+            f"The embedding provider is not asked for now. {error.message}",
             cast("EmbeddingErrorCode", error.code) if refused else "embedding_unavailable",
             retry_after_seconds=max(1.0, self._until - time.monotonic()),
         )

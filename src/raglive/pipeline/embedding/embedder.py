@@ -67,7 +67,22 @@ class EmbeddingError(RagliveError):
 
 
 class EmbeddingRefused(EmbeddingError):
-    """The provider refuses whatever it is sent: a setting is wrong, or the account is used up."""
+    """The provider refuses whatever it is sent: a setting is wrong, or the account is used up.
+
+    The message says both `why` and `what_to_do`.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        code: EmbeddingErrorCode,
+        *,
+        what_to_do: str,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(f"{why} {what_to_do}", code, retry_after_seconds=retry_after_seconds)
+        self.why = why
+        self.what_to_do = what_to_do
 
 
 class Embedder(Protocol):

@@ -155,7 +155,7 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     for name in unsupported:
         drive.create_native(name, root, f"application/vnd.google-apps.{name}", {})
 
-    with pytest.raises(RagliveError, match="left for another run") as left:
+    with pytest.raises(RagliveError, match="Left for another run") as left:
         await _run_once(server, root, dsn)
     assert left.value.retryable
 
