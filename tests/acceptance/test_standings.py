@@ -45,7 +45,7 @@ async def test_waiting_stuck_and_paused_look_different_and_pass(tmp_path: Path) 
 
 
 async def _sees_a_file_wait(folder: Path, paid: Provider, page: Dashboard) -> None:
-    paid.fails_at = "unlucky"
+    paid.fails_at, paid.fails_with = "unlucky", 503
     (folder / "waits.txt").write_text("The unlucky ferry waits for the tide.")
     await page.expect_standing("waits.txt", "waiting", within_seconds=30)
     group = page.page.locator('[data-testid="failure-group"][data-state="waiting"]')

@@ -14,7 +14,7 @@ from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.kept import Kept
 from raglive.database.pipelines import Paused, PipelineRecord
 from raglive.database.vector_space import ChosenSpace, EmbeddingModelChanged, VectorSpace
-from raglive.pipeline.embedding import Embedder, EmbeddingError, EmbeddingRefused
+from raglive.pipeline.embedding import PROBE, Embedder, EmbeddingError, EmbeddingRefused
 from raglive.pipeline.embedding.budget import Budget, BudgetSpent
 
 __all__ = ["Gate"]
@@ -23,7 +23,6 @@ log = structlog.get_logger()
 
 LOOK_SECONDS = 0.5
 TIDY_SECONDS = 3600.0
-PROBE = "raglive"
 _UNTIL_IT_ANSWERS = "Files wait until the embedding provider answers again."
 _UNTIL_IT_TAKES_THEM = "Files wait; the provider is asked again now and then."
 _UNTIL_STARTED_AGAIN = "Files wait until it is started again."

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 from aiohttp import web
 
-from raglive.pipeline.gate import PROBE
+from raglive.pipeline.embedding import PROBE
 
 __all__ = ["DIMENSIONS", "Provider", "provider"]
 
@@ -34,6 +34,7 @@ class Provider:
         self.troubles: tuple[str, ...] = ()
         self.fails_once_after: int | None = None
         self.fails_at = ""  # requests with this in them
+        self.fails_with = 500
         self.holds_at = ""  # these wait until
         self.held, self.released = asyncio.Event(), asyncio.Event()
         self.random = random.Random(7)
@@ -48,7 +49,7 @@ class Provider:
             self.fails_once_after = None
             return web.Response(status=503, headers={"Retry-After": "6"})  # too long to wait for
         if self.fails_at and any(self.fails_at in text for text in texts):
-            return web.Response(status=500)
+            return web.Response(status=self.fails_with)
         if self.holds_at and any(self.holds_at in text for text in texts):
             self.held.set()
             await self.released.wait()

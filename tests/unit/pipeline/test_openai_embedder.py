@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from raglive.database.vector_space import VectorSpace
-from raglive.pipeline.embedding import EmbeddingError, EmbeddingRefused, create_embedder
+from raglive.pipeline.embedding import PROBE, EmbeddingError, EmbeddingRefused, create_embedder
 from raglive.pipeline.embedding.batches import batches
 from raglive.pipeline.embedding.circuit import OPENS_AFTER, Circuit, CircuitOpen
 from raglive.pipeline.embedding.openai import OpenAIEmbedder
@@ -199,7 +199,6 @@ async def never(request: web.Request) -> web.StreamResponse:
 
 
 PASSING = [
-    (body("", 500), "embedding_unavailable"),
     (body("<html>Bad gateway</html>", 502), "embedding_unavailable"),
     (body("", 503), "embedding_unavailable"),
     (body("", 408), "embedding_timeout"),
@@ -235,6 +234,32 @@ async def test_what_may_pass_is_tried_again_and_then_told(
         await embedder.embed(["text"])
     assert (caught.value.code, caught.value.retryable) == (code, True)
     assert len(provider.requests) == 6
+    await embedder.close()
+
+
+async def test_a_text_that_it_always_fails_at_is_told_from_a_provider_that_is_down(
+    provider: Provider,
+) -> None:
+    failed: web.StreamResponse = error(500, f"NaN for {KEY}")
+    fine = embeddings([vector(PROBE)])
+    provider.answers = [failed, fine] * 3
+    embedder = provider.embedder(ask_dimensions=3)
+    with pytest.raises(EmbeddingError, match=r"NaN for \*\*\*\. It answers other") as caught:
+        await embedder.embed(["poison"])
+    assert (caught.value.code, caught.value.retryable) == ("embedding_text_failed", True)
+    assert [request["input"] for request in provider.requests] == [["poison"], [PROBE]] * 3
+    assert embedder.health()["circuit"] == "closed"
+
+    provider.answers = [failed, fine, failed, body("", 500), failed, fine]
+    with pytest.raises(EmbeddingError) as caught:
+        await embedder.embed(["glitch"])
+    assert caught.value.code == "embedding_unavailable"
+
+    provider.answers = [failed for _ in range(2 * OPENS_AFTER)]
+    for _ in range(2):
+        with pytest.raises(EmbeddingError):
+            await embedder.embed(["text"])
+    assert embedder.health()["circuit"] == "open"
     await embedder.close()
 
 

@@ -1,6 +1,7 @@
 """Vectors for texts: a built-in model, or any OpenAI-compatible provider."""
 
 from raglive.pipeline.embedding.embedder import (
+    PROBE,
     Embedder,
     EmbeddingError,
     EmbeddingErrorCode,
@@ -10,6 +11,7 @@ from raglive.pipeline.embedding.embedder import (
 from raglive.pipeline.embedding.factory import create_embedder
 
 __all__ = [
+    "PROBE",
     "Embedder",
     "EmbeddingError",
     "EmbeddingErrorCode",

@@ -17,6 +17,7 @@ import orjson
 from raglive.pipeline.embedding.embedder import (
     EmbeddingError,
     EmbeddingErrorCode,
+    EmbeddingFault,
     EmbeddingRefused,
     Vectors,
     unit_vectors,
@@ -82,15 +83,23 @@ def refusal(response: httpx.Response, conceal: Callable[[str], str]) -> Embeddin
     if status in _MEANINGS:
         code, message = _MEANINGS[status]
         return EmbeddingError(f"{message} (status {status}).", code, retry_after_seconds=wait)
-    if status >= 500:
-        message = f"The embedding provider is in trouble (status {status})."
-        return EmbeddingError(message, "embedding_unavailable", retry_after_seconds=wait)
     reason = conceal(_reason(response))
+    if status >= 500:
+        return _trouble(status, reason, wait)
     if status in {400, 413, 422} and (status == 413 or _TOO_LONG.search(reason)):
         message = f"A text is too long for the embedding model: {reason}"
         return EmbeddingError(message, "embedding_input_too_long")
     message = f"The embedding provider refuses the request (status {status}): {reason}"
     return EmbeddingError(message, "embedding_rejected")
+
+
+def _trouble(status: int, reason: str, wait: float | None) -> EmbeddingError:
+    if status != 500:
+        message = f"The embedding provider is in trouble (status {status})."
+        return EmbeddingError(message, "embedding_unavailable", retry_after_seconds=wait)
+    said = f": {reason.rstrip('.')}" if reason else ""
+    message = f"The embedding provider fails (status 500){said}."
+    return EmbeddingFault(message, "embedding_unavailable", retry_after_seconds=wait)
 
 
 def retry_after_seconds(value: str | None) -> float | None:

@@ -13,6 +13,7 @@ import structlog
 from raglive.pipeline.embedding.embedder import (
     EmbeddingError,
     EmbeddingErrorCode,
+    EmbeddingFault,
     EmbeddingRefused,
 )
 
@@ -60,14 +61,19 @@ class Circuit:
         }
 
     @contextmanager
-    def request(self) -> Iterator[None]:
-        """Let a request through, and learn from its end. Raises `CircuitOpen` instead."""
+    def request(self, *, is_probe: bool = False) -> Iterator[None]:
+        """Let a request through, and learn from its end. Raises `CircuitOpen` instead.
+
+        A provider may fail at one text alone: only a probe shows that it fails at all of them.
+        """
         self._require_closed()
         self._probing = self._until is not None
         try:
             yield
         except EmbeddingError as error:
-            if error.retryable or isinstance(error, EmbeddingRefused):
+            if isinstance(error, EmbeddingFault) and not is_probe:
+                pass
+            elif error.retryable or isinstance(error, EmbeddingRefused):
                 self._note_failure(error)
             else:  # it answers; what it says is about the request
                 self._close()

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from raglive.contract.errors import RagliveError
 
 __all__ = [
+    "PROBE",
     "Embedder",
     "EmbeddingError",
     "EmbeddingErrorCode",
+    "EmbeddingFault",
     "EmbeddingRefused",
     "OnTokens",
     "Vectors",
@@ -21,6 +23,8 @@ __all__ = [
 ]
 
 Vectors = NDArray[np.float32]
+PROBE = "raglive"
+"""A text at which no provider fails that is up."""
 OnTokens = Callable[[int], None]
 """Hears how many tokens a request was billed for."""
 
@@ -33,12 +37,14 @@ EmbeddingErrorCode = Literal[
     "embedding_input_too_long",
     "embedding_not_configured",
     "embedding_quota_spent",
+    "embedding_text_failed",
 ]
 _PASSING = {
     "embedding_rate_limited",
     "embedding_unavailable",
     "embedding_timeout",
     "embedding_invalid_response",
+    "embedding_text_failed",
 }
 
 
@@ -64,6 +70,10 @@ class EmbeddingError(RagliveError):
             retry_after_ms=None if retry_after_seconds is None else int(retry_after_seconds * 1000),
         )
         self.retry_after_seconds = retry_after_seconds
+
+
+class EmbeddingFault(EmbeddingError):
+    """The provider failed inside, be it at all texts or only at those that it was sent."""
 
 
 class EmbeddingRefused(EmbeddingError):

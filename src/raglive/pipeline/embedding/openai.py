@@ -16,7 +16,13 @@ import structlog
 from raglive.pipeline.embedding.answers import parse_tokens, parse_vectors, refusal
 from raglive.pipeline.embedding.batches import BYTES_PER_TOKEN, batches
 from raglive.pipeline.embedding.circuit import Circuit, CircuitOpen
-from raglive.pipeline.embedding.embedder import EmbeddingError, OnTokens, Vectors
+from raglive.pipeline.embedding.embedder import (
+    PROBE,
+    EmbeddingError,
+    EmbeddingFault,
+    OnTokens,
+    Vectors,
+)
 
 __all__ = ["DEFAULT_MODEL", "OPENAI_URL", "OpenAIEmbedder"]
 
@@ -73,7 +79,7 @@ class OpenAIEmbedder:
         """
         embedder = cls(model, **options)
         try:
-            embedder._dimensions = dimensions or (await embedder.embed(["raglive"])).shape[1]
+            embedder._dimensions = dimensions or (await embedder.embed([PROBE])).shape[1]
         except BaseException:
             await embedder.close()
             raise
@@ -122,20 +128,35 @@ class OpenAIEmbedder:
 
     async def _embed_batch(self, texts: list[str], on_tokens: OnTokens | None) -> Vectors:
         """Embed one request's worth, again after a short wait when that may help."""
+        fails_others = False
         async with self._places:
             for attempt in range(1, _TRIES + 1):
                 try:
-                    with self._circuit.request():
+                    with self._circuit.request(is_probe=texts == [PROBE]):
                         return await self._request(texts, on_tokens)
                 except CircuitOpen:
                     raise
                 except EmbeddingError as error:
+                    fails_others = fails_others or await self._fails_others(error, texts)
                     wait = self._wait_before_retry(error, attempt)
                     if wait is None:
-                        raise
+                        if fails_others:
+                            raise
+                        raise _of_text(error) from error
                     log.info("embedding_retry", code=error.code, attempt=attempt, wait_seconds=wait)
                     await asyncio.sleep(wait)
         raise AssertionError("the last try either returns or raises")
+
+    async def _fails_others(self, error: EmbeddingError, texts: list[str]) -> bool:
+        """Say whether the provider fails not only at these texts, by sending it another."""
+        if not isinstance(error, EmbeddingFault) or texts == [PROBE]:
+            return True
+        try:
+            with self._circuit.request(is_probe=True):
+                await self._request([PROBE], None)
+        except EmbeddingError:
+            return True
+        return False
 
     def _wait_before_retry(self, error: EmbeddingError, attempt: int) -> float | None:
         asked = error.retry_after_seconds or 0.0
@@ -196,6 +217,11 @@ def _embeddings_url(base_url: str) -> str:
 def _read_answer(content: bytes, texts: list[str], dimensions: int | None) -> tuple[Vectors, int]:
     guess = sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN
     return parse_vectors(content, len(texts), dimensions), parse_tokens(content, guess)
+
+
+def _of_text(error: EmbeddingError) -> EmbeddingError:
+    message = f"{error.message} It answers other texts than this file's."
+    return EmbeddingError(message, "embedding_text_failed")
 
 
 def _first(errors: ExceptionGroup[Exception]) -> Exception:
