@@ -37,8 +37,11 @@ WHAT_TO_DO: dict[str, str] = {
     "embedding_not_configured": "Set EMBEDDING_API_KEY, or EMBEDDING_PROVIDER=builtin.",
     "embedding_quota_spent": "See to the provider's plan and billing; then it goes on by itself.",
     "embedding_budget_spent": (
-        "Raise RAGLIVE_EMBEDDING_BUDGET and start the pipeline again, or wait until its period "
-        "ends."
+        "Raise RAGLIVE_EMBEDDING_BUDGET and start the pipeline again, or wait until its day or "
+        "month ends."
+    ),
+    "embedding_budget_too_small": (
+        "Raise RAGLIVE_EMBEDDING_BUDGET and start the pipeline again, or split the file."
     ),
     "export_too_large": "Split the document: Google exports none that is as large.",
     "flagged_abusive": "Google holds the file for malware; its owner can ask for a review.",
@@ -73,6 +76,7 @@ OUTAGES = frozenset(
         "drive_rate_limited",
         "drive_unavailable",
         "embedding_budget_spent",
+        "embedding_budget_too_small",
         "embedding_quota_spent",
         "embedding_rate_limited",
         "embedding_timeout",

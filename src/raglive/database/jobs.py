@@ -104,10 +104,14 @@ class Jobs:
         due: float | None = await self._record.database.fetchval(query, self._record.key)
         return due
 
-    async def are_done(self, max_tries: int) -> bool:
-        """Say whether no file is held, be it by a worker that was lost, and none is to be tried."""
+    async def are_done(self, max_tries: int, within_seconds: float) -> bool:
+        """Say whether no file is held, be it by a worker that was lost, and none soon to be tried.
+
+        What has been tried `max_tries` times is only tried if it is due.
+        """
         query = _QUERIES["are_done"]
-        return bool(await self._record.database.fetchval(query, self._record.key, max_tries))
+        args = (self._record.key, max_tries, within_seconds)
+        return bool(await self._record.database.fetchval(query, *args))
 
     async def left_waiting(self) -> tuple[int, str]:
         """Return how many files are queued all the same, and the code of why."""

@@ -20,7 +20,7 @@ __all__ = ["Kept", "Usage", "keep_indexed"]
 _QUERIES = load_queries("kept")
 
 KEPT_DAYS = 7
-RESERVED_SECONDS = 900.0  # longer than any request; then its process has died
+RESERVED_SECONDS = 900.0  # longer than from one request to the next; then its process has died
 MOST_DRAFT_BYTES = 2**30  # of all drafts together
 
 
@@ -66,11 +66,12 @@ class Kept:
         self,
         vectors: Sequence[tuple[bytes, Vector]],
         used: Mapping[int, Usage],
-        reservation: int | None = None,
+        drawn: tuple[int, Decimal] | None = None,
     ) -> None:
         """Keep vectors by the hash of their text, and note what they cost, in one transaction.
 
-        `used`: for which file, by its key, what was used. It takes the place of the `reservation`.
+        `used`: for which file, by its key, what was used. It takes the place of what was `drawn`:
+        of which reservation, and how much was reserved for it.
         """
         model = f"{self._space.space.provider} {self._space.space.model}"
         in_order = sorted(vectors, key=lambda one: one[0])  # so that nobody waits in a circle
@@ -82,8 +83,8 @@ class Kept:
         async with self._database.transaction() as connection:
             await connection.executemany(_QUERIES["keep_vector"], kept)
             await connection.executemany(_QUERIES["note_usage"], noted)
-            if reservation is not None:
-                await connection.execute(_QUERIES["release"], reservation)
+            if drawn is not None:
+                await connection.execute(_QUERIES["draw"], *drawn, RESERVED_SECONDS)
 
     async def spent(self, since: date) -> Usage:
         """Return what the pipeline has used from a day (UTC) on."""
@@ -100,6 +101,10 @@ class Kept:
             query, self._pipeline_key, since, cost, budget, RESERVED_SECONDS
         )
         return made
+
+    async def some_wait_for_budget(self) -> bool:
+        """Say whether files wait for which less is left than they cost."""
+        return bool(await self._database.fetchval(_QUERIES["waits_for_budget"], self._pipeline_key))
 
     async def release(self, reservation: int) -> None:
         """Let go of what was reserved; what is let go of already may be again."""

@@ -166,10 +166,23 @@ class PipelineRecord:
             event = new_event("status:update", changes={"paused": now})
             await append_events(connection, self.key, [event])
 
-    async def set_budget(self, amount: float | None, period: str) -> None:
-        """Note what may be spent on embeddings in each period, for those who watch."""
-        budget = None if amount is None else {"amount": amount, "period": period}
-        await self.database.execute(_QUERIES["set_budget"], self.key, budget)
+    async def set_budget(self, price: float, amount: float | None, period: str) -> None:
+        """Note what may be spent on embeddings in each period, for those who watch.
+
+        When it is not what it was, files that wait for it are due. `price`: of a million tokens.
+        """
+        budget = amount and {"amount": amount, "period": period, "price": price}
+        async with self.database.transaction() as connection:
+            if not await connection.fetchval(_QUERIES["is_other_budget"], self.key, budget):
+                return
+            # before the head is locked: whoever holds a file may wait for the head
+            rows = await connection.fetch(_QUERIES["requeue_for_budget"], self.key)
+            await connection.execute(_QUERIES["set_budget"], self.key, budget)
+            if rows:
+                files = [{"id": row["file_id"], "name": row["name"]} for row in rows[:MENTIONED]]
+                requeued = {"count": len(rows), "files": files, "reason": "budget_changed"}
+                event = new_event("status:update", changes={"files_requeued": requeued})
+                await append_events(connection, self.key, [event])
 
     async def _publish_problem(self, problem: dict[str, Any] | None) -> None:
         async with self.database.transaction() as connection:

@@ -30,7 +30,6 @@ from raglive.database.vector_space import EmbeddingModelChanged
 from raglive.pipeline.chunking import Chunk
 from raglive.pipeline.drafts import Draft, packed, unpacked
 from raglive.pipeline.embedding import EmbeddingRefused
-from raglive.pipeline.embedding.budget import BudgetSpent
 from raglive.pipeline.embedding.circuit import CircuitOpen
 from raglive.pipeline.embedding.once import EmbedOnce
 from raglive.pipeline.extraction.errors import Skipped
@@ -92,7 +91,7 @@ class Attempts:
             log.info("attempt_void", file=job.name, attempt=job.attempt, why=lost.message)
         except (FileChanged, FileVanished):
             await self._settle(lambda: self.jobs.give_back(job, GIVE_BACK_SECONDS))
-        except (CircuitOpen, EmbeddingRefused, BudgetSpent, EmbeddingModelChanged) as held:
+        except (CircuitOpen, EmbeddingRefused, EmbeddingModelChanged) as held:
             await self._give_back(job, progress, held)
         except Skipped as skipped:
             await self._skip(job, progress, skipped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import astuple
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from raglive.database.kept import Kept
 from raglive.database.pipelines import Paused, PipelineRecord
 from raglive.database.vector_space import ChosenSpace, EmbeddingModelChanged, VectorSpace
 from raglive.pipeline.embedding import PROBE, Embedder, EmbeddingError, EmbeddingRefused
-from raglive.pipeline.embedding.budget import Budget, BudgetSpent
+from raglive.pipeline.embedding.budget import Budget
 
 __all__ = ["Gate"]
 
@@ -57,7 +58,7 @@ class Gate:
     @property
     def is_open(self) -> bool:
         """Say whether files may be taken up."""
-        return self.paused is None and not self._embedder.trouble
+        return self.has_looked and self.paused is None and not self._embedder.trouble
 
     @property
     def is_refused(self) -> bool:
@@ -76,8 +77,7 @@ class Gate:
         while True:
             try:
                 if not is_budget_told:
-                    price = self._budget.price
-                    await self._record.set_budget(price.budget, price.period)
+                    await self._record.set_budget(*astuple(self._budget.price))
                     is_budget_told = True
                 await self._look()
                 if loop.time() >= tidy_at:
@@ -111,9 +111,7 @@ class Gate:
             return Paused("embedding_unavailable", trouble.message, _UNTIL_IT_ANSWERS, advice)
         if successor := await self._space.successor(self._record.database):
             return _made_anew(successor, self._space.space)
-        if spent := await self._budget.refusal():
-            return Paused(BudgetSpent.code, spent, "Files wait.", what_to_do(BudgetSpent.code))
-        return None
+        return await self._budget.pause()
 
 
 def _made_anew(now: VectorSpace, was: VectorSpace) -> Paused:

@@ -128,10 +128,9 @@ class Reindexer:
         try:
             await once.vectors(texts, payers, lambda _: None)
         except BudgetSpent as spent:
-            why = await once.budget.refusal() or spent.message
             raise BudgetSpent(
-                f"{why} What is embedded is kept. Raise RAGLIVE_EMBEDDING_BUDGET, or wait until "
-                "its period ends, and run it again."
+                f"{spent.message} What is embedded is kept. Raise RAGLIVE_EMBEDDING_BUDGET, or "
+                "wait until its day or month ends, and run it again."
             ) from spent
 
     def _once(self, pipeline_key: int) -> EmbedOnce:
@@ -143,7 +142,7 @@ class Reindexer:
                 StoredVectors(Documents(self.database, self.space.key)),
                 kept,
                 Budget(kept, self.price),
-                keeps_all=True,
+                piecemeal=True,
             )
         return self._embedding[pipeline_key]
 

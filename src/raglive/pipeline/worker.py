@@ -15,7 +15,7 @@ from raglive.contract.file_errors import what_to_do
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.jobs import Job, Jobs
 from raglive.database.pipelines import Paused, PipelineRecord
-from raglive.pipeline.attempt import Attempts
+from raglive.pipeline.attempt import LONGEST_RETRY_SECONDS, Attempts
 from raglive.pipeline.gate import Gate
 from raglive.pipeline.identity import dead_among
 from raglive.pipeline.progress import AttemptProgress
@@ -94,7 +94,8 @@ class Worker:
         try:
             while not work.done():
                 idle = not self._running and self._gate.has_looked
-                if idle and await self._jobs.are_done(self._attempts.max_tries):
+                tries = self._attempts.max_tries
+                if idle and await self._jobs.are_done(tries, LONGEST_RETRY_SECONDS):
                     await self._require_end()
                     return
                 self._require_progress()

@@ -224,15 +224,15 @@ async def test_what_embedding_costs_is_shown_beside_the_budget(
            SELECT pipeline_key, '2020-02-02', file_key, model, 7, 7, 7
            FROM raglive.embedding_usage"""
     )
-    await work.pipeline.set_budget(price.budget, price.period)
+    await work.pipeline.set_budget(2.0, price.budget, price.period)
     shown = Throughput.model_validate(await get(http, f"{PIPELINE}/throughput"))
     assert shown.budget is not None
     assert shown.budget.wire() == {"amount": 5.0, "period": "day", "spent": 1.5}
     assert (shown.usage.tokens, shown.total_usage.tokens) == (750_000, 750_007)
     assert (await detail(http, "a.txt")).usage.cost == pytest.approx(8.5)
-    await work.pipeline.set_budget(price.budget, "total")
+    await work.pipeline.set_budget(2.0, price.budget, "total")
     total = Throughput.model_validate(await get(http, f"{PIPELINE}/throughput")).budget
     assert total is not None
     assert total.spent == pytest.approx(8.5)
-    await work.pipeline.set_budget(None, "total")
+    await work.pipeline.set_budget(2.0, None, "total")
     assert (await get(http, f"{PIPELINE}/throughput"))["budget"] is None

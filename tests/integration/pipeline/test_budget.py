@@ -36,10 +36,10 @@ async def spend(budget: Budget, pipeline: PipelineRecord, number: int, cost: str
     )
     vector = (number.to_bytes(32, "big"), np.ones(256, np.float32))
     try:
-        async with budget.request([TEXT]) as reservation:
-            await asyncio.sleep(0)
+        async with budget.reserved([TEXT]) as reservation:
+            assert reservation
             used = {file_key: Usage(1, 1, Decimal(cost))}
-            await kept.keep_vectors([vector], used, reservation)
+            await kept.keep_vectors([vector], used, (reservation, budget.guess([TEXT])))
     except BudgetSpent:
         return False
     return True
@@ -57,7 +57,38 @@ async def test_processes_together_spend_no_more_than_there_is(
     assert await database.fetchval("SELECT sum(cost) FROM raglive.embedding_usage") == 1
     assert await database.fetchval("SELECT count(*) FROM raglive.embedding_reservations") == 0
     for budget in sharing:
-        assert "of 1, 1.00 is spent" in (await budget.refusal() or "")
+        paused = await budget.pause()
+        assert paused
+        assert "budget of 1 is spent" in paused.why
+
+
+async def test_what_fits_goes_on_when_something_larger_did_not(
+    pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts are paid for as a whole or not begun, whichever process embeds them."""
+    monkeypatch.setattr(budgeting, "OTHERS_SECONDS", 0.0)
+    await enqueue(pipeline, "a")
+    sharing = await budgets(pipeline)
+    async with sharing[0].reserved([TEXT] * 6):
+        assert (await refused(sharing[1], 11)).code == "embedding_budget_too_small"
+        crowded = await refused(sharing[1], 5)
+        assert (crowded.code, crowded.retry_after_ms) == ("embedding_budget_spent", None)
+        assert await spend(sharing[2], pipeline, 1, "0.1")
+    for number in range(2, 7):
+        assert await spend(sharing[number % PROCESSES], pipeline, number, "0.1")
+    late = await refused(sharing[3], 5)
+    assert "of this month's embedding budget of 1, 0.4 was left" in late.message
+    assert 0 < (late.retry_after_ms or 0) <= 31 * 86_400_000
+    assert await sharing[3].pause() is None
+    async with sharing[0].reserved([TEXT] * 4):
+        pass
+
+
+async def refused(budget: Budget, texts: int) -> BudgetSpent:
+    with pytest.raises(BudgetSpent) as caught:
+        async with budget.reserved([TEXT] * texts):
+            pass
+    return caught.value
 
 
 async def test_what_turns_out_cheaper_is_not_spent(
@@ -82,6 +113,6 @@ async def test_what_a_process_took_along_when_it_died_is_given_back_in_time(
     [dead, budget, *_] = await budgets(pipeline)
     await dead._kept.reserve(Decimal(1), Decimal(1), dead._begin())
     assert not await spend(budget, pipeline, 1, "0.1")
-    assert await budget.refusal() is None  # it may still turn out cheaper
+    assert await budget.pause() is None  # it may still turn out cheaper
     await database.execute("UPDATE raglive.embedding_reservations SET expires_at = now()")
     assert await spend(budget, pipeline, 1, "0.1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -105,7 +104,7 @@ async def test_a_retry_goes_on_with_what_was_read_and_embedded(
     assert await database.fetchval("SELECT count(*) FROM raglive.kept_vectors") == 0
 
 
-async def test_a_spent_budget_pauses_and_a_raised_one_goes_on(
+async def test_what_costs_too_much_waits_while_the_rest_goes_on_until_the_budget_is_spent(
     dsn: str,
     database: Database,
     paid: Provider,
@@ -113,31 +112,61 @@ async def test_a_spent_budget_pauses_and_a_raised_one_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(batches, "_MAX_INPUTS", 4)
-    monkeypatch.setattr(worker, "DRAIN_PATIENCE_SECONDS", 1.0)
-    for name in "abcd":
-        (tmp_path / f"{name}.txt").write_text(document(name, 20))
     price: dict[str, Any] = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1000"}
-    # a guess of 250 tokens a text is reserved before, 10 are billed after
-    with pytest.raises(RagliveError, match="RAGLIVE_EMBEDDING_BUDGET") as refused:
-        await ingest(dsn, tmp_path, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET="1.5")
-    assert (refused.value.code, refused.value.retryable) == ("embedding_budget_spent", True)
-    paused = await database.fetchval("SELECT paused FROM raglive.heads")
-    assert paused["code"] == "embedding_budget_spent"
-    spent = await database.fetchval("SELECT sum(cost) FROM raglive.embedding_usage")
-    assert 0 < spent <= 1.5
-    outcomes = await database.fetch("SELECT state FROM raglive.files")
-    assert Counter(row["state"] for row in outcomes)["failed"] == 0
-    held = await database.fetchval(
-        "SELECT count(*) FROM raglive.attempts WHERE error ->> 'code' = 'embedding_budget_spent'"
-    )
-    assert held > 0
 
-    await ingest(dsn, tmp_path, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET="1000")
+    async def index(budget: str) -> RagliveError | None:
+        try:
+            await ingest(dsn, tmp_path, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET=budget)
+        except RagliveError as left:
+            return left
+        return None
+
+    async def have_spent(cost: float) -> None:
+        await database.execute(
+            """UPDATE raglive.embedding_usage
+               SET cost = $1::float8 / (SELECT count(*) FROM raglive.embedding_usage)""",
+            cost,
+        )
+
+    async def waiting() -> dict[str, str]:
+        rows = await database.fetch(
+            "SELECT name, error ->> 'code' AS code FROM raglive.files WHERE state = 'queued'"
+        )
+        return {row["name"]: row["code"] for row in rows}
+
+    (tmp_path / "first.txt").write_text(document("first", 1))
+    assert await index("10") is None
+    await have_spent(9)
+    (tmp_path / "huge.txt").write_text(document("huge", 40))
+    (tmp_path / "large.txt").write_text(document("large", 5))
+    (tmp_path / "small.txt").write_text(document("small", 1))
+    left = await index("10")
+    assert left
+    assert "2 files" in left.message
+    beyond = {"huge.txt": "embedding_budget_too_small", "large.txt": "embedding_budget_spent"}
+    assert await waiting() == beyond
     assert await database.fetchval("SELECT paused FROM raglive.heads") is None
-    assert {row["state"] for row in await database.fetch("SELECT state FROM raglive.files")} == {
-        "completed"
-    }
+    assert not any("huge" in text or "large" in text for text in paid.embedded)
+    most = "SELECT max(attempt) FROM raglive.attempts"
+    assert await database.fetchval(most) == 1
+
+    await have_spent(9.999)
+    (tmp_path / "late.txt").write_text(document("late", 1))
+    monkeypatch.setattr(worker, "DRAIN_PATIENCE_SECONDS", 0.5)
+    refused = await index("10")
+    assert refused
+    assert refused.code == "embedding_budget_spent"
+    assert "budget of 10 is spent but for 0.001" in refused.message
+    paused = await database.fetchval("SELECT paused FROM raglive.heads")
+    assert "RAGLIVE_EMBEDDING_BUDGET" in paused["what_to_do"]
+    assert await waiting() == {**beyond, "late.txt": None}
+
+    assert await index("1000") is None
+    assert await database.fetchval("SELECT paused FROM raglive.heads") is None
+    states = await database.fetch("SELECT DISTINCT state FROM raglive.files")
+    assert [row["state"] for row in states] == ["completed"]
     assert set(paid.embedded.values()) == {1}
+    assert await database.fetchval("SELECT count(*) FROM raglive.embedding_reservations") == 0
 
 
 async def test_a_refused_key_pauses_and_fails_no_file(

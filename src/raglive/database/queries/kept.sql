@@ -63,5 +63,16 @@ ON CONFLICT DO NOTHING
 -- name: reserve
 SELECT raglive.reserve_cost($1, $2, $3, $4, $5)
 
+-- name: draw
+-- A part of what was reserved is spent, and noted as usage.
+UPDATE raglive.embedding_reservations
+SET cost = greatest(0, cost - $2), expires_at = clock_timestamp() + make_interval(secs => $3)
+WHERE reservation_id = $1
+
+-- name: waits_for_budget
+SELECT EXISTS (SELECT FROM raglive.files
+               WHERE pipeline_key = $1 AND state = 'queued' AND location IS NOT NULL
+                 AND next_attempt_at > clock_timestamp() AND error ->> 'code' = 'embedding_budget_spent')
+
 -- name: release
 DELETE FROM raglive.embedding_reservations WHERE reservation_id = $1

@@ -60,8 +60,22 @@ WHERE pipeline_key = $1 AND lease_until < clock_timestamp() ORDER BY started_at,
 -- name: paused
 SELECT paused FROM raglive.heads WHERE pipeline_key = $1 FOR UPDATE
 
+-- name: is_other_budget
+SELECT 1 FROM raglive.heads WHERE pipeline_key = $1 AND budget IS DISTINCT FROM $2
+
 -- name: set_budget
-UPDATE raglive.heads SET budget = $2 WHERE pipeline_key = $1 AND budget IS DISTINCT FROM $2
+UPDATE raglive.heads SET budget = $2 WHERE pipeline_key = $1
+
+-- name: requeue_for_budget
+UPDATE raglive.files
+SET next_attempt_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE file_key IN (
+    SELECT file_key FROM raglive.files
+    WHERE pipeline_key = $1 AND state = 'queued' AND next_attempt_at > clock_timestamp()
+      AND error ->> 'code' IN ('embedding_budget_spent', 'embedding_budget_too_small')
+    ORDER BY file_key
+    FOR UPDATE)
+RETURNING file_id, name
 
 -- name: set_paused
 UPDATE raglive.heads SET paused = $2 WHERE pipeline_key = $1

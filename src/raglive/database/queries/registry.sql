@@ -88,11 +88,12 @@ FROM raglive.files
 WHERE pipeline_key = $1 AND state = 'queued' AND location IS NOT NULL
 
 -- name: are_done
--- What has been tried often enough, and waits, is not waited for.
+-- What has been tried often enough and waits is not waited for, nor what waits for long.
 SELECT NOT EXISTS (SELECT FROM raglive.files
                    WHERE pipeline_key = $1 AND location IS NOT NULL
                      AND (state = 'processing'
-                          OR state = 'queued' AND (tries < $2 OR next_attempt_at <= clock_timestamp())))
+                          OR state = 'queued' AND (next_attempt_at <= clock_timestamp()
+                               OR tries < $2 AND next_attempt_at < clock_timestamp() + make_interval(secs => $3))))
 
 -- name: left_waiting
 SELECT count(*) AS files, min(error ->> 'code') AS code FROM raglive.files

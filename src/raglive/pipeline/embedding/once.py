@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
@@ -29,14 +30,15 @@ _Batches = Iterator[tuple[Sequence[bytes], list[str]]]
 class EmbedOnce:
     """Embeds texts by the hash of their content; files at work at once share what is the same.
 
-    What was paid for is kept until it is stored; with `keeps_all`, what was free is too.
+    What was paid for is kept until it is stored, and texts are embedded if the budget suffices for
+    all of them. `piecemeal`, what was free is kept too, and each request is budgeted by itself.
     """
 
     embedder: Embedder
     stored: StoredVectors
     kept: Kept
     budget: Budget
-    keeps_all: bool = False
+    piecemeal: bool = False
     _under_way: dict[bytes, _Awaited] = field(default_factory=dict)
 
     async def vectors(
@@ -57,8 +59,9 @@ class EmbedOnce:
             own = self._take([it for it in missing if it not in others])
             try:
                 found.update(await self._known(list(own)))
-                new = [it for it in own if it not in found]
-                await self._embed({it: texts[it] for it in new}, payers, found, on_share)
+                new = {it: texts[it] for it in own if it not in found}
+                async with self._reserved(list(new.values()), self.piecemeal) as reservation:
+                    await self._embed(new, payers, found, on_share, reservation)
                 embedded += len(new)
             finally:
                 self._settle(own, found)
@@ -85,12 +88,20 @@ class EmbedOnce:
             what="looking up embeddings",
         )
 
+    def _reserved(
+        self, texts: Sequence[str], is_not_now: bool
+    ) -> AbstractAsyncContextManager[int | None]:
+        if is_not_now or not texts or not self.embedder.is_paid:
+            return nullcontext()
+        return self.budget.reserved(texts)
+
     async def _embed(
         self,
         texts: Mapping[bytes, str],
         payers: Mapping[bytes, int],
         found: dict[bytes, Vector],
         on_share: Callable[[float], None],
+        reservation: int | None,
     ) -> None:
         """Embed batch by batch, a few at once; after a failure those under way are finished."""
         done = 0
@@ -101,7 +112,7 @@ class EmbedOnce:
             nonlocal done
             try:
                 for hashes, batch in batches:
-                    made = await self._embed_batch(hashes, batch, payers)
+                    made = await self._embed_batch(hashes, batch, payers, reservation)
                     found.update(made)
                     done += len(made)
                     on_share(done / len(texts))
@@ -121,21 +132,28 @@ class EmbedOnce:
             yield list(islice(hashes, len(batch))), batch
 
     async def _embed_batch(
-        self, hashes: Sequence[bytes], batch: list[str], payers: Mapping[bytes, int]
+        self,
+        hashes: Sequence[bytes],
+        batch: list[str],
+        payers: Mapping[bytes, int],
+        whole: int | None,
     ) -> dict[bytes, Vector]:
         tokens: list[int] = []
-        async with self.budget.request(batch) as reservation:
+        async with self._reserved(batch, not self.piecemeal) as own:
             vectors = await self.embedder.embed(batch, on_tokens=tokens.append)
             made = list(zip(hashes, vectors, strict=True))
-            if self.embedder.is_paid or self.keeps_all:
+            if self.embedder.is_paid or self.piecemeal:
                 paid = [payers[it] for it in hashes] if self.embedder.is_paid else []
                 used = self._used(paid, batch, sum(tokens))
                 await retry_transient(
-                    lambda: self.kept.keep_vectors(made, used, reservation),
+                    lambda: self.kept.keep_vectors(made, used, self._drawn(own or whole, batch)),
                     within_seconds=DATABASE_PATIENCE_SECONDS,
                     what="keeping vectors",
                 )
         return dict(made)
+
+    def _drawn(self, reservation: int | None, batch: Sequence[str]) -> tuple[int, Decimal] | None:
+        return None if reservation is None else (reservation, self.budget.guess(batch))
 
     def _used(self, payers: Sequence[int], batch: Sequence[str], tokens: int) -> dict[int, Usage]:
         """Return what each file has to pay of a request: tokens by its share of the bytes."""
