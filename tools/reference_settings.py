@@ -59,6 +59,7 @@ GROUPS = {
         "check_interval",
         "workers",
         "lease_seconds",
+        "stuck_seconds",
         "max_attempts",
         "extraction_timeout_seconds",
         "extraction_memory_bytes",

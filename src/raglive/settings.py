@@ -271,6 +271,11 @@ class Settings(BaseSettings):
         validation_alias="RAGLIVE_LEASE_SECONDS",
         description="seconds after which another worker takes over a silent worker's file",
     )
+    stuck_seconds: Annotated[float, Field(ge=2)] = Field(
+        60,
+        validation_alias="RAGLIVE_STUCK_SECONDS",
+        description="time without progress after which a file is said to be stuck",
+    )
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = Field(
         5,
         validation_alias="RAGLIVE_MAX_ATTEMPTS",

@@ -122,7 +122,16 @@ async def open_service(
         )
         gate = Gate(record, embedder, space, budget, kept=kept, opened=queued)
         slots = FILES_PER_READER * settings.workers
-        worker = Worker(record, jobs, attempts, gate, bus, slots=slots, wake=queued)
+        worker = Worker(
+            record,
+            jobs,
+            attempts,
+            gate,
+            bus,
+            slots=slots,
+            stuck_seconds=settings.stuck_seconds,
+            wake=queued,
+        )
         indexes = SearchIndexes(database.dsn, config=settings.text_search_config)
         is_single = settings.run_mode == "single"
         if database.listens and not is_single:

@@ -39,7 +39,7 @@ class Stage(StrEnum):
 PipelineState = Literal["online", "offline"]
 OfflineReason = Literal["normal_shutdown", "error", "timeout"]
 ProcessingStanding = Literal["processing", "stuck", "lost"]
-"""A file in progress: it moves, it has not moved for a minute, or its worker is not heard of."""
+"""A file in progress: it moves, it has not moved for long, or its worker is not heard of."""
 FinerStanding = Literal["waiting", "stuck", "lost"]
 """What a state leaves out: `waiting` is among those queued, the others among those in progress."""
 Standing = (

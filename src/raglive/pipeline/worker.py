@@ -28,7 +28,6 @@ POLL_SECONDS = 1.0
 PROGRESS_SECONDS = 0.1
 ROW_SECONDS = 1.0
 RECOVERY_SECONDS = 5.0
-STUCK_SECONDS = 60.0  # without progress
 DRAIN_PATIENCE_SECONDS = 60.0  # with nothing but a pause
 GIVE_BACK_TIMEOUT_SECONDS = 3.0
 # What small files wait for is one another's commits: the more at once, the fewer those are.
@@ -48,6 +47,7 @@ class Worker:
         bus: PostgresBus,
         *,
         slots: int,
+        stuck_seconds: float,
         wake: asyncio.Event,
     ) -> None:
         self._record = record
@@ -56,6 +56,7 @@ class Worker:
         self._gate = gate
         self._bus = bus
         self._slots = slots
+        self._stuck_seconds = stuck_seconds
         self._running: dict[int, tuple[AttemptProgress, asyncio.Task[None]]] = {}
         self._wake = wake
 
@@ -216,7 +217,7 @@ class Worker:
                 if released := await self._jobs.release_lost(dead):
                     log.warning("lost_files_requeued", files=released, workers=dead)
                     self._wake.set()
-                if stuck := await self._jobs.mark_stuck(STUCK_SECONDS):
+                if stuck := await self._jobs.mark_stuck(self._stuck_seconds):
                     log.warning("files_stuck", files=stuck)
             except DATABASE_ERRORS as error:
                 log.warning("recovery_failed", error=type(error).__name__)
