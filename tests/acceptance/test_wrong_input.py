@@ -128,6 +128,9 @@ async def test_a_cursor_of_another_log(tmp_path: Path) -> None:
             answer = await client.get("/api/rag-status", params={"cursor": "rubbish"})
             assert (answer.status_code, answer.json()["error"]["code"]) == (400, "cursor_invalid")
         assert "-1" in await refusal(raglive, "tail", "--json", "--cursor", foreign)
+        for command in (("status",), ("tail",), ("retry",), ("search", "hotels")):
+            said = await refusal(raglive, *command, "--pipeline", "nope")
+            assert "no pipeline nope. There are: local-files-pipeline." in said
 
 
 async def problem(raglive: Installation, code: str | None) -> None:

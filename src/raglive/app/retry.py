@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from raglive.app.unknown_pipeline import require_known
 from raglive.app.wiring import Wiring
-from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.database.event_log import EventLog
 from raglive.database.retry import files_named, retry_files
 
@@ -21,10 +21,9 @@ async def retry(
     """
     async with wiring.database("retry", max_size=1) as database:
         heads = await EventLog(database).heads()
-        chosen = [head for head in heads if pipeline_id in {None, head.pipeline_id}]
-        if not chosen and pipeline_id is not None:
-            raise RagliveError(f"There is no pipeline {pipeline_id}.", code=ErrorCode.NOT_FOUND)
-        keys = [head.pipeline_key for head in chosen]
+        if pipeline_id is not None:
+            require_known([pipeline_id], [head.pipeline_id for head in heads])
+        keys = [head.pipeline_key for head in heads if pipeline_id in {None, head.pipeline_id}]
         wanted = await files_named(database, keys, files) if files else dict.fromkeys(keys)
         counts = [
             await retry_files(database, key, file_ids=ids, code=code, asked_by="command-line")

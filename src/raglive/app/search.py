@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from raglive.app.unknown_pipeline import require_known
 from raglive.app.wiring import Wiring
 from raglive.database.search import Hit
-from raglive.database.status import no_such_pipeline
 from raglive.pipeline.search import Question, Search
 
 __all__ = ["search"]
@@ -18,9 +18,8 @@ async def search(wiring: Wiring, question: Question) -> list[Hit]:
     async with wiring.database("search", max_size=2) as database:
         asking = Search(database, wiring.settings)
         try:
-            wanted = question.pipeline_ids
-            if wanted is not None and not wanted <= await asking.pipeline_ids():
-                raise no_such_pipeline()
+            if question.pipeline_ids is not None:
+                require_known(question.pipeline_ids, await asking.pipeline_ids())
             return await asking.answer(question)
         finally:
             await asking.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from raglive.app.unknown_pipeline import require_known
 from raglive.app.wiring import Wiring
 from raglive.contract.cursor import Cursor
 from raglive.contract.http import RagStatus
@@ -26,6 +27,9 @@ async def read_status(wiring: Wiring, pipeline_id: str | None) -> RagStatus:
         async with wiring.database("status", max_size=2) as database:
             reads = PipelineReads(database)
             picture = Picture(await reads.board(), asyncio.get_running_loop().time(), reads)
+            if pipeline_id is not None:
+                known = [one.head.pipeline_id for one in picture.standings]
+                require_known([pipeline_id], known)
             standings = picture.visible(Grant(Role.ADMIN, ("*",)), pipeline_id)
             cursor = Cursor.of(one.head.position for one in standings)
             body = full_status(

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from raglive.app.tail import tail as follow_log
+from raglive.cli.event_words import words
 from raglive.cli.options import Json, Pipeline
 from raglive.cli.running import find_wiring, load_settings, run
 
@@ -52,15 +53,12 @@ def tail(
 
 def _line(event: dict[str, Any]) -> Text:
     file = event.get("file") or {}
-    why = (event.get("error") or {}).get("message")
-    if isinstance(event.get("reason"), dict):
-        why = event["reason"]["message"]
     parts: list[str | tuple[str, str]] = [
         (event["timestamp"][11:23], "dim"),
         f" {event['seq']:>6} ",
         (f"{event['type']:<16}", _COLOURS.get(event["type"], "cyan")),
         f" {file.get('name') or event['pipeline_id']}",
     ]
-    if why:
-        parts.append((f"  {why}", "dim"))
+    if said := words(event):
+        parts.append((f"  {said}", "dim"))
     return Text.assemble(*parts)
