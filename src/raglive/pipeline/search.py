@@ -130,6 +130,7 @@ class Search:
 
 def _unknown(space: VectorSpace) -> EmbeddingModelChanged:
     return EmbeddingModelChanged(
-        f"The index is of {space}. Set EMBEDDING_PROVIDER, EMBEDDING_MODEL, and EMBEDDING_API_KEY "
-        "or EMBEDDING_BASE_URL as its pipeline has them."
+        f"The index is of {space}, and what was asked here is set up for another. Set "
+        "EMBEDDING_PROVIDER, EMBEDDING_MODEL, and EMBEDDING_API_KEY or EMBEDDING_BASE_URL as its "
+        "pipeline has them, and start this program again. A search by words alone needs none of it."
     )

@@ -42,7 +42,7 @@ export function healthOf(state: PipelineState, now: number): Health {
   const beat = facts.last_heartbeat ? Date.parse(facts.last_heartbeat) : null;
   if (beat !== null && now - beat > SILENT_AFTER_MS) return "silent";
   if (facts.paused) return "paused";
-  if ((counts.processing ?? 0) > 0 || (counts.queued ?? 0) > 0) return "working";
+  if (counts.processing > 0 || counts.queued > counts.waiting) return "working";
   return facts.is_checking ? "checking" : "watching";
 }
 

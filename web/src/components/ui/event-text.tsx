@@ -81,6 +81,11 @@ const OF_FILES: Record<string, string> = {
   files_lost: "left by a lost worker",
 };
 
+const BECAUSE: Record<string, string> = {
+  worker_lost: ", its worker was lost",
+  budget_changed: ", the budget is another",
+};
+
 /** What one change of a status says; producers may name changes of their own. */
 function changeText(name: string, value: unknown): string {
   if (name === "paused" || name === "problem") {
@@ -90,7 +95,7 @@ function changeText(name: string, value: unknown): string {
   }
   const what = OF_FILES[name];
   if (!what || !isRecord(value) || typeof value.count !== "number") return words(name).toLowerCase();
-  const because = value.reason === "worker_lost" ? ", its worker was lost" : "";
+  const because = BECAUSE[String(value.reason)] ?? "";
   return `${namedOrCounted(value.files, value.count)} ${what}${because}`;
 }
 

@@ -10,6 +10,9 @@ import type { FailureGroup, FailureGroups } from "@/contract/types";
 import { useResource } from "@/realtime/hooks";
 import type { PipelineState } from "@/realtime/pipeline-state";
 
+/** Why files wait for somebody rather than for something that passes. */
+const FOR_SOMEBODY = new Set(["embedding_budget_spent", "embedding_budget_too_small"]);
+
 /** What holds a pipeline up, and what failed for good, by reason; with what to do about it. */
 export function NeedsYou({ pipelines }: { pipelines: PipelineState[] }) {
   const failed = pipelines.reduce((sum, { counts }) => sum + counts.failed, 0);
@@ -19,15 +22,16 @@ export function NeedsYou({ pipelines }: { pipelines: PipelineState[] }) {
       {paused.map((state) => (
         <Paused key={state.id} state={state} named={pipelines.length > 1} />
       ))}
-      {failed + paused.length === 0 ? (
+      {failed + paused.length === 0 && (
         <p className="flex items-center gap-1.5 py-3 text-faint">
           <CircleCheck size={14} aria-hidden className="text-completed" /> Nothing failed.
         </p>
-      ) : (
-        pipelines
-          .filter(({ counts }) => counts.failed > 0)
-          .map((state) => <Reasons key={state.id} state={state} named={pipelines.length > 1} />)
       )}
+      {pipelines
+        .filter(({ counts }) => counts.failed + counts.waiting > 0)
+        .map((state) => (
+          <Reasons key={state.id} state={state} named={pipelines.length > 1} />
+        ))}
     </Section>
   );
 }
@@ -59,9 +63,10 @@ function Paused({ state: { id, facts }, named }: { state: PipelineState; named: 
 
 function Reasons({ state, named }: { state: PipelineState; named: boolean }) {
   const { data } = useResource<FailureGroups>(`/api/pipelines/${encodeURIComponent(state.id)}/failures`, {
-    version: state.counts.failed,
+    version: state.counts.failed * 1_009 + state.counts.waiting,
   });
-  const groups = data?.groups.filter((group) => group.state === "failed") ?? [];
+  const groups = data?.groups.filter(needsSomebody) ?? [];
+  if (groups.length === 0) return null;
   return (
     <ul className="border-b last:border-b-0">
       {groups.map((group) => (
@@ -69,6 +74,10 @@ function Reasons({ state, named }: { state: PipelineState; named: boolean }) {
       ))}
     </ul>
   );
+}
+
+function needsSomebody({ state, code }: FailureGroup): boolean {
+  return state === "failed" || (state === "waiting" && FOR_SOMEBODY.has(code));
 }
 
 function Reason({ id, group, named }: { id: string; group: FailureGroup; named: boolean }) {

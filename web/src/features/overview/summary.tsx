@@ -60,15 +60,21 @@ function headline(pipelines: PipelineState[], now: number, offline: boolean): He
   if (first && troubled.length === 1)
     return { text: trouble(first, now), tone: healthOf(first, now) === "paused" ? "paused" : "bad" };
   if (first) return { text: `${plural(troubled.length, "pipeline")} need attention`, tone: "bad" };
-  const waiting = sum(pipelines, "queued") + sum(pipelines, "processing");
+  const waiting = sum(pipelines, "waiting");
+  const due = sum(pipelines, "queued") + sum(pipelines, "processing") - waiting;
   const failed = sum(pipelines, "failed");
-  if (waiting > 0) {
+  if (due > 0) {
     const left = Math.max(...pipelines.map((pipeline) => longestLeft(pipeline)));
     const time = left > 0 ? `, about ${roughly(left)} left` : "";
-    return { text: `${plural(waiting, "file")} to go${time}`, tone: "busy" };
+    return { text: `${plural(due, "file")} to go${time}`, tone: "busy" };
   }
   if (failed > 0)
     return { text: `${plural(failed, "file")} ${failed === 1 ? "needs" : "need"} you`, tone: "bad" };
+  if (waiting > 0)
+    return {
+      text: `${plural(waiting, "file")} ${waiting === 1 ? "waits" : "wait"} to be tried again`,
+      tone: "paused",
+    };
   return { text: "All is well", tone: "good" };
 }
 
@@ -84,6 +90,6 @@ function longestLeft(pipeline: PipelineState): number {
   return secondsLeft(pipeline, data) ?? 0;
 }
 
-function sum(pipelines: PipelineState[], state: "queued" | "processing" | "completed" | "failed"): number {
+function sum(pipelines: PipelineState[], state: keyof PipelineState["counts"]): number {
   return pipelines.reduce((total, pipeline) => total + (pipeline.counts[state] ?? 0), 0);
 }
