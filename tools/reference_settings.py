@@ -11,99 +11,18 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from tools.reference_tables import code, table
 
-from raglive.settings import Settings, variable_names
+from raglive.settings import Settings, groups, variable_names
 
-__all__ = ["GROUPS", "settings"]
+__all__ = ["settings"]
 
-GROUPS = {
-    "Where things are": ("environment", "host", "data_dir", "database_url", "redis_url"),
-    "Logs": ("log_level", "log_format"),
-    "Servers": (
-        "status_port",
-        "dashboard_port",
-        "status_url",
-        "socket_path",
-        "allowed_hosts",
-        "cors_origins",
-        "trusted_proxies",
-        "heartbeat_interval",
-        "socket_timeout",
-    ),
-    "Tokens": (
-        "jwt_secret",
-        "supabase_url",
-        "supabase_jwt_secret",
-        "jwks_url",
-        "jwt_issuer",
-        "jwt_audience",
-    ),
-    "Limits": (
-        "max_connections",
-        "max_connections_per_address",
-        "max_connections_per_subject",
-        "max_subscriptions",
-        "max_pipelines",
-        "address_connections_per_second",
-        "address_requests_per_second",
-        "subject_requests_per_second",
-        "connection_requests_per_second",
-        "pipeline_events_per_second",
-        "handshake_seconds",
-        "idle_seconds",
-    ),
-    "Pipelines": (
-        "pipeline_id",
-        "pipeline_type",
-        "pipeline_types",
-        "run_mode",
-        "check_interval",
-        "workers",
-        "lease_seconds",
-        "stuck_seconds",
-        "max_attempts",
-        "extraction_timeout_seconds",
-        "extraction_memory_bytes",
-        "max_file_bytes",
-        "ocr_languages",
-    ),
-    "Local files": ("watch_directory", "ignore_patterns", "local_files_port"),
-    "Google Drive": (
-        "watch_folder_ids",
-        "google_credentials",
-        "google_service_account_file",
-        "google_impersonate_user",
-        "google_token_file",
-        "google_api_url",
-        "google_push_url",
-        "google_full_listing_seconds",
-        "google_drive_port",
-    ),
-    "Embeddings": (
-        "embedding_provider",
-        "embedding_model",
-        "embedding_api_key",
-        "embedding_base_url",
-        "embedding_dimensions",
-        "embedding_concurrency",
-        "embedding_timeout_seconds",
-        "embedding_price",
-        "embedding_budget",
-        "embedding_budget_period",
-    ),
-    "Search": ("text_search_config",),
-}
 _WORDS = {str: "text", int: "whole number", float: "number", Path: "path", SecretStr: "secret"}
 
 
 def settings() -> str:
-    """Return a table for each group; a setting that no group names comes last."""
-    fields = Settings.model_fields
-    named = {field for group in GROUPS.values() for field in group}
-    rest = tuple(field for field in fields if field not in named)
-    groups = {**GROUPS, **({"Others": rest} if rest else {})}
+    """Return a table for each group."""
     return "\n".join(
-        f"## {title}\n\n{_group([name for name in names if name in fields])}"
-        for title, names in groups.items()
+        f"## {(group.__doc__ or '').rstrip('.')}\n\n{_group(list(group.model_fields))}"
+        for group in groups()
     )
 
 

@@ -16,7 +16,6 @@ from tools.reference_servers import (
     pipeline_addresses,
     status_openapi,
 )
-from tools.reference_settings import GROUPS
 
 from raglive.contract.errors import ErrorCode
 from raglive.contract.events import event_adapter
@@ -45,12 +44,6 @@ def test_every_generated_part_is_shown_once() -> None:
         for name in re.findall(r"<!-- generated: ([a-z ]+) -->", page.read_text("utf-8"))
     ]
     assert sorted(shown) == sorted(PARTS)
-
-
-def test_every_setting_has_its_group() -> None:
-    assert sorted(name for group in GROUPS.values() for name in group) == sorted(
-        Settings.model_fields
-    )
 
 
 def test_every_setting_is_described() -> None:

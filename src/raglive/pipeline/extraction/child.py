@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import psutil
+
 from raglive.pipeline.chunking import find_spans
 from raglive.pipeline.extraction.frames import pack, read_frame
 from raglive.pipeline.extraction.model import Extracted, Limits, Refusal, failed
@@ -20,6 +22,7 @@ __all__ = ["main"]
 Send = Callable[..., None]
 
 _LONG_CHARS = 1_000_000
+_FIGURES = psutil.Process()
 
 
 def main(arguments: list[str]) -> None:
@@ -97,6 +100,8 @@ def _document(extracted: Extracted, spans: list[Any] | None) -> dict[str, Any]:
         "title": extracted.title,
         "is_markdown": extracted.is_markdown,
         "spans": spans,
+        "is_fit": True,
+        "memory_bytes": _FIGURES.memory_info().rss,
     }
 
 
@@ -109,6 +114,7 @@ def _refuse(send: Send, refusal: Refusal, *, is_fit: bool = True) -> None:
             "message": refusal.message,
             "retryable": refusal.retryable,
             "is_fit": is_fit,
+            "memory_bytes": _FIGURES.memory_info().rss,
         }
     )
 

@@ -187,7 +187,7 @@ class ExtractorPool:
     def _is_spent(self, child: ExtractorProcess) -> bool:
         if child.files_read >= _FILES_PER_PROCESS:
             return True
-        return child.memory_bytes > self._memory_limit_bytes // 2
+        return child.memory_left_over_bytes > self._memory_limit_bytes // 2
 
     def _start(self, instead_of: ExtractorProcess | None = None) -> _Start:
         start = asyncio.create_task(self._replace(instead_of))

@@ -39,6 +39,7 @@ class ExtractorProcess:
         assert process.stdout is not None
         assert process.stderr is not None
         self.files_read = 0
+        self.memory_left_over_bytes = 0  # as it said with its last answer
         self._process = process
         self._requests, self._replies = process.stdin, process.stdout
         self._memory_limit_bytes = memory_limit_bytes
@@ -90,14 +91,6 @@ class ExtractorProcess:
         return self._process.returncode is None
 
     @property
-    def memory_bytes(self) -> int:
-        """Resident memory, 0 when the process has gone."""
-        try:
-            return int(self._figures.memory_info().rss)
-        except psutil.Error:
-            return 0
-
-    @property
     def last_words(self) -> str:
         """The last line that the child wrote to its standard error."""
         lines = self._complaints.decode(errors="replace").strip().splitlines()
@@ -119,8 +112,10 @@ class ExtractorProcess:
             await self.end()
             raise
         self.files_read += 1
-        if frame and not frame[0].get("is_fit", True):
-            await self.end()
+        if frame:
+            self.memory_left_over_bytes = frame[0]["memory_bytes"]
+            if not frame[0]["is_fit"]:
+                await self.end()
         return frame
 
     async def end(self) -> None:
@@ -141,8 +136,14 @@ class ExtractorProcess:
             if asyncio.get_running_loop().time() >= deadline:
                 message = f"Reading took longer than {timeout_seconds:g} s and was stopped."
                 raise ExtractionFailed(message, code="extraction_timeout", retryable=True)
-            if self.memory_bytes > self._memory_limit_bytes:
+            if self._memory_bytes() > self._memory_limit_bytes:
                 raise self._out_of_memory()
+
+    def _memory_bytes(self) -> int:
+        try:
+            return int(self._figures.memory_info().rss)
+        except psutil.Error:  # it has gone
+            return 0
 
     async def _reply(
         self, request: dict[str, Any], path: bytes, on_stage: OnStage | None

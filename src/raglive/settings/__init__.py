@@ -1,0 +1,11 @@
+"""Every setting, read once from the environment."""
+
+from raglive.settings.reading import (
+    Settings,
+    SettingsError,
+    groups,
+    read_settings,
+    variable_names,
+)
+
+__all__ = ["Settings", "SettingsError", "groups", "read_settings", "variable_names"]

@@ -1,0 +1,86 @@
+"""Settings of embeddings and search."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, model_validator
+
+from raglive.settings.kinds import Positive
+
+__all__ = ["Embeddings", "Search"]
+
+
+class Embeddings(BaseModel):
+    """Embeddings."""
+
+    embedding_provider: Literal["builtin", "openai"] = Field(
+        "builtin",
+        validation_alias="EMBEDDING_PROVIDER",
+        description="`builtin` needs no key; `openai` is any compatible endpoint",
+    )
+    embedding_model: str | None = Field(
+        None,
+        validation_alias=AliasChoices("EMBEDDING_MODEL", "EMBEDDING_MODEL_CHOICE"),
+        description="model of the embedding provider",
+    )
+    embedding_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("EMBEDDING_API_KEY", "OPENAI_API_KEY"),
+        description="key of the embedding provider",
+    )
+    embedding_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("EMBEDDING_BASE_URL", "OPENAI_BASE_URL"),
+        description="address of the embedding provider",
+    )
+    embedding_dimensions: Annotated[int, Field(ge=1, le=16000)] | None = Field(
+        None,
+        validation_alias="RAGLIVE_EMBEDDING_DIMENSIONS",
+        description="dimensions to ask the provider for, when not the model's own",
+    )
+    embedding_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
+        4,
+        validation_alias="RAGLIVE_EMBEDDING_CONCURRENCY",
+        description="requests to the embedding provider at once",
+    )
+    embedding_timeout_seconds: Positive = Field(
+        60,
+        validation_alias="RAGLIVE_EMBEDDING_TIMEOUT_SECONDS",
+        description="longest time that the embedding provider may take for a request",
+    )
+    embedding_price: Annotated[float, Field(ge=0)] = Field(
+        0,
+        validation_alias="RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS",
+        description="what the embedding provider takes for a million tokens, in any currency",
+    )
+    embedding_budget: Positive | None = Field(
+        None,
+        validation_alias="RAGLIVE_EMBEDDING_BUDGET",
+        description="most that a pipeline may spend on embeddings in a period, in the currency of "
+        "the price; then it pauses",
+    )
+    embedding_budget_period: Literal["day", "month", "total"] = Field(
+        "month",
+        validation_alias="RAGLIVE_EMBEDDING_BUDGET_PERIOD",
+        description="days and months (UTC) begin anew; `total` does not",
+    )
+
+    @model_validator(mode="after")
+    def _budget_has_a_price(self) -> Self:
+        if self.embedding_budget is not None and not self.embedding_price:
+            raise ValueError(
+                "RAGLIVE_EMBEDDING_BUDGET needs RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS"
+            )
+        return self
+
+
+class Search(BaseModel):
+    """Search."""
+
+    text_search_config: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")] = Field(
+        "simple",
+        validation_alias="RAGLIVE_TEXT_SEARCH_CONFIG",
+        description="Postgres' text search configuration, by which words are found: `english` also "
+        "finds other forms of a word",
+    )

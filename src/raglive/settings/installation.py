@@ -1,0 +1,104 @@
+"""Settings of an installation as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+
+from raglive.settings.kinds import Url
+
+__all__ = ["Logs", "Places", "Tokens"]
+
+
+class Places(BaseModel):
+    """Where things are."""
+
+    environment: str = Field(
+        "development",
+        validation_alias="ENVIRONMENT",
+        description="`production` asks for more care: JSON logs, and tokens for the dashboard",
+    )
+    host: str = Field(
+        "127.0.0.1",
+        validation_alias="RAGLIVE_HOST",
+        description="address that the servers listen on",
+    )
+    data_dir: Path | None = Field(
+        None,
+        validation_alias="RAGLIVE_DATA_DIR",
+        description="folder of the embedded database; by default one for each watched folder",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="Postgres 15 or newer with pgvector; unset, the embedded server is used",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        validation_alias="REDIS_URL",
+        description="Redis, for hints between several status servers",
+    )
+
+    @property
+    def is_production(self) -> bool:
+        """Say whether this runs for others than its own machine's user."""
+        return self.environment == "production"
+
+
+class Logs(BaseModel):
+    """Logs."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", validation_alias="RAGLIVE_LOG_LEVEL", description="least level that is logged"
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto",
+        validation_alias="RAGLIVE_LOG_FORMAT",
+        description="`auto` is console on a terminal, else JSON",
+    )
+
+
+class Tokens(BaseModel):
+    """Tokens."""
+
+    jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = Field(
+        None,
+        validation_alias="RAGLIVE_JWT_SECRET",
+        description="secret that signs raglive's own tokens; by default made on first start",
+    )
+    supabase_url: Url | None = Field(
+        None,
+        validation_alias="SUPABASE_URL",
+        description="address of the Supabase project, whose tokens are accepted",
+    )
+    supabase_jwt_secret: SecretStr | None = Field(
+        None,
+        validation_alias="SUPABASE_JWT_SECRET",
+        description="secret that signs the Supabase project's tokens",
+    )
+    jwks_url: Url | None = Field(
+        None,
+        validation_alias="RAGLIVE_JWKS_URL",
+        description="address of the public keys (JWKS) of another issuer of tokens",
+    )
+    jwt_issuer: str | None = Field(
+        None,
+        validation_alias="RAGLIVE_JWT_ISSUER",
+        description="what that issuer's tokens say in `iss`, exactly",
+    )
+    jwt_audience: str | None = Field(
+        None,
+        validation_alias="RAGLIVE_JWT_AUDIENCE",
+        description="what that issuer's tokens for raglive say in `aud`",
+    )
+
+    @model_validator(mode="after")
+    def _issuer_is_whole(self) -> Self:
+        parts = (self.jwks_url, self.jwt_issuer, self.jwt_audience)
+        if any(parts) and not all(parts):
+            raise ValueError(
+                "RAGLIVE_JWKS_URL, RAGLIVE_JWT_ISSUER and RAGLIVE_JWT_AUDIENCE go together"
+            )
+        return self

@@ -1,0 +1,159 @@
+"""Settings of pipelines and what they watch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SecretStr
+
+from raglive.contract.model import PipelineId, PipelineType
+from raglive.settings.kinds import AtLeastOne, Listed, Port, Positive
+
+__all__ = ["GoogleDrive", "LocalFiles", "Pipelines"]
+
+
+class Pipelines(BaseModel):
+    """Pipelines."""
+
+    pipeline_id: PipelineId | None = Field(
+        None,
+        validation_alias="RAG_PIPELINE_ID",
+        description="name of the pipeline; by default its type and `-pipeline`",
+    )
+    pipeline_type: PipelineType | None = Field(
+        None,
+        validation_alias="RAG_PIPELINE_TYPE",
+        description="type of the pipeline, and name of its namespace",
+    )
+    pipeline_types: Listed = Field(
+        ("google_drive", "local_files"),
+        validation_alias="RAGLIVE_PIPELINE_TYPES",
+        description="types, comma separated, that the status server has namespaces for",
+    )
+    run_mode: Literal["continuous", "single"] = Field(
+        "continuous",
+        validation_alias="RUN_MODE",
+        description="`single` processes what is there and exits",
+    )
+    check_interval: Positive = Field(
+        60,
+        validation_alias="CHECK_INTERVAL",
+        description="seconds between full checks of the source",
+    )
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        min(os.cpu_count() or 1, 8),
+        validation_alias="RAGLIVE_WORKERS",
+        description="files processed at once; by default the number of cores, at most 8",
+    )
+    lease_seconds: Positive = Field(
+        15,
+        validation_alias="RAGLIVE_LEASE_SECONDS",
+        description="seconds after which another worker takes over a silent worker's file",
+    )
+    stuck_seconds: Annotated[float, Field(ge=2)] = Field(
+        60,
+        validation_alias="RAGLIVE_STUCK_SECONDS",
+        description="time without progress after which a file is said to be stuck",
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] = Field(
+        5,
+        validation_alias="RAGLIVE_MAX_ATTEMPTS",
+        description="attempts at a file that fails for a passing reason",
+    )
+    extraction_timeout_seconds: Positive = Field(
+        300,
+        validation_alias="RAGLIVE_EXTRACTION_TIMEOUT_SECONDS",
+        description="longest time to read one file",
+    )
+    extraction_memory_bytes: Annotated[int, Field(ge=2**28)] = Field(
+        2**31,
+        validation_alias="RAGLIVE_EXTRACTION_MEMORY_BYTES",
+        description="most memory to read one file",
+    )
+    max_file_bytes: AtLeastOne = Field(
+        512 * 2**20,
+        validation_alias="RAGLIVE_MAX_FILE_BYTES",
+        description="larger files are skipped",
+    )
+    ocr_languages: (
+        Annotated[str, Field(pattern=r"^[A-Za-z_]{2,24}(\+[A-Za-z_]{2,24}){0,7}$")] | None
+    ) = Field(
+        None,
+        validation_alias="RAGLIVE_OCR_LANGUAGES",
+        description="languages of scans and pictures, as Tesseract names them (`eng+deu`), to read "
+        "the text in them; unset, it is not read",
+    )
+
+
+class LocalFiles(BaseModel):
+    """Local files."""
+
+    watch_directory: Path | None = Field(
+        None,
+        validation_alias="RAG_WATCH_DIRECTORY",
+        description="folder that the local-files pipeline watches",
+    )
+    ignore_patterns: Listed = Field(
+        (),
+        validation_alias="RAGLIVE_IGNORE_PATTERNS",
+        description="globs, comma separated, of files to leave out",
+    )
+    local_files_port: Port = Field(
+        8005,
+        validation_alias="RAGLIVE_LOCAL_FILES_PORT",
+        description="port of the local-files pipeline's health endpoint",
+    )
+
+
+class GoogleDrive(BaseModel):
+    """Google Drive."""
+
+    watch_folder_ids: Listed = Field(
+        (),
+        validation_alias="RAG_WATCH_FOLDER_ID",
+        description="Google Drive folders to watch, comma separated: ids or addresses",
+    )
+    google_credentials: SecretStr | None = Field(
+        None,
+        validation_alias="GOOGLE_DRIVE_CREDENTIALS_JSON",
+        description="Google credentials, as JSON or a path",
+    )
+    google_service_account_file: Path | None = Field(
+        None,
+        validation_alias="GOOGLE_SERVICE_ACCOUNT_FILE",
+        description="path of a service account's key",
+    )
+    google_impersonate_user: str | None = Field(
+        None,
+        validation_alias="GOOGLE_DRIVE_IMPERSONATE_USER",
+        description="user that the service account acts for",
+    )
+    google_token_file: Path | None = Field(
+        None,
+        validation_alias="RAGLIVE_GOOGLE_TOKEN_FILE",
+        description="where `raglive login google` keeps its token; by default with the user's own "
+        "configuration",
+    )
+    google_api_url: str = Field(
+        "https://www.googleapis.com",
+        validation_alias="RAGLIVE_GOOGLE_API_URL",
+        description="address of the Drive API",
+    )
+    google_push_url: str | None = Field(
+        None,
+        validation_alias="RAGLIVE_GOOGLE_PUSH_URL",
+        description="public HTTPS address that leads to the Google Drive pipeline's port; Google "
+        "tells it of changes",
+    )
+    google_full_listing_seconds: Positive = Field(
+        21600,
+        validation_alias="RAGLIVE_GOOGLE_FULL_LISTING_SECONDS",
+        description="seconds between full listings, which find what change logs did not tell of",
+    )
+    google_drive_port: Port = Field(
+        8004,
+        validation_alias="RAGLIVE_GOOGLE_DRIVE_PORT",
+        description="port of the Google Drive pipeline's health endpoint",
+    )

@@ -1,0 +1,98 @@
+"""All settings together, and how they are read."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+
+from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from raglive.contract.errors import RagliveError
+from raglive.settings.embeddings import Embeddings, Search
+from raglive.settings.installation import Logs, Places, Tokens
+from raglive.settings.pipelines import GoogleDrive, LocalFiles, Pipelines
+from raglive.settings.servers import Limits, Servers
+
+__all__ = ["Settings", "SettingsError", "groups", "read_settings", "variable_names"]
+
+
+class SettingsError(RagliveError):
+    """A setting is unknown, or its value cannot be used."""
+
+    code = "settings_invalid"
+
+
+class Settings(
+    Places,
+    Logs,
+    Servers,
+    Tokens,
+    Limits,
+    Pipelines,
+    LocalFiles,
+    GoogleDrive,
+    Embeddings,
+    Search,
+    BaseSettings,
+):
+    """What the environment says; every field is one variable, named by its alias."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    @property
+    def public_status_url(self) -> str:
+        """Return where browsers find the status server."""
+        return self.status_url or f"http://{_reachable(self.host)}:{self.status_port}"
+
+
+def groups() -> tuple[type[BaseModel], ...]:
+    """Return the groups that settings come in; the first line of each says what it is about."""
+    return tuple(base for base in Settings.__bases__ if base is not BaseSettings)
+
+
+def variable_names() -> dict[str, tuple[str, ...]]:
+    """Return the environment variables of each field."""
+    names = {}
+    for field, info in Settings.model_fields.items():
+        alias = info.validation_alias
+        choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+        names[field] = tuple(str(choice) for choice in choices)
+    return names
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; raise `SettingsError` with the name of the first that cannot be used."""
+    present = os.environ if environment is None else environment
+    _refuse_unknown(present)
+    try:
+        return (
+            Settings.model_validate(dict(_chosen(present)))
+            if environment is not None
+            else Settings()
+        )
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        said = str(first["msg"]).removeprefix("Value error, ")
+        if first["loc"]:
+            said = f"{first['loc'][0]} cannot be used: {said}"
+        raise SettingsError(f"{said}. See docs/reference/settings.md.") from None
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {name for names in variable_names().values() for name in names}
+    for name in environment:
+        if name.startswith("RAGLIVE_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"{name} is not a setting.{hint} See docs/reference/settings.md.")
+
+
+def _chosen(environment: Mapping[str, str]) -> dict[str, str]:
+    known = {name for names in variable_names().values() for name in names}
+    return {name: value for name, value in environment.items() if name in known and value}
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 - compared, not bound
