@@ -49,6 +49,7 @@ _STATUS: Mapping[str, int] = {
     "embedding_input_too_long": 422,
     "embedding_rejected": 502,
     "embedding_invalid_response": 502,
+    "embedding_text_failed": 502,
     "embedding_rate_limited": 503,
     "embedding_unavailable": 503,
     "embedding_timeout": 503,

@@ -244,7 +244,7 @@ async def test_a_text_that_it_always_fails_at_is_told_from_a_provider_that_is_do
     fine = embeddings([vector(PROBE)])
     provider.answers = [failed, fine] * 3
     embedder = provider.embedder(ask_dimensions=3)
-    with pytest.raises(EmbeddingError, match=r"NaN for \*\*\*\. It answers other") as caught:
+    with pytest.raises(EmbeddingError, match=r"NaN for \*\*\*\. It embeds other") as caught:
         await embedder.embed(["poison"])
     assert (caught.value.code, caught.value.retryable) == ("embedding_text_failed", True)
     assert [request["input"] for request in provider.requests] == [["poison"], [PROBE]] * 3

@@ -220,7 +220,7 @@ def _read_answer(content: bytes, texts: list[str], dimensions: int | None) -> tu
 
 
 def _of_text(error: EmbeddingError) -> EmbeddingError:
-    message = f"{error.message} It answers other texts than this file's."
+    message = f"{error.message} It embeds other texts."
     return EmbeddingError(message, "embedding_text_failed")
 
 
