@@ -22,6 +22,8 @@ __all__ = ["print_status", "status"]
 
 UNBROKEN = 1000  # columns: a program wants its lines whole
 STATES = ("queued", "waiting", "processing", "stuck", "completed", "failed", "skipped")
+_STEP_ENDS = "each step has a time-out, and then it is tried again"
+_TAKEN_OVER = "another takes the file over, or the pipeline does when it is started again"
 EXCEPTIONAL = {"waiting", "stuck"}  # shown where there are any
 
 
@@ -128,9 +130,10 @@ def _remarks(found: RagStatus) -> Iterator[str]:
         for file in details.files_processing:
             moved = _ago(file.moved_at or file.started_at, now)
             if file.standing == "stuck":
-                yield f"{file.name}: stuck in {file.processing_stage}, without progress for {moved}"
+                stuck = f"{file.name}: stuck in {file.processing_stage}"
+                yield f"{stuck}, without progress for {moved}; {_STEP_ENDS}"
             elif file.standing == "lost":
-                yield f"{file.name}: its worker is not heard of, for {moved}"
+                yield f"{file.name}: its worker is not heard of, for {moved}; {_TAKEN_OVER}"
 
 
 def _since(why: Problem | Pause, now: datetime) -> str:

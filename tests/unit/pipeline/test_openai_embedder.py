@@ -240,8 +240,12 @@ async def test_what_may_pass_is_tried_again_and_then_told(
 async def test_a_text_that_it_always_fails_at_is_told_from_a_provider_that_is_down(
     provider: Provider,
 ) -> None:
-    failed: web.StreamResponse = error(500, f"NaN for {KEY}")
-    fine = embeddings([vector(PROBE)])
+    async def failed(_: web.Request) -> web.StreamResponse:
+        return error(500, f"NaN for {KEY}")
+
+    async def fine(_: web.Request) -> web.StreamResponse:
+        return embeddings([vector(PROBE)])
+
     provider.answers = [failed, fine] * 3
     embedder = provider.embedder(ask_dimensions=3)
     with pytest.raises(EmbeddingError, match=r"NaN for \*\*\*\. It embeds other") as caught:

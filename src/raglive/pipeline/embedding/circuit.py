@@ -61,17 +61,17 @@ class Circuit:
         }
 
     @contextmanager
-    def request(self, *, is_probe: bool = False) -> Iterator[None]:
+    def request(self, *, shows_all: bool = False) -> Iterator[None]:
         """Let a request through, and learn from its end. Raises `CircuitOpen` instead.
 
-        A provider may fail at one text alone: only a probe shows that it fails at all of them.
+        A provider may fail at one text alone: its fault counts if it `shows_all` fail, as a probe.
         """
         self._require_closed()
         self._probing = self._until is not None
         try:
             yield
         except EmbeddingError as error:
-            if isinstance(error, EmbeddingFault) and not is_probe:
+            if isinstance(error, EmbeddingFault) and not shows_all:
                 pass
             elif error.retryable or isinstance(error, EmbeddingRefused):
                 self._note_failure(error)

@@ -132,7 +132,7 @@ class OpenAIEmbedder:
         async with self._places:
             for attempt in range(1, _TRIES + 1):
                 try:
-                    with self._circuit.request(is_probe=texts == [PROBE]):
+                    with self._circuit.request(shows_all=fails_others or texts == [PROBE]):
                         return await self._request(texts, on_tokens)
                 except CircuitOpen:
                     raise
@@ -152,7 +152,7 @@ class OpenAIEmbedder:
         if not isinstance(error, EmbeddingFault) or texts == [PROBE]:
             return True
         try:
-            with self._circuit.request(is_probe=True):
+            with self._circuit.request(shows_all=True):
                 await self._request([PROBE], None)
         except EmbeddingError:
             return True

@@ -7,6 +7,7 @@ import { classes } from "@/components/ui/classes";
 import { Link } from "@/components/ui/link";
 import { eventsHref, pipelineHref } from "@/components/ui/links";
 import { Banner, Empty } from "@/components/ui/notice";
+import { Prose } from "@/components/ui/prose";
 import { Skeleton } from "@/components/ui/section";
 import { Moment } from "@/components/ui/time";
 import { useConnection, usePipeline } from "@/realtime/hooks";
@@ -102,7 +103,7 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
               </>
             }
           >
-            {facts.problem.message}
+            <Prose text={facts.problem.message} />
           </Banner>
         </div>
       )}
@@ -121,7 +122,7 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
             {facts.paused.what_to_do && (
               <p className="mt-1" data-testid="what-to-do">
                 <span className="font-medium">What to do: </span>
-                {facts.paused.what_to_do}
+                <Prose text={facts.paused.what_to_do} />
               </p>
             )}
           </Banner>
@@ -132,6 +133,10 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
           <Banner tone="failed" title="This pipeline is not running">
             Last heard from <Moment at={facts.last_heartbeat} />. Changes in the source wait until it runs
             again.
+            <p className="mt-1" data-testid="what-to-do">
+              <span className="font-medium">What to do: </span>
+              <Prose text="Start it again, with `raglive up` or as it was started; its log says why it ended." />
+            </p>
           </Banner>
         </div>
       )}

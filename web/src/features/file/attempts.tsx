@@ -4,7 +4,7 @@ import { classes } from "@/components/ui/classes";
 import { duration } from "@/components/ui/format";
 import { Section } from "@/components/ui/section";
 import { StageProgress, STAGE_WORDS } from "@/components/ui/stage-progress";
-import { isHeld, shownState } from "@/components/ui/state";
+import { isHeld, LOOKS as STANDINGS, shownState } from "@/components/ui/state";
 import { Elapsed, Moment } from "@/components/ui/time";
 import type { Attempt, StageDuration, Stage } from "@/contract/types";
 import type { LiveFile } from "@/realtime/pipeline-state";
@@ -61,13 +61,24 @@ interface AttemptRowProps {
 }
 
 function AttemptRow({ attempt, live, longest }: AttemptRowProps) {
-  const { word, icon: Icon, tone } = LOOKS[attempt.outcome];
   const running = attempt.outcome === "running";
+  const standing = running && live?.attempt === attempt.attempt ? shownState(live) : null;
+  const {
+    word,
+    icon: Icon,
+    tone,
+  } = standing && isHeld(standing)
+    ? { ...STANDINGS[standing], tone: STANDINGS[standing].text }
+    : LOOKS[attempt.outcome];
   return (
     <li className="border-b py-3 last:border-b-0" data-testid="attempt" data-outcome={attempt.outcome}>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-0.5">
         <span className={classes("inline-flex items-center gap-1.5 font-medium", tone)}>
-          <Icon size={14} aria-hidden className={classes(running && "animate-[spin_1.8s_linear_infinite]")} />
+          <Icon
+            size={14}
+            aria-hidden
+            className={classes(Icon === LoaderCircle && "animate-[spin_1.8s_linear_infinite]")}
+          />
           {word}
         </span>
         <span className="text-muted">attempt {attempt.attempt}</span>

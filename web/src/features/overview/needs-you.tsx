@@ -3,6 +3,7 @@ import { CircleCheck, CirclePause } from "lucide-react";
 import { count, words } from "@/components/ui/format";
 import { Link } from "@/components/ui/link";
 import { pipelineHref } from "@/components/ui/links";
+import { Prose } from "@/components/ui/prose";
 import { Section } from "@/components/ui/section";
 import { StateIcon } from "@/components/ui/state";
 import { Moment } from "@/components/ui/time";
@@ -45,8 +46,9 @@ function Paused({ state: { id, facts }, named }: { state: PipelineState; named: 
       data-testid="needs-pause"
       className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-3 border-b py-2 hover:bg-hover"
     >
-      <span className="flex h-5 items-center text-waiting">
+      <span className="flex h-5 items-center gap-2 text-waiting">
         <CirclePause size={14} aria-hidden />
+        <span className="min-w-5" />
       </span>
       <span className="min-w-0">
         <span className="font-medium">{words(code)}</span>
@@ -55,7 +57,9 @@ function Paused({ state: { id, facts }, named }: { state: PipelineState; named: 
           <Moment at={since} />
           {named && ` · ${id}`}
         </span>
-        <span className="line-clamp-2 text-muted">{what_to_do ?? message}</span>
+        <span className="line-clamp-2 text-muted">
+          <Prose text={what_to_do ?? message} />
+        </span>
       </span>
     </Link>
   );
@@ -94,7 +98,9 @@ function Reason({ id, group, named }: { id: string; group: FailureGroup; named: 
         <span className="min-w-0">
           <span className="font-medium">{words(group.code)}</span>
           {named && <span className="text-faint"> · {id}</span>}
-          <span className="line-clamp-2 text-muted">{group.what_to_do || group.message}</span>
+          <span className="line-clamp-2 text-muted">
+            <Prose text={group.what_to_do || group.message} />
+          </span>
         </span>
       </Link>
     </li>

@@ -10,6 +10,7 @@ import { SourceIcon } from "@/components/ui/file-icon";
 import { count, plural, roughly } from "@/components/ui/format";
 import { fileHref, pipelineHref } from "@/components/ui/links";
 import { useNow } from "@/components/ui/now";
+import { Prose } from "@/components/ui/prose";
 import { Moment } from "@/components/ui/time";
 import { useLiveFile } from "@/realtime/hooks";
 import type { PipelineState } from "@/realtime/pipeline-state";
@@ -52,7 +53,11 @@ export function PipelineCard({ state }: { state: PipelineState }) {
           <Freshness pipelineId={state.id} className="block text-xs text-faint" />
         </div>
       </div>
-      {state.facts.problem && <p className="mx-4 mt-2 text-failed">{state.facts.problem.message}</p>}
+      {state.facts.problem && (
+        <p className="mx-4 mt-2 [overflow-wrap:anywhere] text-failed">
+          <Prose text={state.facts.problem.message} />
+        </p>
+      )}
       {state.facts.paused && !state.facts.problem && state.facts.status === "online" && (
         <p className="mx-4 mt-2 text-waiting">{state.facts.paused.message}</p>
       )}

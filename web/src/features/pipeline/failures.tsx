@@ -5,6 +5,7 @@ import { Retry } from "@/components/live/retry";
 import { Button } from "@/components/ui/button";
 import { classes } from "@/components/ui/classes";
 import { count, plural, words } from "@/components/ui/format";
+import { Prose } from "@/components/ui/prose";
 import { Section } from "@/components/ui/section";
 import { StateIcon } from "@/components/ui/state";
 import { Moment } from "@/components/ui/time";
@@ -110,8 +111,8 @@ function Group({ pipelineId, group, onShow }: GroupProps) {
           {group.message}
         </p>
       </div>
-      <p className="col-start-2 row-start-2 text-pretty sm:col-span-2 lg:col-span-1 lg:col-start-3 lg:row-start-1">
-        {group.what_to_do}
+      <p className="col-start-2 row-start-2 text-pretty sm:col-end-4 lg:col-start-3 lg:col-end-4 lg:row-start-1">
+        <Prose text={group.what_to_do} />
       </p>
       <span className="col-start-2 mt-1 flex flex-wrap items-center gap-2 sm:col-start-3 sm:row-start-1 sm:mt-0 sm:justify-end lg:col-start-4">
         {group.state !== "skipped" && (
