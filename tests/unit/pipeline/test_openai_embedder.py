@@ -331,7 +331,7 @@ async def test_a_wrong_address_is_an_error_at_the_start(url: str, code: str) -> 
 
 async def test_the_key_is_in_no_log(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    provider.answers = [error(500, KEY), error(500, KEY), error(400, KEY)]
+    provider.answers = [*(error(500, KEY) for _ in range(3)), error(400, KEY)]
     embedder = provider.embedder(ask_dimensions=3)
     with capture_logs() as logs, pytest.raises(EmbeddingError):
         await embedder.embed(["text"])
