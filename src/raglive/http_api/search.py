@@ -17,7 +17,7 @@ from raglive.database.status import no_such_pipeline
 from raglive.http_api.openapi import refusals
 from raglive.http_api.pipelines import Viewer
 from raglive.http_api.responses import json_response
-from raglive.pipeline.search import Question, Search, SearchMode
+from raglive.pipeline.search import LONGEST_QUESTION, Question, Search, SearchMode
 
 __all__ = ["hit_on_wire", "search_router"]
 
@@ -31,7 +31,10 @@ class SearchQuery(BaseModel):
     """What to look for, how, and where."""
 
     q: str = Field(
-        min_length=1, max_length=2000, pattern=_STORABLE, description="the question, in your words"
+        min_length=1,
+        max_length=LONGEST_QUESTION,
+        pattern=_STORABLE,
+        description="the question, in your words",
     )
     mode: SearchMode = Field(
         SearchMode.HYBRID, description="by meaning (`vector`), by words (`text`), or by both"
