@@ -24,6 +24,7 @@ DEPTH_PER_HIT = 4
 RANK_OFFSET = 60  # of reciprocal rank fusion: how little the first ranks stand out
 _FILES = "JOIN raglive.files AS file USING (file_key)"
 _EXACT = re.compile(r'"|(?:^|\s)-\w')  # a phrase, or a word to leave out
+_EITHER = re.compile(r"\bor\b", re.I)
 _START, _STOP = "\x02", "\x03"  # no text in the index holds these
 
 Ranks = dict[int, float]
@@ -144,24 +145,39 @@ class ChunkSearch:
         ):
             if space is not None:
                 await require_space(connection, space)
+            light = await self._light_words(connection, question)
             if words:
-                ways["text"] = await self._worded(connection, question, only, depth)
+                ways["text"] = await self._worded(connection, question, light, only, depth)
             if vector is not None:
                 ways["vector"] = await self._nearest(connection, vector, only, depth)
             scores = _fused(list(ways.values()))
             best = sorted(scores, key=lambda one: -scores[one])[:limit]
-            rows = await connection.fetch(self._query("hits"), best, vector, question)
+            rows = await connection.fetch(self._query("hits"), best, vector, question, light)
         by_id = {row["chunk_id"]: dict(row) for row in rows}
         return [
             _hit(by_id[one], scores[one], tuple(way for way in ways if one in ways[way]))
             for one in best
         ]
 
-    async def _worded(self, connection: Connection, question: str, only: Only, depth: int) -> Ranks:
-        conditions, args = only.conditions(4)
+    async def _light_words(self, connection: Connection, question: str) -> list[str]:
+        """Return the words that are neither asked for nor marked; none where operators are used."""
+        if _EXACT.search(question) or _EITHER.search(question):
+            return []
+        light: list[str] = await connection.fetchval(self._query("light_words"), question)
+        return light
+
+    async def _worded(
+        self,
+        connection: Connection,
+        question: str,
+        light: Sequence[str],
+        only: Only,
+        depth: int,
+    ) -> Ranks:
+        conditions, args = only.conditions(5)
         query = self._query("worded", conditions)
         is_exact = _EXACT.search(question) is not None
-        rows = await connection.fetch(query, depth, question, is_exact, *args)
+        rows = await connection.fetch(query, depth, question, is_exact, light, *args)
         return {row["chunk_id"]: row["score"] for row in rows}
 
     async def _nearest(

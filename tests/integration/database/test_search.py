@@ -70,6 +70,50 @@ async def test_words_find_what_holds_all_of_them_first_and_the_rarer_ones_next(
     assert await by_words(database, "zebra") == []
 
 
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize(
+    ("question", "best", "marked"),
+    [
+        ("What is the limit for hotels in Paris?", "limit.txt", {"limit", "hotels", "Paris"}),
+        ("Was war der Grund für die Sperre?", "grund.txt", {"Grund", "Sperre"}),
+        ("what was the war of Europe for", "war.txt", {"war", "Europe"}),
+        ("to be or not to be", "hamlet.txt", {"To", "be", "or", "not", "to"}),
+        ("the of in", "limit.txt", {"The", "of", "in"}),
+        ("the OR grund", "grund.txt", {"Grund"}),
+    ],
+)
+async def test_words_that_hold_a_question_together_are_neither_asked_for_nor_marked(
+    database: Database,
+    pipeline: PipelineRecord,
+    question: str,
+    best: str,
+    marked: set[str],
+    *,
+    counted: bool,
+) -> None:
+    english = {
+        f"en{n}_txt": f"What is the number of the report, and who is in it? {n}" for n in range(40)
+    }
+    german = {
+        f"de{n}_txt": f"Was ist die Nummer, und wer war in der Sitzung {n}?" for n in range(40)
+    }
+    if not counted:
+        english = german = {}
+    await index(
+        pipeline,
+        limit_txt="The limit of 180 euros is for hotels in Paris.",
+        grund_txt="Die Brücke: Grund der Sperre ist ein Riss.",
+        war_txt="A war came over Europe.",
+        hamlet_txt="To be, or not to be.",
+        **english,
+        **german,
+    )
+    await SearchIndexes(database.dsn).keep_up()
+    hit = (await ChunkSearch(database).find(question))[0]
+    assert hit.name == best
+    assert {hit.snippet[a:b] for a, b in hit.marks} == marked
+
+
 @pytest.mark.parametrize("question", ["'", '"', "\\", "a & b | !c", "<->", "%s $1 {0}", "😀", ":*"])
 async def test_no_question_breaks_the_search(
     database: Database, pipeline: PipelineRecord, question: str

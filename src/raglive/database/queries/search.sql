@@ -17,6 +17,33 @@ WHERE {only}
 ORDER BY chunk.embedding <=> $2
 LIMIT $1
 
+-- name: light_words
+-- Of a question's words, those that only hold it together: stop words of the language that it is in, as three or more of them
+-- tell; else stop words of any language that a quarter of the index holds. What is rare in the index is asked for all the same:
+-- "war" is German for "was". None is light when nothing else is asked.
+WITH known AS MATERIALIZED (
+    SELECT counted.word, counted.share
+    FROM pg_stats AS statistics,
+         unnest(statistics.most_common_elems::text::text[], statistics.most_common_elem_freqs) AS counted (word, share)
+    WHERE schemaname = 'raglive' AND tablename = 'chunks_by_words_{config}' AND counted.word IS NOT NULL
+), said AS MATERIALIZED (
+    SELECT DISTINCT word FROM unnest(to_tsvector('{config}', $1)) AS said (word, positions, weights)
+), stop AS MATERIALIZED (
+    SELECT dictname AS language, word FROM pg_ts_dict CROSS JOIN said
+    WHERE dictnamespace = 'pg_catalog'::regnamespace AND dictname LIKE '%\_stem' AND ts_lexize(pg_ts_dict.oid, word) = '{{}}'
+), spoken AS (
+    SELECT language, true AS is_spoken FROM stop GROUP BY language HAVING count(*) >= 3
+    ORDER BY count(*) DESC FETCH FIRST ROW WITH TIES
+), light AS (
+    SELECT word FROM stop LEFT JOIN spoken USING (language) LEFT JOIN known USING (word)
+    GROUP BY word, share
+    HAVING CASE WHEN EXISTS (SELECT FROM spoken)
+                THEN count(is_spoken) = (SELECT count(*) FROM spoken) AND (share > 0.01 OR NOT EXISTS (SELECT FROM known))
+                ELSE share > 0.25 END
+)
+SELECT coalesce(array_agg(word), '{{}}') FROM light
+WHERE (SELECT count(*) FROM light) < (SELECT count(*) FROM said)
+
 -- name: worded
 -- Chunks with every word come first, then those with any, by how telling their words are. How frequent a word is,
 -- ANALYZE has counted for the index; a word that stands in most chunks tells nothing, whatever the language.
@@ -29,12 +56,14 @@ WITH known AS MATERIALIZED (
     SELECT word, coalesce(known.share, 0.0005) AS share,
            '''' || replace(replace(word, '\', '\\'), '''', '''''') || '''' AS quoted
     FROM unnest(to_tsvector('{config}', $2)) AS said (word, positions, weights) LEFT JOIN known USING (word)
-    ORDER BY share LIMIT 32
+    WHERE word <> ALL ($4::text[])
 ), telling AS MATERIALIZED (
     SELECT quoted, ln(1 + 1 / share) AS weight FROM said
     WHERE share < 0.3 OR NOT EXISTS (SELECT FROM said WHERE share < 0.3)
+    ORDER BY share LIMIT 32
 ), asked AS MATERIALIZED (
-    SELECT websearch_to_tsquery('{config}', $2) AS every,
+    SELECT CASE WHEN $4 = '{{}}' THEN websearch_to_tsquery('{config}', $2)
+                ELSE (SELECT string_agg(quoted, ' & ')::tsquery FROM said) END AS every,
            (SELECT string_agg(quoted, ' | ')::tsquery FROM telling WHERE NOT $3) AS any_of
 ), found AS MATERIALIZED (
     (SELECT chunk.chunk_id, true AS has_every, to_tsvector('{config}', chunk.content) AS words
@@ -60,12 +89,15 @@ LIMIT $1
 -- name: hits
 SELECT chunk.chunk_id, chunk.content, chunk.chunk_index, chunk.page,
        CASE WHEN $2::vector IS NOT NULL THEN 1 - (chunk.embedding <=> $2) END AS similarity,
-       ts_headline('{config}', chunk.content, plainto_or.query,
+       ts_headline('{config}', chunk.content, coalesce(heavy.query, ''),
                    'MaxWords=45,MinWords=25,ShortWord=2,StartSel=' || chr(2) || ',StopSel=' || chr(3)) AS headline,
        file.file_id, file.name, file.folder, file.url, file.mime_type,
        pipeline.pipeline_id, coalesce(file.finished_at, file.updated_at) AS indexed_at
 FROM raglive.chunks AS chunk
 JOIN raglive.files AS file USING (file_key)
 JOIN raglive.pipelines AS pipeline USING (pipeline_key)
-CROSS JOIN (SELECT replace(plainto_tsquery('{config}', $3)::text, ' & ', ' | ')::tsquery AS query) AS plainto_or
+CROSS JOIN (
+    SELECT string_agg('''' || replace(replace(word, '\', '\\'), '''', '''''') || '''', ' | ')::tsquery AS query
+    FROM unnest(to_tsvector('{config}', $3)) AS said (word, positions, weights) WHERE word <> ALL ($4::text[])
+) AS heavy
 WHERE chunk.chunk_id = ANY ($1)
