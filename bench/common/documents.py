@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.integration.pipeline.extraction import documents as formats
 
-__all__ = ["EXAMPLES", "write_notes", "write_pdfs"]
+__all__ = ["EXAMPLES", "sentence", "write_notes", "write_pdfs"]
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "documents"
 LINES_PER_PAGE = 44
@@ -32,16 +32,17 @@ def write_notes(folder: Path, count: int) -> None:
         made = random.Random(-1 - number)  # noqa: S311 - as above
         place = folder / f"{number // 100:04}"
         place.mkdir(parents=True, exist_ok=True)
-        paragraphs = "\n\n".join(_sentence(made, 80) for _ in range(3))
+        paragraphs = "\n\n".join(sentence(made, 80) for _ in range(3))
         (place / f"note-{number:05}.md").write_text(f"# Note {number}\n\n{paragraphs}\n")
 
 
 def _page(made: random.Random) -> str:
-    lines = [_sentence(made, WORDS_PER_LINE) for _ in range(LINES_PER_PAGE)]
+    lines = [sentence(made, WORDS_PER_LINE) for _ in range(LINES_PER_PAGE)]
     return _NEXT_LINE.join(lines)
 
 
-def _sentence(made: random.Random, words: int) -> str:
+def sentence(made: random.Random, words: int) -> str:
+    """Return a sentence of so many words."""
     return " ".join(made.choices(_words(), k=words)).capitalize() + "."
 
 
