@@ -22,6 +22,9 @@ WHAT_TO_DO: dict[str, str] = {
     "embedding_timeout": "Nothing: it is tried again. If it lasts, ask the embedding provider.",
     "embedding_invalid_response": "Check that EMBEDDING_BASE_URL is an OpenAI-compatible address.",
     "embedding_input_too_long": "Choose an embedding model that takes longer inputs.",
+    "embedding_model_changed": (
+        "Change the settings that the message names, and start the pipeline again."
+    ),
     "embedding_not_configured": "Set EMBEDDING_API_KEY, or EMBEDDING_PROVIDER=builtin.",
     "embedding_quota_spent": "See to the provider's plan and billing; then it goes on by itself.",
     "embedding_budget_spent": (

@@ -129,8 +129,16 @@ class Reindexer:
         return found
 
     async def _fill(self, page: Sequence[Missing]) -> None:
-        """Store a page's vectors, which takes a while for all of the indexes."""
-        await _patiently(partial(self.store.fill, page, self.space))
+        """Store a page's vectors: two processes of the database put rows into all indexes."""
+        half = (len(page) + 1) // 2
+        halves = [part for part in (page[:half], page[half:]) if part]
+        stored = await asyncio.gather(
+            *(_patiently(partial(self.store.fill, part, self.space)) for part in halves),
+            return_exceptions=True,
+        )
+        for error in stored:
+            if error is not None:
+                raise error
         self._done = min(self._done + len(page), self._chunks)
 
     async def _embed_patiently(self, page: Sequence[Missing]) -> None:
