@@ -102,37 +102,40 @@ async def measure(
     async with probing(probes, database, provider, postgres):
         killed = await run(database.dsn, provider, probes, kill_at=chunks // 2)
         again = await run(database.dsn, provider, probes)
+    report_pace(report, chunks, killed, again)
+    report_others(report, alone, probes)
+    sizes = before / _MIB, probes.disk_bytes / _MIB, await disk(database) / _MIB
+    report.figure("disk before, at most, after", "{:.0f}, {:.0f}, {:.0f} MiB".format(*sizes))
+    left = await database.fetchval(_OLD_LEFT, DIMENSIONS)
+    report.figure("vectors left that nobody needs", str(left), "0")
+    sent = await provider.count()
+    again_sent = f"{sent['texts']}, {sent['repeated']}"
+    report.figure("texts sent, sent again", again_sent, "those under way")
+
+
+def report_pace(report: Report, chunks: int, killed: Phases, again: Phases) -> None:
+    rate = chunks / 2 / killed.seconds("embedding", "ended")
+    report.figure("embedded and stored, until it is killed", f"{rate:.0f} chunks/s")
+    resumed = again.notes["embedding"] - again.began
+    report.figure("killed half-way; goes on after", f"{resumed:.1f} s")
+    for what, note, until in (
+        ("vector index built in", "building the vector index", "changing over"),
+        ("changed over in", "changing over", "tidying up"),
+        ("tidied up in", "tidying up", "ended"),
+    ):
+        report.figure(what, f"{again.seconds(note, until):.2f} s")
+
+
+def report_others(report: Report, alone: Probes, probes: Probes) -> None:
     report.times("search by meaning, before", alone.searches)
     report.times("search by meaning, during", probes.searches)
     late = [percentile(one.searches, 0.99) * 1000 for one in (alone, probes)]
-    report.figure("search by meaning, p99 before, during", f"{late[0]:.0f} ms, {late[1]:.0f} ms")
-    rate = chunks / 2 / killed.seconds("embedding", "ended")
-    report.figure("embedded and stored, until it is killed", f"{rate:.0f} chunks/s")
-    report.figure(
-        "killed half-way; goes on after", f"{again.notes['embedding'] - again.began:.1f} s"
-    )
-    report.figure(
-        "vector index built in",
-        f"{again.seconds('building the vector index', 'changing over'):.1f} s",
-    )
-    report.figure("changed over in", f"{again.seconds('changing over', 'tidying up'):.2f} s")
-    report.figure("tidied up in", f"{again.seconds('tidying up', 'ended'):.1f} s")
+    report.figure("search by meaning, p99", "before {:.0f} ms, during {:.0f} ms".format(*late))
     report.figure("longest wait of who reads `documents`", f"{max(probes.reads) * 1000:.0f} ms")
     report.figure("longest wait of who stores", f"{max(probes.stores) * 1000:.0f} ms")
     report.figure("memory of the command at most", f"{probes.command_bytes / _MIB:.0f} MiB")
-    at_most = alone.postgres_bytes / _MIB, probes.postgres_bytes / _MIB
-    report.figure(
-        "memory of Postgres at most, before, during", f"{at_most[0]:.0f}, {at_most[1]:.0f} MiB"
-    )
-    sizes = before / _MIB, probes.disk_bytes / _MIB, await disk(database) / _MIB
-    report.figure("disk before, at most, after", "{:.0f}, {:.0f}, {:.0f} MiB".format(*sizes))
-    report.figure(
-        "vectors left that nobody needs", str(await database.fetchval(_OLD_LEFT, DIMENSIONS)), "0"
-    )
-    sent = await provider.count()
-    report.figure(
-        "texts sent, sent again", f"{sent['texts']}, {sent['repeated']}", "those under way"
-    )
+    weights = alone.postgres_bytes / _MIB, probes.postgres_bytes / _MIB
+    report.figure("memory of Postgres at most", "before {:.0f}, during {:.0f} MiB".format(*weights))
 
 
 async def run(

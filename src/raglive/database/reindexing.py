@@ -174,9 +174,10 @@ class Reindexing:
             self._connection, _QUERIES["index_next"], dimensions=space.dimensions
         )
 
-    async def indexed(self) -> int:
-        """Return how many vectors are in the index that is being built."""
-        return await self._database.fetchval(_INDEXES["build_progress"]) or 0
+    async def indexed(self) -> int | None:
+        """Return how many vectors are in the index that is being built; None while none is."""
+        done: int | None = await self._database.fetchval(_INDEXES["build_progress"])
+        return done
 
     async def swap(self, complete: Callable[[], Awaitable[None]]) -> bool:
         """Change the index over while nobody stores; say whether it is done.

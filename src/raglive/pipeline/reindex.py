@@ -83,8 +83,10 @@ class Reindexer:
         building = asyncio.create_task(self.store.index_vectors(self.space.space))
         try:
             while not building.done():
-                self._done = await _patiently(self.store.indexed)
-                self._say("building the vector index")
+                indexed = await _patiently(self.store.indexed)
+                if indexed is not None:
+                    self._done = indexed
+                    self._say("building the vector index")
                 await asyncio.wait({building}, timeout=LOOK_SECONDS)
             building.result()
         finally:
