@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.database.documents import Vector
@@ -22,9 +23,9 @@ from raglive.settings import Settings
 
 __all__ = ["LONGEST_QUESTION", "Question", "Search", "SearchMode"]
 
-
 LONGEST_QUESTION = 2_000  # characters
 
+_AWAY: Final = "embedding_unavailable"
 _OF_SETTINGS = frozenset(
     {"embedding_not_configured", "embedding_rejected", "embedding_invalid_response"}
 )
@@ -115,11 +116,17 @@ class Search:
         try:
             [vector] = await (await self._model(index)).embed([text])
         except EmbeddingError as error:
-            if error.code not in _OF_SETTINGS or not (change := self._advice(index)):
-                raise
-            raise EmbeddingModelChanged(
-                f"{error.message} The index is of {index.space}. {change}."
-            ) from error
+            if error.code in _OF_SETTINGS and (change := self._advice(index)):
+                raise EmbeddingModelChanged(
+                    f"{error.message} The index is of {index.space}. {change}."
+                ) from error
+            if error.code == _AWAY and self._asks_where_the_index_is_from:
+                raise EmbeddingError(
+                    f"{error.message} It was asked at {index.source.base_url}, where the index's "
+                    "vectors are from; set EMBEDDING_BASE_URL to where this process reaches it.",
+                    _AWAY,
+                ) from error
+            raise
         found: Vector = vector
         return found
 
@@ -136,7 +143,7 @@ class Search:
         """
         settings, space = self._settings, index.space
         key, address = settings.embedding_api_key, settings.embedding_base_url
-        if key is None and address is None:
+        if self._asks_where_the_index_is_from:
             address = index.source.base_url  # no secret goes there
         asked = settings.embedding_dimensions
         if space.provider != "builtin" and key is None and address is None:
@@ -154,6 +161,11 @@ class Search:
             await embedder.close()
             raise self._unknown(index)
         return embedder
+
+    @property
+    def _asks_where_the_index_is_from(self) -> bool:
+        settings = self._settings
+        return settings.embedding_api_key is None and settings.embedding_base_url is None
 
     def _unknown(self, index: ChosenSpace) -> EmbeddingModelChanged:
         change = self._advice(index) or "Update raglive, or run `raglive reindex`"

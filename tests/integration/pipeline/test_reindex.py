@@ -298,6 +298,11 @@ async def test_every_process_knows_how_the_model_is_asked_or_what_to_change(
     assert wrong.value.code == "embedding_model_changed"
     with pytest.raises(RagliveError, match="Set RAGLIVE_EMBEDDING_DIMENSIONS=6"):
         await ingest(dsn, tmp_path, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="7")
+    nowhere = "http://127.0.0.1:1/v1"
+    await database.execute("UPDATE raglive.embedding_models SET base_url = $1", nowhere)
+    with pytest.raises(RagliveError, match="set EMBEDDING_BASE_URL to where this process") as away:
+        await nearest(database, QUESTION)
+    assert nowhere in away.value.message
     await database.execute("UPDATE raglive.embedding_models SET base_url = NULL")
     wanted = "Set EMBEDDING_PROVIDER=openai, EMBEDDING_MODEL=small, RAGLIVE_EMBEDDING_DIMENSIONS=6"
     with pytest.raises(RagliveError, match=wanted):
