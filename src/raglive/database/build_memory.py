@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import asyncpg
 import psutil
@@ -19,6 +21,7 @@ _QUERIES = load_queries("search_indexes")
 BYTES_PER_NUMBER = 4
 BYTES_PER_NODE = 1_000  # of the graph, beside its vector
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only its size is read
+CONTAINER = Path("/sys/fs/cgroup")
 STEP_SECONDS = 30.0
 
 
@@ -41,11 +44,21 @@ async def give_memory(connection: asyncpg.Connection, chunks: int, dimensions: i
 
 def _room(*, shared: bool) -> int:
     """Return half of the memory that is free, of the shared one if that is less."""
-    room = int(psutil.virtual_memory().available)
+    room = min(int(psutil.virtual_memory().available), _left_to_container())
     if shared:
         volume = os.statvfs(SHARED_MEMORY)
         room = min(room, volume.f_frsize * volume.f_bavail)
     return room // 2
+
+
+def _left_to_container() -> int:
+    """Return what a container that is limited may still take, its file cache counted as taken."""
+    try:
+        limit = (CONTAINER / "memory.max").read_text().strip()
+        taken = int((CONTAINER / "memory.current").read_text())
+        return max(0, int(limit) - taken) if limit != "max" else sys.maxsize
+    except (OSError, ValueError):
+        return sys.maxsize
 
 
 def _tell(_connection: object, message: asyncpg.PostgresLogMessage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
@@ -36,6 +38,19 @@ async def test_the_embedded_server_gets_what_it_needs_within_the_room(
         assert ROOM < await connection.fetchval(ALLOWED) <= 50_000 * (4 * 1_536 + 1_000)
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "taken", "room"), [("max", "7", ROOM), (f"{ROOM}", f"{ROOM - 50}", 25), ("5", "7", 0)]
+)
+def test_a_container_s_limit_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, taken: str, room: int
+) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.current").write_text(f"{taken}\n")
+    monkeypatch.setattr(build_memory, "CONTAINER", tmp_path)
+    found = build_memory._room(shared=False)
+    assert found >= room if limit == "max" else found == room
 
 
 async def test_an_index_that_outgrows_its_memory_is_told_of(dsn: str) -> None:
