@@ -153,6 +153,7 @@ class ChunkSearch:
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            await connection.execute(_QUERIES["hold"])
             if space is not None:
                 await require_space(connection, space)
             asked = await self._asked(connection, question)

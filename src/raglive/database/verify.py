@@ -60,11 +60,16 @@ class Disagreement(WireModel):
 
 
 async def find_disagreements(database: Database) -> list[Disagreement]:
-    """Run every check on one snapshot of the database; an empty list is a sound database."""
+    """Run every check on one snapshot of the database; an empty list is a sound database.
+
+    The chunks keep their columns from before it is taken: a snapshot shows rows as they were, but
+    columns as they are.
+    """
     async with (
         database.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await connection.execute("LOCK TABLE raglive.chunks IN ACCESS SHARE MODE")
         return [
             Disagreement(
                 code=check,

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.http import SearchAnswer
-from raglive.contract.model import rfc3339
+from raglive.contract.model import Timestamp, rfc3339
 from raglive.contract.permissions import Grant
 from raglive.database.search import Hit, Only
 from raglive.database.status import no_such_pipeline
@@ -45,8 +45,8 @@ class SearchQuery(BaseModel):
     type: list[TypeName] = Field(
         [], max_length=100, description="MIME type, `text/*`, or extension; may be repeated"
     )
-    since: AwareDatetime | None = Field(None, description="only files indexed at or after it")
-    until: AwareDatetime | None = Field(None, description="only files indexed before it")
+    since: Timestamp | None = Field(None, description="only files indexed at or after it")
+    until: Timestamp | None = Field(None, description="only files indexed before it")
     limit: int = Field(10, ge=1, le=100)
 
 

@@ -189,9 +189,6 @@ def _fault(question: Question) -> str | None:
         )
     if not all(map(_is_text, (question.text, *question.only.types))):
         return "The question holds what is no character, such as U+0000. Leave it out."
-    since, until = question.only.since, question.only.until
-    if since is not None and until is not None and since >= until:
-        return "Nothing can be indexed at or after `since` and before `until`: exchange the two."
     return None
 
 

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from raglive.contract.errors import RagliveError
-from raglive.database import search_indexes
+from raglive.database import search, search_indexes
 from raglive.database.documents import EmbeddedChunk, Vector
 from raglive.database.jobs import Jobs
 from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
+from raglive.database.pool import Connection, Database
 from raglive.database.registry import Reconciliation, Registry
 from raglive.database.search import EVERYTHING, ChunkSearch, Hit, Only
 from raglive.database.search_indexes import SearchIndexes
+from raglive.database.vector_space import VectorSpace
+from tests.conftest import VECTOR_SPACE
 
 from .files import DIMENSIONS, chunks, complete, enqueue, observed
 
@@ -173,6 +175,28 @@ async def test_a_search_is_kept_to_pipelines_types_and_times(
     kept = Only([pipeline.key], ["md"], now - timedelta(hours=1), now)
     hits = await ChunkSearch(database).find("apples", vector=vector_of("pears"), only=kept)
     assert names(hits) == ["a.md"]
+
+
+async def test_an_index_does_not_change_in_the_midst_of_a_search(
+    database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await index(pipeline, a_txt="heat pumps")
+    other = await asyncpg.connect(database.dsn)
+    require = search.require_space
+
+    async def change_meanwhile(connection: Connection, space: VectorSpace) -> None:
+        await require(connection, space)
+        await other.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await other.execute("ALTER TABLE raglive.chunks RENAME COLUMN embedding TO old")
+
+    monkeypatch.setattr(search, "require_space", change_meanwhile)
+    try:
+        vector = vector_of("heat pumps")
+        [hit] = await ChunkSearch(database).find("pumps", vector=vector, space=VECTOR_SPACE)
+    finally:
+        await other.close()
+    assert hit.name == "a.txt"
 
 
 async def valid_indexes(database: Database) -> set[str]:

@@ -1,6 +1,11 @@
 -- name: pipelines
 SELECT pipeline_key, pipeline_id FROM raglive.pipelines
 
+-- name: hold
+-- Before anything is looked at: a transaction sees rows as they were, but columns as they are, and an index that is made anew
+-- changes one for the other.
+LOCK TABLE raglive.chunks IN ACCESS SHARE MODE
+
 -- name: scan_widely
 -- Until pgvector 0.8 a vector index stops at `ef_search` rows, however few of them a filter lets through; there is none then.
 SELECT set_config('hnsw.ef_search', $1, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
