@@ -19,7 +19,7 @@ from raglive.database.pool import Connection, Database
 from raglive.database.registry import Reconciliation, Registry
 from raglive.database.search import EVERYTHING, ChunkSearch, Hit, Only
 from raglive.database.search_indexes import SearchIndexes
-from raglive.database.vector_space import VectorSpace
+from raglive.database.vector_space import VectorSpace, require_space
 from tests.conftest import VECTOR_SPACE
 
 from .files import DIMENSIONS, chunks, complete, enqueue, observed
@@ -182,15 +182,14 @@ async def test_an_index_does_not_change_in_the_midst_of_a_search(
 ) -> None:
     await index(pipeline, a_txt="heat pumps")
     other = await asyncpg.connect(database.dsn)
-    require = search.require_space
 
     async def change_meanwhile(connection: Connection, space: VectorSpace) -> None:
-        await require(connection, space)
+        await require_space(connection, space)
         await other.execute("SET lock_timeout = '50ms'")
         with pytest.raises(asyncpg.LockNotAvailableError):
             await other.execute("ALTER TABLE raglive.chunks RENAME COLUMN embedding TO old")
 
-    monkeypatch.setattr(search, "require_space", change_meanwhile)
+    monkeypatch.setattr(search, require_space.__name__, change_meanwhile)
     try:
         vector = vector_of("heat pumps")
         [hit] = await ChunkSearch(database).find("pumps", vector=vector, space=VECTOR_SPACE)
