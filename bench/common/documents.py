@@ -42,7 +42,7 @@ def _page(made: random.Random) -> str:
 
 
 def sentence(made: random.Random, words: int) -> str:
-    """Return a sentence of so many words."""
+    """Return a sentence of so many words, drawn from those of the example documents."""
     return " ".join(made.choices(_words(), k=words)).capitalize() + "."
 
 
