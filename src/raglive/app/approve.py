@@ -12,7 +12,8 @@ __all__ = ["approve"]
 async def approve(wiring: Wiring, pipeline_id: str | None) -> Held:
     """Let one pipeline delete what it holds back; return which, and what it said.
 
-    Raises `not_found` when none does, or several do and none is named.
+    Raises `not_found` when none does, or several do and none is named, and `conflict` when what
+    it would delete is not known yet.
     """
     async with wiring.database("approve", max_size=1) as database:
         held = await held_pipelines(database)
@@ -29,5 +30,13 @@ async def approve(wiring: Wiring, pipeline_id: str | None) -> Held:
                 f"Several pipelines hold deletions back: {names}. Choose one with --pipeline.",
                 code=ErrorCode.NOT_FOUND,
             )
-        await approve_deletions(database, chosen[0].pipeline_key)
-        return chosen[0]
+        [one] = chosen
+        if not one.is_decided:
+            raise RagliveError(
+                f"{one.pipeline_id} holds nothing back that can be deleted yet: {one.message} "
+                "If its files are meant to be gone, make an empty folder in its place, and approve "
+                "what the pipeline then says it misses.",
+                code=ErrorCode.CONFLICT,
+            )
+        await approve_deletions(database, one.pipeline_key)
+        return one

@@ -6,17 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from raglive.app.wiring import revealed
+from raglive.database.model_source import PLAIN, Source
 from raglive.database.pool import Database
 from raglive.database.vector_space import (
     ChosenSpace,
     VectorSpace,
-    active_vector_space,
+    active_model,
     choose_vector_space,
 )
 from raglive.pipeline.embedding import Embedder, create_embedder
 from raglive.settings import Settings
 
-__all__ = ["configured_embedder", "open_embedder", "space_of"]
+__all__ = ["configured_embedder", "open_embedder", "source_of", "space_of"]
 
 
 @asynccontextmanager
@@ -24,26 +25,38 @@ async def open_embedder(
     settings: Settings, database: Database
 ) -> AsyncIterator[tuple[Embedder, ChosenSpace]]:
     """Open the configured embedder, with its space; raise when the index is of another."""
-    active = await active_vector_space(database)
+    active = await active_model(database)
     embedder = await configured_embedder(settings, active)
+    source = source_of(settings, embedder, active)
     try:
-        yield embedder, await choose_vector_space(database, space_of(embedder))
+        yield embedder, await choose_vector_space(database, space_of(embedder), source)
     finally:
         await embedder.close()
 
 
-async def configured_embedder(settings: Settings, known: VectorSpace | None) -> Embedder:
-    """Return the embedder as set. Is its space known, the provider is not asked for it."""
+async def configured_embedder(settings: Settings, known: ChosenSpace | None) -> Embedder:
+    """Return the embedder as set. Is its space known, the provider is asked as for that."""
     return await create_embedder(
         settings.embedding_provider,
         settings.embedding_model,
         api_key=revealed(settings.embedding_api_key),
         base_url=settings.embedding_base_url,
         ask_dimensions=settings.embedding_dimensions,
-        known=known,
+        known=None if known is None else known.space,
+        known_source=PLAIN if known is None else known.source,
         concurrent_requests=settings.embedding_concurrency,
         timeout_seconds=settings.embedding_timeout_seconds,
     )
+
+
+def source_of(settings: Settings, embedder: Embedder, known: ChosenSpace | None) -> Source:
+    """Return how the embedder as set is asked."""
+    if embedder.provider == "builtin":
+        return PLAIN
+    asked = settings.embedding_dimensions
+    if asked is None and known is not None and known.space == space_of(embedder):
+        asked = known.source.asked_dimensions
+    return Source(settings.embedding_base_url, asked)
 
 
 def space_of(embedder: Embedder) -> VectorSpace:

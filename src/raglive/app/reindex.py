@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from raglive.app.embedder import configured_embedder, space_of
+from raglive.app.embedder import configured_embedder, source_of, space_of
 from raglive.app.pipeline import price_of
 from raglive.app.wiring import Wiring
 from raglive.database.reindexing import reindexing
@@ -30,9 +30,11 @@ async def reindex(wiring: Wiring, tell: Callable[[ReindexProgress], None]) -> Re
     """
     settings = wiring.settings
     async with wiring.database("reindex") as database, reindexing(database) as store:
-        embedder = await configured_embedder(settings, await store.under_way())
+        following = await store.under_way()
+        embedder = await configured_embedder(settings, following)
         try:
-            space = await store.begin(space_of(embedder))
+            source = source_of(settings, embedder, following)
+            space = await store.begin(space_of(embedder), source)
             if space is None:
                 await store.tidy()
                 return Reindexed(space_of(embedder), None)
@@ -47,6 +49,7 @@ async def give_up(wiring: Wiring) -> VectorSpace | None:
     """Let go of what was embedded anew; return with which model, None if with none."""
     async with wiring.database("reindex", max_size=2) as database, reindexing(database) as store:
         abandoned = await store.under_way()
-        if abandoned is not None:
-            await store.give_up()
-        return abandoned
+        if abandoned is None:
+            return None
+        await store.give_up()
+        return abandoned.space

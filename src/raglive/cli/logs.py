@@ -45,3 +45,5 @@ def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
     )
     plain = "%(levelname)s %(name)s %(message)s"
     logging.basicConfig(level=logging.WARNING, stream=output, format=plain, force=True)
+    # Whoever wants a connection says that there is none, without a traceback.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)

@@ -68,7 +68,7 @@ def google_drive(parent: Parent = None) -> None:
 
 @pipeline.command()
 def approve(pipeline: Pipeline = None) -> None:
-    """Let a pipeline delete what it holds back because too much is missing at once."""
+    """Let a pipeline delete files that it misses, and holds back: they are gone for good."""
     settings = load_settings()
 
     async def say() -> None:

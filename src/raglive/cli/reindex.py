@@ -59,8 +59,13 @@ def _shown(console: Console) -> Iterator[Tell]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
         bar = progress.add_task("looking", total=None)
+        done = 0
 
         def tell(said: ReindexProgress) -> None:
+            nonlocal done
+            if said.done < done:  # of the next thing to do
+                progress.reset(bar)
+            done = said.done
             progress.update(bar, description=said.note, total=said.chunks, completed=said.done)
 
         yield tell
@@ -68,12 +73,26 @@ def _shown(console: Console) -> Iterator[Tell]:
 
 def _lines(console: Console) -> Tell:
     note, at = "", 0.0
+    began, first = 0.0, 0
 
     def tell(said: ReindexProgress) -> None:
-        nonlocal note, at
-        if said.note != note or time.monotonic() > at + SAY_SECONDS:
-            note, at = said.note, time.monotonic()
-            line = f"{said.done} of {said.chunks} chunks: {note}"
-            console.print(line, highlight=False, soft_wrap=True)
+        nonlocal note, at, began, first
+        now = time.monotonic()
+        if said.note == note and now < at + SAY_SECONDS:
+            return
+        if said.note != note:
+            began, first = now, said.done
+        note, at = said.note, now
+        left = _left(now - began, said.done - first, said.chunks - said.done)
+        line = f"{said.done} of {said.chunks} chunks: {note}{left}"
+        console.print(line, highlight=False, soft_wrap=True)
 
     return tell
+
+
+def _left(seconds: float, done: int, to_do: int) -> str:
+    """Say how long it will take, once that can be told."""
+    if done <= 0 or to_do <= 0:
+        return ""
+    left = seconds * to_do / done
+    return f", {left / 60:.0f} min left" if left >= 90 else f", {left:.0f} s left"

@@ -49,6 +49,10 @@ def search(
     """Find the passages that answer a question best."""
     settings = load_settings()
     only = Only(types=of_type, since=_in_utc(since), until=_in_utc(until))
+    if only.since and only.until and only.since >= only.until:
+        raise typer.BadParameter(
+            "nothing is at or after it and before --until", param_hint="--since"
+        )
     question = Question(query, mode, frozenset(pipeline) or None, only, limit)
 
     async def ask() -> None:

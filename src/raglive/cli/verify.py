@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 import typer
 
 from raglive.app.verify import verify as find_problems
 from raglive.cli.options import Json
 from raglive.cli.running import find_wiring, load_settings, run
+from raglive.database.verify import Disagreement
 
 __all__ = ["verify"]
 
@@ -24,11 +27,20 @@ def verify(as_json: Json = False) -> None:
         if as_json:
             body = {"ok": sound, "problems": [problem.wire() for problem in problems]}
             typer.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2))
-        for problem in [] if as_json else problems:
-            typer.echo(f"{problem.pipeline_id}: {problem.message}")
+        if not as_json:
+            _say(problems)
         if sound and not as_json:
             typer.echo("Registry, index and log agree.")
 
     run(check, as_json=as_json)
     if not sound:
         raise typer.Exit(1)
+
+
+def _say(problems: Sequence[Disagreement]) -> None:
+    """Say what does not agree, and below it what to do, once for all that want the same."""
+    for action in dict.fromkeys(problem.action for problem in problems):
+        for problem in problems:
+            if problem.action == action:
+                typer.echo(f"{problem.pipeline_id}: {problem.message} ({problem.code})")
+        typer.echo(f"  {action}")

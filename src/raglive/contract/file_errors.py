@@ -34,6 +34,9 @@ WHAT_TO_DO: dict[str, str] = {
         "See what is unusual in the file's text, or ask the embedding provider; then retry."
     ),
     "embedding_input_too_long": "Choose an embedding model that takes longer inputs.",
+    "embedding_model_changed": (
+        "Change the settings that the message names, and start the pipeline again."
+    ),
     "embedding_not_configured": "Set EMBEDDING_API_KEY, or EMBEDDING_PROVIDER=builtin.",
     "embedding_quota_spent": "See to the provider's plan and billing; then it goes on by itself.",
     "embedding_budget_spent": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -65,11 +66,12 @@ def _storable(text: str) -> str:
 _STORABLE = (AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}))
 
 
+_NUMBER = re.compile(r"\s*[\d.eE_+-]+\s*$")
+
+
 def _said_in_words(moment: object) -> object:
-    if isinstance(moment, int | float):
-        raise ValueError(  # noqa: TRY004 - what pydantic reports as a fault of the input
-            "must be a time like 2026-01-02T03:04:05.678Z"
-        )
+    if isinstance(moment, int | float) or (isinstance(moment, str) and _NUMBER.match(moment)):
+        raise ValueError("must be a time like 2026-01-02T03:04:05.678Z")
     return moment
 
 

@@ -20,6 +20,7 @@ __all__ = ["Kept", "Usage", "keep_indexed"]
 _QUERIES = load_queries("kept")
 
 KEPT_DAYS = 7
+FORGOTTEN_AT_ONCE = 10_000
 RESERVED_SECONDS = 900.0  # longer than from one request to the next; then its process has died
 MOST_DRAFT_BYTES = 2**30  # of all drafts together
 
@@ -112,7 +113,9 @@ class Kept:
 
     async def forget_old(self) -> None:
         """Let go of what nobody came back for."""
-        await self._database.execute(_QUERIES["forget_old"], KEPT_DAYS)
+        forget = _QUERIES["forget_old"]
+        while await self._database.execute(forget, KEPT_DAYS, FORGOTTEN_AT_ONCE) != "DELETE 0":
+            pass
 
 
 async def keep_indexed(connection: Connection, file_key: int) -> None:

@@ -17,10 +17,17 @@ import asyncpg
 
 from raglive.contract.errors import RagliveError
 from raglive.database.errors import explain
+from raglive.database.model_source import Source
 from raglive.database.pool import Database
 from raglive.database.search_indexes import build_vector_index
 from raglive.database.sql import load_queries
-from raglive.database.vector_space import ChosenSpace, VectorSpace, lock_models, read_space
+from raglive.database.vector_space import (
+    ChosenSpace,
+    VectorSpace,
+    lock_models,
+    note_source,
+    read_space,
+)
 
 __all__ = ["Missing", "ReindexRefused", "Reindexing", "reindexing"]
 
@@ -91,7 +98,7 @@ class Reindexing:
         self._database = database
         self._connection = connection
 
-    async def begin(self, wanted: VectorSpace) -> ChosenSpace | None:
+    async def begin(self, wanted: VectorSpace, source: Source) -> ChosenSpace | None:
         """Make room for vectors of `wanted`, or find it made; None if the index is of them.
 
         Raises `ReindexRefused` when there is no index, or another model is under way.
@@ -102,18 +109,20 @@ class Reindexing:
                 f"Others depend on the view `documents`, of which a column will change: {names}. "
                 "Drop them now, and make them again afterwards."
             )
-        return await self._changing(lambda: self._begin(wanted))
+        return await self._changing(lambda: self._begin(wanted, source))
 
-    async def _begin(self, wanted: VectorSpace) -> ChosenSpace | None:
+    async def _begin(self, wanted: VectorSpace, source: Source) -> ChosenSpace | None:
         await lock_models(self._connection)
         active = await read_space(self._connection, "active_model")
         following = await read_space(self._connection, "next_model")
         if active is None:
             raise ReindexRefused("There is no index yet: the first pipeline makes it.")
         if following is not None and following.space != wanted:
+            change = following.change_from(ChosenSpace(0, wanted, source))
             raise ReindexRefused(
-                f"The index is being made anew with {following.space} already. Run `raglive "
-                "reindex` with its settings to go on, or `raglive reindex --give-up` first."
+                f"The index is being made anew with {following.space} already. "
+                f"{change} to go on with that, or run "
+                "`raglive reindex --give-up` first."
             )
         if active.space == wanted or following is not None:
             return following
@@ -121,12 +130,13 @@ class Reindexing:
             _QUERIES["add_next"], wanted.provider, wanted.model, wanted.dimensions
         )
         await self._connection.execute(_QUERIES["type_next"].format(dimensions=wanted.dimensions))
-        return ChosenSpace(key, wanted)
+        chosen = ChosenSpace(key, wanted, source)
+        await note_source(self._connection, chosen)
+        return chosen
 
-    async def under_way(self) -> VectorSpace | None:
+    async def under_way(self) -> ChosenSpace | None:
         """Return what the index is being made anew with."""
-        found = await read_space(self._connection, "next_model")
-        return None if found is None else found.space
+        return await read_space(self._connection, "next_model")
 
     async def give_up(self) -> None:
         """Let go of the next model and its vectors."""
@@ -163,6 +173,11 @@ class Reindexing:
         await build_vector_index(
             self._connection, _QUERIES["index_next"], dimensions=space.dimensions
         )
+
+    async def indexed(self) -> int | None:
+        """Return how many vectors are in the index that is being built; None while none is."""
+        done: int | None = await self._database.fetchval(_INDEXES["build_progress"])
+        return done
 
     async def swap(self, complete: Callable[[], Awaitable[None]]) -> bool:
         """Change the index over while nobody stores; say whether it is done.

@@ -24,6 +24,7 @@ DEPTH_PER_HIT = 4
 RANK_OFFSET = 60  # of reciprocal rank fusion: how little the first ranks stand out
 _FILES = "JOIN raglive.files AS file USING (file_key)"
 _EXACT = re.compile(r'"|(?:^|\s)-\w')  # a phrase, or a word to leave out
+_OPERATOR = re.compile(rf"{_EXACT.pattern}|\bor\b", re.I)
 _START, _STOP = "\x02", "\x03"  # no text in the index holds these
 
 Ranks = dict[int, float]
@@ -90,6 +91,16 @@ class Hit:
     indexed_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, its words that are asked for and marked, and which share of chunks holds each."""
+
+    question: str
+    words: list[str]
+    shares: list[float]
+    has_light: bool  # others, which are not
+
+
 class ChunkSearch:
     """Searches of the index; each may raise `DatabaseUnavailable`.
 
@@ -142,26 +153,46 @@ class ChunkSearch:
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            await connection.execute(_QUERIES["hold"])
             if space is not None:
                 await require_space(connection, space)
+            asked = await self._asked(connection, question)
             if words:
-                ways["text"] = await self._worded(connection, question, only, depth)
+                ways["text"] = await self._worded(connection, asked, only, depth)
             if vector is not None:
                 ways["vector"] = await self._nearest(connection, vector, only, depth)
             scores = _fused(list(ways.values()))
             best = sorted(scores, key=lambda one: -scores[one])[:limit]
-            rows = await connection.fetch(self._query("hits"), best, vector, question)
+            rows = await connection.fetch(self._query("hits"), best, vector, asked.words)
         by_id = {row["chunk_id"]: dict(row) for row in rows}
         return [
             _hit(by_id[one], scores[one], tuple(way for way in ways if one in ways[way]))
             for one in best
         ]
 
-    async def _worded(self, connection: Connection, question: str, only: Only, depth: int) -> Ranks:
-        conditions, args = only.conditions(4)
-        query = self._query("worded", conditions)
-        is_exact = _EXACT.search(question) is not None
-        rows = await connection.fetch(query, depth, question, is_exact, *args)
+    async def _asked(self, connection: Connection, question: str) -> _Asked:
+        rows = await connection.fetch(self._query("words"), question)
+        as_it_is = _OPERATOR.search(question) is not None
+        heavy = [row for row in rows if as_it_is or not row["is_light"]]
+        return _Asked(
+            question,
+            [row["quoted"] for row in heavy],
+            [row["share"] for row in heavy],
+            has_light=len(heavy) < len(rows),
+        )
+
+    async def _worded(self, connection: Connection, asked: _Asked, only: Only, depth: int) -> Ranks:
+        conditions, args = only.conditions(7)
+        rows = await connection.fetch(
+            self._query("worded", conditions),
+            depth,
+            asked.question,
+            _EXACT.search(asked.question) is not None,
+            asked.words,
+            asked.shares,
+            asked.has_light,
+            *args,
+        )
         return {row["chunk_id"]: row["score"] for row in rows}
 
     async def _nearest(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import asyncpg
 import structlog
 
+from raglive.database.build_memory import give_memory
 from raglive.database.errors import explain
 from raglive.database.sql import load_queries
 from raglive.database.words import configuration_explained
@@ -100,6 +101,7 @@ class SearchIndexes:
         elif not is_there and found.waiting_files <= IDLE_FILES and found.is_worth_it:
             await connection.execute(_QUERIES["load"], timeout=STEP_SECONDS)
             await connection.execute(_QUERIES["widen_matches"], timeout=STEP_SECONDS)
+            await give_memory(connection, found.chunks, found.dimensions)
             await self._build(connection, "build_vectors", VECTORS)
 
     async def _build(self, connection: asyncpg.Connection, how: str, name: str) -> None:
@@ -131,6 +133,7 @@ async def build_vector_index(
     assert row is not None, "the chunks have a table"
     found = replace(_standing(row), dimensions=dimensions)
     if found.is_worth_it and not found.is_bulk:
+        await give_memory(connection, found.chunks, dimensions)
         await connection.execute(query, timeout=BUILD_SECONDS)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 
 from raglive.contract.errors import RagliveError
+from raglive.database.model_source import PLAIN, Source, Values, advice, as_settings
 from raglive.database.pool import Connection, Database
 from raglive.database.schema_errors import schema_errors_explained
 from raglive.database.sql import load_queries
@@ -15,9 +16,11 @@ __all__ = [
     "ChosenSpace",
     "EmbeddingModelChanged",
     "VectorSpace",
+    "active_model",
     "active_vector_space",
     "choose_vector_space",
     "lock_models",
+    "note_source",
     "read_space",
     "require_space",
 ]
@@ -49,6 +52,16 @@ class ChosenSpace:
 
     key: int
     space: VectorSpace
+    source: Source = PLAIN
+
+    def settings(self) -> Values:
+        """Return what a process that embeds in this space has set."""
+        return as_settings(self.space.provider, self.space.model, self.source)
+
+    def change_from(self, own: ChosenSpace) -> str:
+        """Say which settings a process that embeds in its `own` space has to change for this."""
+        dimensions = f"Set RAGLIVE_EMBEDDING_DIMENSIONS={self.space.dimensions}"
+        return advice(self.settings(), own.settings()) or dimensions
 
     async def hold(self, connection: Connection) -> None:
         """Keep the index in this space until the transaction ends.
@@ -58,20 +71,28 @@ class ChosenSpace:
         if not await connection.fetchval(_QUERIES["hold"], self.key):
             raise EmbeddingModelChanged("The index was made anew with another model meanwhile.")
 
-    async def successor(self, database: Database) -> VectorSpace | None:
+    async def successor(self, database: Database) -> ChosenSpace | None:
         """Return the space that the index has been made anew in; None while it is in this one."""
         row = await database.fetchrow(_QUERIES["active_model"])
-        return None if row is None or row["model_key"] == self.key else _space(row)
+        return None if row is None or row["model_key"] == self.key else _chosen(row)
+
+
+async def active_model(database: Database) -> ChosenSpace | None:
+    """Return the space of the index, and how its vectors are asked for; None while it is new."""
+    row = await database.fetchrow(_QUERIES["active_model"])
+    return None if row is None else _chosen(row)
 
 
 async def active_vector_space(database: Database) -> VectorSpace | None:
     """Return the space of the index; None while it is new."""
-    row = await database.fetchrow(_QUERIES["active_model"])
-    return None if row is None else _space(row)
+    active = await active_model(database)
+    return None if active is None else active.space
 
 
-async def choose_vector_space(database: Database, wanted: VectorSpace) -> ChosenSpace:
-    """Make the index one of `wanted` vectors, if it is new.
+async def choose_vector_space(
+    database: Database, wanted: VectorSpace, source: Source = PLAIN
+) -> ChosenSpace:
+    """Make the index one of `wanted` vectors, if it is new, and note how they are asked for.
 
     Raises `EmbeddingModelChanged` when it already is one of others, and `MigrationError` when
     what is not raglive's has the name `documents` or `match_documents`.
@@ -79,12 +100,24 @@ async def choose_vector_space(database: Database, wanted: VectorSpace) -> Chosen
     async with database.transaction() as connection:
         await lock_models(connection)
         active = await read_space(connection, "active_model")
+        chosen = ChosenSpace(0, wanted, source)
         if active is None:
-            return ChosenSpace(await _make(connection, wanted), wanted)
-        if active.space != wanted:
-            is_next = await read_space(connection, "next_model")
-            raise _changed(active.space, wanted, is_next is not None and is_next.space == wanted)
-        return active
+            chosen = replace(chosen, key=await _make(connection, wanted))
+        elif active.space == wanted:
+            chosen = replace(chosen, key=active.key)
+        else:
+            following = await read_space(connection, "next_model")
+            is_under_way = following is not None and following.space == wanted
+            raise _changed(active, chosen, is_under_way=is_under_way)
+        await note_source(connection, chosen)
+        return chosen
+
+
+async def note_source(connection: Connection | asyncpg.Connection, chosen: ChosenSpace) -> None:
+    """Keep how vectors of a space are asked for."""
+    kept = chosen.source.storable()
+    query = _QUERIES["note_source"]
+    await connection.execute(query, chosen.key, kept.base_url, kept.asked_dimensions)
 
 
 async def lock_models(connection: Connection | asyncpg.Connection) -> None:
@@ -95,7 +128,7 @@ async def lock_models(connection: Connection | asyncpg.Connection) -> None:
 async def read_space(connection: Connection | asyncpg.Connection, which: str) -> ChosenSpace | None:
     """Return the space of the `active_model` or of the `next_model`; None if there is none."""
     row = await connection.fetchrow(_QUERIES[which])
-    return None if row is None else ChosenSpace(row["model_key"], _space(row))
+    return None if row is None else _chosen(row)
 
 
 async def require_space(connection: Connection, space: VectorSpace) -> None:
@@ -105,22 +138,24 @@ async def require_space(connection: Connection, space: VectorSpace) -> None:
         raise EmbeddingModelChanged("The index was made anew with another model meanwhile.")
 
 
-def _space(row: asyncpg.Record) -> VectorSpace:
-    return VectorSpace(row["provider"], row["model"], row["dimensions"])
+def _chosen(row: asyncpg.Record) -> ChosenSpace:
+    space = VectorSpace(row["provider"], row["model"], row["dimensions"])
+    return ChosenSpace(row["model_key"], space, Source(row["base_url"], row["asked_dimensions"]))
 
 
-def _changed(active: VectorSpace, wanted: VectorSpace, is_under_way: bool) -> EmbeddingModelChanged:
+def _changed(
+    active: ChosenSpace, wanted: ChosenSpace, *, is_under_way: bool
+) -> EmbeddingModelChanged:
     if is_under_way:
         return EmbeddingModelChanged(
-            f"The index is being made anew with {wanted}, and is of {active} until then. "
-            "Start again when `raglive reindex` has ended; if it does not run, run it: "
+            f"The index is being made anew with {wanted.space}, and is of {active.space} until "
+            "then. Start again when `raglive reindex` has ended; if it does not run, run it: "
             "it goes on where it was."
         )
     return EmbeddingModelChanged(
-        f"The index holds vectors of {active}, which cannot be compared with those of "
-        f"{wanted}, as configured. Run `raglive reindex` with these settings to make the index "
-        "anew, searchable throughout; or set EMBEDDING_PROVIDER, EMBEDDING_MODEL and "
-        "RAGLIVE_EMBEDDING_DIMENSIONS back."
+        f"The index holds vectors of {active.space}, which cannot be compared with those of "
+        f"{wanted.space}, as configured. {active.change_from(wanted)}. Or run `raglive reindex` "
+        "with these settings to make the index anew, searchable throughout."
     )
 
 

@@ -6,18 +6,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.contract.http import SearchAnswer
-from raglive.contract.model import rfc3339
+from raglive.contract.model import Timestamp, rfc3339
 from raglive.contract.permissions import Grant
 from raglive.database.search import Hit, Only
 from raglive.database.status import no_such_pipeline
 from raglive.http_api.openapi import refusals
 from raglive.http_api.pipelines import Viewer
 from raglive.http_api.responses import json_response
-from raglive.pipeline.search import Question, Search, SearchMode
+from raglive.pipeline.search import LONGEST_QUESTION, Question, Search, SearchMode
 
 __all__ = ["hit_on_wire", "search_router"]
 
@@ -31,7 +31,10 @@ class SearchQuery(BaseModel):
     """What to look for, how, and where."""
 
     q: str = Field(
-        min_length=1, max_length=2000, pattern=_STORABLE, description="the question, in your words"
+        min_length=1,
+        max_length=LONGEST_QUESTION,
+        pattern=_STORABLE,
+        description="the question, in your words",
     )
     mode: SearchMode = Field(
         SearchMode.HYBRID, description="by meaning (`vector`), by words (`text`), or by both"
@@ -42,8 +45,8 @@ class SearchQuery(BaseModel):
     type: list[TypeName] = Field(
         [], max_length=100, description="MIME type, `text/*`, or extension; may be repeated"
     )
-    since: AwareDatetime | None = Field(None, description="only files indexed at or after it")
-    until: AwareDatetime | None = Field(None, description="only files indexed before it")
+    since: Timestamp | None = Field(None, description="only files indexed at or after it")
+    until: Timestamp | None = Field(None, description="only files indexed before it")
     limit: int = Field(10, ge=1, le=100)
 
 

@@ -14,7 +14,7 @@ from raglive.contract.file_errors import what_to_do
 from raglive.database.errors import DATABASE_ERRORS
 from raglive.database.kept import Kept
 from raglive.database.pipelines import Paused, PipelineRecord
-from raglive.database.vector_space import ChosenSpace, EmbeddingModelChanged, VectorSpace
+from raglive.database.vector_space import ChosenSpace, EmbeddingModelChanged
 from raglive.pipeline.embedding import PROBE, Embedder, EmbeddingError, EmbeddingRefused
 from raglive.pipeline.embedding.budget import Budget
 
@@ -110,15 +110,14 @@ class Gate:
             advice = what_to_do(str(trouble.code))
             return Paused("embedding_unavailable", trouble.message, _UNTIL_IT_ANSWERS, advice)
         if successor := await self._space.successor(self._record.database):
-            return _made_anew(successor, self._space.space)
+            return _made_anew(successor, self._space)
         return await self._budget.pause()
 
 
-def _made_anew(now: VectorSpace, was: VectorSpace) -> Paused:
+def _made_anew(now: ChosenSpace, was: ChosenSpace) -> Paused:
     return Paused(
         EmbeddingModelChanged.code,
-        f"The index was made anew with {now}, and this pipeline embeds with {was}.",
+        f"The index was made anew with {now.space}, and this pipeline embeds with {was.space}.",
         _UNTIL_STARTED_AGAIN,
-        f"Start the pipeline again with EMBEDDING_PROVIDER={now.provider}, "
-        f"EMBEDDING_MODEL={now.model}, and whatever else `raglive reindex` was run with.",
+        f"{now.change_from(was)}, and start the pipeline again.",
     )

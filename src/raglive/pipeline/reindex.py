@@ -31,6 +31,7 @@ PROVIDER_PATIENCE_SECONDS = 900.0
 DATABASE_PATIENCE_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
+LOOK_SECONDS = 1.0  # at an index that is being built
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,7 @@ class Reindexer:
         """
         await self.store.index_missing()
         await self._catch_up()
-        self._say("building the vector index")
-        await self.store.index_vectors(self.space.space)
+        await self._build_index()
         for _ in range(CHANGES):
             await self._catch_up()
             self._say("changing over")
@@ -78,6 +78,22 @@ class Reindexer:
             retryable=True,
         )
 
+    async def _build_index(self) -> None:
+        """Build the vector index, and tell how far it is."""
+        building = asyncio.create_task(self.store.index_vectors(self.space.space))
+        try:
+            while not building.done():
+                indexed = await _patiently(self.store.indexed)
+                if indexed is not None:
+                    self._done = indexed
+                    self._say("building the vector index")
+                await asyncio.wait({building}, timeout=LOOK_SECONDS)
+            building.result()
+        finally:
+            building.cancel()
+            await asyncio.gather(building, return_exceptions=True)
+        self._done = self._chunks
+
     async def _catch_up(self) -> None:
         for _ in range(PASSES):
             if await self._pass() < PAGE_CHUNKS:
@@ -88,19 +104,44 @@ class Reindexer:
             pass
 
     async def _pass(self) -> int:
-        """Give vectors to the chunks that have none; return how many those were."""
+        """Give vectors to the chunks that have none; return how many those were.
+
+        While one page is stored, the next is embedded.
+        """
         self._chunks, missing = await _patiently(self.store.count)
         self._done = self._chunks - missing
         after = found = 0
-        while page := await _patiently(partial(self.store.page, after, PAGE_CHUNKS)):
-            self._say("embedding")
-            await self._embed_patiently(page)
-            await _patiently(partial(self.store.fill, page, self.space))
-            after = page[-1].chunk_id
-            found += len(page)
-            self._done = min(self._done + len(page), self._chunks)
+        filling: asyncio.Task[None] | None = None
+        try:
+            while page := await _patiently(partial(self.store.page, after, PAGE_CHUNKS)):
+                self._say("embedding")
+                await self._embed_patiently(page)
+                if filling is not None:
+                    await filling
+                filling = asyncio.create_task(self._fill(page))
+                after = page[-1].chunk_id
+                found += len(page)
+            if filling is not None:
+                await filling
+        finally:
+            if filling is not None:
+                filling.cancel()
+                await asyncio.gather(filling, return_exceptions=True)
         self._say("embedding")
         return found
+
+    async def _fill(self, page: Sequence[Missing]) -> None:
+        """Store a page's vectors: two processes of the database put rows into all indexes."""
+        half = (len(page) + 1) // 2
+        halves = [part for part in (page[:half], page[half:]) if part]
+        stored = await asyncio.gather(
+            *(_patiently(partial(self.store.fill, part, self.space)) for part in halves),
+            return_exceptions=True,
+        )
+        for error in stored:
+            if error is not None:
+                raise error
+        self._done = min(self._done + len(page), self._chunks)
 
     async def _embed_patiently(self, page: Sequence[Missing]) -> None:
         """See to it that the page's vectors are kept, waiting for a provider that is away."""

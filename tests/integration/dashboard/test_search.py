@@ -7,12 +7,15 @@ from hashlib import sha256
 import pytest
 from httpx import AsyncClient, Response
 
+from raglive.contract.errors import RagliveError
 from raglive.contract.http import SearchAnswer
 from raglive.database.documents import EmbeddedChunk, replace_document
 from raglive.database.pipelines import PipelineRecord
 from raglive.database.pool import Database
 from raglive.database.vector_space import VectorSpace, choose_vector_space
 from raglive.pipeline.embedding import create_embedder
+from raglive.pipeline.search import Question, Search
+from raglive.settings import read_settings
 from tests.integration.dashboard.serving import COMPLETED, Work, bearer, opened
 
 TEXTS = {
@@ -89,10 +92,21 @@ async def test_a_token_finds_what_its_pipelines_hold_and_nothing_else(indexed: D
         {"q": "x", "type": "%"},
         {"q": "x", "since": "yesterday"},
         {"q": "x", "since": "2026-01-01"},
+        {"q": "x", "since": "1.5"},
+        {"q": "x", "until": "1767225600"},
     ],
 )
 async def test_what_cannot_be_asked_is_refused(http: AsyncClient, wrong: dict[str, str]) -> None:
     assert refusal(await http.get("/api/search", params=wrong)) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize("text", ["caf\udce9", "a\0b", "x" * 2001])
+async def test_what_a_terminal_may_pass_on_is_refused_as_well(
+    database: Database, text: str
+) -> None:
+    with pytest.raises(RagliveError) as refused:
+        await Search(database, read_settings({})).answer(Question(text))
+    assert refused.value.code == "invalid_request"
 
 
 async def test_an_index_that_is_still_empty_answers_nothing(http: AsyncClient) -> None:

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from raglive.contract.errors import RagliveError
-from raglive.database import search_indexes
+from raglive.database import search, search_indexes
 from raglive.database.documents import EmbeddedChunk, Vector
 from raglive.database.jobs import Jobs
 from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
+from raglive.database.pool import Connection, Database
 from raglive.database.registry import Reconciliation, Registry
 from raglive.database.search import EVERYTHING, ChunkSearch, Hit, Only
 from raglive.database.search_indexes import SearchIndexes
+from raglive.database.vector_space import VectorSpace, require_space
+from tests.conftest import VECTOR_SPACE
 
 from .files import DIMENSIONS, chunks, complete, enqueue, observed
 
@@ -68,6 +70,50 @@ async def test_words_find_what_holds_all_of_them_first_and_the_rarer_ones_next(
     assert await by_words(database, '"hotel limit"') == ["both.txt"]
     assert await by_words(database, "Paris -tower") == ["both.txt"]
     assert await by_words(database, "zebra") == []
+
+
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize(
+    ("question", "best", "marked"),
+    [
+        ("What is the limit for hotels in Paris?", "limit.txt", {"limit", "hotels", "Paris"}),
+        ("Was war der Grund für die Sperre?", "grund.txt", {"Grund", "Sperre"}),
+        ("what was the war of Europe for", "war.txt", {"war", "Europe"}),
+        ("to be or not to be", "hamlet.txt", {"To", "be", "or", "not", "to"}),
+        ("the of in", "limit.txt", {"The", "of", "in"}),
+        ("the OR grund", "grund.txt", {"Grund"}),
+    ],
+)
+async def test_words_that_hold_a_question_together_are_neither_asked_for_nor_marked(
+    database: Database,
+    pipeline: PipelineRecord,
+    question: str,
+    best: str,
+    marked: set[str],
+    *,
+    counted: bool,
+) -> None:
+    english = {
+        f"en{n}_txt": f"What is the number of the report, and who is in it? {n}" for n in range(40)
+    }
+    german = {
+        f"de{n}_txt": f"Was ist die Nummer, und wer war in der Sitzung {n}?" for n in range(40)
+    }
+    if not counted:
+        english = german = {}
+    await index(
+        pipeline,
+        limit_txt="The limit of 180 euros is for hotels in Paris.",
+        grund_txt="Die Brücke: Grund der Sperre ist ein Riss.",
+        war_txt="A war came over Europe.",
+        hamlet_txt="To be, or not to be.",
+        **english,
+        **german,
+    )
+    await SearchIndexes(database.dsn).keep_up()
+    hit = (await ChunkSearch(database).find(question))[0]
+    assert hit.name == best
+    assert {hit.snippet[a:b] for a, b in hit.marks} == marked
 
 
 @pytest.mark.parametrize("question", ["'", '"', "\\", "a & b | !c", "<->", "%s $1 {0}", "😀", ":*"])
@@ -129,6 +175,27 @@ async def test_a_search_is_kept_to_pipelines_types_and_times(
     kept = Only([pipeline.key], ["md"], now - timedelta(hours=1), now)
     hits = await ChunkSearch(database).find("apples", vector=vector_of("pears"), only=kept)
     assert names(hits) == ["a.md"]
+
+
+async def test_an_index_does_not_change_in_the_midst_of_a_search(
+    database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await index(pipeline, a_txt="heat pumps")
+    other = await asyncpg.connect(database.dsn)
+
+    async def change_meanwhile(connection: Connection, space: VectorSpace) -> None:
+        await require_space(connection, space)
+        await other.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await other.execute("ALTER TABLE raglive.chunks RENAME COLUMN embedding TO old")
+
+    monkeypatch.setattr(search, require_space.__name__, change_meanwhile)
+    try:
+        vector = vector_of("heat pumps")
+        [hit] = await ChunkSearch(database).find("pumps", vector=vector, space=VECTOR_SPACE)
+    finally:
+        await other.close()
+    assert hit.name == "a.txt"
 
 
 async def valid_indexes(database: Database) -> set[str]:

@@ -6,16 +6,20 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from raglive.database.model_source import PLAIN, Source
 from raglive.database.pool import Database
 from raglive.database.schema_errors import MigrationError
 from raglive.database.vector_space import (
+    ChosenSpace,
     EmbeddingModelChanged,
     VectorSpace,
+    active_model,
     active_vector_space,
     choose_vector_space,
 )
 
 SPACE = VectorSpace("openai", "text-embedding-3-small", 1536)
+SOURCE = Source("http://127.0.0.1:4000/v1")
 
 
 async def test_the_space_that_was_chosen_may_be_chosen_again(database: Database) -> None:
@@ -26,22 +30,49 @@ async def test_the_space_that_was_chosen_may_be_chosen_again(database: Database)
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "source", "change"),
     [
-        replace(SPACE, provider="builtin"),
-        replace(SPACE, model="text-embedding-3-large"),
-        replace(SPACE, dimensions=256),
+        (
+            replace(SPACE, provider="builtin"),
+            PLAIN,
+            "Set EMBEDDING_PROVIDER=openai, EMBEDDING_MODEL=text-embedding-3-small, "
+            "EMBEDDING_BASE_URL=http://127.0.0.1:4000/v1 and EMBEDDING_API_KEY if",
+        ),
+        (
+            replace(SPACE, model="text-embedding-3-large"),
+            Source("http://user:secret@127.0.0.1:4000/v1", 1536),
+            "Set EMBEDDING_MODEL=text-embedding-3-small, and unset RAGLIVE_EMBEDDING_DIMENSIONS.",
+        ),
+        (
+            replace(SPACE, dimensions=256),
+            Source("http://127.0.0.1:4000/v1", 256),
+            "Unset RAGLIVE_EMBEDDING_DIMENSIONS.",
+        ),
+        (replace(SPACE, dimensions=256), SOURCE, "Set RAGLIVE_EMBEDDING_DIMENSIONS=1536."),
     ],
 )
 async def test_another_model_is_refused_with_what_to_do(
-    database: Database, other: VectorSpace
+    database: Database, other: VectorSpace, source: Source, change: str
 ) -> None:
-    await choose_vector_space(database, SPACE)
+    chosen = await choose_vector_space(database, SPACE, SOURCE)
     with pytest.raises(EmbeddingModelChanged, match="cannot be compared") as refused:
-        await choose_vector_space(database, other)
-    for word in (SPACE.model, other.model, other.provider, "EMBEDDING_MODEL", "raglive reindex"):
-        assert word in refused.value.message
+        await choose_vector_space(database, other, source)
+    for said in (SPACE.model, other.model, other.provider, change, "raglive reindex"):
+        assert said in refused.value.message
     assert await active_vector_space(database) == SPACE
+    assert await chosen.successor(database) is None
+    was = ChosenSpace(0, other, source)
+    successor = await was.successor(database)
+    assert successor is not None
+    assert successor.change_from(was) == change.removesuffix(".")
+
+
+async def test_how_a_model_is_asked_is_known_without_what_is_secret(database: Database) -> None:
+    await choose_vector_space(database, SPACE)
+    await choose_vector_space(database, SPACE, Source("https://me:secret@host:1/v1?key=x", 1536))
+    active = await active_model(database)
+    assert active is not None
+    assert active.source == Source("https://host:1/v1", 1536)
 
 
 async def test_of_two_models_at_once_one_is_refused(database: Database) -> None:

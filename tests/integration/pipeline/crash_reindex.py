@@ -13,6 +13,7 @@ import sys
 from functools import partial
 
 from raglive.app.reindex import reindex
+from raglive.database.model_source import Source
 from raglive.database.reindexing import Reindexing
 from raglive.database.vector_space import ChosenSpace, VectorSpace
 from raglive.pipeline import reindex as reindexing
@@ -39,9 +40,11 @@ def main() -> None:
 async def _reindex(dsn: str, provider: str, model: str, last: int) -> None:
     begin = Reindexing.begin
 
-    async def begin_counting(self: Reindexing, wanted: VectorSpace) -> ChosenSpace | None:
+    async def begin_counting(
+        self: Reindexing, wanted: VectorSpace, source: Source
+    ) -> ChosenSpace | None:
         count(Steps(last))
-        return await begin(self, wanted)
+        return await begin(self, wanted, source)
 
     Reindexing.begin = begin_counting  # type: ignore[method-assign]
     await reindex(wired(dsn, provider, EMBEDDING_MODEL=model), lambda _: None)

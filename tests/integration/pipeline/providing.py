@@ -56,7 +56,8 @@ class Provider:
         if self.troubles and self.random.random() < self.chance:
             return await self._trouble(request, self.random.choice(self.troubles), len(texts))
         self.embedded.update(text for text in texts if text != PROBE)
-        return _answer([_vector(text, DIMENSIONS) for text in texts])
+        dimensions = body.get("dimensions", DIMENSIONS)
+        return _answer([_vector(text, dimensions) for text in texts])
 
     async def _trouble(self, request: web.Request, which: str, count: int) -> web.StreamResponse:
         if which == "cut":

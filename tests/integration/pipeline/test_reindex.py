@@ -30,6 +30,7 @@ from .providing import DIMENSIONS, Provider, provider
 SHARES = 2  # of the steps; each is a test of its own, so that they run side by side
 QUESTION = "The boiler must be descaled every two years."
 NEXT = VectorSpace("openai", "small", DIMENSIONS)
+OPENAI = {"EMBEDDING_PROVIDER": "openai", "EMBEDDING_MODEL": "small"}
 STORED = """
     SELECT EXISTS (SELECT FROM raglive.kept_vectors JOIN raglive.embedding_models USING (model_key)
                    WHERE content_hash = ANY ($1) AND model = $2)
@@ -277,3 +278,33 @@ async def test_what_cannot_be_done_is_refused_with_what_to_do(
     assert await give_up(wired(dsn, None)) is None
     made = await reindex(wired(dsn, paid.url, EMBEDDING_MODEL="large"), silent)
     assert (made.space.model, made.chunks) == ("large", 1)
+
+
+async def test_every_process_knows_how_the_model_is_asked_or_what_to_change(
+    dsn: str, database: Database, paid: Provider, tmp_path: Path
+) -> None:
+    await index_built_in(dsn, tmp_path, a=QUESTION)
+    shorter = {"RAGLIVE_EMBEDDING_DIMENSIONS": "6"}
+    poor = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1", "RAGLIVE_EMBEDDING_BUDGET": "1e-9"}
+    with pytest.raises(RagliveError, match="BUDGET"):
+        await reindex(wired(dsn, paid.url, **shorter, **poor), silent)
+    made = await reindex(wired(dsn, paid.url), silent)  # goes on, and asks as it began
+    assert made.space == replace(NEXT, dimensions=6)
+
+    assert await nearest(database, QUESTION) == QUESTION
+    assert await nearest(database, QUESTION, EMBEDDING_BASE_URL=paid.url) == QUESTION
+    await ingest(dsn, tmp_path, paid.url)
+    with pytest.raises(RagliveError, match=f"Set EMBEDDING_BASE_URL={paid.url}") as wrong:
+        await nearest(database, QUESTION, EMBEDDING_BASE_URL=f"{paid.url}/nowhere", **OPENAI)
+    assert wrong.value.code == "embedding_model_changed"
+    with pytest.raises(RagliveError, match="Set RAGLIVE_EMBEDDING_DIMENSIONS=6"):
+        await ingest(dsn, tmp_path, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="7")
+    nowhere = "http://127.0.0.1:1/v1"
+    await database.execute("UPDATE raglive.embedding_models SET base_url = $1", nowhere)
+    with pytest.raises(RagliveError, match="set EMBEDDING_BASE_URL to where this process") as away:
+        await nearest(database, QUESTION)
+    assert nowhere in away.value.message
+    await database.execute("UPDATE raglive.embedding_models SET base_url = NULL")
+    wanted = "Set EMBEDDING_PROVIDER=openai, EMBEDDING_MODEL=small, RAGLIVE_EMBEDDING_DIMENSIONS=6"
+    with pytest.raises(RagliveError, match=wanted):
+        await nearest(database, QUESTION)

@@ -45,12 +45,16 @@ SELECT coalesce(sum(texts), 0)::bigint AS texts, coalesce(sum(tokens), 0)::bigin
 FROM raglive.embedding_usage WHERE file_key = $1
 
 -- name: forget_old
+-- Of the active model what nobody came back for; of a former one, all.
 WITH drafts AS (
     DELETE FROM raglive.drafts WHERE made_at < now() - make_interval(days => $1)
+), reservations AS (
+    DELETE FROM raglive.embedding_reservations WHERE expires_at < clock_timestamp()
 )
-DELETE FROM raglive.kept_vectors
-WHERE made_at < now() - make_interval(days => $1)
-  AND model_key <> ALL (ARRAY(SELECT model_key FROM raglive.embedding_models WHERE next))
+DELETE FROM raglive.kept_vectors WHERE ctid = ANY (ARRAY(
+    SELECT kept.ctid FROM raglive.kept_vectors AS kept JOIN raglive.embedding_models USING (model_key)
+    WHERE NOT next AND (NOT active OR kept.made_at < now() - make_interval(days => $1))
+    LIMIT $2))
 
 -- name: keep_indexed
 INSERT INTO raglive.kept_vectors (model_key, content_hash, embedding)

@@ -22,6 +22,17 @@ SELECT greatest(0, class.reltuples)::bigint AS counted,
                AND (index.relname = 'chunks_by_vector' OR starts_with(index.relname, 'chunks_by_words_'))) AS broken
 FROM pg_class AS class WHERE class.oid = 'raglive.chunks'::regclass
 
+-- name: build_memory
+SELECT pg_size_bytes(current_setting('maintenance_work_mem')) AS allowed,
+       current_setting('dynamic_shared_memory_type') AS shared_memory,
+       current_setting('cluster_name') = 'raglive' AS is_embedded
+
+-- name: set_memory
+SELECT set_config('maintenance_work_mem', $1, false)
+
+-- name: build_progress
+SELECT tuples_done FROM pg_stat_progress_create_index WHERE relid = 'raglive.chunks'::regclass
+
 -- name: build_words
 CREATE INDEX CONCURRENTLY IF NOT EXISTS chunks_by_words_{config} ON raglive.chunks USING gin (to_tsvector('{config}', content))
 

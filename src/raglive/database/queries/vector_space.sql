@@ -1,8 +1,8 @@
 -- name: active_model
-SELECT model_key, provider, model, dimensions FROM raglive.embedding_models WHERE active
+SELECT model_key, provider, model, dimensions, base_url, asked_dimensions FROM raglive.embedding_models WHERE active
 
 -- name: next_model
-SELECT model_key, provider, model, dimensions FROM raglive.embedding_models WHERE next
+SELECT model_key, provider, model, dimensions, base_url, asked_dimensions FROM raglive.embedding_models WHERE next
 
 -- name: lock_models
 SELECT pg_advisory_xact_lock(hashtextextended('raglive.embedding_models', 0))
@@ -12,6 +12,10 @@ SELECT raglive.holds_model($1)
 
 -- name: add_model
 INSERT INTO raglive.embedding_models (provider, model, dimensions) VALUES ($1, $2, $3) RETURNING model_key
+
+-- name: note_source
+UPDATE raglive.embedding_models SET base_url = $2, asked_dimensions = $3
+WHERE model_key = $1 AND (base_url, asked_dimensions) IS DISTINCT FROM ($2, $3)
 
 -- name: type_embeddings
 ALTER TABLE raglive.chunks ALTER COLUMN embedding TYPE vector({dimensions})

@@ -164,3 +164,98 @@ WHERE state IN ('completed', 'skipped', 'deleted')
 SELECT pipeline_id, format('the draft kept of %s is of version %s, of %s there are', name, generation, desired_generation)
 FROM raglive.drafts JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
 WHERE generation > desired_generation
+
+-- name: rows_of_nothing
+-- What foreign keys forbid, and a dump that was restored in part still holds.
+SELECT 'every pipeline', format('%s rows of %s are of no file', count(*), kind)
+FROM (SELECT 'chunks' AS kind, file_key FROM raglive.chunks
+      UNION ALL SELECT 'dataset_rows', file_key FROM raglive.dataset_rows
+      UNION ALL SELECT 'attempts', file_key FROM raglive.attempts
+      UNION ALL SELECT 'drafts', file_key FROM raglive.drafts) AS kept
+WHERE NOT EXISTS (SELECT FROM raglive.files WHERE files.file_key = kept.file_key)
+GROUP BY kind
+UNION ALL
+SELECT 'every pipeline', format('%s rows of %s are of no pipeline', count(*), kind)
+FROM (SELECT 'heads' AS kind, pipeline_key FROM raglive.heads
+      UNION ALL SELECT 'events', pipeline_key FROM raglive.events
+      UNION ALL SELECT 'files', pipeline_key FROM raglive.files) AS kept
+WHERE NOT EXISTS (SELECT FROM raglive.pipelines JOIN raglive.heads USING (pipeline_key)
+                  WHERE pipelines.pipeline_key = kept.pipeline_key)
+GROUP BY kind
+
+-- name: state_not_in_log
+SELECT pipeline_id, format('%s is %s, but no event says so', name, state)
+FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
+WHERE state <> 'queued'
+  AND NOT EXISTS (SELECT FROM raglive.events
+                  WHERE events.pipeline_key = files.pipeline_key AND events.file_id = files.file_id)
+
+-- name: event_of_another_file
+SELECT pipeline_id, format('event %s is filed under %s, but is of %s', seq, coalesce(file_id, 'no file'),
+                           coalesce(payload #>> '{file,id}', 'none'))
+FROM raglive.events JOIN raglive.pipelines USING (pipeline_key)
+WHERE file_id IS DISTINCT FROM payload #>> '{file,id}'
+
+-- name: totals_differ
+SELECT pipeline_id, format('the totals say %s processed and %s failed, the log has %s and %s',
+                           total_processed, total_failed, counted.completed, counted.failed_for_good)
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE type = 'file:completed') AS completed,
+           count(*) FILTER (WHERE type = 'file:failed' AND payload #>> '{error,next_attempt_at}' IS NULL) AS failed_for_good
+    FROM raglive.events WHERE events.pipeline_key = heads.pipeline_key AND type IN ('file:completed', 'file:failed')
+) AS counted
+WHERE (total_processed, total_failed) <> (counted.completed, counted.failed_for_good)
+
+-- name: status_differs_from_log
+WITH said AS (
+    SELECT DISTINCT ON (pipeline_key) pipeline_key, type FROM raglive.events
+    WHERE type IN ('pipeline:online', 'pipeline:offline')
+    ORDER BY pipeline_key, seq DESC
+)
+SELECT pipeline_id, format('it is %s, but its log says %s', status, coalesce(said.type, 'nothing of it'))
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) LEFT JOIN said USING (pipeline_key)
+WHERE status <> coalesce(substring(said.type FROM '[a-z]+$'), 'offline')
+
+-- name: problem_differs_from_log
+WITH said AS (
+    SELECT DISTINCT ON (pipeline_key) pipeline_key, payload #> '{changes,problem}' AS problem FROM raglive.events
+    WHERE type = 'status:update' AND payload -> 'changes' ? 'problem'
+    ORDER BY pipeline_key, seq DESC
+)
+SELECT pipeline_id, format('its problem is %s, the last that its log says is %s',
+                           coalesce(heads.problem ->> 'code', 'none'), coalesce(said.problem ->> 'code', 'none'))
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) LEFT JOIN said USING (pipeline_key)
+WHERE heads.problem IS DISTINCT FROM nullif(said.problem, 'null')
+
+-- name: older_version_done
+-- Unless others publish of the file too: they know of no versions.
+SELECT pipeline_id, format('%s is %s, but of version %s; there is a version %s', name, state, done_generation, desired_generation)
+FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
+WHERE location IS NOT NULL AND state IN ('completed', 'failed', 'skipped') AND done_generation <> desired_generation
+  AND EXISTS (SELECT FROM raglive.attempts
+              WHERE attempts.file_key = files.file_key AND attempts.attempt = files.attempt AND worker IS NOT NULL)
+
+-- name: ended_otherwise
+SELECT pipeline_id, format('%s is %s, but of its last attempt is known: %s', name, state, coalesce(outcome, 'nothing'))
+FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
+LEFT JOIN raglive.attempts USING (file_key, attempt)
+WHERE location IS NOT NULL AND state IN ('processing', 'completed', 'failed')
+  AND outcome IS DISTINCT FROM CASE state WHEN 'processing' THEN 'running' ELSE state END
+
+-- name: rows_of_no_document
+SELECT pipeline_id, format('%s is %s, but the index holds %s rows of its tables', name, state, count(*))
+FROM raglive.dataset_rows JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
+WHERE NOT EXISTS (SELECT FROM raglive.chunks WHERE chunks.file_key = files.file_key)
+GROUP BY pipeline_id, file_key, name, state
+
+-- name: rows_with_gaps
+SELECT pipeline_id, format('the rows of %s are not numbered from 0 to %s', concat_ws(', ', name, nullif(dataset, '')), count(*) - 1)
+FROM raglive.dataset_rows JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
+GROUP BY pipeline_id, file_key, name, dataset
+HAVING min(row_index) <> 0 OR max(row_index) <> count(*) - 1
+
+-- name: nothing_to_match_with
+SELECT 'every pipeline', 'an embedding model is chosen, but there is no function match_documents for agents'
+FROM raglive.embedding_models
+WHERE active AND NOT EXISTS (SELECT FROM pg_proc WHERE proname = 'match_documents' AND pronamespace = 'public'::regnamespace)

@@ -23,7 +23,7 @@ from raglive.pipeline.embedding.embedder import (
     unit_vectors,
 )
 
-__all__ = ["parse_tokens", "parse_vectors", "refusal", "retry_after_seconds"]
+__all__ = ["parse_answer", "refusal", "retry_after_seconds"]
 
 _TOO_LONG = re.compile(
     r"context.length|too long|too large|too many tokens|exceed|maximum.*tokens", re.I
@@ -31,14 +31,17 @@ _TOO_LONG = re.compile(
 _MESSAGE_CHARS = 200
 
 
-def parse_vectors(content: bytes, count: int, dimensions: int | None) -> Vectors:
-    """Return the vectors of an answer to `count` texts, scaled to length 1.
+def parse_answer(
+    content: bytes, count: int, dimensions: int | None, *, tokens_otherwise: int
+) -> tuple[Vectors, int]:
+    """Return the vectors of an answer to `count` texts, scaled to length 1, and its tokens.
 
-    Raises `EmbeddingError` unless they are `count` vectors of `dimensions` finite numbers each.
+    Tokens are those it says it was billed for, `tokens_otherwise` where it does not.
+    Raises `EmbeddingError` unless there are `count` vectors of `dimensions` finite numbers each.
     """
     try:
-        items = orjson.loads(content)["data"]
-        ordered = sorted(items, key=lambda item: item.get("index", 0))
+        answer = orjson.loads(content)  # megabytes: once
+        ordered = sorted(answer["data"], key=lambda item: item.get("index", 0))
         with np.errstate(over="ignore"):  # what overflows is refused below
             vectors = np.array([_vector(item["embedding"]) for item in ordered], dtype=np.float32)
     except (
@@ -57,14 +60,12 @@ def parse_vectors(content: bytes, count: int, dimensions: int | None) -> Vectors
             f"its embeddings have the shape {vectors.shape}, not {dimensions} numbers each"
         )
     try:
-        return unit_vectors(vectors)
+        return unit_vectors(vectors), _tokens(answer.get("usage"), tokens_otherwise)
     except ValueError as error:
         raise _invalid(str(error)) from error
 
 
-def parse_tokens(content: bytes, otherwise: int) -> int:
-    """Return how many tokens an answer says it was billed for, `otherwise` where it does not."""
-    usage = orjson.loads(content).get("usage")
+def _tokens(usage: Any, otherwise: int) -> int:
     tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
     return tokens if isinstance(tokens, int) and 0 <= tokens < 2**40 else otherwise
 

@@ -6,6 +6,7 @@ import platform
 import sys
 from importlib.util import find_spec
 
+from raglive.database.model_source import PLAIN, Source
 from raglive.database.vector_space import VectorSpace
 from raglive.pipeline.embedding.embedder import Embedder, EmbeddingError
 
@@ -20,13 +21,15 @@ async def create_embedder(
     base_url: str | None = None,
     ask_dimensions: int | None = None,
     known: VectorSpace | None = None,
+    known_source: Source = PLAIN,
     concurrent_requests: int = 4,
     timeout_seconds: float = 60.0,
 ) -> Embedder:
     """Return an embedder that is ready.
 
     `ask_dimensions` asks the provider for shorter vectors than the model's own. When the model is
-    that of `known`, the index's space, the provider is not asked at the start.
+    that of `known`, the index's space, the provider is not asked at the start, and asked for what
+    `known_source` says, unless `ask_dimensions` does.
     Raises `EmbeddingError`.
     """
     if provider == "builtin":
@@ -45,6 +48,8 @@ async def create_embedder(
 
     model = model or DEFAULT_MODEL
     is_known = known is not None and (known.provider, known.model) == (provider, model)
+    if is_known and ask_dimensions is None:
+        ask_dimensions = known_source.asked_dimensions
     return await OpenAIEmbedder.connect(
         model,
         dimensions=ask_dimensions or (known.dimensions if known and is_known else None),

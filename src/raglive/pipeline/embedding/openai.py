@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 import structlog
 
-from raglive.pipeline.embedding.answers import parse_tokens, parse_vectors, refusal
+from raglive.pipeline.embedding.answers import parse_answer, refusal
 from raglive.pipeline.embedding.batches import BYTES_PER_TOKEN, batches
 from raglive.pipeline.embedding.circuit import Circuit, CircuitOpen
 from raglive.pipeline.embedding.embedder import (
@@ -216,7 +216,7 @@ def _embeddings_url(base_url: str) -> str:
 
 def _read_answer(content: bytes, texts: list[str], dimensions: int | None) -> tuple[Vectors, int]:
     guess = sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN
-    return parse_vectors(content, len(texts), dimensions), parse_tokens(content, guess)
+    return parse_answer(content, len(texts), dimensions, tokens_otherwise=guess)
 
 
 def _of_text(error: EmbeddingError) -> EmbeddingError:

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from raglive.app.approve import approve
+from raglive.app.wiring import Wiring
+from raglive.contract.errors import RagliveError
 from raglive.database.pipelines import PipelineRecord
-from raglive.pipeline.watchers.local_files import approve_deletions
 from raglive.pipeline.watchers.local_files.root import FolderUnavailable
+from raglive.settings import read_settings
 
 from .watching import Watched, watching
 
 UNAVAILABLE = "watch_location_unavailable"
+HELD = "deletions_held"
 LONG_AGO = time.time() - 1000
 
 
@@ -106,21 +110,32 @@ async def test_all_files_may_be_deleted_while_nobody_watches(
 async def test_an_empty_folder_in_its_place_deletes_only_when_approved(
     pipeline: PipelineRecord, docs: Path, tmp_path: Path
 ) -> None:
+    wiring = Wiring(read_settings({}), pipeline.database.dsn, "secret")
     async with watching(pipeline, docs) as watched:
         docs.rename(tmp_path / "away")
+        await watched.until_problem(UNAVAILABLE)
+        with pytest.raises(RagliveError, match="make an empty folder in its place"):
+            await approve(wiring, None)
         _fill(docs, "c.txt")
-        message = await watched.until_problem(UNAVAILABLE)
+        message = await watched.until_problem(HELD)
         await watched.until(lambda rows: len(rows) == 3)
-        assert "raglive pipeline approve" in message or "does not exist" in message
+        assert "raglive pipeline approve" in message
     result = await Watched(pipeline, docs).watcher.check()
     assert (result.held, result.deleted) == (2, 0)
     async with watching(pipeline, docs) as watched:
-        assert "2 files are missing" in await watched.until_problem(UNAVAILABLE)
-        await approve_deletions(pipeline)
+        assert "2 files are missing" in await watched.until_problem(HELD)
+        with pytest.raises(RagliveError, match="nothing to approve"):
+            await approve(wiring, "another-pipeline")
+        approved = await approve(wiring, None)
+        assert "2 files are missing" in approved.message
         await watched.until(lambda rows: rows.keys() == {"c.txt"})
         await watched.until_problem(None)
+        with pytest.raises(RagliveError, match="nothing to approve"):
+            await approve(wiring, None)
         (docs / "c.txt").unlink()
         await watched.until(lambda rows: not rows)
+    acts = await pipeline.database.fetch("SELECT action, pipeline_id FROM raglive.operator_acts")
+    assert [tuple(act) for act in acts] == [("deletions_approved", pipeline.pipeline_id)]
     assert (await pipeline.watch_state())["deletions_approved"] is False
     assert (await pipeline.watch_state())["root"]["inode"] == docs.stat().st_ino
 
@@ -132,7 +147,7 @@ async def test_what_was_held_is_found_again_when_the_folder_is_back(
         before = await watched.ids()
         docs.rename(tmp_path / "away")
         docs.mkdir()
-        await watched.until_problem(UNAVAILABLE)
+        await watched.until_problem(HELD)
         docs.rmdir()
         (tmp_path / "away").rename(docs)
         await watched.until_problem(None)
@@ -151,7 +166,7 @@ async def test_a_disk_that_is_not_mounted_holds_its_files(
         (docs / "disk").unlink()
         (docs / "disk").mkdir()
         (docs / "a.txt").unlink()
-        assert "disk/far.txt" in await watched.until_problem(UNAVAILABLE)
+        assert "disk/far.txt" in await watched.until_problem(HELD)
         await watched.until(lambda rows: rows.keys() == {"b.txt", "disk/far.txt"})
         (docs / "disk").rmdir()
         (docs / "disk").symlink_to(other_disk)
@@ -171,7 +186,7 @@ async def test_a_root_on_another_device_holds_everything(
     watched = Watched(pipeline, root)
     result = await watched.watcher.check()
     assert (result.files, result.held, result.deleted) == (0, 2, 0)
-    await watched.until_problem(UNAVAILABLE)
+    await watched.until_problem(HELD)
 
 
 async def test_the_problem_of_another_is_left_alone(pipeline: PipelineRecord, docs: Path) -> None:

@@ -1,6 +1,5 @@
 """The watcher of a folder on this machine."""
 
-from raglive.pipeline.watchers.local_files.root import approve_deletions
 from raglive.pipeline.watchers.local_files.watcher import LocalFilesWatcher
 
-__all__ = ["LocalFilesWatcher", "approve_deletions"]
+__all__ = ["LocalFilesWatcher"]

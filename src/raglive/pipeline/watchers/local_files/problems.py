@@ -13,7 +13,7 @@ __all__ = ["Problem", "Problems", "problem_in", "silent", "unavailable"]
 
 Problem = tuple[str, str]  # code and message
 
-_OWN = frozenset({"watch_location_unavailable", "folder_unreadable"})
+_OWN = frozenset({"watch_location_unavailable", "deletions_held", "folder_unreadable"})
 _CODE = "SELECT problem ->> 'code' FROM raglive.heads WHERE pipeline_key = $1"
 
 
@@ -34,7 +34,7 @@ class Problems:
 def problem_in(findings: Findings, folder: Path) -> Problem | None:
     """Return what somebody should see to."""
     if findings.held:
-        return ("watch_location_unavailable", _of_held(findings, folder))
+        return ("deletions_held", _of_held(findings, folder))
     unreadable = sorted(findings.unseen.items())
     if unreadable and not findings.met_link:
         return ("folder_unreadable", _of_unreadable(unreadable, folder))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from raglive.contract.errors import RagliveError
-from raglive.database.pipelines import PipelineRecord
 from raglive.database.registry import KnownFile
 from raglive.pipeline.watchers.local_files.location import parent_of, path_of
 from raglive.pipeline.watchers.local_files.version import Version
@@ -19,7 +18,6 @@ __all__ = [
     "FolderUnavailable",
     "RootIdentity",
     "WatchState",
-    "approve_deletions",
     "identify",
     "is_same_root",
     "on_absent_volume",
@@ -59,13 +57,6 @@ class WatchState(NamedTuple):
         """Return what `PipelineRecord.keep_watch_state` is to keep."""
         root = None if self.root is None else self.root._asdict()
         return {"root": root, "deletions_approved": self.deletions_approved}
-
-
-async def approve_deletions(record: PipelineRecord) -> None:
-    """Let the watcher delete what it holds because its source was not there; once."""
-    state = WatchState.kept_in(await record.watch_state())
-    async with record.database.transaction() as connection:
-        await record.keep_watch_state(connection, state._replace(deletions_approved=True).kept())
 
 
 def identify(folder: Path) -> RootIdentity:

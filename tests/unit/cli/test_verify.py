@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from raglive.cli.verify import _say
+from raglive.database.verify import Disagreement
+
+
+def test_what_to_do_is_said_once_for_all_that_want_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = [("gaps", "a", "Restore."), ("empty", "b", "Put it back."), ("counts", "c", "Restore.")]
+    _say(
+        [
+            Disagreement(code=code, pipeline_id="p", message=message, action=action)
+            for code, message, action in found
+        ]
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "p: a (gaps)",
+        "p: c (counts)",
+        "  Restore.",
+        "p: b (empty)",
+        "  Put it back.",
+    ]
