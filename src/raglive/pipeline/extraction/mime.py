@@ -7,7 +7,9 @@ import zipfile
 from io import BytesIO
 from pathlib import PurePath
 
+from raglive.pipeline.extraction.compound import Compound
 from raglive.pipeline.extraction.encoding import looks_binary
+from raglive.pipeline.extraction.model import Refusal
 
 __all__ = ["BINARY", "ENCRYPTED_OFFICE", "SYNONYMS", "detect", "mime_of_name"]
 
@@ -92,14 +94,15 @@ _MAGIC = (
     (b"PAR1", "application/vnd.apache.parquet"),
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OLE_STREAMS = (
+_OLE_NAMES = (
     ("EncryptedPackage", ENCRYPTED_OFFICE),
     ("WordDocument", "application/msword"),
     ("PowerPoint Document", "application/vnd.ms-powerpoint"),
-    ("__substg1.0_", "application/vnd.ms-outlook"),
+    ("__properties_version1.0", "application/vnd.ms-outlook"),
     ("Workbook", "application/vnd.ms-excel"),
     ("Book", "application/vnd.ms-excel"),
 )
+_OLE_TYPES = {mime for _, mime in _OLE_NAMES}
 _ZIP_PARTS = (
     ("word/", DOCX),
     ("ppt/", PPTX),
@@ -139,7 +142,7 @@ def _binary_type(data: bytes, named: str | None) -> str | None:
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # the latter holds nothing
         return _zip_type(data, named)
     if data.startswith(_OLE):
-        return _ole_type(data)
+        return _ole_type(data, named)
     for magic, mime in _MAGIC:
         if data.startswith(magic):
             return mime
@@ -171,11 +174,17 @@ def _zip_type(data: bytes, named: str | None) -> str:
     return "application/zip"
 
 
-def _ole_type(data: bytes) -> str:
-    for stream, mime in _OLE_STREAMS:
-        if stream.encode("utf-16-le") in data:
-            return mime
-    return "application/x-ole-storage"
+def _ole_type(data: bytes, named: str | None) -> str:
+    """Say by the outermost names: a mail may hold a document, and a document a mail."""
+    unknown = "application/x-ole-storage"
+    try:
+        with Compound(data) as file:
+            names = {name.lower() for name in file.names()}
+        found = (mime for name, mime in _OLE_NAMES if name.lower() in names)
+    except Refusal:  # it is damaged: by any names in it, then, or by its own
+        found = (mime for name, mime in _OLE_NAMES if name.encode("utf-16-le") in data)
+        unknown = named if named and named in _OLE_TYPES else unknown
+    return next(found, unknown)
 
 
 def _text_type(data: bytes, named: str | None) -> str:

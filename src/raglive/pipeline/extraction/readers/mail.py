@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
-from itertools import islice
+from functools import partial
 from typing import cast
 
 from raglive.pipeline.extraction.encoding import decode
-from raglive.pipeline.extraction.model import Draft, Refusal, Table
+from raglive.pipeline.extraction.model import Draft
+from raglive.pipeline.extraction.readers.attachments import Attached, add_attachments
 from raglive.pipeline.extraction.readers.html import html_to_text
 from raglive.pipeline.extraction.readers.nesting import Nesting
 from raglive.pipeline.extraction.text import one_line
@@ -17,25 +18,16 @@ from raglive.pipeline.extraction.text import one_line
 __all__ = ["read_mail"]
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
-_MAX_ATTACHMENTS = 100
 _ALTERNATIVES = {"text/plain", "text/html"}
 
 
 def read_mail(data: bytes, _name: str, nesting: Nesting) -> Draft:
     """Read an RFC 822 message, and what is attached to it, other messages included."""
     message = message_from_bytes(data, policy=policy.default)
-    parts = ["\n".join(_headers(message)), _body(message)]
-    tables: list[Table] = []
-    for part in islice(_attachments(message), _MAX_ATTACHMENTS):
-        name = _attachment_name(part)
-        try:
-            draft = nesting.read(_payload(part), name, part.get_content_type())
-        except Refusal as refusal:
-            parts.append(f"Attachment: {name} ({refusal.code.replace('_', ' ')})")
-            continue
-        parts += [f"Attachment: {name}", *draft.parts]
-        tables += draft.tables
-    return Draft(parts, tables=tuple(tables), title=_header(message, "Subject") or None)
+    headers = "\n".join(_headers(message))
+    draft = Draft([headers, _body(message)], title=_header(message, "Subject") or None)
+    add_attachments(draft, _attached(message, nesting))
+    return draft
 
 
 def _headers(message: EmailMessage) -> Iterator[str]:
@@ -58,6 +50,16 @@ def _body(message: EmailMessage) -> str:
         return ""
     text = decode(_payload(body), body.get_content_charset())
     return html_to_text(text)[0] if body.get_content_type() == "text/html" else text.strip()
+
+
+def _attached(message: EmailMessage, nesting: Nesting) -> Iterator[Attached]:
+    for part in _attachments(message):
+        name = _attachment_name(part)
+        yield name, partial(_read_part, part, name, nesting)
+
+
+def _read_part(part: EmailMessage, name: str, nesting: Nesting) -> Draft:
+    return nesting.read(_payload(part), name, part.get_content_type())
 
 
 def _attachments(message: EmailMessage) -> Iterator[EmailMessage]:

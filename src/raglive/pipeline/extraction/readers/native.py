@@ -1,4 +1,4 @@
-"""Formats that kreuzberg reads for us: PDF, mail of Outlook, RTF, OpenDocument and others."""
+"""Formats that kreuzberg reads for us: PDF, RTF, OpenDocument and others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ __all__ = [
     "load_pdf_library",
     "native_reader",
     "pages_of",
-    "read_msg",
     "read_pdf",
 ]
 
@@ -69,13 +68,6 @@ def native_reader(mime_type: str) -> Any:
         return Draft([result.content], title=result.metadata.get("title"))
 
     return read
-
-
-def read_msg(data: bytes, _name: str) -> Draft:
-    """Read a mail of Outlook, with the names of what is attached to it."""
-    result = convert(data, "application/vnd.ms-outlook")
-    attached = [f"Attachment: {name}" for name in result.metadata.get("attachments") or []]
-    return Draft([result.content, *attached], title=result.metadata.get("subject"))
 
 
 def read_pdf(data: bytes, _name: str) -> Draft:

@@ -11,17 +11,10 @@ from raglive.pipeline.extraction.readers.epub import read_epub
 from raglive.pipeline.extraction.readers.html import read_html
 from raglive.pipeline.extraction.readers.mail import read_mail
 from raglive.pipeline.extraction.readers.markup import read_feed, read_xml
-from raglive.pipeline.extraction.readers.native import (
-    native_reader,
-    read_msg,
-    read_pdf,
-)
+from raglive.pipeline.extraction.readers.native import native_reader, read_pdf
 from raglive.pipeline.extraction.readers.nesting import Nesting
-from raglive.pipeline.extraction.readers.opendocument import (
-    read_odp,
-    read_ods,
-    read_odt,
-)
+from raglive.pipeline.extraction.readers.opendocument import read_odp, read_ods, read_odt
+from raglive.pipeline.extraction.readers.outlook import read_msg
 from raglive.pipeline.extraction.readers.packed import (
     COMPRESSIONS,
     read_compressed,
@@ -73,7 +66,6 @@ def _read_inner(data: bytes, name: str, declared: str | None, nesting: Nesting) 
 
 _READERS: dict[str, Reader] = {
     "application/pdf": read_pdf,
-    "application/vnd.ms-outlook": read_msg,
     mime.DOCX: read_docx,
     mime.PPTX: read_presentation,
     mime.ODT: read_odt,
@@ -93,6 +85,7 @@ _READERS: dict[str, Reader] = {
 }
 _CONTAINERS: dict[str, Callable[..., Draft]] = {
     "message/rfc822": read_mail,
+    "application/vnd.ms-outlook": read_msg,
     "application/zip": read_zip,
     "application/x-tar": read_tar,
     **{kind: partial(read_compressed, mime_type=kind) for kind in COMPRESSIONS},
