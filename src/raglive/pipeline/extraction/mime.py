@@ -10,8 +10,16 @@ from pathlib import PurePath
 from raglive.pipeline.extraction.compound import Compound
 from raglive.pipeline.extraction.encoding import looks_binary
 from raglive.pipeline.extraction.model import Refusal
+from raglive.pipeline.extraction.readers.archive import DAMAGED
 
-__all__ = ["BINARY", "ENCRYPTED_OFFICE", "SYNONYMS", "detect", "mime_of_name"]
+__all__ = [
+    "BINARY",
+    "ENCRYPTED_OFFICE",
+    "SYNONYMS",
+    "UNREAD_ARCHIVES",
+    "detect",
+    "mime_of_name",
+]
 
 BINARY = "application/octet-stream"
 ENCRYPTED_OFFICE = "application/x-encrypted-office"
@@ -48,7 +56,7 @@ _EXTENSIONS = {
     **dict.fromkeys(("xml", "xsd", "xsl", "dtd"), "application/xml"),
     **dict.fromkeys(("rss", "atom"), "application/rss+xml"),
     "svg": "image/svg+xml",
-    "eml": "message/rfc822",
+    **dict.fromkeys(("eml", "mht", "mhtml"), "message/rfc822"),
     "zip": "application/zip",
     "tar": "application/x-tar",
     **dict.fromkeys(("gz", "tgz"), "application/gzip"),
@@ -93,6 +101,7 @@ _MAGIC = (
     (b"SQLite format 3\0", "application/vnd.sqlite3"),
     (b"PAR1", "application/vnd.apache.parquet"),
 )
+UNREAD_ARCHIVES = {"application/zstd", "application/x-7z-compressed", "application/vnd.rar"}
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_NAMES = (
     ("EncryptedPackage", ENCRYPTED_OFFICE),
@@ -164,8 +173,9 @@ def _zip_type(data: bytes, named: str | None) -> str:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = archive.namelist()
             if "mimetype" in names:
-                return archive.read("mimetype")[:100].decode("ascii", "replace").strip()
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, ValueError):
+                with archive.open("mimetype") as told:
+                    return told.read(100).decode("ascii", "replace").strip()
+    except (*DAMAGED, RuntimeError):  # the latter is about passwords
         return named if named in _ZIPPED else "application/zip"
     if "[Content_Types].xml" in names:
         for prefix, mime in _ZIP_PARTS:

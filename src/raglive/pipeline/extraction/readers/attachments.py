@@ -10,7 +10,7 @@ from raglive.pipeline.extraction.model import Draft, Refusal, Table
 __all__ = ["Attached", "add_attachments"]
 
 Attached = tuple[str, Callable[[], Draft]]
-"""A name, and how to read what goes by it."""
+"""A name, "" for text that is no file, and how to read what goes by it."""
 
 _MOST = 100
 
@@ -25,7 +25,8 @@ def add_attachments(draft: Draft, attached: Iterable[Attached]) -> None:
         except Refusal as refusal:
             draft.parts.append(f"Attachment: {name} ({refusal.code.replace('_', ' ')})")
             continue
-        draft.parts += [f"Attachment: {name}", *inner.parts]
+        draft.parts += [f"Attachment: {name}"] if name else []
+        draft.parts += inner.parts
         tables += inner.tables
-    draft.parts += [f"Attachment: {name} (not read)" for name, _ in rest]
+    draft.parts += [f"Attachment: {name or 'text'} (not read)" for name, _ in rest]
     draft.tables = tuple(tables)

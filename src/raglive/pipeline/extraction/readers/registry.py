@@ -54,8 +54,12 @@ def reader_for(mime_type: str, nesting: Nesting | None = None) -> Reader:
         return reader
     if mime_type == mime.ENCRYPTED_OFFICE:
         raise skipped("encrypted", "The document is protected by a password.")
-    what = "its content is of no known type" if mime_type == mime.BINARY else mime_type
-    raise skipped("unsupported", f"Files of this type hold no text that can be indexed: {what}.")
+    if mime_type == mime.BINARY:
+        raise skipped("unsupported", "What the file holds is of no type that is known here.")
+    if mime_type in mime.UNREAD_ARCHIVES:
+        message = f"Archives of this type are not read ({mime_type}). Pack the files as zip or tar."
+        raise skipped("unsupported", message)
+    raise skipped("unsupported", f"Files of this type are not read: {mime_type}.")
 
 
 def _read_inner(data: bytes, name: str, declared: str | None, nesting: Nesting) -> Draft:
