@@ -45,7 +45,7 @@ WHAT_TO_DO: dict[str, str] = {
     "encrypted": "Save the file without a password.",
     "empty": "Nothing: the file is empty. It is read as soon as something is in it.",
     "no_text": "The file has no text; if it is a scan, run text recognition (OCR) over it.",
-    "too_large": "Split the file, or raise RAGLIVE_MAX_FILE_BYTES.",
+    "too_large": "Split the file; if it is its own size, RAGLIVE_MAX_FILE_BYTES can be raised.",
     "no_download_right": "Ask the file's owner to allow downloads.",
 }
 OUTAGES = frozenset(

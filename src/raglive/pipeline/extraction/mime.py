@@ -174,7 +174,9 @@ def _zip_type(data: bytes, named: str | None) -> str:
             names = archive.namelist()
             if "mimetype" in names:
                 with archive.open("mimetype") as told:
-                    return told.read(100).decode("ascii", "replace").strip()
+                    return (
+                        told.read(100).decode("ascii", "replace").strip().removesuffix("-template")
+                    )
     except (*DAMAGED, RuntimeError):  # the latter is about passwords
         return named if named in _ZIPPED else "application/zip"
     if "[Content_Types].xml" in names:
@@ -206,6 +208,8 @@ def _text_type(data: bytes, named: str | None) -> str:
         "application/vnd.ms-excel",
     }:
         return "text/html"
+    if named == "application/vnd.ms-excel":  # many programs export tables under its name
+        return "text/csv"
     if named in {None, "application/xml"} and head.lstrip().startswith("<"):
         return "application/rss+xml" if _FEED.search(head) else "application/xml"
     if named is None and _is_mail(head):

@@ -76,9 +76,23 @@ def docx(*paragraphs: str, comment: str = "") -> bytes:
 SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
+DAY, TIME = 1, 2
+STYLES = "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 21))
+
+
+def cell(value: str | float, style: int = 0) -> str:
+    """A cell: a text, an error, or a number that is shown in a style."""
+    if isinstance(value, float):
+        return f'<c s="{style}"><v>{value}</v></c>'
+    if value.startswith("#"):
+        return f'<c t="e"><v>{value}</v></c>'
+    return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+
+
 def xlsx(name: str, rows: Sequence[Sequence[str]]) -> bytes:
+    """A sheet of texts, or of cells as `cell` makes them."""
     cells = "".join(
-        "<row>" + "".join(f'<c t="inlineStr"><is><t>{c}</t></is></c>' for c in row) + "</row>"
+        "<row>" + "".join(c if c.startswith("<c") else cell(c) for c in row) + "</row>"
         for row in rows
     )
     return zipped(
@@ -88,7 +102,11 @@ def xlsx(name: str, rows: Sequence[Sequence[str]]) -> bytes:
             "_rels/.rels": relations(rId1=("officeDocument", "xl/workbook.xml")),
             "xl/workbook.xml": f'<workbook xmlns="{SHEET}" xmlns:r="{OFFICE_RELATIONS}"><sheets>'
             f'<sheet name="{name}" sheetId="1" r:id="rId1"/></sheets></workbook>',
-            "xl/_rels/workbook.xml.rels": relations(rId1=("worksheet", "worksheets/sheet1.xml")),
+            "xl/_rels/workbook.xml.rels": relations(
+                rId1=("worksheet", "worksheets/sheet1.xml"), rId2=("styles", "styles.xml")
+            ),
+            "xl/styles.xml": f'<styleSheet xmlns="{SHEET}"><cellXfs>{STYLES}</cellXfs>'
+            "</styleSheet>",
             "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{SHEET}"><sheetData>{cells}'
             "</sheetData></worksheet>",
         }
@@ -124,12 +142,12 @@ def pptx(*slides: tuple[str, str]) -> bytes:
 OPEN_TEXT = "application/vnd.oasis.opendocument.text"
 
 
-def odt(text: str, *, is_encrypted: bool = False) -> bytes:
+def odt(text: str, *, is_encrypted: bool = False, is_template: bool = False) -> bytes:
     office = "urn:oasis:names:tc:opendocument:xmlns"
     secret = "<manifest:encryption-data/>" if is_encrypted else ""
     return zipped(
         {
-            "mimetype": OPEN_TEXT,
+            "mimetype": f"{OPEN_TEXT}-template" if is_template else OPEN_TEXT,
             "META-INF/manifest.xml": f'<manifest:manifest xmlns:manifest="{office}:manifest:1.0">'
             f"{secret}</manifest:manifest>",
             "content.xml": f'<office:document-content xmlns:office="{office}:office:1.0" '

@@ -53,6 +53,7 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
     ),
     ("a.pptx", documents.pptx(("Tides", "High water"), ("End", "Bye")), ["# Tides\n\nHigh water"]),
     ("a.odt", documents.odt("The harbour"), ["The harbour"]),
+    ("a.ott", documents.odt("The form", is_template=True), ["The form"]),
     ("a.epub", documents.epub("<h1>One</h1><p>Calm", "<p>Storm"), ["# One\n\nCalm\n\nStorm"]),
     ("a.rtf", RTF, ["The harbour écluse.", "Second line."]),
     ("a.html", b"<nav>Menu</nav><h1>Boats</h1><p>Red", ["# Boats\n\nRed"]),
@@ -62,8 +63,20 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
     ("c.csv", b"day;note\n1;calm, dry\n2;wet\n", ["day: 1; note: calm, dry"]),
     ("b.csv", "Boot;Länge\nAnna;12,5".encode("latin-1"), ["Boot: Anna; Länge: 12,5"]),
     ("a.tsv", b"boat\tberth\nAnna\t12", ["boat: Anna; berth: 12"]),
+    ("sep.csv", b"sep=;\r\nday;note\r\n1;calm, dry\r\n", ["day: 1; note: calm, dry"]),
+    ("space.csv", b'name, town\nAnna, "Rye, Kent"\n', ["name: Anna; town: Rye, Kent"]),
+    ("years.csv", b"Port,2024,2025\nRye,1,2\nHull,3,2024\n", ["Port: Rye; 2024: 1; 2025: 2"]),
+    ("title.csv", b"Report\n\nday;note\n1;calm, dry\n2;wet\n", ["Report\nday: 1; note: calm, dry"]),
+    ("open.csv", b'size,boat\n"5 inch,Anna\n7 inch,Bob\n', ['"5 inch; boat: Anna\nsize: 7 inch']),
+    ("export.xls", b"boat\tberth\nAnna\t12\n", ["boat: Anna; berth: 12"]),
     ("a.json", b'{"boat": "Anna"}', ['{"boat": "Anna"}']),
     ("b.json", b"[" + b'{"boat": "Anna"},' * 300 + b"1]", ['{\n  "boat": "Anna"\n }']),
+    (
+        "escaped.json",
+        rb'{"a": "\u00fcber \ud83d\ude00", "b": "\\u00fc \u000a"}',
+        [r'{"a": "über 😀", "b": "\\u00fc \u000a"}'],
+    ),
+    ("escaped.jsonl", b'{"a": "\\u00fc"}\n{"a": 2}', ['{"a": "ü"}\n{"a": 2}']),
     ("a.jsonl", b'{"a": 1}\n{"a": 2}', ['{"a": 1}\n{"a": 2}']),
     (
         "a.xml",
@@ -73,6 +86,8 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
     ("broken.xml", b"<boats><boat>Anna", ["<boats><boat>Anna"]),
     ("a.xml", ATOM.encode(), ["# Harbour news\n\n## Storm", "All boats stay."]),
     ("a.ipynb", NOTEBOOK, ["Tide tables"]),
+    ("b.py", "#!/bin/sh\n# -*- coding: latin-1 -*-\n# é".encode("latin-1"), ["\n# é"]),
+    ("color.log", b"\x1b[1;31mERROR\x1b[0m disk full", ["ERROR disk full"]),
     ("a.py", b"def moor():\n    return 1\n", ["def moor():\n    return 1"]),
     (
         "a.eml",
@@ -131,6 +146,8 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
 REFUSALS: list[tuple[str, bytes, str]] = [
     ("empty.txt", b"", "empty"),
     ("blank.md", b" \n\t\r\n", "empty"),
+    ("unseen.txt", "\u200b\u2060\n".encode(), "empty"),
+    ("script.html", b"<html><body><script>x</script></body></html>", "no_text"),
     ("scan.pdf", documents.pdf("", ""), "no_text"),
     ("empty.docx", documents.docx(""), "no_text"),
     ("photo.jpg", JPEG, "unsupported"),
@@ -218,8 +235,21 @@ async def test_tables_keep_their_rows(pool: ExtractorPool, tmp_path: Path) -> No
     assert (table.rows, table.row_count) == ((("Anna", "12"), ("Bob", "")), 2)
     numbers = await extract(pool, tmp_path, "n.csv", b"1,2\n3,4\n")
     assert numbers.tables[0].columns == ("column 1", "column 2")
+    years = await extract(pool, tmp_path, "y.csv", b"2024,2025\n2026,2027\n")
+    assert years.tables[0].columns == ("column 1", "column 2")
+    titled = await extract(pool, tmp_path, "t.csv", b"Report\n\nboat,berth\nAnna,12\n")
+    assert (titled.tables[0].columns, titled.tables[0].row_count) == (("boat", "berth"), 1)
     many = await extract(pool, tmp_path, "m.csv", b"key,value\n" + b"k,v\n" * 20_000)
     assert (len(many.tables[0].rows), many.tables[0].row_count) == (10_000, 20_000)
+
+
+async def test_cells_say_days_times_and_errors_as_the_workbook_does(
+    pool: ExtractorPool, tmp_path: Path
+) -> None:
+    day, time = documents.cell(46_095.0, documents.DAY), documents.cell(0.3541667, documents.TIME)
+    rows = [["day", "time", "share"], [day, time, "#DIV/0!"]]
+    workbook = await extract(pool, tmp_path, "a.xlsx", documents.xlsx("Berths", rows))
+    assert workbook.tables[0].rows == (("2026-03-14", "08:30:00", "#DIV/0!"),)
 
 
 async def test_tables_of_inner_files_keep_apart(pool: ExtractorPool, tmp_path: Path) -> None:

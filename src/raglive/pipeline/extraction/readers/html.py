@@ -26,7 +26,10 @@ _BLOCKS = _tags(
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _NAVIGATION_ROLES = frozenset({"navigation", "menu", "menubar", "toolbar", "search"})
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
-_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)""", re.I)
+_CHARSET = re.compile(
+    rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w.:-]+)""",
+    re.I,
+)
 
 _SPACES = re.compile(r"[ \t\r\n\f\xa0]+")
 _BREAKS = re.compile(r" *\n *")
@@ -49,7 +52,7 @@ def read_html(data: bytes, _name: str) -> Draft:
 def declared_charset(data: bytes) -> str | None:
     """Return the encoding that a page says it is in."""
     declared = _CHARSET.search(data[:4096])
-    return declared[1].decode("ascii") if declared else None
+    return (declared[1] or declared[2]).decode("ascii") if declared else None
 
 
 def html_to_text(markup: str) -> tuple[str, str | None]:

@@ -81,7 +81,7 @@ _READERS: dict[str, Reader] = {
     "text/csv": delimited_reader(None),
     "text/tab-separated-values": delimited_reader("\t"),
     "application/json": read_json,
-    "application/x-ndjson": read_text,
+    "application/x-ndjson": read_json,
     "application/xml": read_xml,
     "application/rss+xml": read_feed,
     **{mime_type: native_reader(mime_type) for mime_type in _NATIVE},
