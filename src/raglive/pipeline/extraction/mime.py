@@ -87,6 +87,7 @@ _MAGIC = (
     (b"II*\0", "image/tiff"),
     (b"MM\0*", "image/tiff"),
     (b"8BPS", "image/vnd.adobe.photoshop"),
+    (b"\x78\x9f\x3e\x22", "application/ms-tnef"),
     (b"\x1f\x8b", "application/gzip"),
     (b"BZh", "application/x-bzip2"),
     (b"\xfd7zXZ\0", "application/x-xz"),

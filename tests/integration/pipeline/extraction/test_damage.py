@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from raglive.pipeline.extraction.model import Limits, Refusal
 from raglive.pipeline.extraction.reading import read_file
-from tests.integration.pipeline.extraction import documents, outlook
+from tests.integration.pipeline.extraction import documents, outlook, winmail
 
 LIMITS = Limits(max_file_bytes=2_000_000, max_text_chars=1_000_000)
 RICH = outlook.mail(data={0x1009: compress(b"{\\rtf1 The lock}")}, is_inner=True, code_page=1252)
@@ -30,6 +30,12 @@ WHOLE = outlook.compound(
 WHOLES = {
     "a.msg": WHOLE,
     "a.eml": documents.mail(),
+    "winmail.dat": winmail.tnef(
+        (winmail.SUBJECT, b"Tides\0"),
+        (winmail.PROPERTIES, winmail.properties((0x1013, 0x102, b"<p>High water"))),
+        *winmail.attached("berths.csv", b"boat,berth\nAnna,12\n"),
+        *winmail.inner_mail(winmail.tnef((winmail.BODY, b"Near the buoy.\0"))),
+    ),
     "a.zip": documents.zipped({"a.eml": documents.mail(), "b.zip": documents.zipped({"c": "x"})}),
     "a.tar": documents.tarred({"a.md": b"# Rope", "b.csv": b"boat,berth\nAnna,12\n"}),
     "a.epub": documents.epub("<h1>One</h1><p>Calm"),

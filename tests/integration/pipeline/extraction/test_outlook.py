@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from raglive.pipeline.extraction.errors import ExtractionFailed
 from raglive.pipeline.extraction.model import Extracted
 from raglive.pipeline.extraction.pool import ExtractorPool
 from tests.integration.pipeline.extraction import documents, outlook
+from tests.integration.pipeline.extraction import winmail as winmail_dat
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -182,3 +185,53 @@ async def test_half_a_mail_is_no_mail(pool: ExtractorPool, tmp_path: Path, share
     with pytest.raises(ExtractionFailed, match="damaged") as caught:
         await extract(pool, tmp_path, whole[: int(len(whole) * share)])
     assert (caught.value.code, caught.value.retryable) == ("extraction_error", False)
+
+
+def winmail() -> bytes:
+    """A mail with a table, and a mail with a text of its own, attached."""
+    inner = winmail_dat.tnef(
+        (winmail_dat.SUBJECT, b"Lost anchor\0"),
+        (
+            winmail_dat.PROPERTIES,
+            winmail_dat.properties((RTF, 0x102, compress(rb"{\rtf1\ansi Near the \'e9cluse.}"))),
+        ),
+    )
+    moment = struct.pack("<Q", outlook.file_time(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)))
+    found = (
+        (0x8001, 0x101F, "tides".encode("utf-16-le")),
+        (0x0042, 0x1E, "Anna Müller\0".encode("cp1252")),
+        (0x0039, 0x40, moment),
+        (HTML, 0x102, "<p>High water für <b>us".encode("cp1252")),
+    )
+    return winmail_dat.tnef(
+        (winmail_dat.CODE_PAGE, struct.pack("<Q", 1252)),
+        (winmail_dat.SUBJECT, b"Tides\0"),
+        (winmail_dat.PROPERTIES, winmail_dat.properties(*found)),
+        *winmail_dat.attached("Länge.csv", b"boat,berth\nAnna,12\n"),
+        *winmail_dat.inner_mail(inner),
+    )
+
+
+async def test_what_winmail_dat_holds_is_read(pool: ExtractorPool, tmp_path: Path) -> None:
+    expected = (
+        "From: Anna Müller\nDate: Fri, 02 Jan 2026 03:04:05 +0000\nSubject: Tides\n\n"
+        "High water für us\n\nAttachment: Länge.csv\n\nboat: Anna; berth: 12\n\n"
+        "Attachment: Lost anchor.msg\n\nSubject: Lost anchor\n\nNear the écluse."
+    )
+    alone = await extract(pool, tmp_path, winmail() + b"\r\n", "winmail.dat")
+    assert alone.text == expected
+    letter = EmailMessage()
+    letter.set_content("See what is attached.")
+    letter.add_attachment(
+        winmail(), maintype="application", subtype="ms-tnef", filename="winmail.dat"
+    )
+    read = await extract(pool, tmp_path, letter.as_bytes(), "a.eml")
+    assert read.text == f"See what is attached.\n\nAttachment: winmail.dat\n\n{expected}"
+    assert [table.name for table in read.tables] == ["winmail.dat: Länge.csv"]
+    with pytest.raises(ExtractionFailed, match="damaged"):
+        await extract(pool, tmp_path, winmail()[:-9], "winmail.dat")
+    damaged = winmail_dat.tnef(
+        (winmail_dat.BODY, b"High water."), *winmail_dat.inner_mail(winmail()[:-9])
+    )
+    rest = await extract(pool, tmp_path, damaged, "winmail.dat")
+    assert rest.text == "High water.\n\nAttachment: attachment (extraction error)"

@@ -7,20 +7,22 @@ from collections.abc import Iterator
 from email.utils import format_datetime
 from functools import partial
 from itertools import islice
+from typing import NoReturn
 
 from compressed_rtf import decompress
 
 from raglive.pipeline.extraction.compound import Compound
 from raglive.pipeline.extraction.encoding import decode
-from raglive.pipeline.extraction.model import Draft, failed, skipped
+from raglive.pipeline.extraction.model import Draft, Refusal, failed, skipped
 from raglive.pipeline.extraction.readers.attachments import Attached, add_attachments
 from raglive.pipeline.extraction.readers.html import declared_charset, html_to_text
-from raglive.pipeline.extraction.readers.mapi import Item
+from raglive.pipeline.extraction.readers.mapi import Item, StoredItem
 from raglive.pipeline.extraction.readers.native import convert
 from raglive.pipeline.extraction.readers.nesting import Nesting
+from raglive.pipeline.extraction.readers.tnef import TnefItem
 from raglive.pipeline.extraction.text import one_line
 
-__all__ = ["read_msg"]
+__all__ = ["read_msg", "read_tnef"]
 
 _SUBJECT, _BODY, _HTML, _RTF = 0x0037, 0x1000, 0x1013, 0x1009
 _SENT, _DELIVERED = 0x0039, 0x0E06
@@ -37,7 +39,12 @@ _MOST_HEADER_CHARS = 2_000
 def read_msg(data: bytes, _name: str, nesting: Nesting) -> Draft:
     """Read a mail of Outlook, and what is attached to it, other mails included."""
     with Compound(data) as file:
-        return _read_mail(Item(file), nesting)
+        return _read_mail(StoredItem(file), nesting)
+
+
+def read_tnef(data: bytes, _name: str, nesting: Nesting) -> Draft:
+    """Read a mail in the form that is known as winmail.dat, and what is attached to it."""
+    return _read_mail(TnefItem.of(data), nesting)
 
 
 def _read_mail(mail: Item, nesting: Nesting) -> Draft:
@@ -67,7 +74,7 @@ def _sender(mail: Item) -> str:
 
 def _recipients(mail: Item) -> dict[int, str]:
     people: dict[int | None, list[str]] = defaultdict(list)
-    for one in islice(mail.items("__recip_version1.0_", "recipient"), _MOST_RECIPIENTS):
+    for one in islice(mail.items("recipient"), _MOST_RECIPIENTS):
         person = _person(one.text(_NAME), one.text(_MAIL_ADDRESS, _ADDRESS))
         people[one.number(_ROLE)].append(person)
     return {
@@ -107,15 +114,26 @@ def _rich_text(packed: bytes | None, nesting: Nesting) -> str:
 
 
 def _attached(mail: Item, nesting: Nesting) -> Iterator[Attached]:
-    for attachment in mail.items("__attach_version1.0_", "attachment"):
-        inner = attachment.mail(_CONTENT)
-        name = one_line(attachment.text(_FILE_NAME, _SHORT_FILE_NAME), 255)
-        if inner is None:
-            name = name or one_line(attachment.text(_NAME, _MIME_TYPE), 255) or "attachment"
-            yield name, partial(_read_file, attachment, name, nesting)
-        else:
-            name = name or f"{one_line(inner.text(_SUBJECT), 250) or 'message'}.msg"
-            yield name, partial(nesting.enter, name, partial(_read_mail, inner, nesting))
+    for attachment in mail.items("attachment"):
+        try:
+            attached = _named(attachment, nesting)
+        except Refusal as refusal:
+            attached = "attachment", partial(_refuse, refusal)
+        yield attached
+
+
+def _named(attachment: Item, nesting: Nesting) -> Attached:
+    inner = attachment.mail(_CONTENT)
+    name = one_line(attachment.text(_FILE_NAME, _SHORT_FILE_NAME), 255)
+    if inner is None:
+        name = name or one_line(attachment.text(_NAME, _MIME_TYPE), 255) or "attachment"
+        return name, partial(_read_file, attachment, name, nesting)
+    name = name or f"{one_line(inner.text(_SUBJECT), 250) or 'message'}.msg"
+    return name, partial(nesting.enter, name, partial(_read_mail, inner, nesting))
+
+
+def _refuse(refusal: Refusal) -> NoReturn:
+    raise refusal
 
 
 def _read_file(attachment: Item, name: str, nesting: Nesting) -> Draft:

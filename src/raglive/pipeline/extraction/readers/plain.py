@@ -31,7 +31,8 @@ def read_markdown(data: bytes, _name: str) -> Draft:
 
 def read_json(data: bytes, _name: str) -> Draft:
     """Read JSON with its letters unescaped, and laid out in lines when it has none."""
-    text = _ESCAPED.sub(_unescaped, decode(data))
+    text = decode(data)
+    text = _ESCAPED.sub(_unescaped, text) if "\\u" in text else text
     if max(map(len, text.splitlines()), default=0) <= _LONG_LINE_CHARS:
         return Draft([text])
     try:

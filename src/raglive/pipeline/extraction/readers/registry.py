@@ -14,7 +14,7 @@ from raglive.pipeline.extraction.readers.markup import read_feed, read_xml
 from raglive.pipeline.extraction.readers.native import native_reader, read_pdf
 from raglive.pipeline.extraction.readers.nesting import Nesting
 from raglive.pipeline.extraction.readers.opendocument import read_odp, read_ods, read_odt
-from raglive.pipeline.extraction.readers.outlook import read_msg
+from raglive.pipeline.extraction.readers.outlook import read_msg, read_tnef
 from raglive.pipeline.extraction.readers.packed import (
     COMPRESSIONS,
     read_compressed,
@@ -90,6 +90,7 @@ _READERS: dict[str, Reader] = {
 _CONTAINERS: dict[str, Callable[..., Draft]] = {
     "message/rfc822": read_mail,
     "application/vnd.ms-outlook": read_msg,
+    "application/ms-tnef": read_tnef,
     "application/zip": read_zip,
     "application/x-tar": read_tar,
     **{kind: partial(read_compressed, mime_type=kind) for kind in COMPRESSIONS},
