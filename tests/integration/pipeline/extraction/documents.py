@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tarfile
 import zipfile
 from collections.abc import Sequence
@@ -113,8 +114,24 @@ def xlsx(name: str, rows: Sequence[Sequence[str]]) -> bytes:
     )
 
 
-def pptx(*slides: tuple[str, str]) -> bytes:
-    """Slides of a title and a text each."""
+DIAGRAM = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
+
+
+def panicking_xlsb() -> bytes:
+    """A workbook whose sheet is nowhere, which makes kreuzberg's reader panic."""
+    names = (struct.pack("<I", len(t)) + t.encode("utf-16-le") for t in ("rId9", "Berths"))
+    sheet = struct.pack("<II", 0, 1) + b"".join(names)
+    return zipped(
+        {
+            "[Content_Types].xml": "<Types/>",
+            "xl/workbook.bin": bytes([0x9C, 0x01, len(sheet)]) + sheet,
+            "xl/_rels/workbook.bin.rels": relations(rId1=("worksheet", "worksheets/sheet1.bin")),
+        }
+    )
+
+
+def pptx(*slides: tuple[str, str], diagram: Sequence[str] = ()) -> bytes:
+    """Slides of a title and a text each, and a diagram on the first."""
     namespaces = (
         'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" '
         'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
@@ -135,7 +152,16 @@ def pptx(*slides: tuple[str, str]) -> bytes:
     }
     for i, (title, text) in enumerate(slides):
         shapes = shape.format(kind="title", text=title) + shape.format(kind="body", text=text)
+        if diagram and not i:
+            shapes += f'<d:relIds xmlns:d="{DIAGRAM}" r:dm="d1"/>'
         parts[f"ppt/slides/slide{i}.xml"] = f"<p:sld {namespaces}>{shapes}</p:sld>"
+    points = "".join(f"<d:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></d:t>" for text in diagram)
+    parts["ppt/diagrams/data1.xml"] = (
+        f'<d:model xmlns:d="{DIAGRAM}" {namespaces}>{points}</d:model>'
+    )
+    parts["ppt/slides/_rels/slide0.xml.rels"] = relations(
+        d1=("diagramData", "../diagrams/data1.xml")
+    )
     return zipped(parts)
 
 

@@ -14,7 +14,7 @@ from raglive.contract.errors import RagliveError
 from raglive.pipeline.extraction.errors import ExtractionFailed, Skipped
 from raglive.pipeline.extraction.model import Extracted
 from raglive.pipeline.extraction.pool import ExtractorPool
-from tests.integration.pipeline.extraction import documents
+from tests.integration.pipeline.extraction import documents, outlook
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,6 +52,11 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
         ["AT&T <tag>", 'café & bar "Zur\'s" *a*'],
     ),
     ("a.pptx", documents.pptx(("Tides", "High water"), ("End", "Bye")), ["# Tides\n\nHigh water"]),
+    (
+        "diagram.pptx",
+        documents.pptx(("Tides", "High water"), ("End", "Bye"), diagram=("Ebb", "Flow")),
+        ["# Tides\n\nHigh water\n\nEbb\nFlow\n\n# End"],
+    ),
     ("a.odt", documents.odt("The harbour"), ["The harbour"]),
     ("a.ott", documents.odt("The form", is_template=True), ["The form"]),
     ("a.epub", documents.epub("<h1>One</h1><p>Calm", "<p>Storm"), ["# One\n\nCalm\n\nStorm"]),
@@ -169,6 +174,26 @@ REFUSALS: list[tuple[str, bytes, str]] = [
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + "EncryptedPackage".encode("utf-16-le"),
         "encrypted",
     ),
+    (
+        "locked.doc",
+        outlook.compound({"WordDocument": b"\xec\xa5" + bytes(8) + b"\0\1" + bytes(5_000)}),
+        "encrypted",
+    ),
+    (
+        "locked.ppt",
+        outlook.compound(
+            {
+                "PowerPoint Document": bytes(5_000),
+                "Current User": bytes(12) + b"\xdf\xc4\xd1\xf3" + bytes(20),
+            }
+        ),
+        "encrypted",
+    ),
+    (
+        "locked.xls",
+        outlook.compound({"Workbook": b"\x09\x08\2\0\0\6\x2f\0\6\0" + bytes(5_000)}),
+        "encrypted",
+    ),
     ("locked.odt", documents.odt("x", is_encrypted=True), "encrypted"),
     ("locked.epub", documents.epub("<p>x", is_locked=True), "encrypted"),
     ("large.txt", b"x" * 2_000_001, "too_large"),
@@ -180,6 +205,12 @@ REFUSALS: list[tuple[str, bytes, str]] = [
         "broken.pptx",
         documents.zipped({"[Content_Types].xml": "x", "ppt/a": "x"}),
         "extraction_error",
+    ),
+    ("panic.xlsb", documents.panicking_xlsb(), "extraction_error"),
+    (
+        "word95.doc",
+        outlook.compound({"WordDocument": b"\xdc\xa5\x68" + bytes(5_000)}),
+        "unsupported",
     ),
     ("broken.epub", documents.zipped({"mimetype": "application/epub+zip"}), "extraction_error"),
 ]
@@ -272,6 +303,19 @@ async def test_a_bomb_in_a_mail_costs_the_attachment_alone(
     extracted = await extract(pool, tmp_path, "a.eml", message.as_bytes())
     assert "See the archive." in extracted.text
     assert "Attachment: b.zip (too large)" in extracted.text
+
+
+async def test_a_panic_of_native_code_costs_the_inner_file_and_its_child_alone(
+    pool: ExtractorPool, tmp_path: Path
+) -> None:
+    note = await extract(pool, tmp_path, "a.txt", b"Rope")
+    (before,) = pool._children
+    packed = documents.zipped({"a.xlsb": documents.panicking_xlsb(), "b.txt": "Sail"})
+    archive = await extract(pool, tmp_path, "a.zip", packed)
+    assert archive.text == "# a.xlsb\n\n(extraction error)\n\n# b.txt\n\nSail"
+    assert (await extract(pool, tmp_path, "a.txt", b"Rope")).text == note.text
+    (after,) = pool._children
+    assert after.pid != before.pid
 
 
 async def test_titles_types_and_markdown_are_told(pool: ExtractorPool, tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import kreuzberg
 
 from raglive.pipeline.extraction.model import Draft, Refusal, failed, skipped
+from raglive.pipeline.extraction.readers.protection import refuse_protected
 
 __all__ = [
     "COMMON_OPTIONS",
     "convert",
+    "has_panicked",
     "load_pdf_library",
     "native_reader",
     "pages_of",
@@ -42,6 +44,9 @@ _PROTECTED = re.compile(r"password|encrypt", re.I)
 _HYPHEN_BEFORE_CAPITAL = re.compile("\x02(?=[A-Z0-9\u00c0-\u00de\u0391-\u03a9\u0410-\u042f])")
 
 
+_panics: list[str] = []
+
+
 def convert(data: bytes, mime_type: str, config: kreuzberg.ExtractionConfig = _PLAIN) -> Any:
     """Run kreuzberg on `data`, its errors turned into refusals."""
     try:
@@ -50,6 +55,17 @@ def convert(data: bytes, mime_type: str, config: kreuzberg.ExtractionConfig = _P
         raise
     except Exception as error:
         raise _refusal(str(error)) from error
+    except BaseException as error:  # a panic of native code is no Exception
+        if type(error).__name__ != "PanicException":
+            raise
+        _panics.append(str(error))
+        message = f"The document cannot be read: its reader gave up ({_panics[-1][:200]})."
+        raise failed("extraction_error", message) from error
+
+
+def has_panicked() -> bool:
+    """Tell whether native code may have left something in a bad state."""
+    return bool(_panics)
 
 
 def load_pdf_library() -> None:
@@ -64,6 +80,7 @@ def native_reader(mime_type: str) -> Any:
     """Return a reader of a format that needs nothing beside kreuzberg."""
 
     def read(data: bytes, _name: str) -> Draft:
+        refuse_protected(data)
         result = convert(data, mime_type)
         return Draft([result.content], title=result.metadata.get("title"))
 
@@ -90,6 +107,9 @@ def _joined_words(page: str) -> str:
 def _refusal(message: str) -> Refusal:
     if _PROTECTED.search(message):
         return skipped("encrypted", "The document is protected by a password.")
+    if "Invalid DOC magic number" in message:
+        what = "Documents of Word 95 and older are not read; save it in a newer format."
+        return skipped("unsupported", what)
     if "limit exceeded" in message:
         return skipped("too_large", "The document unpacks to more than is read of one file.")
     # kreuzberg nests its messages: "ParsingError: Invalid PDF: X: Invalid PDF: X".

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from raglive.pipeline.extraction.encoding import decode
 from raglive.pipeline.extraction.model import Draft, Table
 from raglive.pipeline.extraction.readers.native import convert
+from raglive.pipeline.extraction.readers.protection import refuse_protected
 from raglive.pipeline.extraction.text import normalise, one_line
 
 __all__ = ["delimited_reader", "read_delimited", "workbook_reader"]
@@ -72,6 +73,7 @@ def workbook_reader(mime_type: str) -> Any:
     """Return a reader of Excel's and LibreOffice's workbooks."""
 
     def read(data: bytes, _name: str) -> Draft:
+        refuse_protected(data)
         result = convert(data, mime_type)
         names = result.metadata.get("sheet_names") or []
         tables: list[Table] = []
