@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from raglive.pipeline.extraction.model import Limits, Refusal
 from raglive.pipeline.extraction.reading import read_file
-from tests.integration.pipeline.extraction import documents, outlook, winmail
+from tests.integration.pipeline.extraction import documents, outlook, slides97, winmail
 
 LIMITS = Limits(max_file_bytes=2_000_000, max_text_chars=1_000_000)
 RICH = outlook.mail(data={0x1009: compress(b"{\\rtf1 The lock}")}, is_inner=True, code_page=1252)
@@ -40,6 +40,7 @@ WHOLES = {
     "a.tar": documents.tarred({"a.md": b"# Rope", "b.csv": b"boat,berth\nAnna,12\n"}),
     "a.epub": documents.epub("<h1>One</h1><p>Calm"),
     "a.odp": documents.odp(("Tides", "High water", "Say hello")),
+    "a.ppt": slides97.ppt([("Tides", "High water", "Say hello"), ("End", "Bye", "")], before="Low"),
     "a.docx": documents.docx("Rope &amp; sail", comment="ask Anna"),
     "a.xlsx": documents.xlsx("Berths", [["boat", "no"], ["Anna", "12"]]),
     "a.pdf": documents.pdf("First page"),

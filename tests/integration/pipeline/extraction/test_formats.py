@@ -14,7 +14,7 @@ from raglive.contract.errors import RagliveError
 from raglive.pipeline.extraction.errors import ExtractionFailed, Skipped
 from raglive.pipeline.extraction.model import Extracted
 from raglive.pipeline.extraction.pool import ExtractorPool
-from tests.integration.pipeline.extraction import documents, outlook
+from tests.integration.pipeline.extraction import documents, outlook, slides97
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -256,6 +256,13 @@ async def test_pages_are_where_the_text_says(pool: ExtractorPool, tmp_path: Path
     assert [extracted.text[start:].split("\n")[0] for start in starts] == pages
     slides = await extract(pool, tmp_path, "a.pptx", documents.pptx(("One", "a"), ("Two", "b")))
     assert [slides.text[start:][:5] for start in slides.page_starts] == ["# One", "# Two"]
+
+
+async def test_old_slides_are_those_of_the_last_save(pool: ExtractorPool, tmp_path: Path) -> None:
+    shown = [("Tides", "High water für alle", "Say hello"), ("End", "Bye", "")]
+    show = await extract(pool, tmp_path, "a.ppt", slides97.ppt(shown, before="Low water"))
+    assert show.text == "# Tides\n\nHigh water für alle\n\nNotes:\n\nSay hello\n\n# End\n\nBye"
+    assert [show.text[start:][:5] for start in show.page_starts] == ["# Tid", "# End"]
 
 
 async def test_tables_keep_their_rows(pool: ExtractorPool, tmp_path: Path) -> None:

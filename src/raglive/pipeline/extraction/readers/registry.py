@@ -23,6 +23,7 @@ from raglive.pipeline.extraction.readers.packed import (
 )
 from raglive.pipeline.extraction.readers.plain import read_json, read_markdown, read_text
 from raglive.pipeline.extraction.readers.presentation import read_presentation
+from raglive.pipeline.extraction.readers.slides97 import read_ppt
 from raglive.pipeline.extraction.readers.tabular import delimited_reader, workbook_reader
 from raglive.pipeline.extraction.readers.word import read_docx
 
@@ -32,7 +33,6 @@ Reader = Callable[[bytes, str], Draft]
 
 _NATIVE = (
     "application/msword",
-    "application/vnd.ms-powerpoint",
     "application/rtf",
     "application/x-ipynb+json",
 )
@@ -72,6 +72,7 @@ _READERS: dict[str, Reader] = {
     "application/pdf": read_pdf,
     mime.DOCX: read_docx,
     mime.PPTX: read_presentation,
+    "application/vnd.ms-powerpoint": read_ppt,
     mime.ODT: read_odt,
     mime.ODS: read_ods,
     mime.ODP: read_odp,
