@@ -105,8 +105,8 @@ class _Show:
         numbers = (number for (number,) in words)
         for head in numbers:
             first, count = head & 0xFFFFF, head >> 20
-            for number in range(first, first + count):
-                self._places.setdefault(number, next(numbers))
+            for number, place in zip(range(first, first + count), numbers, strict=False):
+                self._places.setdefault(number, place)
 
     def _listed(self, of: _Record) -> dict[int, _Listed]:
         found: dict[int, _Listed] = {}
