@@ -59,8 +59,9 @@ def pdf(*pages: str) -> bytes:
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 
-def docx(*paragraphs: str, comment: str = "") -> bytes:
+def docx(*paragraphs: str, comment: str = "", footnote: str = "") -> bytes:
     body = "".join(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>" for text in paragraphs)
+    first = f'<w:footnote w:id="1"><w:p><w:r><w:t>{footnote}</w:t></w:r></w:p></w:footnote>'
     note = f'<w:comment w:id="0"><w:p><w:r><w:t>{comment}</w:t></w:r></w:p></w:comment>'
     return zipped(
         {
@@ -69,6 +70,7 @@ def docx(*paragraphs: str, comment: str = "") -> bytes:
             "_rels/.rels": relations(rId1=("officeDocument", "word/document.xml")),
             "word/document.xml": f'<w:document xmlns:w="{WORD}"><w:body>{body}</w:body>'
             "</w:document>",
+            "word/footnotes.xml": f'<w:footnotes xmlns:w="{WORD}">{first}</w:footnotes>',
             "word/comments.xml": f'<w:comments xmlns:w="{WORD}">{note}</w:comments>',
         }
     )

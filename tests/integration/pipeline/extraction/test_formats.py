@@ -43,8 +43,8 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
     ("a.pdf", documents.pdf("First page", "Second page"), ["First page\nSecond page"]),
     (
         "a.docx",
-        documents.docx("Rope", "Sail!", comment="ask Anna"),
-        ["Rope\n\nSail!", "- ask Anna"],
+        documents.docx("Rope", "Sail!", comment="ask Anna", footnote="of hemp"),
+        ["Rope\n\nSail!\n\nNotes:\n- of hemp\n\nComments:\n- ask Anna"],
     ),
     (
         "b.docx",
