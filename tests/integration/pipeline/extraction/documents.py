@@ -201,10 +201,14 @@ def _open_document(kind: str, body: str) -> bytes:
 
 
 def ods(name: str, rows: Sequence[Sequence[str]]) -> bytes:
-    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
-    made = "".join(
-        f"<table:table-row>{''.join(map(cell.format, row))}</table:table-row>" for row in rows
+    """A sheet of texts, and of times written as `PT8H30M`."""
+    text = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    time = '<table:table-cell office:value-type="time" office:time-value="{}"/>'
+    written = (
+        "".join((time if cell.startswith("PT") else text).format(cell) for cell in row)
+        for row in rows
     )
+    made = "".join(f"<table:table-row>{cells}</table:table-row>" for cells in written)
     return _open_document("spreadsheet", f'<table:table table:name="{name}">{made}</table:table>')
 
 

@@ -288,6 +288,9 @@ async def test_cells_say_days_times_and_errors_as_the_workbook_does(
     rows = [["day", "time", "share"], [day, time, "#DIV/0!"]]
     workbook = await extract(pool, tmp_path, "a.xlsx", documents.xlsx("Berths", rows))
     assert workbook.tables[0].rows == (("2026-03-14", "08:30:00", "#DIV/0!"),)
+    data = documents.ods("Berths", [["boat", "time"], ["Anna", "PT08H30M00S"]])
+    open_workbook = await extract(pool, tmp_path, "a.ods", data)
+    assert open_workbook.tables[0].rows == (("Anna", "08:30:00"),)
 
 
 async def test_tables_of_inner_files_keep_apart(pool: ExtractorPool, tmp_path: Path) -> None:

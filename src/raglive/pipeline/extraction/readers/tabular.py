@@ -24,6 +24,7 @@ _MOST_TITLES = 6
 _TOLD_SEPARATOR = re.compile(r"sep=(.)", re.I)  # for Excel, in a line of its own
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _MOMENT = re.compile(r"(?!1899)(\d{4}-\d\d-\d\d) 00:00:00|1899-12-3[01] (\d\d:\d\d:\d\d)")
+_DURATION = re.compile(r"DURATION: PT(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S")
 _ERRORS = {
     "#ERR: Div0": "#DIV/0!",
     "#ERR: NA": "#N/A",
@@ -101,6 +102,8 @@ def _tidy(cell: str) -> str:
     """Undo what kreuzberg makes of days, of times without a day, and of errors."""
     if cell.endswith(" 00:00:00") or cell.startswith("1899-12-3"):
         return _MOMENT.sub(r"\1\2", cell)
+    if cell.startswith("DURATION: "):
+        return _DURATION.sub(r"\1:\2:\3", cell)
     return _ERRORS.get(cell, cell) if cell.startswith("#ERR") else cell
 
 
