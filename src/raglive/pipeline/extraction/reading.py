@@ -34,7 +34,8 @@ def read_file(path: Path, name: str, hint: str | None, limits: Limits) -> Extrac
     mime_type = mime.detect(name, data, hint)
     if mime_type == mime.BINARY and mime.mime_of_name(name):
         suffix = Path(name).suffix
-        raise failed("extraction_error", f"The file is called {suffix} but its content is not.")
+        message = f"The file is called {suffix}, but what it holds is something else, or damaged."
+        raise failed("extraction_error", message)
     if limits.ocr_languages and mime_type in SCANS:
         draft = read_scan(data, mime_type, limits.ocr_languages)
     else:

@@ -81,3 +81,9 @@ def test_archives_that_are_not_read_say_so(tmp_path: Path, start: bytes) -> None
     with pytest.raises(Refusal, match="Pack the files as zip or tar") as caught:
         text_of(tmp_path, start + bytes(99), "a.archive")
     assert caught.value.code == "unsupported"
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.docx"])
+def test_of_half_a_file_it_is_said_that_its_end_is_missing(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Refusal, match="damaged: its end is missing"):
+        text_of(tmp_path, documents.docx("Rope " * 99)[:700], name)

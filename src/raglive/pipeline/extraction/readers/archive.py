@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from raglive.pipeline.extraction.model import failed, skipped
 
-__all__ = ["DAMAGED", "Archive"]
+__all__ = ["DAMAGED", "Archive", "told"]
 
 _MAX_PART_BYTES = 256 * 1024 * 1024
 DAMAGED = (
@@ -34,6 +34,11 @@ DAMAGED = (
 """What Python's readers of archives raise on damaged ones."""
 
 
+def told(error: Exception) -> str:
+    """Say what is wrong with a zip file; of one whose end is missing, Python says it is none."""
+    return "its end is missing" if "not a zip file" in str(error) else str(error)
+
+
 class Archive:
     """The parts of a zipped document. A part that is missing reads as None."""
 
@@ -41,7 +46,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(BytesIO(data))
         except DAMAGED as error:
-            raise failed("extraction_error", f"The file is damaged: {error}.") from error
+            raise failed("extraction_error", f"The file is damaged: {told(error)}.") from error
         self.names = frozenset(self._zip.namelist())
         self._left = _MAX_PART_BYTES
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from raglive.pipeline.extraction.encoding import decode
 from raglive.pipeline.extraction.model import Draft, Refusal, Table, failed, skipped
-from raglive.pipeline.extraction.readers.archive import DAMAGED
+from raglive.pipeline.extraction.readers.archive import DAMAGED, told
 from raglive.pipeline.extraction.readers.nesting import Bomb, Nesting
 from raglive.pipeline.extraction.text import one_line
 
@@ -125,7 +125,7 @@ def _read_all(members: Iterable[Member], nesting: Nesting) -> Draft:
             parts += [f"# {shown}", *draft.parts]
             tables += draft.tables
     except DAMAGED as error:
-        raise failed("extraction_error", f"The archive is damaged: {error}.") from error
+        raise failed("extraction_error", f"The archive is damaged: {told(error)}.") from error
     if found == len(refusals):
         raise _nothing_in(refusals)
     return Draft(parts, tables=tuple(tables), is_markdown=True)
