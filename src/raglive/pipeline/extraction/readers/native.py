@@ -41,6 +41,7 @@ trailer <</Root 1 0 R>>
 """
 
 _PROTECTED = re.compile(r"password|encrypt", re.I)
+_WORD_95 = re.compile(r"Invalid DOC magic number: 0x(?:A5D|A69)")
 _HYPHEN_BEFORE_CAPITAL = re.compile("\x02(?=[A-Z0-9\u00c0-\u00de\u0391-\u03a9\u0410-\u042f])")
 
 
@@ -107,7 +108,7 @@ def _joined_words(page: str) -> str:
 def _refusal(message: str) -> Refusal:
     if _PROTECTED.search(message):
         return skipped("encrypted", "The document is protected by a password.")
-    if "Invalid DOC magic number" in message:
+    if _WORD_95.search(message):
         what = "Documents of Word 95 and older are not read; save it in a newer format."
         return skipped("unsupported", what)
     if "limit exceeded" in message:
