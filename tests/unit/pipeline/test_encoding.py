@@ -35,6 +35,8 @@ SAMPLES = [
     ("cp932", "名前,年齢,住所\n佐藤太郎,30,東京\n"),
     ("cp932", "東京\n"),
     ("euc_jp", "日本語のテキストです。これはテストです。\n"),
+    ("euc_jp", "満潮は六時です。港の船は安全に停泊しています。\n"),
+    ("gb18030", "今天的高潮是六点。港口里的船很安全。\n"),
     ("gb18030", "这是一个中文文档，用于测试编码检测。\n"),
     ("big5", "這是一個中文文件，用於測試編碼檢測。\n"),
     ("euc_kr", "이것은 한국어 문서입니다. 인코딩 감지를 테스트합니다.\n"),
@@ -53,6 +55,13 @@ def test_a_declared_encoding_is_believed_where_it_fits() -> None:
     assert decode("Привет".encode("koi8-r"), "koi8-r") == "Привет"
     assert decode("naïve".encode(), "ascii") == "naïve"
     assert decode("naïve".encode("latin-1"), "no-such-encoding") == "naïve"
+
+
+@pytest.mark.parametrize("wrong", [b"\xff", b"\xc3", b" caf\xe9 ", b"\xe6\xb5"])
+def test_a_few_wrong_bytes_do_not_turn_all_of_utf8_into_something_else(wrong: bytes) -> None:
+    whole = "Plain words.\n" * 6_000 + "Größe und Länge sind überall schön äöü. 満潮は六時です。\n"
+    assert decode(whole.encode() * 3 + wrong).startswith(whole * 3)
+    assert decode(wrong + whole.encode() * 3).endswith(whole * 3)
 
 
 def test_what_is_no_text_is_told_apart() -> None:

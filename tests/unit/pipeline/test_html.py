@@ -42,6 +42,8 @@ def test_a_table_used_for_layout_keeps_its_paragraphs() -> None:
 def test_the_declared_encoding_is_used() -> None:
     data = '<meta charset="koi8-r"><p>Привет'.encode("koi8-r")
     assert read_html(data, "x.html").parts == ["Привет"]
+    strict = '<?xml version="1.0" encoding="iso-8859-15"?><html><p>5 €'.encode("iso-8859-15")
+    assert read_html(strict, "x.xhtml").parts == ["5 €"]
 
 
 TAGS = [

@@ -13,7 +13,7 @@ import psutil
 from raglive.pipeline.chunking import find_spans
 from raglive.pipeline.extraction.frames import pack, read_frame
 from raglive.pipeline.extraction.model import Extracted, Limits, Refusal, failed
-from raglive.pipeline.extraction.readers.native import load_pdf_library
+from raglive.pipeline.extraction.readers.native import has_panicked, load_pdf_library
 from raglive.pipeline.extraction.reading import read_file
 from raglive.pipeline.extraction.sandbox import confine
 
@@ -62,20 +62,21 @@ def _serve(request: dict[str, Any], path: Path, send: Send) -> bool:
         extracted = read_file(path, request["name"], request["mime_type"], limits)
         _stage(send, "extraction", 1.0, now=False)  # with what follows soon: a wake-up saved
         spans = _spans(extracted, request["chunks"], send)
-        send(_document(extracted, spans), extracted.text.encode())
+        header = _document(extracted, spans) | {"is_fit": not has_panicked()}
+        send(header, extracted.text.encode())
     except Refusal as refusal:
-        _refuse(send, refusal)
+        _refuse(send, refusal, is_fit=not has_panicked())
     except MemoryError:
         message = "Reading the file needs more memory than the limit allows."
         _refuse(send, failed("extraction_out_of_memory", message), is_fit=False)
         return False
-    except BaseException as error:  # a panic of native code is no Exception
+    except BaseException as error:
         reason = f"{type(error).__name__}: {error}"[:300]
         _refuse(
             send, failed("extraction_error", f"The file cannot be read: {reason}"), is_fit=False
         )
         return False
-    return True
+    return not has_panicked()
 
 
 def _stage(send: Send, stage: str, progress: float, *, now: bool = True) -> None:

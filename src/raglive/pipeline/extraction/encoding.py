@@ -39,11 +39,14 @@ _OTHERS = (
 )
 _SAMPLE_BYTES = 65_536
 _NON_ASCII_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
+_UTF8_LETTER = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
 _CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
-    """Decode `data`: byte order mark, UTF-8, `declared`, then the likeliest legacy encoding."""
+    """Decode `data`: byte order mark, UTF-8, `declared`, then the likeliest, damaged or legacy."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace")
@@ -51,7 +54,9 @@ def decode(data: bytes, declared: str | None = None) -> str:
         text = _decoded(data, candidate)
         if text is not None:
             return text
-    return data.decode(_legacy_encoding(data), errors="replace")
+    sample = _non_ascii_sample(data)
+    encoding = "utf-8" if _is_damaged_utf8(sample) else _legacy_encoding(sample)
+    return data.decode(encoding, errors="replace")
 
 
 def looks_binary(data: bytes) -> bool:
@@ -85,11 +90,19 @@ def _wide_encoding(data: bytes) -> str | None:
     return None
 
 
-def _legacy_encoding(data: bytes) -> str:
-    sample = _non_ascii_sample(data)
-    western = _western_encoding(sample)
-    if western:
-        return western
+def _is_damaged_utf8(sample: bytes) -> bool:
+    """Tell whether a few bytes are wrong in what else is UTF-8: a cut end, a line from elsewhere.
+
+    In other encodings hardly any letters happen to be what UTF-8 makes of them.
+    """
+    left_over = len(re.findall(rb"[\x80-\xff]", _UTF8_LETTER.sub(b"", sample)))
+    return len(_UTF8_LETTER.findall(sample)) > 4 * left_over
+
+
+def _legacy_encoding(sample: bytes) -> str:
+    likely = _western_encoding(sample) or _paired_encoding(sample)
+    if likely:
+        return likely
     if _is_hebrew(sample):
         return "cp1255"
     best = from_bytes(sample, cp_isolation=_OTHERS.split(), threshold=0.5).best()
@@ -129,6 +142,21 @@ def _coverage(sample: bytes, encoding: str) -> float:
     alphabets = _ALPHABETS[encoding]
     covered = max(sum(c in alphabet for c in special) for alphabet in alphabets)
     return covered / (len(special) + inside_words)
+
+
+def _paired_encoding(sample: bytes) -> str | None:
+    """Tell Japanese and Chinese by their rows of characters, where all are pairs of high bytes."""
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    rows = b"".join(run[::2] for run in runs)
+    if len(rows) < 8 or any(len(run) % 2 for run in runs):
+        return None
+    kana = sum(row in b"\xa4\xa5" for row in rows)
+    if kana > 0.15 * len(rows) and _decoded(sample, "euc_jp") is not None:
+        return "euc_jp"
+    frequent = sum(0xB0 <= row <= 0xD7 for row in rows)
+    beyond_hangul = sum(0xC9 <= row <= 0xD7 for row in rows)
+    is_chinese = frequent > 0.75 * len(rows) and beyond_hangul > 0.08 * len(rows)
+    return "gb18030" if is_chinese and _decoded(sample, "gb2312") is not None else None
 
 
 def _is_hebrew(sample: bytes) -> bool:

@@ -7,9 +7,19 @@ import zipfile
 from io import BytesIO
 from pathlib import PurePath
 
+from raglive.pipeline.extraction.compound import Compound
 from raglive.pipeline.extraction.encoding import looks_binary
+from raglive.pipeline.extraction.model import Refusal
+from raglive.pipeline.extraction.readers.archive import DAMAGED
 
-__all__ = ["BINARY", "ENCRYPTED_OFFICE", "SYNONYMS", "detect", "mime_of_name"]
+__all__ = [
+    "BINARY",
+    "ENCRYPTED_OFFICE",
+    "SYNONYMS",
+    "UNREAD_ARCHIVES",
+    "detect",
+    "mime_of_name",
+]
 
 BINARY = "application/octet-stream"
 ENCRYPTED_OFFICE = "application/x-encrypted-office"
@@ -46,7 +56,7 @@ _EXTENSIONS = {
     **dict.fromkeys(("xml", "xsd", "xsl", "dtd"), "application/xml"),
     **dict.fromkeys(("rss", "atom"), "application/rss+xml"),
     "svg": "image/svg+xml",
-    "eml": "message/rfc822",
+    **dict.fromkeys(("eml", "mht", "mhtml"), "message/rfc822"),
     "zip": "application/zip",
     "tar": "application/x-tar",
     **dict.fromkeys(("gz", "tgz"), "application/gzip"),
@@ -77,6 +87,7 @@ _MAGIC = (
     (b"II*\0", "image/tiff"),
     (b"MM\0*", "image/tiff"),
     (b"8BPS", "image/vnd.adobe.photoshop"),
+    (b"\x78\x9f\x3e\x22", "application/ms-tnef"),
     (b"\x1f\x8b", "application/gzip"),
     (b"BZh", "application/x-bzip2"),
     (b"\xfd7zXZ\0", "application/x-xz"),
@@ -91,15 +102,17 @@ _MAGIC = (
     (b"SQLite format 3\0", "application/vnd.sqlite3"),
     (b"PAR1", "application/vnd.apache.parquet"),
 )
+UNREAD_ARCHIVES = {"application/zstd", "application/x-7z-compressed", "application/vnd.rar"}
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OLE_STREAMS = (
+_OLE_NAMES = (
     ("EncryptedPackage", ENCRYPTED_OFFICE),
     ("WordDocument", "application/msword"),
     ("PowerPoint Document", "application/vnd.ms-powerpoint"),
-    ("__substg1.0_", "application/vnd.ms-outlook"),
+    ("__properties_version1.0", "application/vnd.ms-outlook"),
     ("Workbook", "application/vnd.ms-excel"),
     ("Book", "application/vnd.ms-excel"),
 )
+_OLE_TYPES = {mime for _, mime in _OLE_NAMES}
 _ZIP_PARTS = (
     ("word/", DOCX),
     ("ppt/", PPTX),
@@ -139,7 +152,7 @@ def _binary_type(data: bytes, named: str | None) -> str | None:
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # the latter holds nothing
         return _zip_type(data, named)
     if data.startswith(_OLE):
-        return _ole_type(data)
+        return _ole_type(data, named)
     for magic, mime in _MAGIC:
         if data.startswith(magic):
             return mime
@@ -161,8 +174,11 @@ def _zip_type(data: bytes, named: str | None) -> str:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = archive.namelist()
             if "mimetype" in names:
-                return archive.read("mimetype")[:100].decode("ascii", "replace").strip()
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, ValueError):
+                with archive.open("mimetype") as told:
+                    return (
+                        told.read(100).decode("ascii", "replace").strip().removesuffix("-template")
+                    )
+    except (*DAMAGED, RuntimeError):  # the latter is about passwords
         return named if named in _ZIPPED else "application/zip"
     if "[Content_Types].xml" in names:
         for prefix, mime in _ZIP_PARTS:
@@ -171,11 +187,17 @@ def _zip_type(data: bytes, named: str | None) -> str:
     return "application/zip"
 
 
-def _ole_type(data: bytes) -> str:
-    for stream, mime in _OLE_STREAMS:
-        if stream.encode("utf-16-le") in data:
-            return mime
-    return "application/x-ole-storage"
+def _ole_type(data: bytes, named: str | None) -> str:
+    """Say by the outermost names: a mail may hold a document, and a document a mail."""
+    unknown = "application/x-ole-storage"
+    try:
+        with Compound(data) as file:
+            names = {name.lower() for name in file.names()}
+        found = (mime for name, mime in _OLE_NAMES if name.lower() in names)
+    except Refusal:  # it is damaged: by any names in it, then, or by its own
+        found = (mime for name, mime in _OLE_NAMES if name.encode("utf-16-le") in data)
+        unknown = named if named and named in _OLE_TYPES else unknown
+    return next(found, unknown)
 
 
 def _text_type(data: bytes, named: str | None) -> str:
@@ -187,6 +209,8 @@ def _text_type(data: bytes, named: str | None) -> str:
         "application/vnd.ms-excel",
     }:
         return "text/html"
+    if named == "application/vnd.ms-excel":  # many programs export tables under its name
+        return "text/csv"
     if named in {None, "application/xml"} and head.lstrip().startswith("<"):
         return "application/rss+xml" if _FEED.search(head) else "application/xml"
     if named is None and _is_mail(head):

@@ -20,6 +20,7 @@ __all__ = ["read_file"]
 
 _MEANINGLESS_TITLES = {"untitled", "(anonymous)", "anonymous", "title", "document"}
 _UNDECODED = re.compile(r"[\ufffd\ue000-\uf8ff]")
+_VISIBLE = re.compile(r"[^\s\u00ad\u200b-\u200f\u2060-\u2064]")
 _PAGE_BREAK = "\n"  # a page may end in the middle of a sentence
 _PART_BREAK = "\n\n"
 _MOST_CELLS = 2_000_000  # of all tables of a file together
@@ -33,7 +34,8 @@ def read_file(path: Path, name: str, hint: str | None, limits: Limits) -> Extrac
     mime_type = mime.detect(name, data, hint)
     if mime_type == mime.BINARY and mime.mime_of_name(name):
         suffix = Path(name).suffix
-        raise failed("extraction_error", f"The file is called {suffix} but its content is not.")
+        message = f"The file is called {suffix}, but what it holds is something else, or damaged."
+        raise failed("extraction_error", message)
     if limits.ocr_languages and mime_type in SCANS:
         draft = read_scan(data, mime_type, limits.ocr_languages)
     else:
@@ -117,8 +119,8 @@ def _starts(parts: list[str], glue_length: int) -> tuple[int, ...]:
 
 
 def _require_text(text: str, mime_type: str) -> None:
-    if not text.strip():
-        if mime_type.startswith("text/"):
+    if not _VISIBLE.search(text):
+        if mime_type.startswith("text/") and mime_type != "text/html":
             raise skipped("empty", "The file holds nothing but white space.")
         scan = (
             " It may be a scan; text in pictures is read with RAGLIVE_OCR_LANGUAGES."

@@ -9,6 +9,7 @@ __all__ = ["normalise", "one_line"]
 
 _NEWLINES = re.compile(r"\r\n?|[\x0c\x0b\x85\u2028\u2029]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufeff]")
+_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # colours and the like
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _LIGATURES = re.compile(r"[\ufb00-\ufb06]")
 
@@ -16,6 +17,7 @@ _LIGATURES = re.compile(r"[\ufb00-\ufb06]")
 def normalise(text: str) -> str:
     r"""Return `text` as NFC with "\n" newlines and nothing that Postgres would refuse."""
     text = _NEWLINES.sub("\n", text) if _NEWLINES.search(text) else text
+    text = _TERMINAL.sub("", text) if "\x1b" in text else text
     text = _CONTROLS.sub("", text)
     if text.isascii():
         return text

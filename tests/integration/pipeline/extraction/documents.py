@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tarfile
 import zipfile
 from collections.abc import Sequence
@@ -58,8 +59,9 @@ def pdf(*pages: str) -> bytes:
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 
-def docx(*paragraphs: str, comment: str = "") -> bytes:
+def docx(*paragraphs: str, comment: str = "", footnote: str = "") -> bytes:
     body = "".join(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>" for text in paragraphs)
+    first = f'<w:footnote w:id="1"><w:p><w:r><w:t>{footnote}</w:t></w:r></w:p></w:footnote>'
     note = f'<w:comment w:id="0"><w:p><w:r><w:t>{comment}</w:t></w:r></w:p></w:comment>'
     return zipped(
         {
@@ -68,6 +70,7 @@ def docx(*paragraphs: str, comment: str = "") -> bytes:
             "_rels/.rels": relations(rId1=("officeDocument", "word/document.xml")),
             "word/document.xml": f'<w:document xmlns:w="{WORD}"><w:body>{body}</w:body>'
             "</w:document>",
+            "word/footnotes.xml": f'<w:footnotes xmlns:w="{WORD}">{first}</w:footnotes>',
             "word/comments.xml": f'<w:comments xmlns:w="{WORD}">{note}</w:comments>',
         }
     )
@@ -76,9 +79,23 @@ def docx(*paragraphs: str, comment: str = "") -> bytes:
 SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
+DAY, TIME = 1, 2
+STYLES = "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 21))
+
+
+def cell(value: str | float, style: int = 0) -> str:
+    """A cell: a text, an error, or a number that is shown in a style."""
+    if isinstance(value, float):
+        return f'<c s="{style}"><v>{value}</v></c>'
+    if value.startswith("#"):
+        return f'<c t="e"><v>{value}</v></c>'
+    return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+
+
 def xlsx(name: str, rows: Sequence[Sequence[str]]) -> bytes:
+    """A sheet of texts, or of cells as `cell` makes them."""
     cells = "".join(
-        "<row>" + "".join(f'<c t="inlineStr"><is><t>{c}</t></is></c>' for c in row) + "</row>"
+        "<row>" + "".join(c if c.startswith("<c") else cell(c) for c in row) + "</row>"
         for row in rows
     )
     return zipped(
@@ -88,15 +105,35 @@ def xlsx(name: str, rows: Sequence[Sequence[str]]) -> bytes:
             "_rels/.rels": relations(rId1=("officeDocument", "xl/workbook.xml")),
             "xl/workbook.xml": f'<workbook xmlns="{SHEET}" xmlns:r="{OFFICE_RELATIONS}"><sheets>'
             f'<sheet name="{name}" sheetId="1" r:id="rId1"/></sheets></workbook>',
-            "xl/_rels/workbook.xml.rels": relations(rId1=("worksheet", "worksheets/sheet1.xml")),
+            "xl/_rels/workbook.xml.rels": relations(
+                rId1=("worksheet", "worksheets/sheet1.xml"), rId2=("styles", "styles.xml")
+            ),
+            "xl/styles.xml": f'<styleSheet xmlns="{SHEET}"><cellXfs>{STYLES}</cellXfs>'
+            "</styleSheet>",
             "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{SHEET}"><sheetData>{cells}'
             "</sheetData></worksheet>",
         }
     )
 
 
-def pptx(*slides: tuple[str, str]) -> bytes:
-    """Slides of a title and a text each."""
+DIAGRAM = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
+
+
+def panicking_xlsb() -> bytes:
+    """A workbook whose sheet is nowhere, which makes kreuzberg's reader panic."""
+    names = (struct.pack("<I", len(t)) + t.encode("utf-16-le") for t in ("rId9", "Berths"))
+    sheet = struct.pack("<II", 0, 1) + b"".join(names)
+    return zipped(
+        {
+            "[Content_Types].xml": "<Types/>",
+            "xl/workbook.bin": bytes([0x9C, 0x01, len(sheet)]) + sheet,
+            "xl/_rels/workbook.bin.rels": relations(rId1=("worksheet", "worksheets/sheet1.bin")),
+        }
+    )
+
+
+def pptx(*slides: tuple[str, str], diagram: Sequence[str] = ()) -> bytes:
+    """Slides of a title and a text each, and a diagram on the first."""
     namespaces = (
         'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" '
         'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
@@ -117,19 +154,28 @@ def pptx(*slides: tuple[str, str]) -> bytes:
     }
     for i, (title, text) in enumerate(slides):
         shapes = shape.format(kind="title", text=title) + shape.format(kind="body", text=text)
+        if diagram and not i:
+            shapes += f'<d:relIds xmlns:d="{DIAGRAM}" r:dm="d1"/>'
         parts[f"ppt/slides/slide{i}.xml"] = f"<p:sld {namespaces}>{shapes}</p:sld>"
+    points = "".join(f"<d:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></d:t>" for text in diagram)
+    parts["ppt/diagrams/data1.xml"] = (
+        f'<d:model xmlns:d="{DIAGRAM}" {namespaces}>{points}</d:model>'
+    )
+    parts["ppt/slides/_rels/slide0.xml.rels"] = relations(
+        d1=("diagramData", "../diagrams/data1.xml")
+    )
     return zipped(parts)
 
 
 OPEN_TEXT = "application/vnd.oasis.opendocument.text"
 
 
-def odt(text: str, *, is_encrypted: bool = False) -> bytes:
+def odt(text: str, *, is_encrypted: bool = False, is_template: bool = False) -> bytes:
     office = "urn:oasis:names:tc:opendocument:xmlns"
     secret = "<manifest:encryption-data/>" if is_encrypted else ""
     return zipped(
         {
-            "mimetype": OPEN_TEXT,
+            "mimetype": f"{OPEN_TEXT}-template" if is_template else OPEN_TEXT,
             "META-INF/manifest.xml": f'<manifest:manifest xmlns:manifest="{office}:manifest:1.0">'
             f"{secret}</manifest:manifest>",
             "content.xml": f'<office:document-content xmlns:office="{office}:office:1.0" '
@@ -155,10 +201,14 @@ def _open_document(kind: str, body: str) -> bytes:
 
 
 def ods(name: str, rows: Sequence[Sequence[str]]) -> bytes:
-    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
-    made = "".join(
-        f"<table:table-row>{''.join(map(cell.format, row))}</table:table-row>" for row in rows
+    """A sheet of texts, and of times written as `PT8H30M`."""
+    text = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    time = '<table:table-cell office:value-type="time" office:time-value="{}"/>'
+    written = (
+        "".join((time if cell.startswith("PT") else text).format(cell) for cell in row)
+        for row in rows
     )
+    made = "".join(f"<table:table-row>{cells}</table:table-row>" for cells in written)
     return _open_document("spreadsheet", f'<table:table table:name="{name}">{made}</table:table>')
 
 

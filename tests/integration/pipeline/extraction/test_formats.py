@@ -14,7 +14,7 @@ from raglive.contract.errors import RagliveError
 from raglive.pipeline.extraction.errors import ExtractionFailed, Skipped
 from raglive.pipeline.extraction.model import Extracted
 from raglive.pipeline.extraction.pool import ExtractorPool
-from tests.integration.pipeline.extraction import documents
+from tests.integration.pipeline.extraction import documents, outlook, slides97
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -43,8 +43,8 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
     ("a.pdf", documents.pdf("First page", "Second page"), ["First page\nSecond page"]),
     (
         "a.docx",
-        documents.docx("Rope", "Sail!", comment="ask Anna"),
-        ["Rope\n\nSail!", "- ask Anna"],
+        documents.docx("Rope", "Sail!", comment="ask Anna", footnote="of hemp"),
+        ["Rope\n\nSail!\n\nNotes:\n- of hemp\n\nComments:\n- ask Anna"],
     ),
     (
         "b.docx",
@@ -52,7 +52,13 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
         ["AT&T <tag>", 'café & bar "Zur\'s" *a*'],
     ),
     ("a.pptx", documents.pptx(("Tides", "High water"), ("End", "Bye")), ["# Tides\n\nHigh water"]),
+    (
+        "diagram.pptx",
+        documents.pptx(("Tides", "High water"), ("End", "Bye"), diagram=("Ebb", "Flow")),
+        ["# Tides\n\nHigh water\n\nEbb\nFlow\n\n# End"],
+    ),
     ("a.odt", documents.odt("The harbour"), ["The harbour"]),
+    ("a.ott", documents.odt("The form", is_template=True), ["The form"]),
     ("a.epub", documents.epub("<h1>One</h1><p>Calm", "<p>Storm"), ["# One\n\nCalm\n\nStorm"]),
     ("a.rtf", RTF, ["The harbour écluse.", "Second line."]),
     ("a.html", b"<nav>Menu</nav><h1>Boats</h1><p>Red", ["# Boats\n\nRed"]),
@@ -62,8 +68,20 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
     ("c.csv", b"day;note\n1;calm, dry\n2;wet\n", ["day: 1; note: calm, dry"]),
     ("b.csv", "Boot;Länge\nAnna;12,5".encode("latin-1"), ["Boot: Anna; Länge: 12,5"]),
     ("a.tsv", b"boat\tberth\nAnna\t12", ["boat: Anna; berth: 12"]),
+    ("sep.csv", b"sep=;\r\nday;note\r\n1;calm, dry\r\n", ["day: 1; note: calm, dry"]),
+    ("space.csv", b'name, town\nAnna, "Rye, Kent"\n', ["name: Anna; town: Rye, Kent"]),
+    ("years.csv", b"Port,2024,2025\nRye,1,2\nHull,3,2024\n", ["Port: Rye; 2024: 1; 2025: 2"]),
+    ("title.csv", b"Report\n\nday;note\n1;calm, dry\n2;wet\n", ["Report\nday: 1; note: calm, dry"]),
+    ("open.csv", b'size,boat\n"5 inch,Anna\n7 inch,Bob\n', ['"5 inch; boat: Anna\nsize: 7 inch']),
+    ("export.xls", b"boat\tberth\nAnna\t12\n", ["boat: Anna; berth: 12"]),
     ("a.json", b'{"boat": "Anna"}', ['{"boat": "Anna"}']),
     ("b.json", b"[" + b'{"boat": "Anna"},' * 300 + b"1]", ['{\n  "boat": "Anna"\n }']),
+    (
+        "escaped.json",
+        rb'{"a": "\u00fcber \ud83d\ude00", "b": "\\u00fc \u000a"}',
+        [r'{"a": "über 😀", "b": "\\u00fc \u000a"}'],
+    ),
+    ("escaped.jsonl", b'{"a": "\\u00fc"}\n{"a": 2}', ['{"a": "ü"}\n{"a": 2}']),
     ("a.jsonl", b'{"a": 1}\n{"a": 2}', ['{"a": 1}\n{"a": 2}']),
     (
         "a.xml",
@@ -73,6 +91,8 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
     ("broken.xml", b"<boats><boat>Anna", ["<boats><boat>Anna"]),
     ("a.xml", ATOM.encode(), ["# Harbour news\n\n## Storm", "All boats stay."]),
     ("a.ipynb", NOTEBOOK, ["Tide tables"]),
+    ("b.py", "#!/bin/sh\n# -*- coding: latin-1 -*-\n# é".encode("latin-1"), ["\n# é"]),
+    ("color.log", b"\x1b[1;31mERROR\x1b[0m disk full", ["ERROR disk full"]),
     ("a.py", b"def moor():\n    return 1\n", ["def moor():\n    return 1"]),
     (
         "a.eml",
@@ -131,6 +151,8 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
 REFUSALS: list[tuple[str, bytes, str]] = [
     ("empty.txt", b"", "empty"),
     ("blank.md", b" \n\t\r\n", "empty"),
+    ("unseen.txt", "\u200b\u2060\n".encode(), "empty"),
+    ("script.html", b"<html><body><script>x</script></body></html>", "no_text"),
     ("scan.pdf", documents.pdf("", ""), "no_text"),
     ("empty.docx", documents.docx(""), "no_text"),
     ("photo.jpg", JPEG, "unsupported"),
@@ -152,6 +174,26 @@ REFUSALS: list[tuple[str, bytes, str]] = [
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + "EncryptedPackage".encode("utf-16-le"),
         "encrypted",
     ),
+    (
+        "locked.doc",
+        outlook.compound({"WordDocument": b"\xec\xa5" + bytes(8) + b"\0\1" + bytes(5_000)}),
+        "encrypted",
+    ),
+    (
+        "locked.ppt",
+        outlook.compound(
+            {
+                "PowerPoint Document": bytes(5_000),
+                "Current User": bytes(12) + b"\xdf\xc4\xd1\xf3" + bytes(20),
+            }
+        ),
+        "encrypted",
+    ),
+    (
+        "locked.xls",
+        outlook.compound({"Workbook": b"\x09\x08\2\0\0\6\x2f\0\6\0" + bytes(5_000)}),
+        "encrypted",
+    ),
     ("locked.odt", documents.odt("x", is_encrypted=True), "encrypted"),
     ("locked.epub", documents.epub("<p>x", is_locked=True), "encrypted"),
     ("large.txt", b"x" * 2_000_001, "too_large"),
@@ -163,6 +205,12 @@ REFUSALS: list[tuple[str, bytes, str]] = [
         "broken.pptx",
         documents.zipped({"[Content_Types].xml": "x", "ppt/a": "x"}),
         "extraction_error",
+    ),
+    ("panic.xlsb", documents.panicking_xlsb(), "extraction_error"),
+    (
+        "word95.doc",
+        outlook.compound({"WordDocument": b"\xdc\xa5\x68" + bytes(5_000)}),
+        "unsupported",
     ),
     ("broken.epub", documents.zipped({"mimetype": "application/epub+zip"}), "extraction_error"),
 ]
@@ -210,6 +258,13 @@ async def test_pages_are_where_the_text_says(pool: ExtractorPool, tmp_path: Path
     assert [slides.text[start:][:5] for start in slides.page_starts] == ["# One", "# Two"]
 
 
+async def test_old_slides_are_those_of_the_last_save(pool: ExtractorPool, tmp_path: Path) -> None:
+    shown = [("Tides", "High water für alle", "Say hello"), ("End", "Bye", "")]
+    show = await extract(pool, tmp_path, "a.ppt", slides97.ppt(shown, before="Low water"))
+    assert show.text == "# Tides\n\nHigh water für alle\n\nNotes:\n\nSay hello\n\n# End\n\nBye"
+    assert [show.text[start:][:5] for start in show.page_starts] == ["# Tid", "# End"]
+
+
 async def test_tables_keep_their_rows(pool: ExtractorPool, tmp_path: Path) -> None:
     rows = [["boat", "berth"], ["Anna", "12"], ["Bob", ""]]
     workbook = await extract(pool, tmp_path, "a.xlsx", documents.xlsx("Berths", rows))
@@ -218,8 +273,24 @@ async def test_tables_keep_their_rows(pool: ExtractorPool, tmp_path: Path) -> No
     assert (table.rows, table.row_count) == ((("Anna", "12"), ("Bob", "")), 2)
     numbers = await extract(pool, tmp_path, "n.csv", b"1,2\n3,4\n")
     assert numbers.tables[0].columns == ("column 1", "column 2")
+    years = await extract(pool, tmp_path, "y.csv", b"2024,2025\n2026,2027\n")
+    assert years.tables[0].columns == ("column 1", "column 2")
+    titled = await extract(pool, tmp_path, "t.csv", b"Report\n\nboat,berth\nAnna,12\n")
+    assert (titled.tables[0].columns, titled.tables[0].row_count) == (("boat", "berth"), 1)
     many = await extract(pool, tmp_path, "m.csv", b"key,value\n" + b"k,v\n" * 20_000)
     assert (len(many.tables[0].rows), many.tables[0].row_count) == (10_000, 20_000)
+
+
+async def test_cells_say_days_times_and_errors_as_the_workbook_does(
+    pool: ExtractorPool, tmp_path: Path
+) -> None:
+    day, time = documents.cell(46_095.0, documents.DAY), documents.cell(0.3541667, documents.TIME)
+    rows = [["day", "time", "share"], [day, time, "#DIV/0!"]]
+    workbook = await extract(pool, tmp_path, "a.xlsx", documents.xlsx("Berths", rows))
+    assert workbook.tables[0].rows == (("2026-03-14", "08:30:00", "#DIV/0!"),)
+    data = documents.ods("Berths", [["boat", "time"], ["Anna", "PT08H30M00S"]])
+    open_workbook = await extract(pool, tmp_path, "a.ods", data)
+    assert open_workbook.tables[0].rows == (("Anna", "08:30:00"),)
 
 
 async def test_tables_of_inner_files_keep_apart(pool: ExtractorPool, tmp_path: Path) -> None:
@@ -242,6 +313,19 @@ async def test_a_bomb_in_a_mail_costs_the_attachment_alone(
     extracted = await extract(pool, tmp_path, "a.eml", message.as_bytes())
     assert "See the archive." in extracted.text
     assert "Attachment: b.zip (too large)" in extracted.text
+
+
+async def test_a_panic_of_native_code_costs_the_inner_file_and_its_child_alone(
+    pool: ExtractorPool, tmp_path: Path
+) -> None:
+    note = await extract(pool, tmp_path, "a.txt", b"Rope")
+    (before,) = pool._children
+    packed = documents.zipped({"a.xlsb": documents.panicking_xlsb(), "b.txt": "Sail"})
+    archive = await extract(pool, tmp_path, "a.zip", packed)
+    assert archive.text == "# a.xlsb\n\n(extraction error)\n\n# b.txt\n\nSail"
+    assert (await extract(pool, tmp_path, "a.txt", b"Rope")).text == note.text
+    (after,) = pool._children
+    assert after.pid != before.pid
 
 
 async def test_titles_types_and_markdown_are_told(pool: ExtractorPool, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import tarfile
 import zipfile
 import zlib
 from io import BytesIO
@@ -11,18 +14,29 @@ from xml.etree import ElementTree
 
 from raglive.pipeline.extraction.model import failed, skipped
 
-__all__ = ["Archive"]
+__all__ = ["DAMAGED", "Archive", "told"]
 
 _MAX_PART_BYTES = 256 * 1024 * 1024
-_DAMAGED = (
+DAMAGED = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
-    EOFError,
+    tarfile.TarError,
     zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    IndexError,
     OSError,
+    OverflowError,
     ValueError,
     NotImplementedError,
 )
+"""What Python's readers of archives raise on damaged ones."""
+
+
+def told(error: Exception) -> str:
+    """Say what is wrong with a zip file; of one whose end is missing, Python says it is none."""
+    return "its end is missing" if "not a zip file" in str(error) else str(error)
 
 
 class Archive:
@@ -31,8 +45,8 @@ class Archive:
     def __init__(self, data: bytes) -> None:
         try:
             self._zip = zipfile.ZipFile(BytesIO(data))
-        except _DAMAGED as error:
-            raise failed("extraction_error", f"The file is damaged: {error}.") from error
+        except DAMAGED as error:
+            raise failed("extraction_error", f"The file is damaged: {told(error)}.") from error
         self.names = frozenset(self._zip.namelist())
         self._left = _MAX_PART_BYTES
 
@@ -54,10 +68,10 @@ class Archive:
         try:
             with self._zip.open(name) as part:
                 data = part.read(self._left + 1)
+        except DAMAGED as error:
+            raise failed("extraction_error", f"The file is damaged: {error}.") from error
         except RuntimeError as error:  # "is encrypted, password required"
             raise skipped("encrypted", "The file is protected by a password.") from error
-        except _DAMAGED as error:
-            raise failed("extraction_error", f"The file is damaged: {error}.") from error
         self._left -= len(data)
         if self._left < 0:
             raise skipped("too_large", "The file unpacks to more than 256 MiB.")

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from raglive.pipeline.extraction.encoding import decode
 from raglive.pipeline.extraction.model import Draft, failed, skipped
 from raglive.pipeline.extraction.readers.archive import Archive
-from raglive.pipeline.extraction.readers.html import html_to_text
+from raglive.pipeline.extraction.readers.html import declared_charset, html_to_text
 
 __all__ = ["read_epub"]
 
@@ -26,7 +26,7 @@ def read_epub(data: bytes, _name: str) -> Draft:
             raise skipped("encrypted", "The book is locked by its seller (DRM).")
         package_path, package = _package(archive)
         pages = (archive.read(path) for path in _spine(package_path, package))
-        parts = [html_to_text(decode(page))[0] for page in pages if page]
+        parts = [html_to_text(decode(page, declared_charset(page)))[0] for page in pages if page]
         return Draft(parts, title=package.findtext(f".//{_DC_TITLE}"), is_markdown=True)
 
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from raglive.pipeline.extraction.encoding import decode
 from raglive.pipeline.extraction.model import Draft
 
-__all__ = ["html_to_text", "read_html"]
+__all__ = ["declared_charset", "html_to_text", "read_html"]
 
 
 def _tags(names: str) -> frozenset[str]:
@@ -26,7 +26,10 @@ _BLOCKS = _tags(
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _NAVIGATION_ROLES = frozenset({"navigation", "menu", "menubar", "toolbar", "search"})
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
-_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)""", re.I)
+_CHARSET = re.compile(
+    rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w.:-]+)""",
+    re.I,
+)
 
 _SPACES = re.compile(r"[ \t\r\n\f\xa0]+")
 _BREAKS = re.compile(r" *\n *")
@@ -42,9 +45,14 @@ _SHORT_CELL_CHARS = 160
 
 def read_html(data: bytes, _name: str) -> Draft:
     """Read a page of the web, or one saved from it."""
-    declared = _CHARSET.search(data[:4096])
-    text, title = html_to_text(decode(data, declared[1].decode("ascii") if declared else None))
+    text, title = html_to_text(decode(data, declared_charset(data)))
     return Draft([text], title=title, is_markdown=True)
+
+
+def declared_charset(data: bytes) -> str | None:
+    """Return the encoding that a page says it is in."""
+    declared = _CHARSET.search(data[:4096])
+    return (declared[1] or declared[2]).decode("ascii") if declared else None
 
 
 def html_to_text(markup: str) -> tuple[str, str | None]:

@@ -1,4 +1,4 @@
-"""Formats that kreuzberg reads for us: PDF, mail of Outlook, RTF, OpenDocument and others."""
+"""Formats that kreuzberg reads for us: PDF, RTF, OpenDocument and others."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 import kreuzberg
 
 from raglive.pipeline.extraction.model import Draft, Refusal, failed, skipped
+from raglive.pipeline.extraction.readers.protection import refuse_protected
 
 __all__ = [
     "COMMON_OPTIONS",
     "convert",
+    "has_panicked",
     "load_pdf_library",
     "native_reader",
     "pages_of",
-    "read_msg",
     "read_pdf",
 ]
 
@@ -40,7 +41,11 @@ trailer <</Root 1 0 R>>
 """
 
 _PROTECTED = re.compile(r"password|encrypt", re.I)
+_WORD_95 = re.compile(r"Invalid DOC magic number: 0x(?:A5D|A69)")
 _HYPHEN_BEFORE_CAPITAL = re.compile("\x02(?=[A-Z0-9\u00c0-\u00de\u0391-\u03a9\u0410-\u042f])")
+
+
+_panics: list[str] = []
 
 
 def convert(data: bytes, mime_type: str, config: kreuzberg.ExtractionConfig = _PLAIN) -> Any:
@@ -51,6 +56,17 @@ def convert(data: bytes, mime_type: str, config: kreuzberg.ExtractionConfig = _P
         raise
     except Exception as error:
         raise _refusal(str(error)) from error
+    except BaseException as error:  # a panic of native code is no Exception
+        if type(error).__name__ != "PanicException":
+            raise
+        _panics.append(str(error))
+        message = f"The document cannot be read: its reader gave up ({_panics[-1][:200]})."
+        raise failed("extraction_error", message) from error
+
+
+def has_panicked() -> bool:
+    """Tell whether native code may have left something in a bad state."""
+    return bool(_panics)
 
 
 def load_pdf_library() -> None:
@@ -65,17 +81,11 @@ def native_reader(mime_type: str) -> Any:
     """Return a reader of a format that needs nothing beside kreuzberg."""
 
     def read(data: bytes, _name: str) -> Draft:
+        refuse_protected(data)
         result = convert(data, mime_type)
         return Draft([result.content], title=result.metadata.get("title"))
 
     return read
-
-
-def read_msg(data: bytes, _name: str) -> Draft:
-    """Read a mail of Outlook, with the names of what is attached to it."""
-    result = convert(data, "application/vnd.ms-outlook")
-    attached = [f"Attachment: {name}" for name in result.metadata.get("attachments") or []]
-    return Draft([result.content, *attached], title=result.metadata.get("subject"))
 
 
 def read_pdf(data: bytes, _name: str) -> Draft:
@@ -98,6 +108,9 @@ def _joined_words(page: str) -> str:
 def _refusal(message: str) -> Refusal:
     if _PROTECTED.search(message):
         return skipped("encrypted", "The document is protected by a password.")
+    if _WORD_95.search(message):
+        what = "Documents of Word 95 and older are not read; save it in a newer format."
+        return skipped("unsupported", what)
     if "limit exceeded" in message:
         return skipped("too_large", "The document unpacks to more than is read of one file.")
     # kreuzberg nests its messages: "ParsingError: Invalid PDF: X: Invalid PDF: X".

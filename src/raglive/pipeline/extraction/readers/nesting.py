@@ -49,6 +49,10 @@ class Nesting:
 
     def read(self, data: bytes, name: str, declared: str | None = None) -> Draft:
         """Read a file within the file, its tables named after it. Raises `Refusal`."""
+        return self.enter(name, lambda: self._read_inner(data, name, declared, self))
+
+    def enter(self, name: str, read: Callable[[], Draft]) -> Draft:
+        """Do the same with what is a file, but lies there in another form."""
         self._left.files -= 1
         if self._left.files < 0:
             raise Bomb(f"The file holds more than {MOST_FILES:,} files.")
@@ -56,7 +60,7 @@ class Nesting:
             raise Bomb(f"The file holds archives within archives, more than {MOST_DEPTH} deep.")
         self._depth += 1
         try:
-            draft = self._read_inner(data, name, declared, self)
+            draft = read()
         finally:
             self._depth -= 1
         draft.tables = tuple(_named(table, name) for table in draft.tables)

@@ -7,30 +7,23 @@ import gzip
 import lzma
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from raglive.pipeline.extraction.encoding import decode
 from raglive.pipeline.extraction.model import Draft, Refusal, Table, failed, skipped
+from raglive.pipeline.extraction.readers.archive import DAMAGED, told
 from raglive.pipeline.extraction.readers.nesting import Bomb, Nesting
+from raglive.pipeline.extraction.text import one_line
 
 __all__ = ["COMPRESSIONS", "read_compressed", "read_tar", "read_zip"]
 
 _BLOCK_BYTES = 1 << 20
+_NAME_IS_UTF8 = 0x800
+_WESTERN_LETTERS = frozenset("ÄÅÆÇÉÑÖÜßàáâäåæçèéêëìíîïñòóôöùúûüÿ")
 _FURNITURE = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    ValueError,
-    NotImplementedError,
-)
 COMPRESSIONS: dict[str, Callable[[IO[bytes]], Any]] = {
     "application/gzip": gzip.open,
     "application/x-bzip2": bz2.open,
@@ -47,6 +40,8 @@ def read_zip(data: bytes, _name: str, nesting: Nesting) -> Draft:
         try:
             with archive.open(member) as part:
                 return _bounded(part, member.compress_size, nesting)
+        except DAMAGED as error:
+            raise failed("extraction_error", f"{member.filename} is damaged: {error}.") from error
         except RuntimeError as error:  # "is encrypted, password required"
             raise skipped("encrypted", "The archive is protected by a password.") from error
 
@@ -54,9 +49,21 @@ def read_zip(data: bytes, _name: str, nesting: Nesting) -> Draft:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             for member in archive.infolist():
                 if not member.is_dir():
-                    yield member.filename, lambda m=member: unpack(archive, m)  # type: ignore[misc]
+                    yield _meant_name(member), lambda m=member: unpack(archive, m)  # type: ignore[misc]
 
     return _read_all(members(), nesting)
+
+
+def _meant_name(member: zipfile.ZipInfo) -> str:
+    """Return the name as its maker meant it: old archives do not tell its encoding."""
+    if member.flag_bits & _NAME_IS_UTF8 or member.filename.isascii():
+        return member.filename
+    try:
+        data = member.filename.encode("cp437")  # as which Python has read it
+    except UnicodeEncodeError:
+        return member.filename
+    is_sensible = all(c.isascii() or c in _WESTERN_LETTERS for c in member.filename)
+    return decode(data, "cp437" if is_sensible else None)
 
 
 def read_tar(data: bytes, _name: str, nesting: Nesting) -> Draft:
@@ -67,7 +74,8 @@ def read_tar(data: bytes, _name: str, nesting: Nesting) -> Draft:
             for member in archive:
                 part = archive.extractfile(member) if member.isreg() else None
                 if part is not None:
-                    yield member.name, lambda p=part: _bounded(p, len(data), nesting)  # type: ignore[misc]
+                    name = decode(member.name.encode("utf-8", "surrogateescape"))
+                    yield name, lambda p=part: _bounded(p, len(data), nesting)  # type: ignore[misc]
 
     return _read_all(members(), nesting)
 
@@ -77,7 +85,7 @@ def read_compressed(data: bytes, name: str, nesting: Nesting, mime_type: str) ->
     try:
         with COMPRESSIONS[mime_type](BytesIO(data)) as part:
             content = _bounded(part, len(data), nesting)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise failed("extraction_error", f"The file is damaged: {error}.") from error
     path = PurePosixPath(name)
     inner = path.stem + (".tar" if path.suffix.lower() in {".tgz", ".tbz2", ".txz"} else "")
@@ -104,6 +112,7 @@ def _read_all(members: Iterable[Member], nesting: Nesting) -> Draft:
         for name, unpack in members:
             if _FURNITURE.intersection(PurePosixPath(name).parts):
                 continue
+            shown = one_line(name, 1_000)
             found += 1
             try:
                 draft = nesting.read(unpack(), name)
@@ -111,12 +120,12 @@ def _read_all(members: Iterable[Member], nesting: Nesting) -> Draft:
                 raise
             except Refusal as refusal:
                 refusals.append(refusal)
-                parts.append(f"# {name}\n\n({refusal.code.replace('_', ' ')})")
+                parts.append(f"# {shown}\n\n({refusal.code.replace('_', ' ')})")
                 continue
-            parts += [f"# {name}", *draft.parts]
+            parts += [f"# {shown}", *draft.parts]
             tables += draft.tables
-    except _DAMAGED as error:
-        raise failed("extraction_error", f"The archive is damaged: {error}.") from error
+    except DAMAGED as error:
+        raise failed("extraction_error", f"The archive is damaged: {told(error)}.") from error
     if found == len(refusals):
         raise _nothing_in(refusals)
     return Draft(parts, tables=tuple(tables), is_markdown=True)
@@ -125,6 +134,10 @@ def _read_all(members: Iterable[Member], nesting: Nesting) -> Draft:
 def _nothing_in(refusals: list[Refusal]) -> Refusal:
     if not refusals:
         return skipped("empty", "The archive holds no file.")
+    broken = next((refusal for refusal in refusals if refusal.outcome == "failed"), None)
+    if broken:
+        message = f"No file in the archive can be read; of the first: {broken.message}"
+        return failed("extraction_error", message)
     codes = {refusal.code for refusal in refusals}
     if codes == {"encrypted"}:
         return skipped("encrypted", "The archive is protected by a password.")

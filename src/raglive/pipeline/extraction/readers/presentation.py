@@ -1,4 +1,4 @@
-"""PowerPoint: slides as pages, with tables, charts, descriptions of pictures and notes."""
+"""PowerPoint: slides as pages, with tables, charts, diagrams, notes, and what pictures show."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ __all__ = ["read_presentation"]
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+_D = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 _FURNITURE = {"sldNum", "dt", "ftr", "sldImg"}
@@ -71,6 +72,8 @@ def _shapes(root: Element, archive: Archive, targets: dict[str, str]) -> Iterato
             yield "\n".join(_table_rows(element))
         elif element.tag == f"{_C}chart":
             yield from _chart(archive.xml(targets.get(element.get(f"{_R}id", ""), "")))
+        elif element.tag == f"{_D}relIds":
+            yield from _diagram(archive.xml(targets.get(element.get(f"{_R}dm", ""), "")))
         elif element.tag == f"{_P}pic":
             picture = element.find(f".//{_P}cNvPr")
             described = picture.get("descr", "") if picture is not None else ""
@@ -100,6 +103,12 @@ def _table_rows(table: Element) -> Iterator[str]:
     for row in table.iter(f"{_A}tr"):
         cells = (" ".join(map(_paragraph, c.iter(f"{_A}p"))).strip() for c in row.iter(f"{_A}tc"))
         yield " | ".join(cells)
+
+
+def _diagram(root: Element | None) -> Iterator[str]:
+    """The texts of a diagram (SmartArt), a line each."""
+    paragraphs = root.iter(f"{_A}p") if root is not None else ()
+    yield from filter(None, ["\n".join(filter(None, map(_paragraph, paragraphs)))])
 
 
 def _chart(root: Element | None) -> Iterator[str]:

@@ -11,17 +11,10 @@ from raglive.pipeline.extraction.readers.epub import read_epub
 from raglive.pipeline.extraction.readers.html import read_html
 from raglive.pipeline.extraction.readers.mail import read_mail
 from raglive.pipeline.extraction.readers.markup import read_feed, read_xml
-from raglive.pipeline.extraction.readers.native import (
-    native_reader,
-    read_msg,
-    read_pdf,
-)
+from raglive.pipeline.extraction.readers.native import native_reader, read_pdf
 from raglive.pipeline.extraction.readers.nesting import Nesting
-from raglive.pipeline.extraction.readers.opendocument import (
-    read_odp,
-    read_ods,
-    read_odt,
-)
+from raglive.pipeline.extraction.readers.opendocument import read_odp, read_ods, read_odt
+from raglive.pipeline.extraction.readers.outlook import read_msg, read_tnef
 from raglive.pipeline.extraction.readers.packed import (
     COMPRESSIONS,
     read_compressed,
@@ -30,6 +23,7 @@ from raglive.pipeline.extraction.readers.packed import (
 )
 from raglive.pipeline.extraction.readers.plain import read_json, read_markdown, read_text
 from raglive.pipeline.extraction.readers.presentation import read_presentation
+from raglive.pipeline.extraction.readers.slides97 import read_ppt
 from raglive.pipeline.extraction.readers.tabular import delimited_reader, workbook_reader
 from raglive.pipeline.extraction.readers.word import read_docx
 
@@ -39,7 +33,6 @@ Reader = Callable[[bytes, str], Draft]
 
 _NATIVE = (
     "application/msword",
-    "application/vnd.ms-powerpoint",
     "application/rtf",
     "application/x-ipynb+json",
 )
@@ -61,8 +54,12 @@ def reader_for(mime_type: str, nesting: Nesting | None = None) -> Reader:
         return reader
     if mime_type == mime.ENCRYPTED_OFFICE:
         raise skipped("encrypted", "The document is protected by a password.")
-    what = "its content is of no known type" if mime_type == mime.BINARY else mime_type
-    raise skipped("unsupported", f"Files of this type hold no text that can be indexed: {what}.")
+    if mime_type == mime.BINARY:
+        raise skipped("unsupported", "What the file holds is of no type that is known here.")
+    if mime_type in mime.UNREAD_ARCHIVES:
+        message = f"Archives of this type are not read ({mime_type}). Pack the files as zip or tar."
+        raise skipped("unsupported", message)
+    raise skipped("unsupported", f"Files of this type are not read: {mime_type}.")
 
 
 def _read_inner(data: bytes, name: str, declared: str | None, nesting: Nesting) -> Draft:
@@ -73,9 +70,9 @@ def _read_inner(data: bytes, name: str, declared: str | None, nesting: Nesting) 
 
 _READERS: dict[str, Reader] = {
     "application/pdf": read_pdf,
-    "application/vnd.ms-outlook": read_msg,
     mime.DOCX: read_docx,
     mime.PPTX: read_presentation,
+    "application/vnd.ms-powerpoint": read_ppt,
     mime.ODT: read_odt,
     mime.ODS: read_ods,
     mime.ODP: read_odp,
@@ -85,7 +82,7 @@ _READERS: dict[str, Reader] = {
     "text/csv": delimited_reader(None),
     "text/tab-separated-values": delimited_reader("\t"),
     "application/json": read_json,
-    "application/x-ndjson": read_text,
+    "application/x-ndjson": read_json,
     "application/xml": read_xml,
     "application/rss+xml": read_feed,
     **{mime_type: native_reader(mime_type) for mime_type in _NATIVE},
@@ -93,6 +90,8 @@ _READERS: dict[str, Reader] = {
 }
 _CONTAINERS: dict[str, Callable[..., Draft]] = {
     "message/rfc822": read_mail,
+    "application/vnd.ms-outlook": read_msg,
+    "application/ms-tnef": read_tnef,
     "application/zip": read_zip,
     "application/x-tar": read_tar,
     **{kind: partial(read_compressed, mime_type=kind) for kind in COMPRESSIONS},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import zipfile
+from collections.abc import Iterator
 from io import BytesIO
 
 import kreuzberg
@@ -33,12 +34,20 @@ def read_docx(data: bytes, _name: str) -> Draft:
     """Read a document of Word, its comments at the end."""
     with Archive(data) as archive:
         comments = _comments(archive)
+        notes = list(_notes(archive))
         body = archive.read(_BODY) or b""
         needs_help = b"<m:oMath>" in body or b"&" in body
         readable = _rewritten(archive, body) if needs_help else data
     result = convert(readable, DOCX, _MARKDOWN)
     text = _ESCAPE.sub(r"\1", _LINK.sub(r"\1", result.content)).translate(_MEANT)
-    parts = [text, "\n".join(["Comments:", *comments])] if comments else [text]
+    known = "".join(text.split()) if notes else ""
+    left_out = [
+        f"- {note}"
+        for number, note in notes
+        if f"[^{number}]:" not in text and "".join(note.split()) not in known
+    ]
+    lists = (("Notes:", left_out), ("Comments:", comments))
+    parts = [text, *("\n".join([name, *found]) for name, found in lists if found)]
     return Draft(parts, title=result.metadata.get("title"), is_markdown=True)
 
 
@@ -48,6 +57,16 @@ def _comments(archive: Archive) -> list[str]:
         return []
     texts = ("".join(t.text or "" for t in c.iter(f"{_WORD}t")) for c in root)
     return [f"- {text}" for text in texts if text.strip()]
+
+
+def _notes(archive: Archive) -> Iterator[tuple[str, str]]:
+    """Yield numbers and texts of foot- and endnotes: kreuzberg 4.10 leaves out the first."""
+    for part in ("word/footnotes.xml", "word/endnotes.xml"):
+        root = archive.xml(part)
+        for note in root if root is not None else ():
+            text = " ".join("".join(t.text or "" for t in note.iter(f"{_WORD}t")).split())
+            if text and not note.get(f"{_WORD}type"):
+                yield note.get(f"{_WORD}id", ""), text
 
 
 def _rewritten(archive: Archive, body: bytes) -> bytes:
