@@ -64,7 +64,7 @@ async def test_another_model_is_refused_with_what_to_do(
     was = ChosenSpace(0, other, source)
     successor = await was.successor(database)
     assert successor is not None
-    assert successor.change_from(was) == change.removesuffix(".")
+    assert change.removesuffix(".") in successor.change_from(was)
 
 
 async def test_how_a_model_is_asked_is_known_without_what_is_secret(database: Database) -> None:
