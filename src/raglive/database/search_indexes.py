@@ -32,6 +32,7 @@ BULK_SHARE = 0.5  # of what is indexed
 IDLE_FILES = 50
 BUILD_SECONDS = 3 * 3600.0
 STEP_SECONDS = 30.0
+LEAST_COUNTED_BYTES = 4 << 20  # of a table; a smaller one is read as fast as looked up in
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class SearchIndexes:
             await connection.close(timeout=5)
 
     async def _keep_up(self, connection: asyncpg.Connection) -> None:
+        await _count_outgrown(connection)
         row = await connection.fetchrow(_QUERIES["standing"], timeout=STEP_SECONDS)
         assert row is not None, "the chunks have a table"
         for name in row["broken"]:
@@ -119,6 +121,18 @@ class SearchIndexes:
         query = _QUERIES["drop"].format(name=name)
         await connection.execute(query, timeout=BUILD_SECONDS)
         log.info("search_index_dropped", index=name)
+
+
+async def _count_outgrown(connection: asyncpg.Connection) -> None:
+    """Count what a bulk load fills sooner than Postgres looks at it, once a minute.
+
+    Plans made while there was little to read are kept, and read all of it, until then.
+    """
+    rows = await connection.fetch(_QUERIES["outgrown"], LEAST_COUNTED_BYTES, timeout=STEP_SECONDS)
+    for row in rows:
+        await connection.execute(
+            _QUERIES["count_table"].format(name=row["name"]), timeout=BUILD_SECONDS
+        )
 
 
 async def build_vector_index(

@@ -229,6 +229,21 @@ async def test_the_vector_index_is_away_during_a_bulk_load_and_back_afterwards(
     assert await valid_indexes(database) == {"chunks_by_words_english"}
 
 
+async def test_what_a_bulk_load_fills_is_counted_before_postgres_looks(database: Database) -> None:
+    await database.execute("ALTER TABLE raglive.revocations SET (autovacuum_enabled = off)")
+    fill = (
+        "INSERT INTO raglive.revocations (subject, revoked_by, reason) "
+        "SELECT n, 'admin', repeat('x', 1000) FROM generate_series(1, $1::integer) AS n"
+    )
+    count = "SELECT reltuples::integer FROM pg_class WHERE oid = 'raglive.revocations'::regclass"
+    counted = []
+    for more in (100, 6_000, 7_000, 6_000):
+        await database.execute(fill, more)
+        await SearchIndexes(database.dsn).keep_up()
+        counted.append(await database.fetchval(count))
+    assert counted == [-1, 6_100, 13_100, 13_100]  # too few, many, more than twice as many, not so
+
+
 async def test_an_index_that_was_not_finished_is_built_anew(
     database: Database, pipeline: PipelineRecord
 ) -> None:

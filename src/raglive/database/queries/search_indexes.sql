@@ -8,7 +8,6 @@ SELECT '[1]'::vector
 -- name: standing
 -- How much there is to search, how much is on its way, and which indexes of the chunks there are.
 SELECT greatest(0, class.reltuples)::bigint AS counted,
-       pg_relation_size(class.oid) AS chunk_bytes,
        (SELECT coalesce(sum(queued + processing), 0)::bigint FROM raglive.heads) AS waiting,
        (SELECT coalesce(sum(completed), 0)::bigint FROM raglive.heads) AS completed,
        coalesce((SELECT dimensions FROM raglive.embedding_models WHERE active), 0) AS dimensions,
@@ -21,6 +20,15 @@ SELECT greatest(0, class.reltuples)::bigint AS counted,
              WHERE indrelid = class.oid AND NOT indisvalid
                AND (index.relname = 'chunks_by_vector' OR starts_with(index.relname, 'chunks_by_words_'))) AS broken
 FROM pg_class AS class WHERE class.oid = 'raglive.chunks'::regclass
+
+-- name: outgrown
+-- Tables that have more than doubled since they were last counted.
+SELECT oid::regclass::text AS name FROM pg_class
+WHERE relnamespace = 'raglive'::regnamespace AND relkind = 'r'
+  AND pg_relation_size(oid) > greatest($1, 2 * relpages::bigint * current_setting('block_size')::integer)
+
+-- name: count_table
+ANALYZE {name}
 
 -- name: build_memory
 SELECT pg_size_bytes(current_setting('maintenance_work_mem')) AS allowed,
