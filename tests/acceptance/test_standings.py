@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from tests.acceptance.installation import Installation, installed
 from tests.acceptance.page import Dashboard, dashboard
+from tests.integration.pipeline.ingesting import document
 from tests.integration.pipeline.providing import Provider, provider
 
 PIPELINE = "local-files-pipeline"
@@ -81,6 +82,8 @@ async def _sees_a_file_stuck(
 async def _sees_a_pause(
     folder: Path, paid: Provider, raglive: Installation, page: Dashboard
 ) -> None:
+    (folder / "dear.txt").write_text(document("dear", 100))  # more than the whole budget
+    await page.expect_standing("dear.txt", "waiting", within_seconds=20)
     paid.troubles, paid.chance = ("401",), 1.0
     (folder / "patient.txt").write_text("The patient baker counts his loaves.")
     banner = page.page.get_by_test_id("paused")
@@ -95,7 +98,10 @@ async def _sees_a_pause(
 
     await page.page.goto(f"{raglive.dashboard_url}/")
     await expect(page.page.get_by_test_id("headline")).to_have_text(f"{PIPELINE} is paused")
-    await expect(page.page.get_by_test_id("needs-pause")).to_be_visible()
+    needs = page.page.get_by_role("region", name="Needs you")
+    await expect(needs.get_by_test_id("needs-pause")).to_be_visible()
+    await expect(needs).to_contain_text("RAGLIVE_EMBEDDING_BUDGET")
+    await expect(needs.locator("h2 + span")).to_have_text("2")
     await page.page.goto(f"{raglive.dashboard_url}/events/?id={PIPELINE}")
     await expect(
         page.page.get_by_text("paused: The embedding provider refuses").first

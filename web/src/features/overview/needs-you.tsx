@@ -1,5 +1,6 @@
 "use client";
 import { CircleCheck, CirclePause } from "lucide-react";
+import { useCallback, useEffect, useState } from "react";
 import { count, words } from "@/components/ui/format";
 import { Link } from "@/components/ui/link";
 import { pipelineHref } from "@/components/ui/links";
@@ -18,12 +19,18 @@ const FOR_SOMEBODY = new Set(["embedding_budget_spent", "embedding_budget_too_sm
 export function NeedsYou({ pipelines }: { pipelines: PipelineState[] }) {
   const failed = pipelines.reduce((sum, { counts }) => sum + counts.failed, 0);
   const paused = pipelines.filter(({ facts }) => facts.paused && facts.status === "online");
+  const [waiting, setWaiting] = useState<Record<string, number>>({});
+  const noteWaiting = useCallback(
+    (id: string, files: number) => setWaiting((known) => ({ ...known, [id]: files })),
+    [],
+  );
+  const all = failed + paused.length + Object.values(waiting).reduce((sum, files) => sum + files, 0);
   return (
-    <Section title="Needs you" count={failed + paused.length > 0 ? count(failed + paused.length) : null}>
+    <Section title="Needs you" count={all > 0 ? count(all) : null}>
       {paused.map((state) => (
         <Paused key={state.id} state={state} named={pipelines.length > 1} />
       ))}
-      {failed + paused.length === 0 && (
+      {all === 0 && (
         <p className="flex items-center gap-1.5 py-3 text-faint">
           <CircleCheck size={14} aria-hidden className="text-completed" /> Nothing failed.
         </p>
@@ -31,7 +38,7 @@ export function NeedsYou({ pipelines }: { pipelines: PipelineState[] }) {
       {pipelines
         .filter(({ counts }) => counts.failed + counts.waiting > 0)
         .map((state) => (
-          <Reasons key={state.id} state={state} named={pipelines.length > 1} />
+          <Reasons key={state.id} state={state} named={pipelines.length > 1} onWaiting={noteWaiting} />
         ))}
     </Section>
   );
@@ -65,11 +72,22 @@ function Paused({ state: { id, facts }, named }: { state: PipelineState; named: 
   );
 }
 
-function Reasons({ state, named }: { state: PipelineState; named: boolean }) {
+interface ReasonsProps {
+  state: PipelineState;
+  named: boolean;
+  onWaiting: (id: string, files: number) => void;
+}
+
+function Reasons({ state, named, onWaiting }: ReasonsProps) {
   const { data } = useResource<FailureGroups>(`/api/pipelines/${encodeURIComponent(state.id)}/failures`, {
     version: state.counts.failed * 1_009 + state.counts.waiting,
   });
   const groups = data?.groups.filter(needsSomebody) ?? [];
+  const waiting = groups.reduce((sum, group) => sum + (group.state === "waiting" ? group.count : 0), 0);
+  useEffect(() => {
+    onWaiting(state.id, waiting);
+    return () => onWaiting(state.id, 0);
+  }, [onWaiting, state.id, waiting]);
   if (groups.length === 0) return null;
   return (
     <ul className="border-b last:border-b-0">
