@@ -99,7 +99,7 @@ REFUSED: dict[str, Callable[[], str]] = {
     "no subject": lambda: sign("RS256", sub=None),
     "a long subject": lambda: sign("RS256", sub="x" * 256),
     "no end": lambda: sign("RS256", exp=None),
-    "not valid yet": lambda: sign("RS256", nbf=NOW + 600),
+    "not valid yet": lambda: sign("RS256", nbf=NOW + 86_400),
     "too long": lambda: sign("RS256", padding="x" * 17_000),
     "cut off": lambda: sign("RS256")[:-20],
     "changed": lambda: sign("RS256").replace(".", ".e30", 1),
