@@ -15,6 +15,8 @@ import numpy as np
 import orjson
 from aiohttp import web
 
+from tests.integration.pipeline.providing import serving
+
 NUMBERS_PER_PIECE = 48
 PIECES = 256
 
@@ -54,17 +56,10 @@ class Provider:
 async def main(dimensions: int) -> None:
     """Serve until the input ends."""
     provider = Provider(dimensions)
-    app = web.Application(client_max_size=64 << 20)
-    app.router.add_post("/v1/embeddings", provider.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        print(f"http://127.0.0.1:{runner.addresses[0][1]}/v1", flush=True)
+    async with serving(provider.handle) as address:
+        print(address, flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
             print(json.dumps({"texts": provider.texts, "repeated": provider.repeated}), flush=True)
-    finally:
-        await runner.cleanup()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from raglive.contract.errors import RagliveError
 from raglive.database.errors import explain
 from raglive.database.model_source import Source
 from raglive.database.pool import Database
-from raglive.database.search_indexes import build_vector_index
+from raglive.database.search_indexes import CHUNKS, build_vector_index, count_table
 from raglive.database.sql import load_queries
 from raglive.database.vector_space import (
     ChosenSpace,
@@ -216,7 +216,7 @@ class Reindexing:
         forget = _QUERIES["forget_vectors"]
         while await self._database.execute(forget, FORGOTTEN_AT_ONCE) != "DELETE 0":
             pass
-        await self._connection.execute(_INDEXES["count"], timeout=BUILD_SECONDS)
+        await count_table(self._connection, CHUNKS)
 
     async def _changing(self, change: Callable[[], Awaitable[Result]]) -> Result:
         """Change tables in a transaction; again while others use them for long."""

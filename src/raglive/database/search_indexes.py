@@ -17,12 +17,13 @@ from raglive.database.errors import explain
 from raglive.database.sql import load_queries
 from raglive.database.words import configuration_explained
 
-__all__ = ["SearchIndexes", "Standing", "build_vector_index"]
+__all__ = ["CHUNKS", "SearchIndexes", "Standing", "build_vector_index", "count_table"]
 
 log = structlog.get_logger()
 
 _QUERIES = load_queries("search_indexes")
 
+CHUNKS = "raglive.chunks"
 VECTORS = "chunks_by_vector"
 WORDS = "chunks_by_words_"
 LEAST_NUMBERS = 10_000_000  # of all vectors together; fewer are compared in some 50 ms
@@ -114,7 +115,7 @@ class SearchIndexes:
         except BaseException:
             log.warning("search_index_not_built", index=name)
             raise
-        await connection.execute(_QUERIES["count"], timeout=BUILD_SECONDS)
+        await count_table(connection, CHUNKS)
         log.info("search_index_built", index=name)
 
     async def _drop(self, connection: asyncpg.Connection, name: str) -> None:
@@ -130,9 +131,12 @@ async def _count_outgrown(connection: asyncpg.Connection) -> None:
     """
     rows = await connection.fetch(_QUERIES["outgrown"], LEAST_COUNTED_BYTES, timeout=STEP_SECONDS)
     for row in rows:
-        await connection.execute(
-            _QUERIES["count_table"].format(name=row["name"]), timeout=BUILD_SECONDS
-        )
+        await count_table(connection, row["name"])
+
+
+async def count_table(connection: asyncpg.Connection, table: str) -> None:
+    """Have Postgres learn how much a table holds, and of what."""
+    await connection.execute(_QUERIES["count"].format(table=table), timeout=BUILD_SECONDS)
 
 
 async def build_vector_index(
@@ -142,7 +146,7 @@ async def build_vector_index(
 
     One that is wanted only after a bulk load is left to the pipelines.
     """
-    await connection.execute(_QUERIES["count"], timeout=BUILD_SECONDS)
+    await count_table(connection, CHUNKS)
     row = await connection.fetchrow(_QUERIES["standing"], timeout=STEP_SECONDS)
     assert row is not None, "the chunks have a table"
     found = replace(_standing(row), dimensions=dimensions)

@@ -80,8 +80,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(f"{said}. See docs/reference/settings.md.") from None
 
 
+def _known() -> set[str]:
+    return {name for names in variable_names().values() for name in names}
+
+
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    known = {name for names in variable_names().values() for name in names}
+    known = _known()
     for name in environment:
         if name.startswith("RAGLIVE_") and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -90,7 +94,7 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 
 
 def _chosen(environment: Mapping[str, str]) -> dict[str, str]:
-    known = {name for names in variable_names().values() for name in names}
+    known = _known()
     return {name: value for name, value in environment.items() if name in known and value}
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from raglive.pipeline.embedding import PROBE
 
-__all__ = ["DIMENSIONS", "Provider", "provider"]
+__all__ = ["DIMENSIONS", "Provider", "provider", "serving"]
 
 DIMENSIONS = 8
 
@@ -80,14 +80,22 @@ class Provider:
 async def provider() -> AsyncIterator[Provider]:
     """Run a provider."""
     made = Provider()
+    async with serving(made.handle) as made.url:
+        yield made
+
+
+@asynccontextmanager
+async def serving(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[str]:
+    """Serve embeddings; yield the address."""
     app = web.Application(client_max_size=64 << 20)
-    app.router.add_post("/v1/embeddings", made.handle)
+    app.router.add_post("/v1/embeddings", answer)
     runner = web.AppRunner(app, shutdown_timeout=0)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        yield made
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     finally:
         await runner.cleanup()
 

@@ -27,8 +27,8 @@ SELECT oid::regclass::text AS name FROM pg_class
 WHERE relnamespace = 'raglive'::regnamespace AND relkind = 'r'
   AND pg_relation_size(oid) > greatest($1, 2 * relpages::bigint * current_setting('block_size')::integer)
 
--- name: count_table
-ANALYZE {name}
+-- name: count
+ANALYZE {table}
 
 -- name: build_memory
 SELECT pg_size_bytes(current_setting('maintenance_work_mem')) AS allowed,
@@ -49,9 +49,6 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS chunks_by_vector ON raglive.chunks USING
 
 -- name: drop
 DROP INDEX CONCURRENTLY IF EXISTS raglive.{name}
-
--- name: count
-ANALYZE raglive.chunks
 
 -- name: widen_matches
 -- With a vector index, agents still get as many matches as they ask for, and all that their filter lets through.

@@ -62,19 +62,17 @@ def _serve(request: dict[str, Any], path: Path, send: Send) -> bool:
         extracted = read_file(path, request["name"], request["mime_type"], limits)
         _stage(send, "extraction", 1.0, now=False)  # with what follows soon: a wake-up saved
         spans = _spans(extracted, request["chunks"], send)
-        header = _document(extracted, spans) | {"is_fit": not has_panicked()}
-        send(header, extracted.text.encode())
+        _answer(send, _document(extracted, spans), extracted.text.encode())
     except Refusal as refusal:
-        _refuse(send, refusal, is_fit=not has_panicked())
+        _answer(send, _refused(refusal))
     except MemoryError:
         message = "Reading the file needs more memory than the limit allows."
-        _refuse(send, failed("extraction_out_of_memory", message), is_fit=False)
+        _answer(send, _refused(failed("extraction_out_of_memory", message)), is_fit=False)
         return False
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"[:300]
-        _refuse(
-            send, failed("extraction_error", f"The file cannot be read: {reason}"), is_fit=False
-        )
+        message = f"The file cannot be read: {reason}"
+        _answer(send, _refused(failed("extraction_error", message)), is_fit=False)
         return False
     return not has_panicked()
 
@@ -101,23 +99,24 @@ def _document(extracted: Extracted, spans: list[Any] | None) -> dict[str, Any]:
         "title": extracted.title,
         "is_markdown": extracted.is_markdown,
         "spans": spans,
-        "is_fit": True,
-        "memory_bytes": _FIGURES.memory_info().rss,
     }
 
 
-def _refuse(send: Send, refusal: Refusal, *, is_fit: bool = True) -> None:
-    send(
-        {
-            "type": "refused",
-            "outcome": refusal.outcome,
-            "code": refusal.code,
-            "message": refusal.message,
-            "retryable": refusal.retryable,
-            "is_fit": is_fit,
-            "memory_bytes": _FIGURES.memory_info().rss,
-        }
-    )
+def _refused(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "type": "refused",
+        "outcome": refusal.outcome,
+        "code": refusal.code,
+        "message": refusal.message,
+        "retryable": refusal.retryable,
+    }
+
+
+def _answer(send: Send, header: dict[str, Any], body: bytes = b"", *, is_fit: bool = True) -> None:
+    """Send the last word about a file, and what the process is like after it."""
+    memory_bytes = _FIGURES.memory_info().rss
+    is_fit = is_fit and not has_panicked()
+    send(header | {"is_fit": is_fit, "memory_bytes": memory_bytes}, body)
 
 
 if __name__ == "__main__":
