@@ -13,8 +13,11 @@ BIN := .venv/bin
 WITH_NODE := tools/with_node.sh
 PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
 APP := src/raglive/dashboard/app
+PACKAGES := packages/raglive-reporter packages/fake-google-drive
+EDITABLE := --editable . $(addprefix --editable ,$(PACKAGES))
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock, for $$($(BIN)/python tools/check_locks.py --fingerprint)" tools/uv.sh pip compile --quiet --universal \
-	--python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE)
+	--python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-package raglive-reporter --no-emit-package fake-google-drive $(UPGRADE)
 
 # Folders too, so that a file that is gone is noticed.
 WEB_SOURCES := $(shell find web -mindepth 1 \
@@ -34,7 +37,7 @@ up: setup ## Index FOLDER (examples/documents) and show it live, until Ctrl-C
 check: setup ## Check format, lint, types, imports, lock files and generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy src tests tools $(if $(wildcard bench/*.py),bench)
+	$(BIN)/mypy src packages tests tools $(if $(wildcard bench/*.py),bench)
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_locks.py
 	$(BIN)/python -m tools.generate_contract --check
@@ -82,15 +85,15 @@ clean: ## Remove everything that was made here
 	tools/make_venv.sh
 	@touch $@
 
-.make/python: .venv/bin/uv requirements-dev.lock pyproject.toml
+.make/python: .venv/bin/uv requirements-dev.lock pyproject.toml $(PACKAGES:=/pyproject.toml)
 	tools/uv.sh pip sync --quiet --require-hashes requirements-dev.lock
-	tools/uv.sh pip install --quiet --no-deps --no-build-isolation --editable .
+	tools/uv.sh pip install --quiet --no-deps --no-build-isolation $(EDITABLE)
 	@mkdir -p .make && touch $@
 
 .make/peers/installed: .venv/bin/uv bench/peers/requirements.txt
 	tools/uv.sh venv --quiet --clear --python $(BIN)/python .make/peers
 	tools/uv.sh pip install --quiet --link-mode copy --python .make/peers/bin/python --requirement bench/peers/requirements.txt
-	tools/uv.sh pip install --quiet --python .make/peers/bin/python --no-deps --editable .
+	tools/uv.sh pip install --quiet --python .make/peers/bin/python --no-deps --editable . --editable packages/raglive-reporter
 	@touch $@
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json | .make/python

@@ -31,15 +31,15 @@ import psutil
 
 from bench.common.rate import cpu_seconds
 from bench.common.report import Report, is_quick
-from raglive.contract.model import rfc3339
-from raglive.contract.permissions import Grant, Role
-from raglive.database.embedded import EmbeddedPostgres
-from raglive.database.event_log import append_events
-from raglive.database.migrate import migrate
-from raglive.database.pipelines import PipelineRecord, new_event
-from raglive.database.pool import Database
 from raglive.http_api.tokens import Tokens
-from raglive.processes.probe import answers
+from raglive.local_stack.child import answers
+from raglive.local_stack.embedded_postgres import EmbeddedPostgres
+from raglive.store.log.event_log import append_events
+from raglive.store.migrate import migrate
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord, new_event
+from raglive_contract.model import rfc3339
+from raglive_contract.permissions import Grant, Role
 
 TICK_SECONDS = 0.05
 START_SECONDS = 60.0

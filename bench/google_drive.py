@@ -29,13 +29,13 @@ import psutil
 
 from bench.common.rate import cpu_seconds
 from bench.common.report import Report, is_quick
-from raglive.database.embedded import EmbeddedPostgres
-from raglive.database.migrate import migrate
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
-from raglive.pipeline.watchers.google_drive.client import open_drive
-from raglive.pipeline.watchers.google_drive.credentials import read_credentials
-from raglive.pipeline.watchers.google_drive.watcher import GoogleDriveWatcher
+from raglive.local_stack.embedded_postgres import EmbeddedPostgres
+from raglive.sources.google_drive.client import open_drive
+from raglive.sources.google_drive.credentials import read_credentials
+from raglive.sources.google_drive.watcher import GoogleDriveWatcher
+from raglive.store.migrate import migrate
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
 
 POLLS = 20
 START_SECONDS = 60.0

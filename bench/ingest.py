@@ -33,7 +33,7 @@ import psutil
 
 from bench.common.documents import write_notes, write_pdfs
 from bench.common.report import Report, is_quick
-from raglive.pipeline.extraction.pool import ExtractorPool
+from raglive.extraction.pool import ExtractorPool
 from tests.acceptance.installation import Installation, installed
 
 PAGES_PER_PDF = 10

@@ -28,12 +28,12 @@ import asyncpg
 
 from bench.common.rate import rate
 from bench.common.report import Report, is_quick
-from raglive.contract.model import rfc3339
-from raglive.database.embedded import EmbeddedPostgres
-from raglive.database.event_log import append_events
-from raglive.database.migrate import migrate
-from raglive.database.pipelines import PipelineRecord, new_event
-from raglive.database.pool import Database
+from raglive.local_stack.embedded_postgres import EmbeddedPostgres
+from raglive.store.log.event_log import append_events
+from raglive.store.migrate import migrate
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord, new_event
+from raglive_contract.model import rfc3339
 
 BATCH = 100
 CONNECTIONS = 8

@@ -27,9 +27,9 @@ import psutil
 from bench.common.publishers import Publisher, batches, publish_for
 from bench.common.rate import cpu_seconds
 from bench.common.report import Report, is_quick
-from raglive.contract.permissions import Role
-from raglive.database.embedded import EmbeddedPostgres
-from raglive.database.migrate import migrate
+from raglive.local_stack.embedded_postgres import EmbeddedPostgres
+from raglive.store.migrate import migrate
+from raglive_contract.permissions import Role
 from tests.integration.status_server.serving import SECRET, free_port, ready, token
 
 BATCH = 100

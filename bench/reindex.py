@@ -32,11 +32,11 @@ import psutil
 
 from bench.common.large_index import fill_index
 from bench.common.report import Report, is_quick, percentile
-from raglive.database.embedded import EmbeddedPostgres
-from raglive.database.migrate import migrate
-from raglive.database.pool import Database
-from raglive.pipeline.search import Question, Search, SearchMode
+from raglive.local_stack.embedded_postgres import EmbeddedPostgres
+from raglive.search.questions import Question, Search, SearchMode
 from raglive.settings import read_settings
+from raglive.store.migrate import migrate
+from raglive.store.pool import Database
 
 DIMENSIONS = 1_536
 PATIENCE_SECONDS = 3_600.0

@@ -27,7 +27,7 @@ import psutil
 from bench.common.report import Report, is_quick, percentile
 from bench.common.viewers import Counts, Viewer
 from bench.fan_out import Server, status_server
-from raglive.database.pipelines import new_event
+from raglive.store.registry.pipelines import new_event
 
 READING = 20
 STALLED = 10

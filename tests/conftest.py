@@ -12,10 +12,10 @@ import asyncpg
 import hypothesis
 import pytest
 
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
-from raglive.database.vector_space import VectorSpace, choose_vector_space
-from raglive.database.verify import find_disagreements
+from raglive.store.index.vector_space import VectorSpace, choose_vector_space
+from raglive.store.index.verify import find_disagreements
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
 from tests.database_server import DatabaseServer, ask_for_template, at_database
 
 VECTOR_SPACE = VectorSpace("builtin", "builtin", 256)

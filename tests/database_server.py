@@ -23,8 +23,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from raglive.database.embedded import EmbeddedPostgres
-from raglive.database.migrate import all_migrations, migrate
+from raglive.local_stack.embedded_postgres import EmbeddedPostgres
+from raglive.store.migrate import all_migrations, migrate
 
 __all__ = ["DatabaseServer", "ask_for_template", "at_database"]
 

@@ -21,14 +21,16 @@ LOCKS = [
 
 def fingerprint() -> str:
     """Return what changes with every requirement."""
-    asked = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
-    project = asked["project"]
-    wanted = [
-        project["requires-python"],
-        project["dependencies"],
-        project["optional-dependencies"],
-        asked["dependency-groups"],
-    ]
+    wanted = []
+    for name in ["pyproject.toml", *sorted(map(str, Path("packages").glob("*/pyproject.toml")))]:
+        asked = tomllib.loads(Path(name).read_text("utf-8"))
+        project = asked["project"]
+        wanted += [
+            project["requires-python"],
+            project["dependencies"],
+            project.get("optional-dependencies"),
+            asked.get("dependency-groups"),
+        ]
     return sha256(json.dumps(wanted).encode()).hexdigest()[:16]
 
 

@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from raglive.contract.cursor import Position
-from raglive.contract.digest import EMPTY, roll
-from raglive.contract.events import (
+from raglive_contract.cursor import Position
+from raglive_contract.digest import EMPTY, roll
+from raglive_contract.events import (
     CONFLATED_TYPES,
     Event,
     Submission,
     event_adapter,
     submission_adapter,
 )
-from raglive.contract.model import rfc3339
-from raglive.contract.snapshot import PipelineStatus
+from raglive_contract.model import rfc3339
+from raglive_contract.snapshot import PipelineStatus
 
 __all__ = ["EVENTS", "SUBMITTED", "at", "described", "failure", "results", "status"]
 

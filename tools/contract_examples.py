@@ -7,10 +7,10 @@ from typing import Any
 
 from tools.contract_event_examples import EVENTS, SUBMITTED, at, described, failure, results, status
 
-from raglive.contract import errors, http, monitoring, socket
-from raglive.contract.cursor import Position
-from raglive.contract.model import WireModel, rfc3339
-from raglive.contract.snapshot import PipelineStatus
+from raglive_contract import errors, http, monitoring, socket
+from raglive_contract.cursor import Position
+from raglive_contract.model import WireModel, rfc3339
+from raglive_contract.snapshot import PipelineStatus
 
 __all__ = ["examples"]
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from raglive.contract import errors, events, http, monitoring, snapshot, socket
-from raglive.contract.model import WireModel
+from raglive_contract import errors, events, http, monitoring, snapshot, socket
+from raglive_contract.model import WireModel
 
 __all__ = ["FAMILIES", "MODELS", "Document", "schema_documents"]
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from raglive.contract.cursor import MAX_SEQ, NOW, Cursor, Position, Start, parse_cursor
-from raglive.contract.digest import EMPTY, roll
+from raglive_contract.cursor import MAX_SEQ, NOW, Cursor, Position, Start, parse_cursor
+from raglive_contract.digest import EMPTY, roll
 
 __all__ = ["cursor_vectors", "digest_vectors"]
 

@@ -6,10 +6,10 @@ import typing
 
 from tools.reference_tables import code, table
 
-from raglive.contract.errors import ErrorCode
-from raglive.contract.file_errors import WHAT_TO_DO
-from raglive.http_api.errors import status_of
-from raglive.pipeline.extraction.errors import SkipCode
+from raglive.extraction.errors import SkipCode
+from raglive.http_api.responses import status_of
+from raglive_contract.errors import ErrorCode
+from raglive_contract.file_errors import WHAT_TO_DO
 
 __all__ = ["MEANINGS", "failures", "refusals", "skips"]
 

@@ -9,7 +9,7 @@ from tools.contract_examples import examples
 from tools.contract_schema import schema_documents
 from tools.reference_tables import code, table
 
-from raglive.contract.events import CONFLATED_TYPES, DURABLE_TYPES
+from raglive_contract.events import CONFLATED_TYPES, DURABLE_TYPES
 
 __all__ = ["conflated_events", "durable_events", "envelope", "parts", "status"]
 

@@ -14,15 +14,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 from tools.reference_tables import code, table
 
+from raglive.app.pipeline import health_app
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
-from raglive.database.pool import Database
 from raglive.http_api.tokens import Tokens
-from raglive.pipeline.health import health_app
-from raglive.pipeline.metrics import PipelineMetrics
-from raglive.pipeline.service import PipelineService
+from raglive.ingest.metrics import PipelineMetrics
+from raglive.ingest.service import PipelineService
 from raglive.settings import Settings
 from raglive.status_server.server import StatusServer
+from raglive.store.pool import Database
 
 __all__ = [
     "OpenApi",

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from tests.integration.pipeline.extraction import documents as formats
+from tests.integration.extraction import documents as formats
 
 __all__ = ["EXAMPLES", "sentence", "write_notes", "write_pdfs"]
 

@@ -6,10 +6,10 @@ import asyncio
 import json
 import sys
 
-from raglive.fake_drive.drive import FakeDrive
-from raglive.fake_drive.items import Item
-from raglive.fake_drive.oauth import SERVICE_ACCOUNT
-from raglive.fake_drive.server import FakeDriveServer
+from fake_google_drive.drive import FakeDrive
+from fake_google_drive.items import Item
+from fake_google_drive.oauth import SERVICE_ACCOUNT
+from fake_google_drive.server import FakeDriveServer
 
 FILES_PER_FOLDER = 100
 FOLDERS_PER_PART = 50

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from aiohttp import web
 
-from tests.integration.pipeline.providing import serving
+from tests.integration.ingest.providing import serving
 
 NUMBERS_PER_PIECE = 48
 PIECES = 256

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from bench.common.documents import sentence
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
-from raglive.database.search_indexes import SearchIndexes
-from raglive.database.vector_space import VectorSpace, choose_vector_space
-from raglive.pipeline.embedding.builtin import MODEL
+from raglive.embedding.builtin import MODEL
+from raglive.store.index.search_indexes import SearchIndexes
+from raglive.store.index.vector_space import VectorSpace, choose_vector_space
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
 
 __all__ = ["BUILT_IN", "fill_index"]
 

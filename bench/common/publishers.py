@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from uuid6 import uuid7
 
-from raglive.contract.model import rfc3339
+from raglive_contract.model import rfc3339
 
 __all__ = ["Publisher", "batches", "publish_for"]
 

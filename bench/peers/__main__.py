@@ -26,7 +26,7 @@ from typing import Any
 from bench.common.documents import write_notes, write_pdfs
 from bench.common.report import Report, is_quick
 from bench.ingest import load
-from raglive.database.embedded import EmbeddedPostgres
+from raglive.local_stack.embedded_postgres import EmbeddedPostgres
 from tests.acceptance.installation import installed
 
 PAGES_PER_PDF = 10

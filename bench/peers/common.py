@@ -12,9 +12,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from raglive.pipeline.embedding.builtin import BuiltinEmbedder
-from raglive.pipeline.extraction.model import Limits
-from raglive.pipeline.extraction.reading import read_file
+from raglive.embedding.builtin import BuiltinEmbedder
+from raglive.extraction.model import Limits
+from raglive.extraction.reading import read_file
 
 LIMITS = Limits(max_file_bytes=1 << 29, max_text_chars=50_000_000)
 

@@ -13,7 +13,7 @@ import sys
 
 import httpx
 
-from raglive.reporter import AsyncReporter
+from raglive_reporter import AsyncReporter
 
 
 async def main(urls: list[str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from celery import Celery, signals
 
-from raglive.reporter import Reporter
+from raglive_reporter import Reporter
 
 app = Celery("celery_worker", broker=os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1"))
 reporter = Reporter(

@@ -20,7 +20,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-from raglive.reporter import File, Reporter
+from raglive_reporter import File, Reporter
 
 STAGE = "raglive:"  # a step tagged `raglive:chunking` is that stage
 

@@ -19,7 +19,7 @@ from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.vector_stores import SimpleVectorStore
 
-from raglive.reporter import File, Reporter
+from raglive_reporter import File, Reporter
 
 
 class ReportingHandler(BaseCallbackHandler):

@@ -11,7 +11,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from raglive.reporter import Reporter
+from raglive_reporter import Reporter
 
 
 def main(folder: Path) -> None:

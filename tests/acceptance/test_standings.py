@@ -9,8 +9,8 @@ from playwright.async_api import expect
 
 from tests.acceptance.installation import Installation, installed
 from tests.acceptance.page import Dashboard, dashboard
-from tests.integration.pipeline.ingesting import document
-from tests.integration.pipeline.providing import Provider, provider
+from tests.integration.ingest.ingesting import document
+from tests.integration.ingest.providing import Provider, provider
 
 PIPELINE = "local-files-pipeline"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from raglive.contract.digest import roll
+from raglive_contract.digest import roll
 
 __all__ = ["Acknowledged", "Entry", "Fault", "History", "Run", "Stand"]
 

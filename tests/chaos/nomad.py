@@ -12,7 +12,7 @@ import aiohttp
 import socketio
 from httpx import AsyncClient
 
-from raglive.contract.cursor import Cursor, Position, parse_cursor
+from raglive_contract.cursor import Cursor, Position, parse_cursor
 from tests.chaos.history import Fault, History, Stand
 from tests.integration.status_server.serving import token
 from tests.integration.status_server.watching import Viewer

@@ -10,8 +10,8 @@ from typing import Any
 from httpx import AsyncClient, HTTPError
 from uuid6 import uuid7
 
-from raglive.database.errors import DATABASE_ERRORS
-from raglive.database.pool import Database
+from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.pool import Database
 from tests.chaos.history import Acknowledged, History
 from tests.integration.status_server.serving import publish, update
 

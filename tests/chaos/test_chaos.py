@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from httpx import AsyncClient
 
-from raglive.contract.permissions import Role
-from raglive.database.event_log import EventLog
-from raglive.database.pool import Database
+from raglive.store.log.event_log import EventLog
+from raglive.store.pool import Database
+from raglive_contract.permissions import Role
 from tests.chaos.checker import Log, find_faults
 from tests.chaos.history import History
 from tests.chaos.nomad import Nomad

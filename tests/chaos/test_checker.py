@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive.contract.digest import roll
+from raglive_contract.digest import roll
 from tests.chaos.checker import Log, find_faults
 from tests.chaos.history import Acknowledged, Fault, History, Stand
 

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from raglive.database.embedded import EmbeddedPostgres
-from raglive.database.migrate import migrate
-from raglive.database.pool import Database
+from raglive.local_stack.embedded_postgres import EmbeddedPostgres
+from raglive.store.migrate import migrate
+from raglive.store.pool import Database
 from tests.integration.status_server.serving import free_port, spawn
 
 __all__ = ["UPHEAVALS", "World"]

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from tools.contract_schema import FAMILIES, MODELS
 from tools.generate_contract import ROOT, contract_files
 
-from raglive.contract.events import (
+from raglive_contract.events import (
     CONFLATED_TYPES,
     DURABLE_TYPES,
     event_adapter,

@@ -16,10 +16,10 @@ from tools.contract_event_examples import SUBMITTED
 from tools.contract_schema import schema_documents
 from tools.generate_contract import ROOT
 
-from raglive.contract.cursor import MAX_SEQ, Position, parse_cursor
-from raglive.contract.digest import roll
-from raglive.contract.events import DURABLE_TYPES, submission_adapter
-from raglive.database.pool import Database
+from raglive.store.pool import Database
+from raglive_contract.cursor import MAX_SEQ, Position, parse_cursor
+from raglive_contract.digest import roll
+from raglive_contract.events import DURABLE_TYPES, submission_adapter
 
 SUBMISSIONS = schema_documents()["submissions"]["$defs"]
 WITHOUT_NUL = r"^[^\u0000]*$"  # Postgres holds no other text

@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from raglive.app.wiring import revealed
-from raglive.database.model_source import PLAIN, Source
-from raglive.database.pool import Database
-from raglive.database.vector_space import (
+from raglive.embedding import Embedder, create_embedder
+from raglive.settings import Settings
+from raglive.store.index.vector_space import (
+    PLAIN,
     ChosenSpace,
+    ModelSource,
     VectorSpace,
     active_model,
     choose_vector_space,
 )
-from raglive.pipeline.embedding import Embedder, create_embedder
-from raglive.settings import Settings
+from raglive.store.pool import Database
 
 __all__ = ["configured_embedder", "open_embedder", "source_of", "space_of"]
 
@@ -49,14 +50,14 @@ async def configured_embedder(settings: Settings, known: ChosenSpace | None) -> 
     )
 
 
-def source_of(settings: Settings, embedder: Embedder, known: ChosenSpace | None) -> Source:
+def source_of(settings: Settings, embedder: Embedder, known: ChosenSpace | None) -> ModelSource:
     """Return how the embedder as set is asked."""
     if embedder.provider == "builtin":
         return PLAIN
     asked = settings.embedding_dimensions
     if asked is None and known is not None and known.space == space_of(embedder):
         asked = known.source.asked_dimensions
-    return Source(settings.embedding_base_url, asked)
+    return ModelSource(settings.embedding_base_url, asked)
 
 
 def space_of(embedder: Embedder) -> VectorSpace:

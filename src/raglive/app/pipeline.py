@@ -4,50 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
-from starlette.routing import BaseRoute
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from raglive.app.embedder import open_embedder
 from raglive.app.serving import run_until, serve_http
 from raglive.app.wiring import Wiring
 from raglive.bus.postgres import PostgresBus
-from raglive.database.documents import Documents
-from raglive.database.jobs import Job, Jobs
-from raglive.database.kept import Kept
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.search_indexes import SearchIndexes
-from raglive.pipeline.attempt import Attempts
-from raglive.pipeline.embedding.budget import Budget, Price
-from raglive.pipeline.embedding.once import EmbedOnce
-from raglive.pipeline.embedding.stored import StoredVectors
-from raglive.pipeline.extraction.ocr import find_recognition
-from raglive.pipeline.extraction.pool import ExtractorPool
-from raglive.pipeline.gate import Gate
-from raglive.pipeline.health import health_app
-from raglive.pipeline.identity import own_name
-from raglive.pipeline.index_upkeep import keep_indexes, keeping_indexes
-from raglive.pipeline.metrics import PipelineMetrics
-from raglive.pipeline.service import PipelineService
-from raglive.pipeline.storing import Storing
-from raglive.pipeline.watchers import Watcher
-from raglive.pipeline.worker import Worker
+from raglive.embedding.budget import Budget, Price
+from raglive.embedding.reuse import EmbedOnce, StoredVectors
+from raglive.extraction.ocr import find_recognition
+from raglive.extraction.pool import ExtractorPool
+from raglive.ingest.attempt import Attempts
+from raglive.ingest.lease_owner import own_name
+from raglive.ingest.metrics import PipelineMetrics
+from raglive.ingest.pausing import Gate
+from raglive.ingest.service import PipelineService
+from raglive.ingest.storing import Storing
+from raglive.ingest.worker import Worker
 from raglive.settings import Settings
+from raglive.sources.source import Source
+from raglive.store.accounting.saved_work import Kept
+from raglive.store.index.documents import Documents
+from raglive.store.index.search_indexes import SearchIndexes, keep_indexes, keeping_indexes
+from raglive.store.registry.jobs import Jobs
+from raglive.store.registry.pipelines import PipelineRecord
 
-__all__ = ["Place", "Source", "open_service", "price_of", "run_service"]
+__all__ = ["Place", "health_app", "open_service", "price_of", "run_service"]
 
 FILES_PER_READER = 4  # one is read, the others are embedded, stored, or next
-
-
-class Source(Watcher, Protocol):
-    """A watcher that also lends its files."""
-
-    def fetch(self, job: Job) -> AbstractAsyncContextManager[Path]:
-        """Lend a worker its file."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +157,16 @@ def _extractor(settings: Settings) -> ExtractorPool:
         max_file_bytes=settings.max_file_bytes,
         recognition=find_recognition(languages) if languages else None,
     )
+
+
+def health_app(service: PipelineService, metrics: PipelineMetrics) -> Starlette:
+    """Return the application that says how the pipeline is."""
+
+    async def health(_request: Request) -> JSONResponse:
+        found = service.health()
+        return JSONResponse(found, 503 if service.is_late else 200)
+
+    async def count(_request: Request) -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(routes=[Route("/health", health), Route("/metrics", count)])

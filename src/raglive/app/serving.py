@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from raglive.app.http_protocol import HttpProtocol
-from raglive.contract.errors import RagliveError
+from raglive.status_server.transport.http_protocol import HttpProtocol
+from raglive_contract.errors import RagliveError
 
 __all__ = ["run_until", "serve_http"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from raglive.database.migrate import check_schema
-from raglive.database.pool import Database
 from raglive.settings import Settings
+from raglive.store.migrate import check_schema
+from raglive.store.pool import Database
 
 __all__ = ["Wiring", "revealed"]
 

@@ -15,7 +15,7 @@ import orjson
 import structlog
 
 from raglive.bus.messages import Hint, Live, Message, Reconnected
-from raglive.contract.errors import ErrorCode, RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["Hint", "Live", "Message", "PostgresBus", "Reconnected"]
 

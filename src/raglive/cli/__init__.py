@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from raglive.cli.commands import Commands
-from raglive.cli.version import show_version
+from raglive.cli.commands import Commands, show_version
 
 __all__ = ["main"]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-__all__ = ["Commands"]
+from raglive import __version__
+
+__all__ = ["Commands", "show_version"]
 
 _NAMES = (
     "up",
@@ -27,7 +29,6 @@ _NAMES = (
     "login",
     "verify",
     "db",
-    "dev",
 )
 
 
@@ -52,3 +53,17 @@ def _command(function: Callable[..., None]) -> Any:  # typer brings a click of i
     alone = typer.Typer(add_completion=False)
     alone.command()(function)
     return get_command(alone)
+
+
+def _show(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"raglive {__version__}")
+        raise typer.Exit
+
+
+def show_version(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """See every document on its way into your RAG index, live, and trust what you see."""

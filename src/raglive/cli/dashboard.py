@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from raglive.app.dashboard import run_dashboard
-from raglive.cli.options import Parent
-from raglive.cli.running import find_wiring, serve
-from raglive.processes.ports import require_free_port
+from raglive.app.servers import run_dashboard
+from raglive.cli.running import Parent, find_wiring, serve
+from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings
 
 __all__ = ["dashboard"]

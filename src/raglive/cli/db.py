@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from raglive.cli.running import find_wiring, load_settings, run
-from raglive.database.migrate import migrate as apply_migrations
+from raglive.store.migrate import migrate as apply_migrations
 
 __all__ = ["db"]
 

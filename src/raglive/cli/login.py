@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from raglive.app.google_credentials import oauth_client, token_file
-from raglive.app.google_login import OAuthClient, log_in
+from raglive.app.sources import oauth_client, token_file
 from raglive.cli.running import load_settings, run, serving_status
-from raglive.contract.errors import RagliveError
+from raglive.sources.google_drive.login import OAuthClient, log_in
+from raglive_contract.errors import RagliveError
 
 __all__ = ["login"]
 

@@ -8,14 +8,12 @@ from typing import Annotated
 
 import typer
 
-from raglive.app.approve import approve as approve_deletions
-from raglive.app.google_drive import run_google_drive
-from raglive.app.local_files import run_local_files
-from raglive.cli.options import Parent, Pipeline
-from raglive.cli.running import find_wiring, load_settings, run, serve
-from raglive.contract.errors import RagliveError
-from raglive.processes.ports import require_free_port
+from raglive.app.operations import approve as approve_deletions
+from raglive.app.sources import run_google_drive, run_local_files
+from raglive.cli.running import Parent, Pipeline, find_wiring, load_settings, run, serve
+from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings
+from raglive_contract.errors import RagliveError
 
 __all__ = ["pipeline"]
 

@@ -11,10 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from raglive.app.reindex import give_up as let_go
-from raglive.app.reindex import reindex as make_anew
+from raglive.app.operations import give_up as let_go
+from raglive.app.operations import reindex as make_anew
 from raglive.cli.running import find_wiring, load_settings, run, serving_status
-from raglive.pipeline.reindex import ReindexProgress
+from raglive.ingest.reindex import ReindexProgress
 
 __all__ = ["reindex"]
 

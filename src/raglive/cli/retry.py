@@ -7,9 +7,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from raglive.app.retry import retry as retry_files
-from raglive.cli.options import Json, Pipeline
-from raglive.cli.running import find_wiring, load_settings, run
+from raglive.app.operations import retry as retry_files
+from raglive.cli.running import Json, Pipeline, find_wiring, load_settings, run
 
 __all__ = ["retry"]
 

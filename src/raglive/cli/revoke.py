@@ -7,9 +7,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from raglive.app.revoke import revoke_tokens
-from raglive.cli.options import Json
-from raglive.cli.running import find_wiring, load_settings, run
+from raglive.app.operations import revoke_tokens
+from raglive.cli.running import Json, find_wiring, load_settings, run
 
 __all__ = ["revoke"]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import structlog
 import typer
@@ -16,19 +17,23 @@ import uvloop
 
 from raglive.app.wiring import Wiring
 from raglive.cli.logs import configure_logs
-from raglive.contract.errors import RagliveError
-from raglive.processes.home import Home, HomeError, home_of, running_homes
-from raglive.processes.parent import end_with_parent, wait_for_database
+from raglive.local_stack.data_folder import Home, HomeError, home_of, running_homes
 from raglive.settings import Settings, SettingsError, read_settings
+from raglive_contract.errors import RagliveError
 
 __all__ = [
     "EXIT_CONFIGURATION",
+    "Json",
+    "Parent",
+    "Pipeline",
+    "end_with_parent",
     "find_wiring",
     "load_settings",
     "refuse",
     "run",
     "serve",
     "serving_status",
+    "wait_for_database",
 ]
 
 log = structlog.get_logger()
@@ -155,3 +160,25 @@ async def _either(stopping: asyncio.Future[None], ready: Coroutine[Any, Any, Non
         await asyncio.wait({stopping, waiting}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Pipeline = Annotated[str | None, typer.Option(help="Only this pipeline.")]
+Parent = Annotated[int | None, typer.Option(hidden=True, help="End when this process is gone.")]
+
+
+CHECK_SECONDS = 0.5
+NOTE_SECONDS = 0.02
+
+
+async def end_with_parent(parent_pid: int) -> None:
+    """Send this process SIGTERM when `parent_pid` is no longer its parent."""
+    while os.getppid() == parent_pid:  # noqa: ASYNC110 - nothing tells it otherwise
+        await asyncio.sleep(CHECK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def wait_for_database(data_dir: Path | None, parent_pid: int) -> None:
+    """Return when `parent_pid` has noted that its database is ready and has this schema."""
+    while not any(running.pid == parent_pid for _, running in running_homes(data_dir)):  # noqa: ASYNC110 - as above
+        await asyncio.sleep(NOTE_SECONDS)

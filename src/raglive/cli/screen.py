@@ -15,13 +15,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from raglive.contract.errors import RagliveError
-from raglive.database.errors import DATABASE_ERRORS
-from raglive.database.pool import Database
-from raglive.processes.child import Child, ChildState
-from raglive.processes.home import Home
-from raglive.processes.machine import Machine
+from raglive.local_stack.child import Child, ChildState
+from raglive.local_stack.data_folder import Home
+from raglive.local_stack.machine import Machine
 from raglive.settings import Settings
+from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.pool import Database
+from raglive_contract.errors import RagliveError
 
 __all__ = ["Screen"]
 

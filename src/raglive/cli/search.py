@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from raglive.app.search import search as find_passages
-from raglive.cli.options import Json
-from raglive.cli.running import find_wiring, load_settings, run
-from raglive.database.search import Hit, Only
+from raglive.app.queries import search as find_passages
+from raglive.cli.running import Json, find_wiring, load_settings, run
 from raglive.http_api.search import hit_on_wire
-from raglive.pipeline.search import Question, SearchMode
+from raglive.search.questions import Question, SearchMode
+from raglive.store.index.search import Hit, Only
 
 __all__ = ["search"]
 

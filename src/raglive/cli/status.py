@@ -12,11 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from raglive.app.status import read_status
-from raglive.cli.options import Json, Pipeline
-from raglive.cli.running import find_wiring, load_settings, run
-from raglive.contract.http import RagStatus, RagStatusPipeline
-from raglive.contract.snapshot import Pause, Problem
+from raglive.app.queries import read_status
+from raglive.cli.running import Json, Pipeline, find_wiring, load_settings, run
+from raglive_contract.http import RagStatus, RagStatusPipeline
+from raglive_contract.snapshot import Pause, Problem
 
 __all__ = ["print_status", "status"]
 

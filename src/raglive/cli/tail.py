@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import orjson
@@ -9,12 +10,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from raglive.app.tail import tail as follow_log
-from raglive.cli.event_words import words
-from raglive.cli.options import Json, Pipeline
-from raglive.cli.running import find_wiring, load_settings, run
+from raglive.app.queries import tail as follow_log
+from raglive.cli.running import Json, Pipeline, find_wiring, load_settings, run
 
-__all__ = ["tail"]
+__all__ = ["tail", "words"]
 
 _COLOURS = {
     "file:completed": "green",
@@ -62,3 +61,55 @@ def _line(event: dict[str, Any]) -> Text:
     if said := words(event):
         parts.append((f"  {said}", "dim"))
     return Text.assemble(*parts)
+
+
+_ENDS = {"paused": "no longer paused", "problem": "the problem is solved"}
+_OF_FILES = {
+    "files_queued": "queued",
+    "files_moved": "moved or renamed",
+    "files_requeued": "queued again",
+    "files_stuck": "stuck",
+    "files_lost": "left by a lost worker",
+}
+_BECAUSE = {
+    "worker_lost": ", since the worker was lost",
+    "budget_changed": ", since the budget is another",
+}
+
+
+def words(event: Mapping[str, Any]) -> str:
+    """Return what an event of the log says; nothing where its type says it all."""
+    match event:
+        case {"error": {"message": str(why)}} | {"reason": {"message": str(why)}}:
+            return why
+        case {"type": "status:update", "changes": dict(changes)}:
+            return "; ".join(_change(name, value) for name, value in changes.items())
+        case {"attempt": int(attempt), "type": "file:processing"}:
+            return f"attempt {attempt}" if attempt > 1 else ""
+        case {"results": {"chunks_created": int(chunks)}}:
+            return f"{chunks} chunk{'' if chunks == 1 else 's'}"
+        case {"watch_location": str(said)} | {"reason": str(said)}:
+            return said.replace("_", " ") if "reason" in event else f"watches {said}"
+    return ""
+
+
+def _change(name: str, value: Any) -> str:
+    """One change of a status; producers may name changes of their own."""
+    if name in _ENDS:
+        if not isinstance(value, dict):
+            return _ENDS[name]
+        advice = value.get("what_to_do")
+        return f"{name}: {value.get('message', '')}{f' {advice}' if advice else ''}"
+    if name in _OF_FILES and isinstance(value, dict):
+        return _files(name, value)
+    return f"{name.replace('_', ' ')}: {value}"
+
+
+def _files(name: str, value: Mapping[str, Any]) -> str:
+    count, files = value.get("count"), value.get("files")
+    told = f"{count} file{'' if count == 1 else 's'}"
+    if count == 1 and isinstance(files, list) and files and isinstance(files[0], dict):
+        told = str(files[0].get("name", told))
+        if "stage" in files[0]:
+            return f"{told} {_OF_FILES[name]} in {files[0]['stage']}"
+    return f"{told} {_OF_FILES[name]}{_BECAUSE.get(str(value.get('reason')), '')}"

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from raglive.app.tokens import tokens_of
+from raglive.app.servers import tokens_of
 from raglive.cli.running import find_wiring, load_settings, run
-from raglive.contract.permissions import Grant, Role
+from raglive_contract.permissions import Grant, Role
 
 __all__ = ["token"]
 

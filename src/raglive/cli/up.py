@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from raglive.app.google_credentials import google_is_set_up
+from raglive.app.sources import google_is_set_up
 from raglive.cli.logs import configure_logs
 from raglive.cli.running import load_settings, refuse, run
 from raglive.cli.screen import Screen
-from raglive.contract.errors import RagliveError
-from raglive.processes.home import home_of
-from raglive.processes.machine import machine, require_folder
+from raglive.local_stack.data_folder import home_of
+from raglive.local_stack.machine import machine, require_folder
+from raglive_contract.errors import RagliveError
 
 __all__ = ["up"]
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import orjson
 import typer
 
-from raglive.app.verify import verify as find_problems
-from raglive.cli.options import Json
-from raglive.cli.running import find_wiring, load_settings, run
-from raglive.database.verify import Disagreement
+from raglive.app.queries import verify as find_problems
+from raglive.cli.running import Json, find_wiring, load_settings, run
+from raglive.store.index.verify import Disagreement
 
 __all__ = ["verify"]
 

@@ -10,12 +10,12 @@ from typing import Any
 from fastapi import Request
 
 from raglive import __version__
-from raglive.contract.model import rfc3339
-from raglive.contract.permissions import Grant, Role
-from raglive.dashboard.place import StatusPlace
+from raglive.dashboard.status_server_address import StatusPlace
 from raglive.http_api.authentication import Authenticator, bearer_token
 from raglive.http_api.hosts import on_one_machine
 from raglive.http_api.tokens import Identity, Tokens
+from raglive_contract.model import rfc3339
+from raglive_contract.permissions import Grant, Role
 
 __all__ = ["Access"]
 

@@ -13,9 +13,24 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, ValidationError
 
-from raglive.contract.cursor import CURSOR_PATTERN
-from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.contract.http import (
+from raglive.dashboard.access import Access
+from raglive.dashboard.health import (
+    database_health,
+    pipelines_health,
+    system_health,
+    websocket_health,
+)
+from raglive.dashboard.rag_status import catch_up, entity_tag, full_status, redacted
+from raglive.dashboard.socket_check import SocketTester, socket_info
+from raglive.dashboard.status_cache import Board
+from raglive.dashboard.status_probe import StatusProbe
+from raglive.dashboard.status_server_address import StatusPlace
+from raglive.http_api.openapi import refusals
+from raglive.http_api.responses import json_response
+from raglive.store.log.pipeline_status import PipelineReads
+from raglive_contract.cursor import CURSOR_PATTERN
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.http import (
     RagStatus,
     Session,
     SocketInfo,
@@ -23,22 +38,7 @@ from raglive.contract.http import (
     SocketTestRequest,
     SystemHealth,
 )
-from raglive.contract.redaction import Redaction
-from raglive.dashboard.access import Access
-from raglive.dashboard.board import Board
-from raglive.dashboard.health import (
-    database_health,
-    pipelines_health,
-    system_health,
-    websocket_health,
-)
-from raglive.dashboard.place import StatusPlace
-from raglive.dashboard.rag_status import catch_up, entity_tag, full_status, redacted
-from raglive.dashboard.socket_check import SocketTester, socket_info
-from raglive.dashboard.status_probe import StatusProbe
-from raglive.database.status import PipelineReads
-from raglive.http_api.openapi import refusals
-from raglive.http_api.responses import json_response
+from raglive_contract.redaction import Redaction
 
 __all__ = ["Parts", "add_endpoints"]
 

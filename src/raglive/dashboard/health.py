@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from raglive import __version__
-from raglive.contract.errors import RagliveError
-from raglive.contract.model import rfc3339
 from raglive.dashboard.status_probe import Probe
-from raglive.database.status import PipelineReads, Standing
+from raglive.store.log.pipeline_status import PipelineReads, Standing
+from raglive_contract.errors import RagliveError
+from raglive_contract.model import rfc3339
 
 __all__ = ["database_health", "pipelines_health", "system_health", "websocket_health"]
 

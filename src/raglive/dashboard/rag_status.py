@@ -10,14 +10,14 @@ from operator import itemgetter
 from typing import Any
 from zlib import crc32
 
-from raglive.contract.cursor import Cursor, Position, Start, parse_cursor
-from raglive.contract.errors import RagliveError
-from raglive.contract.model import rfc3339
-from raglive.contract.redaction import Redaction
-from raglive.dashboard.board import Board
-from raglive.dashboard.picture import Picture, cursor_expired
-from raglive.database.event_log import Head
-from raglive.database.status import Standing
+from raglive.dashboard.status_cache import Board
+from raglive.dashboard.system_status import Picture, cursor_expired
+from raglive.store.log.event_log import Head
+from raglive.store.log.pipeline_status import Standing
+from raglive_contract.cursor import Cursor, Position, Start, parse_cursor
+from raglive_contract.errors import RagliveError
+from raglive_contract.model import rfc3339
+from raglive_contract.redaction import Redaction
 
 __all__ = ["Missed", "catch_up", "entity_tag", "full_status"]
 

@@ -20,28 +20,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from raglive import __version__
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.access import Access
-from raglive.dashboard.board import Board
 from raglive.dashboard.endpoints import Parts, add_endpoints, rag_status_endpoint
-from raglive.dashboard.place import StatusPlace
+from raglive.dashboard.status_cache import Board
 from raglive.dashboard.status_probe import StatusProbe
+from raglive.dashboard.status_server_address import StatusPlace
 from raglive.dashboard.web_app import BUILT_APP, create_web_app
-from raglive.database.file_listing import FileListing
-from raglive.database.pool import Database
-from raglive.database.revocations import Revocations
-from raglive.database.status import PipelineReads
 from raglive.http_api.authentication import Authenticator
-from raglive.http_api.errors import install_error_handlers
 from raglive.http_api.hosts import AllowedHosts
-from raglive.http_api.limits import RequestLimits
 from raglive.http_api.metrics import Metrics
+from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.openapi import describe, refusals
-from raglive.http_api.operations import operations_router
-from raglive.http_api.pipelines import pipelines_router
-from raglive.http_api.requests import AddressLimit, BodyLimit, RequestLog
+from raglive.http_api.pipelines import operations_router, pipelines_router
+from raglive.http_api.rate_limits import RequestLimits
+from raglive.http_api.responses import install_error_handlers
 from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
-from raglive.pipeline.search import Search
+from raglive.search.questions import Search
 from raglive.settings import Settings
+from raglive.store.access.revocations import Revocations
+from raglive.store.log.pipeline_status import PipelineReads
+from raglive.store.pool import Database
+from raglive.store.registry.file_listing import FileListing
 
 __all__ = ["create_dashboard"]
 

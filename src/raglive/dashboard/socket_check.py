@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import socketio
 from fastapi import Request
 
 from raglive import __version__
-from raglive.contract.model import rfc3339
-from raglive.dashboard.place import StatusPlace
 from raglive.dashboard.status_probe import Probe, StatusProbe
+from raglive.dashboard.status_server_address import StatusPlace
+from raglive_contract.model import rfc3339
 
-__all__ = ["SocketTester", "socket_info"]
+__all__ = ["SocketTester", "round_trip", "socket_info"]
 
 TEST_SECONDS = 5.0
 TESTS_AT_ONCE = 4
@@ -68,7 +71,7 @@ class SocketTester:
         }
 
     async def _round_trip(self, namespace: str, token: str) -> tuple[float, str]:
-        from raglive.dashboard.round_trip import round_trip  # noqa: PLC0415 - it says why
+        from raglive.dashboard.socket_check import round_trip  # noqa: PLC0415 - it says why
 
         place = self._place
         return await round_trip(place.own_url, place.path, namespace, token, TEST_SECONDS)
@@ -82,3 +85,37 @@ class SocketTester:
             "connected_clients": health.connected_clients,
             "uptime": health.uptime,
         }
+
+
+CLOSE_SECONDS = 1.0
+
+
+async def round_trip(
+    url: str, path: str, namespace: str, token: str, within_seconds: float
+) -> tuple[float, str]:
+    """Return the milliseconds of a ping, and the transport. Raises ConnectionError, ValueError."""
+    client = socketio.AsyncClient(reconnection=False, logger=False, engineio_logger=False)
+    try:
+        await client.connect(
+            url,
+            auth={"token": token},
+            namespaces=[namespace],
+            socketio_path=path,
+            wait_timeout=within_seconds,
+        )
+        started = time.perf_counter()
+        await client.call("ping", time.time() * 1000, namespace=namespace, timeout=within_seconds)
+        return round((time.perf_counter() - started) * 1000, 2), str(client.transport())
+    except socketio.exceptions.SocketIOError as error:
+        raise ConnectionError(_reason(error)) from error
+    finally:
+        with suppress(TimeoutError, socketio.exceptions.SocketIOError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await client.shutdown()
+
+
+def _reason(failure: Exception) -> str:
+    said = failure.args[0] if failure.args else None
+    if isinstance(said, dict):  # the server's refusal
+        said = said.get("message")
+    return str(said or type(failure).__name__)[:500]

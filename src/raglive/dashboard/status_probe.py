@@ -11,7 +11,7 @@ from typing import Literal
 import httpx
 from pydantic import ConfigDict
 
-from raglive.contract.http import ServerHealth
+from raglive_contract.http import ServerHealth
 
 __all__ = ["Probe", "StatusProbe"]
 

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from raglive.dashboard.place import StatusPlace
+from raglive.dashboard.status_server_address import StatusPlace
 
 __all__ = ["BUILT_APP", "create_web_app"]
 

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 
-from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.contract.permissions import Grant
-from raglive.database.revocations import Revocations
 from raglive.http_api.tokens import Identity, Tokens
+from raglive.store.access.revocations import Revocations
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.permissions import Grant
 
 __all__ = ["Authenticator", "bearer", "bearer_grant", "bearer_token"]
 

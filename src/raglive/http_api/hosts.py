@@ -15,8 +15,8 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.http_api.errors import refuse
+from raglive.http_api.responses import refuse
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["AllowedHosts", "client_address", "is_loopback", "on_one_machine"]
 

@@ -18,8 +18,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from httpx import AsyncClient, HTTPError, InvalidURL
 
-from raglive.contract.errors import ErrorCode, RagliveError
 from raglive.http_api.hosts import is_loopback
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["ALGORITHMS", "KeySet", "PublicKey"]
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from raglive.contract.errors import ErrorResponse
+from raglive_contract.errors import ErrorResponse
 
 __all__ = ["body", "describe", "refusals"]
 

@@ -6,31 +6,37 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
+import structlog
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from raglive.contract.cursor import CURSOR_PATTERN, parse_cursor
-from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.contract.http import (
+from raglive.http_api.openapi import refusals
+from raglive.http_api.responses import json_response
+from raglive.http_api.tokens import Identity
+from raglive.store.log.event_log import Head
+from raglive.store.log.pipeline_status import PipelineReads, Standing, no_such_pipeline
+from raglive.store.pool import Database
+from raglive.store.registry.file_listing import FileListing, SortBy
+from raglive.store.registry.retry import retry_files
+from raglive_contract.cursor import CURSOR_PATTERN, parse_cursor
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.http import (
     EventPage,
     FailureGroups,
     FileDetail,
     FilePage,
     PipelineList,
+    RetryAnswer,
+    RetryRequest,
     Throughput,
 )
-from raglive.contract.permissions import Grant
-from raglive.contract.redaction import Redaction
-from raglive.contract.snapshot import PipelineStatus
-from raglive.contract.states import FileState, FinerStanding
-from raglive.database.event_log import Head
-from raglive.database.file_listing import FileListing, SortBy
-from raglive.database.status import PipelineReads, Standing, no_such_pipeline
-from raglive.http_api.openapi import refusals
-from raglive.http_api.responses import json_response
+from raglive_contract.permissions import Grant
+from raglive_contract.redaction import Redaction
+from raglive_contract.snapshot import PipelineStatus
+from raglive_contract.states import FileState, FinerStanding
 
-__all__ = ["Viewer", "pipelines_router", "shown_statuses"]
+__all__ = ["Operator", "Viewer", "operations_router", "pipelines_router", "shown_statuses"]
 
 Viewer = Callable[[Request], Awaitable[Grant]]
 
@@ -216,3 +222,44 @@ def _seq(head: Head, cursor: str | None, otherwise: int) -> int:
             code=ErrorCode.CURSOR_EXPIRED,
         )
     return position.seq
+
+
+log = structlog.get_logger()
+
+Operator = Callable[[Request], Awaitable[Identity]]
+
+
+def operations_router(reads: PipelineReads, database: Database, operator: Operator) -> APIRouter:
+    """Return the endpoints, to be included under `/pipelines`; `operator` says who acts."""
+    router = APIRouter(tags=["operations"])
+    acting = Depends(operator)
+
+    @router.post("/{pipeline_id}/retry", responses=refusals(401, 403, 404, 413, 429, 503))
+    async def retry(
+        pipeline_id: str, wanted: RetryRequest, caller: Identity = acting
+    ) -> RetryAnswer:
+        """Try failed files again: the named ones, those of one error code, or all."""
+        _require_rights(caller, pipeline_id)
+        head = await reads.head(pipeline_id)
+        requeued = await retry_files(
+            database,
+            head.pipeline_key,
+            file_ids=wanted.file_ids,
+            code=wanted.code,
+            asked_by=caller.subject,
+        )
+        log.info("files_retried", pipeline=pipeline_id, files=requeued, subject=caller.subject)
+        return RetryAnswer(requeued=requeued)
+
+    return router
+
+
+def _require_rights(caller: Identity, pipeline_id: str) -> None:
+    if caller.grant.may_operate(pipeline_id):
+        return
+    if not caller.grant.may_view(pipeline_id):
+        raise no_such_pipeline()
+    raise RagliveError(
+        f"The token may look at {pipeline_id}, but not act on it: that takes the role `operator`.",
+        code=ErrorCode.FORBIDDEN,
+    )

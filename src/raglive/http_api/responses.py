@@ -1,14 +1,190 @@
-"""Answers that are in their wire form already."""
+"""Every refusal over HTTP: one object, the right status, never a traceback."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from fastapi.responses import Response
+import structlog
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
-__all__ = ["json_response"]
+from raglive.store.errors import TRANSIENT, DatabaseUnavailable
+from raglive_contract.errors import ErrorCode, RagliveError
+
+__all__ = [
+    "error_response",
+    "install_error_handlers",
+    "json_response",
+    "refuse",
+    "status_of",
+    "unexpected",
+]
+
+log = structlog.get_logger()
+
+_STATUS: Mapping[str, int] = {
+    ErrorCode.INVALID_REQUEST: 422,
+    ErrorCode.INVALID_EVENT: 422,
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.TOKEN_EXPIRED: 401,
+    ErrorCode.TOKEN_REVOKED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.CURSOR_INVALID: 400,
+    ErrorCode.CURSOR_EXPIRED: 410,
+    ErrorCode.PAYLOAD_TOO_LARGE: 413,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.LIMIT_REACHED: 429,
+    ErrorCode.HOST_NOT_ALLOWED: 421,
+    ErrorCode.ORIGIN_NOT_ALLOWED: 403,
+    ErrorCode.TOO_SLOW: 408,
+    ErrorCode.IDLE: 408,
+    ErrorCode.UNAVAILABLE: 503,
+    ErrorCode.INTERNAL: 500,
+    "database_misconfigured": 503,
+    "schema_mismatch": 503,
+    "settings_invalid": 503,
+    "embedding_model_changed": 409,
+    "embedding_input_too_long": 422,
+    "embedding_rejected": 502,
+    "embedding_invalid_response": 502,
+    "embedding_text_failed": 502,
+    "embedding_rate_limited": 503,
+    "embedding_unavailable": 503,
+    "embedding_timeout": 503,
+    "embedding_not_configured": 503,
+    "embedding_quota_spent": 503,
+}
+_CODES = {
+    401: ErrorCode.UNAUTHENTICATED,
+    403: ErrorCode.FORBIDDEN,
+    404: ErrorCode.NOT_FOUND,
+    405: ErrorCode.METHOD_NOT_ALLOWED,
+    413: ErrorCode.PAYLOAD_TOO_LARGE,
+    429: ErrorCode.RATE_LIMITED,
+    503: ErrorCode.UNAVAILABLE,
+}
+_DATABASE_RETRY_MS = 1000
+_FAULTS_NAMED = 5
+
+
+def status_of(code: str) -> int:
+    """Return the HTTP status for an error code."""
+    return _STATUS.get(code, 500)
+
+
+def error_response(error: RagliveError, request_id: str | None) -> JSONResponse:
+    """Return the answer that refuses a request."""
+    headers = {"Cache-Control": "no-store"}
+    status = status_of(error.code)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.retry_after_ms is not None:
+        headers["Retry-After"] = str(-(-error.retry_after_ms // 1000))
+    return JSONResponse({"error": error.body(request_id)}, status, headers)
+
+
+async def refuse(error: RagliveError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request with its refusal, also one for a WebSocket that was not accepted yet."""
+    answer = error_response(error, scope.get("state", {}).get("request_id"))
+    if scope["type"] == "http":
+        await answer(scope, receive, send)
+    elif "websocket.http.response" in scope.get("extensions", {}):
+        head = {"status": answer.status_code, "headers": answer.raw_headers}
+        await send({"type": "websocket.http.response.start", **head})
+        await send({"type": "websocket.http.response.body", "body": answer.body})
+        raise ClientDisconnected  # or uvicorn takes it for a handshake that was not completed
+    else:
+        await send({"type": "websocket.close", "code": 1008})
+
+
+def unexpected() -> RagliveError:
+    """Return what is said of an error nobody foresaw; the log has the rest."""
+    return RagliveError(
+        "Something went wrong inside the server. Its log has the details under this request_id.",
+        code=ErrorCode.INTERNAL,
+    )
+
+
+def install_error_handlers(
+    app: Starlette, heard: Callable[[RagliveError, Request], None] | None = None
+) -> None:
+    """Answer every error of `app` with the error object; `heard` is told of what was refused."""
+
+    async def refuse_and_tell(request: Request, error: Exception) -> Response:
+        if heard is not None and isinstance(error, RagliveError):
+            heard(error, request)
+        return await _refuse(request, error)
+
+    app.add_exception_handler(RagliveError, refuse_and_tell)
+    app.add_exception_handler(RequestValidationError, _refuse_invalid)
+    app.add_exception_handler(HTTPException, _refuse_http)
+    for kind in TRANSIENT:
+        if issubclass(kind, Exception):
+            app.add_exception_handler(kind, _refuse_unavailable)
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RagliveError)
+    return error_response(error, _request_id(request))
+
+
+async def _refuse_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    refusal = RagliveError(_faults(error.errors()), code=ErrorCode.INVALID_REQUEST)
+    return error_response(refusal, _request_id(request))
+
+
+async def _refuse_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = 422 if error.status_code == 400 else error.status_code  # as of any other body
+    code = _CODES.get(status, ErrorCode.INVALID_REQUEST)
+    answer = error_response(
+        RagliveError(_said_of(error, request), code=code, retryable=status >= 500),
+        _request_id(request),
+    )
+    answer.status_code = status
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _refuse_unavailable(request: Request, error: Exception) -> Response:
+    log.warning("database_unavailable", error=type(error).__name__, path=request.url.path)
+    refusal = DatabaseUnavailable(
+        "The database does not answer. It is asked again with the next request.",
+        retry_after_ms=_DATABASE_RETRY_MS,
+    )
+    return error_response(refusal, _request_id(request))
+
+
+def _said_of(error: HTTPException, request: Request) -> str:
+    if error.status_code == 400:
+        return "The body cannot be read: it is not JSON in UTF-8."
+    if error.status_code == 404:
+        return "There is nothing at this address."
+    if error.status_code == 405:
+        return f"{request.method} is not possible here."
+    return str(error.detail)
+
+
+def _faults(errors: Sequence[Mapping[str, Any]]) -> str:
+    named = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in errors[:_FAULTS_NAMED]]
+    more = len(errors) - len(named)
+    return "; ".join(named) + (f"; and {more} more" if more else "") + "."
+
+
+def _request_id(request: Request) -> str | None:
+    request_id: str | None = request.scope.get("state", {}).get("request_id")
+    return request_id
 
 
 def json_response(

@@ -8,16 +8,16 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.contract.http import SearchAnswer
-from raglive.contract.model import Timestamp, rfc3339
-from raglive.contract.permissions import Grant
-from raglive.database.search import Hit, Only
-from raglive.database.status import no_such_pipeline
 from raglive.http_api.openapi import refusals
 from raglive.http_api.pipelines import Viewer
 from raglive.http_api.responses import json_response
-from raglive.pipeline.search import LONGEST_QUESTION, Question, Search, SearchMode
+from raglive.search.questions import LONGEST_QUESTION, Question, Search, SearchMode
+from raglive.store.index.search import Hit, Only
+from raglive.store.log.pipeline_status import no_such_pipeline
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.http import SearchAnswer
+from raglive_contract.model import Timestamp, rfc3339
+from raglive_contract.permissions import Grant
 
 __all__ = ["hit_on_wire", "search_router"]
 

@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 import jwt
 from uuid6 import uuid7
 
-from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.contract.permissions import Grant
-from raglive.contract.redaction import Redaction
 from raglive.http_api.key_set import ALGORITHMS, KeySet
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.permissions import Grant
+from raglive_contract.redaction import Redaction
 
 __all__ = ["SUPABASE_AUDIENCE", "Identity", "Issuer", "Tokens"]
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-from raglive.contract.model import PipelineId, PipelineType
 from raglive.settings.kinds import AtLeastOne, Listed, Port, Positive
+from raglive_contract.model import PipelineId, PipelineType
 
 __all__ = ["GoogleDrive", "LocalFiles", "Pipelines"]
 

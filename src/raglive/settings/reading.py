@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from raglive.contract.errors import RagliveError
 from raglive.settings.embeddings import Embeddings, Search
 from raglive.settings.installation import Logs, Places, Tokens
 from raglive.settings.pipelines import GoogleDrive, LocalFiles, Pipelines
 from raglive.settings.servers import Limits, Servers
+from raglive_contract.errors import RagliveError
 
 __all__ = ["Settings", "SettingsError", "groups", "read_settings", "variable_names"]
 

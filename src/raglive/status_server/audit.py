@@ -10,10 +10,10 @@ from typing import Any
 
 import structlog
 
-from raglive.contract.errors import RagliveError
-from raglive.contract.monitoring import AuditEvent
 from raglive.http_api.tokens import Identity
 from raglive.status_server.metrics import StatusMetrics
+from raglive_contract.errors import RagliveError
+from raglive_contract.monitoring import AuditEvent
 
 __all__ = ["Audit", "Place"]
 

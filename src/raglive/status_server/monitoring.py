@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 
 import structlog
 
-from raglive.contract.errors import RagliveError
-from raglive.contract.monitoring import AuditEvent, MonitoringStatus
-from raglive.database.acts import acts_after, last_act
-from raglive.database.errors import DATABASE_ERRORS
-from raglive.database.pool import Database
-from raglive.status_server.audience import Audience, Viewer
 from raglive.status_server.audit import Audit
 from raglive.status_server.metrics import StatusMetrics
+from raglive.status_server.subscriptions.rooms import Audience, Viewer
+from raglive.store.access.audit_log import acts_after, last_act
+from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.pool import Database
+from raglive_contract.errors import RagliveError
+from raglive_contract.monitoring import AuditEvent, MonitoringStatus
 
 __all__ = ["Monitoring"]
 

@@ -10,23 +10,23 @@ from typing import Any
 import socketio
 import structlog
 
-from raglive.contract.cursor import parse_cursor
-from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.contract.monitoring import MONITORING_ROOM
-from raglive.contract.permissions import Grant
-from raglive.contract.socket import AuthRefresh, ClientStatus, Subscribe, Unsubscribe
-from raglive.database.event_log import Head
 from raglive.http_api.hosts import client_address
-from raglive.status_server.audience import Audience, Viewer
+from raglive.status_server.admission import Limits
 from raglive.status_server.audit import Place
-from raglive.status_server.door import Door
-from raglive.status_server.ingestion import Ingestion
-from raglive.status_server.limits import Limits
+from raglive.status_server.background import Tasks
 from raglive.status_server.metrics import StatusMetrics
 from raglive.status_server.monitoring import Monitoring
+from raglive.status_server.publishing import Ingestion
 from raglive.status_server.requests import answered, read_request
-from raglive.status_server.showing import Showing, listed
-from raglive.status_server.tasks import Tasks
+from raglive.status_server.sessions.registry import Door
+from raglive.status_server.subscriptions.join import Showing, listed
+from raglive.status_server.subscriptions.rooms import Audience, Viewer
+from raglive.store.log.event_log import Head
+from raglive_contract.cursor import parse_cursor
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.monitoring import MONITORING_ROOM
+from raglive_contract.permissions import Grant
+from raglive_contract.socket import AuthRefresh, ClientStatus, Subscribe, Unsubscribe
 
 __all__ = ["PipelineNamespace"]
 

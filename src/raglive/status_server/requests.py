@@ -11,9 +11,9 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from uuid6 import uuid7
 
-from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.database.errors import DATABASE_ERRORS
 from raglive.status_server.metrics import StatusMetrics
+from raglive.store.errors import DATABASE_ERRORS
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["answered", "read_request", "read_token"]
 

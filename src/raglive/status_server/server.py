@@ -15,46 +15,44 @@ from starlette.types import ASGIApp
 
 from raglive import __version__
 from raglive.bus.postgres import PostgresBus
-from raglive.contract.events import Submission
-from raglive.contract.redaction import Redaction
-from raglive.database.event_log import EventLog, Head
-from raglive.database.file_listing import FileListing
-from raglive.database.pool import Database
-from raglive.database.revocations import Revocations
-from raglive.database.status import PipelineReads
 from raglive.http_api.authentication import Authenticator, bearer_grant
-from raglive.http_api.errors import install_error_handlers
 from raglive.http_api.hosts import AllowedHosts
+from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.openapi import describe, refusals
 from raglive.http_api.pipelines import pipelines_router
-from raglive.http_api.requests import AddressLimit, BodyLimit, RequestLog
+from raglive.http_api.responses import install_error_handlers
 from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
-from raglive.hub.hub import Hub
-from raglive.hub.messages import Message
-from raglive.pipeline.search import Search
+from raglive.search.questions import Search
 from raglive.settings import Settings
-from raglive.status_server.audience import Audience, Viewer
+from raglive.status_server.admission import Entrance, Limits, Origins
 from raglive.status_server.audit import Audit
-from raglive.status_server.catching_up import CatchingUp
-from raglive.status_server.departure import Departure
-from raglive.status_server.door import Door
-from raglive.status_server.doorkeeper import Doorkeeper
-from raglive.status_server.entrance import Entrance
-from raglive.status_server.gate import Gate
-from raglive.status_server.http import Readiness, status_router
-from raglive.status_server.ingestion import Ingestion
-from raglive.status_server.limits import Limits
+from raglive.status_server.background import Tasks
+from raglive.status_server.http.endpoints import Readiness, status_router
 from raglive.status_server.metrics import Found, StatusMetrics
 from raglive.status_server.monitoring import Monitoring
 from raglive.status_server.namespace import PipelineNamespace
-from raglive.status_server.origins import Origins
-from raglive.status_server.patience import PATIENCE, Patience
-from raglive.status_server.showing import Showing
-from raglive.status_server.silence import end_silent
-from raglive.status_server.sockets import MAX_MESSAGE_BYTES, socket_server
-from raglive.status_server.stalled import StalledConnections
-from raglive.status_server.tasks import Tasks
+from raglive.status_server.offline_detector import end_silent
+from raglive.status_server.publishing import Ingestion
+from raglive.status_server.sessions.eviction import Doorkeeper
+from raglive.status_server.sessions.registry import Door
+from raglive.status_server.shutdown import Departure
+from raglive.status_server.subscriptions.catch_up import CatchingUp
+from raglive.status_server.subscriptions.hub import Hub
+from raglive.status_server.subscriptions.join import Showing
+from raglive.status_server.subscriptions.messages import Message
+from raglive.status_server.subscriptions.rooms import Audience, Viewer
+from raglive.status_server.timeouts import PATIENCE, Patience
+from raglive.status_server.transport.connection import StalledConnections
+from raglive.status_server.transport.payloads import Gate
+from raglive.status_server.transport.socketio_server import MAX_MESSAGE_BYTES, socket_server
+from raglive.store.access.revocations import Revocations
+from raglive.store.log.event_log import EventLog, Head
+from raglive.store.log.pipeline_status import PipelineReads
+from raglive.store.pool import Database
+from raglive.store.registry.file_listing import FileListing
+from raglive_contract.events import Submission
+from raglive_contract.redaction import Redaction
 
 __all__ = ["StatusServer"]
 

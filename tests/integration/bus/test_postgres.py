@@ -11,9 +11,9 @@ import pytest
 
 from raglive.bus.messages import Hint, Live, Message, Reconnected
 from raglive.bus.postgres import MAX_PAYLOAD_BYTES, PostgresBus
-from raglive.contract.errors import RagliveError
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.errors import RagliveError
 from tests.relay import Relay
 
 Messages = AsyncIterator[Message]

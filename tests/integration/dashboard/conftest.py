@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from httpx import AsyncClient
 
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
 from tests.integration.dashboard.serving import Work, opened
 
 

@@ -10,17 +10,17 @@ from typing import Any
 from httpx import ASGITransport, AsyncClient
 
 from raglive.bus.postgres import PostgresBus
-from raglive.contract.permissions import Grant, Role
 from raglive.dashboard.server import create_dashboard
-from raglive.database.documents import replace_document
-from raglive.database.jobs import Ending, Job, Jobs
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
-from raglive.database.registry import Observed, Reconciliation, Registry
-from raglive.database.vector_space import VectorSpace, choose_vector_space
 from raglive.http_api.tokens import Tokens
 from raglive.settings import read_settings
-from tests.integration.database.files import chunks
+from raglive.store.index.documents import replace_document
+from raglive.store.index.vector_space import VectorSpace, choose_vector_space
+from raglive.store.pool import Database
+from raglive.store.registry.files import Observed, Reconciliation, Registry
+from raglive.store.registry.jobs import Ending, Job, Jobs
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.permissions import Grant, Role
+from tests.integration.store.files import chunks
 
 __all__ = ["COMPLETED", "TOKENS", "Work", "bearer", "opened"]
 

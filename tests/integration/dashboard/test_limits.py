@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from httpx import AsyncClient, Response
 
-from raglive.database.pool import Database
+from raglive.store.pool import Database
 from tests.integration.dashboard.serving import bearer, opened
 
 ELSEWHERE = "203.0.113.7"

@@ -9,9 +9,9 @@ import pytest
 from httpx import AsyncClient, Response
 
 from raglive.bus.postgres import PostgresBus
-from raglive.contract.http import SystemHealth
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.http import SystemHealth
 from tests.integration.dashboard.serving import opened
 from tests.relay import Relay
 

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from httpx import AsyncClient, Response
 
-from raglive.contract.http import (
+from raglive.store.index.documents import EmbeddedChunk, replace_document
+from raglive.store.pool import Database
+from raglive.store.registry.jobs import Ending
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.http import (
     EventPage,
     FailureGroups,
     FileDetail,
@@ -17,11 +21,7 @@ from raglive.contract.http import (
     PipelineList,
     Throughput,
 )
-from raglive.contract.snapshot import PipelineStatus
-from raglive.database.documents import EmbeddedChunk, replace_document
-from raglive.database.jobs import Ending
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
+from raglive_contract.snapshot import PipelineStatus
 from tests.integration.dashboard.serving import RESULTS, Work, bearer, opened
 
 PIPELINE = "/api/pipelines/local-files-pipeline"

@@ -12,12 +12,12 @@ from httpx import AsyncClient, Response
 
 from raglive.bus.messages import Message
 from raglive.bus.postgres import PostgresBus
-from raglive.contract.cursor import parse_cursor
-from raglive.contract.http import RagStatus
-from raglive.contract.permissions import Role
-from raglive.database.event_log import EventLog
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
+from raglive.store.log.event_log import EventLog
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.cursor import parse_cursor
+from raglive_contract.http import RagStatus
+from raglive_contract.permissions import Role
 from tests.integration.dashboard.serving import Work, bearer, opened
 
 PATH = "/api/rag-status"

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from httpx import AsyncClient
 
-from raglive.contract.permissions import Role
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.permissions import Role
 from tests.integration.dashboard.serving import Work, bearer, opened
 
 PATH = "/api/pipelines/local-files-pipeline/retry"

@@ -7,15 +7,15 @@ from hashlib import sha256
 import pytest
 from httpx import AsyncClient, Response
 
-from raglive.contract.errors import RagliveError
-from raglive.contract.http import SearchAnswer
-from raglive.database.documents import EmbeddedChunk, replace_document
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
-from raglive.database.vector_space import VectorSpace, choose_vector_space
-from raglive.pipeline.embedding import create_embedder
-from raglive.pipeline.search import Question, Search
+from raglive.embedding import create_embedder
+from raglive.search.questions import Question, Search
 from raglive.settings import read_settings
+from raglive.store.index.documents import EmbeddedChunk, replace_document
+from raglive.store.index.vector_space import VectorSpace, choose_vector_space
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.errors import RagliveError
+from raglive_contract.http import SearchAnswer
 from tests.integration.dashboard.serving import COMPLETED, Work, bearer, opened
 
 TEXTS = {

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from raglive.contract.http import Session
-from raglive.contract.permissions import Grant, Role
-from raglive.database.pool import Database
+from raglive.store.pool import Database
+from raglive_contract.http import Session
+from raglive_contract.permissions import Grant, Role
 from tests.integration.dashboard.serving import TOKENS, bearer, opened
 
 PATH = "/api/session"

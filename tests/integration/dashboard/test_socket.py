@@ -8,11 +8,11 @@ import pytest
 import uvicorn
 from httpx import AsyncClient
 
-from raglive.contract.http import SocketInfo, SocketTest, SystemHealth
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.http import SocketInfo, SocketTest, SystemHealth
 from tests.integration.dashboard.serving import TOKENS, bearer, opened
 
 

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from httpx import AsyncClient
 
-from raglive.contract.http import (
+from raglive.embedding.budget import Price
+from raglive.store.accounting.saved_work import Kept, Usage
+from raglive.store.index.vector_space import choose_vector_space
+from raglive.store.pool import Database
+from raglive.store.registry.jobs import Job, Jobs
+from raglive.store.registry.pipelines import Paused, end_silent_pipelines
+from raglive_contract.http import (
     FailureGroups,
     FileDetail,
     SystemHealth,
     Throughput,
 )
-from raglive.contract.snapshot import PipelineStatus
-from raglive.database.jobs import Job, Jobs
-from raglive.database.kept import Kept, Usage
-from raglive.database.pipelines import Paused, end_silent_pipelines
-from raglive.database.pool import Database
-from raglive.database.vector_space import choose_vector_space
-from raglive.pipeline.embedding.budget import Price
+from raglive_contract.snapshot import PipelineStatus
 from tests.integration.dashboard.serving import MODEL, Work
 
 PIPELINE = "/api/pipelines/local-files-pipeline"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from httpx import AsyncClient
 
-from raglive.database.pool import Database
+from raglive.store.pool import Database
 from tests.integration.dashboard.serving import opened
 
 INLINE = 'self.__next_f.push([1,"a < b && c"])'

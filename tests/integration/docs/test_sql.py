@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Connection, Database
+from raglive.store.pool import Connection, Database
+from raglive.store.registry.pipelines import PipelineRecord
 from tests.unit.docs.markdown import ROOT, blocks
 
 HOW_TO = ROOT / "docs" / "how-to"

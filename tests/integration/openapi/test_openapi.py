@@ -18,12 +18,12 @@ from starlette.types import ASGIApp
 
 from raglive.app.serving import serve_http
 from raglive.bus.postgres import PostgresBus
-from raglive.contract.permissions import Role
 from raglive.dashboard.server import create_dashboard
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.permissions import Role
 from tests.integration.dashboard.serving import Work
 from tests.integration.status_server.serving import TOKENS, free_port, ready, token
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from raglive.database.pool import Database
-from raglive.reporter.delivery import Pace
+from raglive.store.pool import Database
+from raglive_reporter.delivery import Pace
 from tests.integration.reporter.status_process import (
     PIPELINE,
     StatusProcess,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from raglive.reporter import Reporter
-from raglive.reporter.delivery import Pace
+from raglive_reporter import Reporter
+from raglive_reporter.delivery import Pace
 
 PACE = Pace(heartbeat=0.2, progress=0.01, look=0.02, first_pause=0.01, longest_pause=0.1)
 

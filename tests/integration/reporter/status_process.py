@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from raglive.contract.permissions import Grant, Role
 from raglive.http_api.tokens import Tokens
+from raglive_contract.permissions import Grant, Role
 
 __all__ = ["PIPELINE", "StatusProcess", "producer_token", "status_process"]
 

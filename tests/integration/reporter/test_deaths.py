@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from raglive.contract.digest import roll
-from raglive.database.pool import Database
-from raglive.reporter import AsyncReporter, Reporter
+from raglive.store.pool import Database
+from raglive_contract.digest import roll
+from raglive_reporter import AsyncReporter, Reporter
 from tests.integration.reporter import reporting_process
 from tests.integration.reporter.conftest import ReadLog, Settings
 from tests.integration.reporter.status_process import PIPELINE, StatusProcess, producer_token
@@ -176,7 +176,7 @@ async def test_a_pipeline_that_was_silent_for_long_is_online_again(
     read_log: ReadLog,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("raglive.reporter.delivery.PRESUMED_DEAD_SECONDS", 0.0)
+    monkeypatch.setattr("raglive_reporter.delivery.PRESUMED_DEAD_SECONDS", 0.0)
     async with AsyncReporter(PIPELINE, url=server.url, **settings):
         log = await read_log(within=2)
     assert {event["type"] for event in log} == {"pipeline:online"}

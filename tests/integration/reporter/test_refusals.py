@@ -8,7 +8,7 @@ from collections import deque
 
 import pytest
 
-from raglive.reporter import AsyncReporter, OutboxFull, Reporter
+from raglive_reporter import AsyncReporter, OutboxFull, Reporter
 from tests.integration.reporter.conftest import ReadLog, Settings
 from tests.integration.reporter.status_process import PIPELINE, StatusProcess, producer_token
 

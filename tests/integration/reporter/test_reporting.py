@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from raglive.contract.errors import RagliveError
-from raglive.database.pool import Database
-from raglive.reporter import AsyncReporter, Reporter
-from raglive.reporter.sql import SqlTransport
+from raglive.store.pool import Database
+from raglive_contract.errors import RagliveError
+from raglive_reporter import AsyncReporter, Reporter
+from raglive_reporter.sql import SqlTransport
 from tests.integration.reporter.conftest import QUICK, ReadLog, Settings
 from tests.integration.reporter.listening import listening
 from tests.integration.reporter.status_process import PIPELINE, StatusProcess

@@ -10,7 +10,7 @@ import pytest
 import structlog
 import uvloop
 
-from raglive.database.pool import Database
+from raglive.store.pool import Database
 from tests.integration.status_server.serving import Serving, serving
 
 TALKATIVE = {"asyncpg"}  # of a database that is away

@@ -17,9 +17,9 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from raglive.status_server.engine import Engine
-from raglive.status_server.gate import Gate
-from raglive.status_server.sockets import MAX_MESSAGE_BYTES, SocketServer
+from raglive.status_server.transport.engineio import Engine
+from raglive.status_server.transport.payloads import Gate
+from raglive.status_server.transport.socketio_server import MAX_MESSAGE_BYTES, SocketServer
 
 __all__ = ["JOINING", "PING_INTERVAL", "PING_TIMEOUT", "serving_echoes"]
 

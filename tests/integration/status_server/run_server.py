@@ -8,9 +8,9 @@ import sys
 import uvloop
 
 from raglive.app.serving import serve_http
-from raglive.database.pool import Database
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
+from raglive.store.pool import Database
 from tests.integration.status_server.serving import TOKENS
 
 

@@ -14,13 +14,13 @@ import uvicorn
 from httpx import AsyncClient, HTTPError
 from uuid6 import uuid7
 
-from raglive.app.http_protocol import HttpProtocol
-from raglive.contract.permissions import Grant, Role
-from raglive.database.pool import Database
 from raglive.http_api.tokens import Tokens
 from raglive.settings import read_settings
-from raglive.status_server.patience import Patience
 from raglive.status_server.server import StatusServer
+from raglive.status_server.timeouts import Patience
+from raglive.status_server.transport.http_protocol import HttpProtocol
+from raglive.store.pool import Database
+from raglive_contract.permissions import Grant, Role
 
 __all__ = [
     "SECRET",

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from raglive.database.pool import Database
+from raglive.store.pool import Database
 from tests.integration.status_server.serving import (
     SECRET,
     free_port,

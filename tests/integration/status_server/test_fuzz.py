@@ -17,12 +17,12 @@ import pytest
 import websockets
 from hypothesis import strategies as st
 
-from raglive.contract.errors import ErrorResponse
-from raglive.contract.permissions import Role
-from raglive.database.pool import Database
-from raglive.status_server.audience import Viewer
-from raglive.status_server.engine import Session
-from raglive.status_server.outbox import Outbox
+from raglive.status_server.subscriptions.rooms import Viewer
+from raglive.status_server.transport.engineio import Session
+from raglive.status_server.transport.outbox import Outbox
+from raglive.store.pool import Database
+from raglive_contract.errors import ErrorResponse
+from raglive_contract.permissions import Role
 from tests.integration.status_server.serving import (
     Serving,
     completed,

@@ -9,17 +9,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from raglive.contract.errors import ErrorResponse
-from raglive.contract.http import EventPage, PipelineList, SearchAnswer, ServerHealth
-from raglive.contract.permissions import Role
-from raglive.contract.snapshot import PipelineStatus
-from raglive.contract.socket import PublishAck
-from raglive.database.event_log import EventLog
-from raglive.database.jobs import Jobs
-from raglive.database.pipelines import PipelineRecord
-from raglive.database.pool import Database
-from raglive.status_server.patience import Patience
-from tests.integration.database.files import chunks, complete, enqueue
+from raglive.status_server.timeouts import Patience
+from raglive.store.log.event_log import EventLog
+from raglive.store.pool import Database
+from raglive.store.registry.jobs import Jobs
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.errors import ErrorResponse
+from raglive_contract.http import EventPage, PipelineList, SearchAnswer, ServerHealth
+from raglive_contract.permissions import Role
+from raglive_contract.snapshot import PipelineStatus
+from raglive_contract.socket import PublishAck
 from tests.integration.status_server.conftest import LogLines
 from tests.integration.status_server.serving import (
     Serving,
@@ -31,6 +30,7 @@ from tests.integration.status_server.serving import (
     update,
 )
 from tests.integration.status_server.watching import watching
+from tests.integration.store.files import chunks, complete, enqueue
 from tests.relay import Relay
 
 PIPELINE = "local-files-pipeline"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from raglive.database.event_log import EventLog
-from raglive.database.pool import Database
+from raglive.store.log.event_log import EventLog
+from raglive.store.pool import Database
 from tests.integration.status_server.serving import (
     Serving,
     free_port,

@@ -11,10 +11,10 @@ import pytest
 import socketio
 from httpx import AsyncClient
 
-from raglive.contract.errors import ErrorBody
-from raglive.contract.permissions import Role
-from raglive.contract.socket import Refused, ServerClosing
-from raglive.database.pool import Database
+from raglive.store.pool import Database
+from raglive_contract.errors import ErrorBody
+from raglive_contract.permissions import Role
+from raglive_contract.socket import Refused, ServerClosing
 from tests.integration.status_server.conftest import LogLines
 from tests.integration.status_server.serving import online, publish, serving, token, update
 from tests.integration.status_server.watching import NAMESPACE, Viewer, watching

@@ -11,8 +11,8 @@ import orjson
 import websockets
 from httpx import AsyncClient, Response
 
-from raglive.contract.socket import Refused
-from raglive.database.pool import Database
+from raglive.store.pool import Database
+from raglive_contract.socket import Refused
 from tests.integration.status_server.serving import Serving, online, publish, token, update
 from tests.integration.status_server.watching import watching
 

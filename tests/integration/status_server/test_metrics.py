@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import ASGIApp
 from tools import reference_servers
 
-from raglive.contract.permissions import Role
-from raglive.database.pool import Database
-from raglive.status_server.patience import Patience
+from raglive.status_server.timeouts import Patience
+from raglive.store.pool import Database
+from raglive_contract.permissions import Role
 from tests.integration.status_server.conftest import LogLines
 from tests.integration.status_server.serving import (
     Serving,

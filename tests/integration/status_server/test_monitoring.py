@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import socketio
 
-from raglive.contract.monitoring import AuditEvent, MonitoringStatus
-from raglive.contract.permissions import Role
-from raglive.contract.socket import Refused
-from raglive.database.pool import Database
-from raglive.database.revocations import revoke
+from raglive.store.access.revocations import revoke
+from raglive.store.pool import Database
+from raglive_contract.monitoring import AuditEvent, MonitoringStatus
+from raglive_contract.permissions import Role
+from raglive_contract.socket import Refused
 from tests.integration.status_server.conftest import LogLines
 from tests.integration.status_server.serving import Serving, online, publish, token
 from tests.integration.status_server.watching import Viewer, watching

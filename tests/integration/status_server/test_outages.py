@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import socketio
 
-from raglive.contract.permissions import Role
-from raglive.database.embedded import EmbeddedPostgres
-from raglive.database.errors import DATABASE_ERRORS
-from raglive.database.event_log import EventLog
-from raglive.database.migrate import migrate
-from raglive.database.pool import Database
-from raglive.status_server.patience import Patience
+from raglive.local_stack.embedded_postgres import EmbeddedPostgres
+from raglive.status_server.timeouts import Patience
+from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.log.event_log import EventLog
+from raglive.store.migrate import migrate
+from raglive.store.pool import Database
+from raglive_contract.permissions import Role
 from tests.integration.status_server.serving import (
     Serving,
     free_port,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from raglive.contract.permissions import Grant, Role
-from raglive.contract.redaction import WITHHELD
-from raglive.database.pool import Database
-from raglive.hub.messages import Message
+from raglive.status_server.subscriptions.messages import Message
+from raglive.store.pool import Database
+from raglive_contract.permissions import Grant, Role
+from raglive_contract.redaction import WITHHELD
 from tests.integration.dashboard.serving import opened
 from tests.integration.status_server.serving import (
     TOKENS,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raglive.contract.permissions import Role
-from raglive.contract.socket import PublishAck, Refused
-from raglive.database.event_log import EventLog
-from raglive.database.pool import Database
+from raglive.store.log.event_log import EventLog
+from raglive.store.pool import Database
+from raglive_contract.permissions import Role
+from raglive_contract.socket import PublishAck, Refused
 from tests.integration.status_server.serving import Serving, online, update
 from tests.integration.status_server.watching import watching
 

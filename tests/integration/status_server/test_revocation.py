@@ -10,10 +10,10 @@ import pytest
 import socketio
 from httpx import AsyncClient
 
-from raglive.contract.permissions import Grant, Role
-from raglive.contract.socket import ServerClosing
-from raglive.database.pool import Database
-from raglive.database.revocations import revoke
+from raglive.store.access.revocations import revoke
+from raglive.store.pool import Database
+from raglive_contract.permissions import Grant, Role
+from raglive_contract.socket import ServerClosing
 from tests.integration.dashboard.serving import opened
 from tests.integration.status_server.serving import (
     TOKENS,

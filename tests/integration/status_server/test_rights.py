@@ -10,12 +10,12 @@ import jwt
 import pytest
 import socketio
 
-from raglive.contract.permissions import Grant, Role
-from raglive.contract.socket import AuthExpiring, Refused, StillSubscribed
-from raglive.database.event_log import EventLog
-from raglive.database.pool import Database
 from raglive.http_api.tokens import Tokens
-from raglive.status_server.patience import Patience
+from raglive.status_server.timeouts import Patience
+from raglive.store.log.event_log import EventLog
+from raglive.store.pool import Database
+from raglive_contract.permissions import Grant, Role
+from raglive_contract.socket import AuthExpiring, Refused, StillSubscribed
 from tests.integration.status_server.serving import (
     Serving,
     online,

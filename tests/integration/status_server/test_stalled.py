@@ -14,9 +14,9 @@ import pytest
 import websockets
 from httpx import AsyncClient
 
-from raglive.database.pool import Database
-from raglive.status_server.outbox import MAX_HELD_BYTES, Outbox
-from raglive.status_server.patience import Patience
+from raglive.status_server.timeouts import Patience
+from raglive.status_server.transport.outbox import MAX_HELD_BYTES, Outbox
+from raglive.store.pool import Database
 from tests.integration.status_server.serving import (
     Serving,
     online,

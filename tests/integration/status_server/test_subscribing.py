@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from raglive.contract.cursor import parse_cursor
-from raglive.contract.permissions import Role
-from raglive.contract.socket import StillSubscribed, SubscribeAck
-from raglive.database.event_log import EventLog
-from raglive.database.pool import Database
+from raglive.store.log.event_log import EventLog
+from raglive.store.pool import Database
+from raglive_contract.cursor import parse_cursor
+from raglive_contract.permissions import Role
+from raglive_contract.socket import StillSubscribed, SubscribeAck
 from tests.integration.status_server.serving import (
     Serving,
     completed,

@@ -12,9 +12,9 @@ from uuid import UUID
 import aiohttp
 import socketio
 
-from raglive.contract.cursor import Cursor, Position, parse_cursor
-from raglive.contract.digest import roll
-from raglive.contract.permissions import Role
+from raglive_contract.cursor import Cursor, Position, parse_cursor
+from raglive_contract.digest import roll
+from raglive_contract.permissions import Role
 from tests.integration.status_server.serving import token
 
 __all__ = ["Viewer", "Witness", "watching"]

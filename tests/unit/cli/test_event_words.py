@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from raglive.cli.event_words import words
+from raglive.cli.tail import words
 
 STUCK = {"count": 1, "files": [{"id": "1", "name": "a.pdf", "stage": "embedding"}]}
 LOST = {"count": 2, "files": [], "reason": "worker_lost"}

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from raglive.cli.reindex import _shown
-from raglive.pipeline.reindex import ReindexProgress
+from raglive.ingest.reindex import ReindexProgress
 
 
 def test_the_time_left_is_of_what_is_done_now(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from raglive.cli.status import print_status
-from raglive.contract.http import RagStatus
+from raglive_contract.http import RagStatus
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PROBLEM = (

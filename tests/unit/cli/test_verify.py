@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from raglive.cli.verify import _say
-from raglive.database.verify import Disagreement
+from raglive.store.index.verify import Disagreement
 
 
 def test_what_to_do_is_said_once_for_all_that_want_the_same(

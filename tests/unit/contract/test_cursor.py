@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive.contract.cursor import (
+from raglive_contract.cursor import (
     BEGINNING,
     MAX_SEQ,
     MAX_TEXT_LENGTH,
@@ -19,7 +19,7 @@ from raglive.contract.cursor import (
     Start,
     parse_cursor,
 )
-from raglive.contract.errors import ErrorCode, RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[3] / "contract/fixtures/cursor.json").read_text("utf-8")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive.contract.errors import ErrorCode, RagliveError
-from raglive.contract.permissions import Grant, Role
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.permissions import Grant, Role
 
 pipelines = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,20}", fullmatch=True)
 grants = st.builds(Grant, st.sampled_from(Role), st.lists(pipelines | st.just("*")).map(tuple))

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive.contract.events import event_adapter
-from raglive.contract.redaction import Redaction
-from raglive.contract.snapshot import PipelineStatus
+from raglive_contract.events import event_adapter
+from raglive_contract.redaction import Redaction
+from raglive_contract.snapshot import PipelineStatus
 
 FIXTURES = Path(__file__).parents[3] / "contract/fixtures/events.json"
 EXAMPLES: list[dict[str, Any]] = json.loads(FIXTURES.read_text("utf-8"))["examples"]

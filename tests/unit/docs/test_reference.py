@@ -17,9 +17,9 @@ from tools.reference_servers import (
     status_openapi,
 )
 
-from raglive.contract.errors import ErrorCode
-from raglive.contract.events import event_adapter
 from raglive.settings import Settings
+from raglive_contract.errors import ErrorCode
+from raglive_contract.events import event_adapter
 
 REFERENCE_PAGES = sorted(REFERENCE.glob("*.md"))
 HTTP = (REFERENCE / "http.md").read_text("utf-8")

@@ -8,10 +8,10 @@ from fastapi import FastAPI, Request
 from httpx import ASGITransport, AsyncClient
 from structlog.testing import capture_logs
 
-from raglive.contract.errors import ErrorBody, ErrorCode, RagliveError
-from raglive.contract.http import SocketTestRequest
-from raglive.http_api.errors import install_error_handlers
-from raglive.http_api.requests import BodyLimit, RequestLog
+from raglive.http_api.middleware import BodyLimit, RequestLog
+from raglive.http_api.responses import install_error_handlers
+from raglive_contract.errors import ErrorBody, ErrorCode, RagliveError
+from raglive_contract.http import SocketTestRequest
 
 
 def broken(error: Exception) -> Callable[[], Awaitable[None]]:

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.utils import base64url_encode
 
-from raglive.contract.errors import RagliveError
-from raglive.contract.permissions import Grant, Role
 from raglive.http_api.key_set import KeySet
 from raglive.http_api.tokens import LATEST, Issuer, Tokens
+from raglive_contract.errors import RagliveError
+from raglive_contract.permissions import Grant, Role
 from tests.unit.http_api.issuing import AUDIENCE, ISSUER, KEYS, KeyServer, jwk, key_server, sign
 
 LOCAL = "l" * 40

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive.http_api import rates
-from raglive.http_api.rates import Rate, address_key
+from raglive.http_api import rate_limits
+from raglive.http_api.rate_limits import Rate, address_key
 
 
 class Clock:
@@ -47,7 +47,7 @@ def test_one_does_not_use_up_what_is_anothers() -> None:
 
 
 def test_what_is_held_is_bounded_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "MAX_KEYS", 100)
+    monkeypatch.setattr(rate_limits, "MAX_KEYS", 100)
     clock = Clock()
     rate = Rate(1, 10, clock)
     for number in range(1000):

@@ -7,9 +7,9 @@ from typing import Any
 import jwt
 import pytest
 
-from raglive.contract.errors import RagliveError
-from raglive.contract.permissions import Grant, Role
 from raglive.http_api.tokens import Tokens
+from raglive_contract.errors import RagliveError
+from raglive_contract.permissions import Grant, Role
 
 LOCAL = "l" * 40
 SUPABASE = "s" * 40

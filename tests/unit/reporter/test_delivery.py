@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from raglive.reporter import Reporter
-from raglive.reporter.delivery import Pace
+from raglive_reporter import Reporter
+from raglive_reporter.delivery import Pace
 from tests.unit.reporter.answering import Answer, Answering, answering
 
 PACE = Pace(look=0.01, first_pause=0.01, longest_pause=0.02)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive.contract.errors import RagliveError
-from raglive.contract.events import submission_adapter
-from raglive.reporter.events import EventMaker, code_of, file_id_of, identified, printable
+from raglive_contract.errors import RagliveError
+from raglive_contract.events import submission_adapter
+from raglive_reporter.events import EventMaker, code_of, file_id_of, identified, printable
 
 MAKER = EventMaker("p", "t")
 

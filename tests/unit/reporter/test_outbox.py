@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive.contract.errors import RagliveError
-from raglive.reporter import OutboxFull, OutboxUnusable
-from raglive.reporter.dead_letters import DeadLetters
-from raglive.reporter.events import EventMaker
-from raglive.reporter.outbox import Bounds, Outbox
-from raglive.reporter.store import MEMORY, Store
-from raglive.reporter.turn import Turn
+from raglive_contract.errors import RagliveError
+from raglive_reporter import OutboxFull, OutboxUnusable
+from raglive_reporter.dead_letters import DeadLetters
+from raglive_reporter.events import EventMaker
+from raglive_reporter.outbox import Bounds, Outbox
+from raglive_reporter.store import MEMORY, Store
+from raglive_reporter.turn import Turn
 
 MAKER = EventMaker("p", "t")
 

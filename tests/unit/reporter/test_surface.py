@@ -5,20 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import raglive.reporter
+import raglive_reporter
 
 IMPORTED_ALONE = """
 import sys
-from raglive.reporter import Reporter
+from raglive_reporter import Reporter
 heavy = {"asyncpg", "fastapi", "httpx", "kreuzberg", "numpy", "socketio", "wordllama"}
 sys.exit(", ".join(heavy & sys.modules.keys()) or 0)
 """
 
 
 def test_public_names_are_sorted_and_exist() -> None:
-    exported = raglive.reporter.__all__
+    exported = raglive_reporter.__all__
     assert exported == sorted(exported)
-    assert all(hasattr(raglive.reporter, name) for name in exported)
+    assert all(hasattr(raglive_reporter, name) for name in exported)
 
 
 def test_import_brings_nothing_heavy() -> None:

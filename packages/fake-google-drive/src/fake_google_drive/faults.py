@@ -1,0 +1,140 @@
+"""Faults on demand: what goes wrong, at which request, how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fake_google_drive.errors import DriveError
+from fake_google_drive.schema import PARAMETERS
+
+__all__ = ["Fault", "FaultKind", "Faults"]
+
+
+_DOWNLOADS = {"files.getMedia", "files.exportLink", "files.downloadOperation"}
+METHODS = frozenset({"*", "token", *_DOWNLOADS, *PARAMETERS})
+
+
+class FaultKind(StrEnum):
+    """What goes wrong."""
+
+    USER_RATE_LIMIT = "user_rate_limit"
+    RATE_LIMIT = "rate_limit"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    INTERNAL = "internal"
+    UNAVAILABLE = "unavailable"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    UNAUTHENTICATED = "unauthenticated"
+    INVALID_GRANT = "invalid_grant"
+    EXPORT_TOO_LARGE = "export_too_large"
+    PAGE_TOKEN_INVALID = "page_token_invalid"  # noqa: S105
+    PAGE_TOKEN_NOT_FOUND = "page_token_not_found"  # noqa: S105
+    PAGE_TOKEN_EXPIRED = "page_token_expired"  # noqa: S105
+    PAGE_TOKEN_GONE = "page_token_gone"  # noqa: S105
+    INCOMPLETE_SEARCH = "incomplete_search"
+    OPERATION_FAILED = "operation_failed"
+    TIMEOUT = "timeout"
+    CUT = "cut"
+    TRUNCATED = "truncated"
+    CORRUPTED = "corrupted"
+
+
+@dataclass(slots=True)
+class Fault:
+    """One thing that goes wrong: `times` requests (`None`: all) of `method`, `after` some.
+
+    `method` is Drive's name (`files.list`), `files.getMedia` for a download, `files.exportLink`
+    for an export by link, `files.downloadOperation` for the bytes of an operation, `token` for
+    the token endpoint, `*` for any. `seconds` is `Retry-After`, or how long a timeout lasts.
+    """
+
+    kind: FaultKind
+    method: str = "*"
+    times: int | None = 1
+    after: int = 0
+    file_id: str | None = None
+    user: str | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            known = ", ".join(sorted(METHODS))
+            raise ValueError(f"there is no method {self.method!r}. There are: {known}.")
+
+    def error(self) -> DriveError | None:
+        """Return the refusal that this is; `None` when it is none."""
+        headers = {} if self.seconds is None else {"Retry-After": f"{self.seconds:g}"}
+        match self.kind:
+            case FaultKind.TOO_MANY_REQUESTS:
+                return DriveError.rate_limit(429, headers)
+            case FaultKind.UNAVAILABLE:
+                return DriveError.unavailable(headers)
+            case FaultKind.NOT_FOUND:
+                return DriveError.file_not_found(self.file_id or ".")
+        return _REFUSALS[self.kind]() if self.kind in _REFUSALS else None
+
+
+_REFUSALS: dict[FaultKind, Callable[[], DriveError]] = {
+    FaultKind.USER_RATE_LIMIT: DriveError.user_rate_limit,
+    FaultKind.RATE_LIMIT: DriveError.rate_limit,
+    FaultKind.INTERNAL: DriveError.internal,
+    FaultKind.UNAUTHENTICATED: DriveError.unauthenticated,
+    FaultKind.FORBIDDEN: lambda: DriveError(
+        403,
+        "insufficientFilePermissions",
+        "The user does not have sufficient permissions for this file.",
+    ),
+    FaultKind.EXPORT_TOO_LARGE: lambda: DriveError(
+        403, "exportSizeLimitExceeded", "This file is too large to be exported."
+    ),
+    FaultKind.PAGE_TOKEN_INVALID: lambda: DriveError.invalid("pageToken"),
+    FaultKind.PAGE_TOKEN_NOT_FOUND: lambda: DriveError(
+        404, "notFound", "Page token not found.", location="pageToken"
+    ),
+    FaultKind.PAGE_TOKEN_EXPIRED: lambda: DriveError(
+        403,
+        "pageTokenExpired",
+        "The specified page token has expired, and can no longer be used.",
+    ),
+    FaultKind.PAGE_TOKEN_GONE: lambda: DriveError(
+        410, "gone", "The page token is no longer valid.", location="pageToken"
+    ),
+}
+
+
+class Faults:
+    """The faults in wait; the one added first strikes first."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Let something go wrong."""
+        self._waiting.append(fault)
+
+    def clear(self) -> None:
+        """Let everything go well from now on."""
+        self._waiting.clear()
+
+    def strike(self, method: str, *, user: str = "", file_id: str | None = None) -> Fault | None:
+        """Return what goes wrong with a request."""
+        for fault in self._waiting:
+            if (
+                fault.method in {"*", method}
+                and fault.user in {None, user}
+                and fault.file_id in {None, file_id}
+            ):
+                if fault.after > 0:
+                    fault.after -= 1
+                    continue
+                return self._spend(fault)
+        return None
+
+    def _spend(self, fault: Fault) -> Fault:
+        if fault.times is not None:
+            fault.times -= 1
+            if fault.times <= 0:
+                self._waiting.remove(fault)
+        return fault

@@ -1,0 +1,141 @@
+"""Items by id and by folder: who sees what, what is trashed, where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fake_google_drive.items import Item, SharedDrive
+
+__all__ = ["Corpus", "Tree"]
+
+MAX_DEPTH = 1000
+
+# What a change log is about: ("user", e-mail) or ("drive", id).
+Corpus = tuple[str, str]
+
+
+class Tree:
+    """The items; it knows no log and no clock."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Item] = {}
+        self.shared_drives: dict[str, SharedDrive] = {}
+        self.my_drives: dict[str, Item] = {}
+        self._children: dict[str, dict[str, Item]] = {}
+        self._shared: dict[str, Item] = {}
+
+    def add(self, item: Item) -> None:
+        """Take an item in, under its parent."""
+        self.items[item.id] = item
+        if item.parent is not None:
+            self._children.setdefault(item.parent, {})[item.id] = item
+
+    def move(self, item: Item, parent: str) -> None:
+        """Put an item under another folder; raise `ValueError` when that is below the item."""
+        if any(ancestor is item for ancestor in self.lineage(self.items[parent])):
+            raise ValueError(f"{item.name!r} cannot be moved into itself.")
+        if item.parent is not None:
+            del self._children[item.parent][item.id]
+        item.parent = parent
+        self._children.setdefault(parent, {})[item.id] = item
+
+    def remove(self, item: Item) -> None:
+        """Take an item out, with all that is below it."""
+        for each in (item, *self.below(item)):
+            del self.items[each.id]
+            self._shared.pop(each.id, None)
+            self._children.pop(each.id, None)
+        if item.parent is not None:
+            self._children[item.parent].pop(item.id, None)
+
+    def share(self, item: Item, user: str, at: int) -> None:
+        """Let a user see an item, since a time in milliseconds."""
+        item.readers[user] = at
+        self._shared[item.id] = item
+
+    def unshare(self, item: Item, user: str) -> None:
+        """Take back what `share` gave."""
+        item.readers.pop(user, None)
+        if not item.readers:
+            self._shared.pop(item.id, None)
+
+    def shared_below(self, folder: Item) -> Iterator[Item]:
+        """Yield the items below a folder that are themselves shared with someone."""
+        for item in self._shared.values():
+            if item is not folder and folder in self.lineage(item):
+                yield item
+
+    def children(self, folder_id: str) -> list[Item]:
+        """Return what is directly in a folder, oldest there first."""
+        return list(self._children.get(folder_id, {}).values())
+
+    def below(self, folder: Item) -> Iterator[Item]:
+        """Yield everything below a folder, its own children first."""
+        waiting = [folder.id]
+        while waiting:
+            for child in self._children.get(waiting.pop(), {}).values():
+                yield child
+                if child.is_folder:
+                    waiting.append(child.id)
+
+    def lineage(self, item: Item) -> Iterator[Item]:
+        """Yield the item, its folder, and so on up to the root."""
+        for _ in range(MAX_DEPTH):
+            yield item
+            if item.parent is None:
+                return
+            item = self.items[item.parent]
+        raise RuntimeError(f"{item.id} is below itself.")
+
+    def root(self, item: Item) -> Item:
+        """Return the My Drive or the shared drive's folder that an item is in."""
+        *_, top = self.lineage(item)
+        return top
+
+    def shared_drive(self, item: Item) -> SharedDrive | None:
+        """Return the shared drive that an item is in."""
+        return self.shared_drives.get(self.root(item).id)
+
+    def is_trashed(self, item: Item) -> bool:
+        """Say whether an item, or a folder that it is in, was trashed."""
+        return any(each.is_explicitly_trashed for each in self.lineage(item))
+
+    def viewers(self, item: Item) -> set[str]:
+        """Return everyone who may see an item."""
+        found: set[str] = set()
+        for each in self.lineage(item):
+            found.update(each.readers)
+            if each.owner is not None:
+                found.add(each.owner)
+            if each.parent is None and each.id in self.shared_drives:
+                found.update(self.shared_drives[each.id].members)
+        return found
+
+    def is_visible(self, item: Item, user: str) -> bool:
+        """Say whether a user may see an item."""
+        for each in self.lineage(item):
+            if each.owner == user or user in each.readers:
+                return True
+            if each.parent is None and each.id in self.shared_drives:
+                return user in self.shared_drives[each.id].members
+        return False
+
+    def corpora(self, item: Item) -> set[Corpus]:
+        """Return every log that an item's changes belong to.
+
+        That of its shared drive; and of each user who sees it and is not a member there, for a
+        member reads the shared drive's.
+        """
+        drive = self.shared_drive(item)
+        if drive is None:
+            return {("user", email) for email in self.viewers(item)}
+        others = self.viewers(item) - drive.members.keys()
+        return {("drive", drive.id), *(("user", email) for email in others)}
+
+    def in_corpus(self, item: Item, corpus: Corpus) -> bool:
+        """Say whether an item's changes belong to one log."""
+        kind, key = corpus
+        drive = self.shared_drive(item)
+        if kind == "drive":
+            return drive is not None and drive.id == key
+        return self.is_visible(item, key) and (drive is None or key not in drive.members)

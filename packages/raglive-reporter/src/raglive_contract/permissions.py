@@ -1,0 +1,95 @@
+"""Who may do what: the rules, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any
+
+from raglive_contract.errors import ErrorCode, RagliveError
+
+__all__ = ["Grant", "Role"]
+
+
+class Role(StrEnum):
+    """What a token is for."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    PRODUCER = "producer"
+    ADMIN = "admin"
+
+
+_VIEWING = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN})
+_OPERATING = frozenset({Role.OPERATOR, Role.ADMIN})
+_PUBLISHING = frozenset({Role.PRODUCER, Role.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the bearer of a token may do, with the pipelines that its globs name.
+
+    In a glob `*` stands for any characters and `?` for one; nothing else is special. With `redact`
+    it sees how files fare, and not what they are.
+    """
+
+    role: Role
+    pipelines: tuple[str, ...]
+    redact: bool = False
+
+    def may_view(self, pipeline_id: str) -> bool:
+        """Say whether the pipeline's status and events may be read."""
+        return self.role in _VIEWING and self._names(pipeline_id)
+
+    def may_operate(self, pipeline_id: str) -> bool:
+        """Say whether the pipeline's files may be retried and its brakes released."""
+        return self.role in _OPERATING and self._names(pipeline_id)
+
+    def may_publish(self, pipeline_id: str) -> bool:
+        """Say whether events of the pipeline may be published."""
+        return self.role in _PUBLISHING and self._names(pipeline_id)
+
+    @property
+    def may_monitor(self) -> bool:
+        """Say whether `admin:monitoring` may be joined."""
+        return self.role is Role.ADMIN
+
+    def _names(self, pipeline_id: str) -> bool:
+        return any(_matches(pipeline_id, glob) for glob in self.pipelines)
+
+    @classmethod
+    def from_claims(cls, claims: Mapping[str, Any]) -> Grant:
+        """Read `app_metadata.raglive`; claims that users can edit themselves are ignored."""
+        metadata = claims.get("app_metadata")
+        stated = metadata.get("raglive") if isinstance(metadata, Mapping) else None
+        if not isinstance(stated, Mapping):
+            raise _refused("it has no app_metadata.raglive")
+        pipelines = stated.get("pipelines", [])
+        globs = [pipelines] if isinstance(pipelines, str) else pipelines
+        if not isinstance(globs, list) or not all(isinstance(glob, str) for glob in globs):
+            raise _refused("app_metadata.raglive.pipelines is not a list of globs")
+        try:
+            role = Role(str(stated.get("role")))
+        except ValueError:
+            raise _refused(f"app_metadata.raglive.role is none of {', '.join(Role)}") from None
+        redact = stated.get("redact", False)
+        if not isinstance(redact, bool):
+            raise _refused("app_metadata.raglive.redact is neither true nor false")
+        return cls(role, tuple(globs), redact)
+
+    def claims(self) -> dict[str, Any]:
+        """Return the claims that `from_claims` reads."""
+        stated: dict[str, Any] = {"role": str(self.role), "pipelines": list(self.pipelines)}
+        if self.redact:
+            stated["redact"] = True
+        return {"app_metadata": {"raglive": stated}}
+
+
+def _matches(pipeline_id: str, glob: str) -> bool:
+    return fnmatchcase(pipeline_id, glob.replace("[", "[[]"))
+
+
+def _refused(why: str) -> RagliveError:
+    return RagliveError(f"The token gives no rights: {why}.", code=ErrorCode.FORBIDDEN)

@@ -1,0 +1,150 @@
+"""Approving deletions that a pipeline holds back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from raglive.app.embedder import configured_embedder, source_of, space_of
+from raglive.app.pipeline import price_of
+from raglive.app.queries import require_known
+from raglive.app.servers import tokens_of
+from raglive.app.wiring import Wiring
+from raglive.ingest.reindex import Reindexer, ReindexProgress
+from raglive.store.access.revocations import revoke
+from raglive.store.index.reindexing import reindexing
+from raglive.store.index.vector_space import VectorSpace
+from raglive.store.log.event_log import EventLog
+from raglive.store.registry.held_deletions import Held, approve_deletions, held_pipelines
+from raglive.store.registry.retry import files_named, retry_files
+from raglive_contract.errors import ErrorCode, RagliveError
+
+__all__ = ["Reindexed", "approve", "give_up", "reindex", "retry", "revoke_tokens"]
+
+
+async def approve(wiring: Wiring, pipeline_id: str | None) -> Held:
+    """Let one pipeline delete what it holds back; return which, and what it said.
+
+    Raises `not_found` when none does, or several do and none is named, and `conflict` when what
+    it would delete is not known yet.
+    """
+    async with wiring.database("approve", max_size=1) as database:
+        held = await held_pipelines(database)
+        chosen = [one for one in held if pipeline_id in (None, one.pipeline_id)]
+        if not chosen:
+            raise RagliveError(
+                f"There is nothing to approve: no deletions are held back"
+                f"{f' by {pipeline_id}' if pipeline_id else ''}.",
+                code=ErrorCode.NOT_FOUND,
+            )
+        if len(chosen) > 1:
+            names = ", ".join(one.pipeline_id for one in chosen)
+            raise RagliveError(
+                f"Several pipelines hold deletions back: {names}. Choose one with --pipeline.",
+                code=ErrorCode.NOT_FOUND,
+            )
+        [one] = chosen
+        if not one.is_decided:
+            raise RagliveError(
+                f"{one.pipeline_id} holds nothing back that can be deleted yet: {one.message} "
+                "If its files are meant to be gone, make an empty folder in its place, and approve "
+                "what the pipeline then says it misses.",
+                code=ErrorCode.CONFLICT,
+            )
+        await approve_deletions(database, one.pipeline_key)
+        return one
+
+
+async def retry(
+    wiring: Wiring, *, pipeline_id: str | None, files: Sequence[str], code: str | None
+) -> int:
+    """Queue failed files again, of one pipeline or of all; return how many.
+
+    `files` are ids, names or paths below the watched folder; without any, all that failed.
+    """
+    async with wiring.database("retry", max_size=1) as database:
+        heads = await EventLog(database).heads()
+        if pipeline_id is not None:
+            require_known([pipeline_id], [head.pipeline_id for head in heads])
+        keys = [head.pipeline_key for head in heads if pipeline_id in {None, head.pipeline_id}]
+        wanted = await files_named(database, keys, files) if files else dict.fromkeys(keys)
+        counts = [
+            await retry_files(database, key, file_ids=ids, code=code, asked_by="command-line")
+            for key, ids in wanted.items()
+        ]
+        return sum(counts)
+
+
+async def revoke_tokens(
+    wiring: Wiring,
+    *,
+    token: str | None = None,
+    token_id: str | None = None,
+    subject: str | None = None,
+    reason: str | None = None,
+) -> str:
+    """Revoke a token, or all of a subject until now; return what was revoked, in words.
+
+    Raises `invalid_request` unless exactly one is named, and for a token without an id.
+    """
+    if sum(stated is not None for stated in (token, token_id, subject)) != 1:
+        raise RagliveError(
+            "Name exactly one of a token, its id, and a subject.", code=ErrorCode.INVALID_REQUEST
+        )
+    if token is not None:
+        token_id = await _id_of(wiring, token)
+    async with wiring.database("revoke", max_size=1) as database:
+        await revoke(
+            database, token_id=token_id, subject=subject, revoked_by="command-line", reason=reason
+        )
+    return f"the token {token_id}" if subject is None else f"the tokens of {subject} until now"
+
+
+async def _id_of(wiring: Wiring, token: str) -> str:
+    identity = await tokens_of(wiring).verify(token)
+    if identity.token_id is None:
+        raise RagliveError(
+            f"The token has no id (`jti`). Revoke those of its subject {identity.subject!r}.",
+            code=ErrorCode.INVALID_REQUEST,
+        )
+    return identity.token_id
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """The space that the index is in, and how many chunks changed; None if it already was."""
+
+    space: VectorSpace
+    chunks: int | None
+
+
+async def reindex(wiring: Wiring, tell: Callable[[ReindexProgress], None]) -> Reindexed:
+    """Embed the index anew and change it over; `tell` hears of the progress.
+
+    Raises `ReindexRefused`, `EmbeddingError`, `BudgetSpent`, and the database's errors.
+    """
+    settings = wiring.settings
+    async with wiring.database("reindex") as database, reindexing(database) as store:
+        following = await store.under_way()
+        embedder = await configured_embedder(settings, following)
+        try:
+            source = source_of(settings, embedder, following)
+            space = await store.begin(space_of(embedder), source)
+            if space is None:
+                await store.tidy()
+                return Reindexed(space_of(embedder), None)
+            price = price_of(settings)
+            chunks = await Reindexer(database, store, embedder, space, price, tell).run()
+            return Reindexed(space.space, chunks)
+        finally:
+            await embedder.close()
+
+
+async def give_up(wiring: Wiring) -> VectorSpace | None:
+    """Let go of what was embedded anew; return with which model, None if with none."""
+    async with wiring.database("reindex", max_size=2) as database, reindexing(database) as store:
+        abandoned = await store.under_way()
+        if abandoned is None:
+            return None
+        await store.give_up()
+        return abandoned.space

@@ -1,0 +1,153 @@
+"""The local-files pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import platformdirs
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from raglive.app.pipeline import Place, open_service, run_service
+from raglive.app.wiring import Wiring
+from raglive.settings import Settings
+from raglive.sources.google_drive.client import DriveClient, open_drive
+from raglive.sources.google_drive.credentials import (
+    Credentials,
+    is_oauth_client,
+    read_credentials,
+)
+from raglive.sources.google_drive.errors import CredentialsInvalid
+from raglive.sources.google_drive.push import Channels
+from raglive.sources.google_drive.watcher import GoogleDriveWatcher
+from raglive.sources.local_files.watcher import LocalFilesWatcher
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.errors import RagliveError
+
+__all__ = [
+    "google_credentials",
+    "google_is_set_up",
+    "oauth_client",
+    "push_route",
+    "run_google_drive",
+    "run_local_files",
+    "token_file",
+]
+
+
+async def run_local_files(wiring: Wiring, folder: Path, stop: Awaitable[None]) -> None:
+    """Watch a folder and index its files, until `stop` or, in single mode, until all is done."""
+    settings = wiring.settings
+    place = Place("local-files-pipeline", "local_files", settings.local_files_port)
+
+    def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> LocalFilesWatcher:
+        return LocalFilesWatcher(
+            record,
+            folder,
+            check_interval_seconds=settings.check_interval,
+            ignore_patterns=settings.ignore_patterns,
+            on_queued=on_queued,
+        )
+
+    async with open_service(wiring, place, watch) as service:
+        await run_service(settings, service, place, stop)
+
+
+PUSH_PATH = "/google-drive/push"
+
+
+async def run_google_drive(wiring: Wiring, stop: Awaitable[None]) -> None:
+    """Watch folders of Google Drive, until `stop` or, in single mode, until all is done.
+
+    Raises `settings_invalid` without a folder, `auth_required` without usable credentials.
+    """
+    settings = wiring.settings
+    if not settings.watch_folder_ids:
+        raise RagliveError(
+            "No Google Drive folder to watch. Set RAG_WATCH_FOLDER_ID.", code="settings_invalid"
+        )
+    place = Place("google-drive-pipeline", "google_drive", settings.google_drive_port)
+    async with open_drive(google_credentials(settings), settings.google_api_url) as client:
+        watchers: list[GoogleDriveWatcher] = []
+
+        def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> GoogleDriveWatcher:
+            watchers.append(_watcher(settings, client, record, on_queued))
+            return watchers[0]
+
+        async with open_service(wiring, place, watch) as service:
+            if settings.google_push_url is None or settings.run_mode == "single":
+                await run_service(settings, service, place, stop)
+                return
+            watcher = watchers[0]
+            address = f"{settings.google_push_url.rstrip('/')}{PUSH_PATH}"
+            channels = Channels(client, address, lambda: watcher.logs, watcher.wake)
+            route = push_route(channels)
+            await run_service(settings, service, place, stop, channels.run(), routes=[route])
+
+
+def _watcher(
+    settings: Settings,
+    client: DriveClient,
+    record: PipelineRecord,
+    on_queued: Callable[[], None],
+) -> GoogleDriveWatcher:
+    return GoogleDriveWatcher(
+        record,
+        client,
+        settings.watch_folder_ids,
+        check_interval_seconds=settings.check_interval,
+        full_listing_seconds=settings.google_full_listing_seconds,
+        max_file_bytes=settings.max_file_bytes,
+        on_queued=on_queued,
+    )
+
+
+def push_route(channels: Channels) -> Route:
+    """Return where Google's messages arrive."""
+
+    async def push(request: Request) -> Response:
+        return Response(status_code=204 if channels.take(request.headers) else 404)
+
+    return Route(PUSH_PATH, push, methods=["POST"])
+
+
+def token_file(settings: Settings) -> Path:
+    """Return where `raglive login google` keeps its token."""
+    if settings.google_token_file is not None:
+        return settings.google_token_file.expanduser()
+    return Path(platformdirs.user_config_dir("raglive", appauthor=False)) / "google.json"
+
+
+def google_credentials(settings: Settings) -> Credentials:
+    """Return the credentials; raise `CredentialsInvalid`, which says how to get some."""
+    given = _given(settings)
+    if given is None:
+        raise CredentialsInvalid(
+            "There are no Google credentials. Set GOOGLE_DRIVE_CREDENTIALS_JSON or "
+            "GOOGLE_SERVICE_ACCOUNT_FILE to a service account's key, or run "
+            "`raglive login google`. See docs/how-to/google-drive.md."
+        )
+    return read_credentials(given, settings.google_impersonate_user)
+
+
+def google_is_set_up(settings: Settings) -> bool:
+    """Say whether there is a folder to watch, and something to watch it with."""
+    return bool(settings.watch_folder_ids) and _given(settings) is not None
+
+
+def oauth_client(settings: Settings) -> str | None:
+    """Return the OAuth client that the settings name, as JSON or a path."""
+    given = settings.google_credentials
+    text = None if given is None else given.get_secret_value()
+    return text if text is not None and is_oauth_client(text) else None
+
+
+def _given(settings: Settings) -> str | None:
+    if settings.google_credentials is not None and oauth_client(settings) is None:
+        return settings.google_credentials.get_secret_value()
+    if settings.google_service_account_file is not None:
+        return str(settings.google_service_account_file)
+    kept = token_file(settings)
+    return str(kept) if kept.is_file() else None

@@ -1,1 +1,0 @@
-"""Everything durable, in Postgres: the log, the registry, the documents; and the server itself."""

@@ -1,0 +1,21 @@
+"""Vectors for texts: a built-in model, or any OpenAI-compatible provider."""
+
+from raglive.embedding.embedder import (
+    PROBE,
+    Embedder,
+    EmbeddingError,
+    EmbeddingErrorCode,
+    EmbeddingRefused,
+    Vectors,
+)
+from raglive.embedding.factory import create_embedder
+
+__all__ = [
+    "PROBE",
+    "Embedder",
+    "EmbeddingError",
+    "EmbeddingErrorCode",
+    "EmbeddingRefused",
+    "Vectors",
+    "create_embedder",
+]

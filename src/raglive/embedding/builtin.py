@@ -1,0 +1,134 @@
+"""The model that comes with raglive: it needs no key, no network and no graphics card.
+
+The words' vectors are those of `wordllama` (MIT), distilled from the token tables of language
+models. They are read straight from its files: importing the package would take three times as long
+and fetch its weights from the network when it does not find them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from tokenizers import Tokenizer, normalizers, processors
+
+from raglive.embedding.embedder import EmbeddingError, OnTokens, Vectors, unit_vectors
+
+__all__ = ["BuiltinEmbedder"]
+
+MODEL = "wordllama-l2-supercat-256"
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_VOCABULARY = "tokenizers/l2_supercat_tokenizer_config.json"
+_TENSOR = "embedding.weight"
+_TEXTS_PER_STEP = 128  # between steps other tasks get their turn, and a cancellation is noticed
+_TEXTS_PER_BATCH = 256
+_UNKNOWN_TOKEN = 0
+_SPACE = "\u2581"
+_WORDS = re.compile(rf"\n+|{_SPACE}*[^{_SPACE}\n]+|{_SPACE}+")  # no token lies in two of these
+_SHORT_CHARS = 4_000
+_MOST_KNOWN = 100_000  # words
+_LONGEST_KNOWN = 40  # characters
+
+
+class BuiltinEmbedder:
+    """Averages the vectors of a text's tokens."""
+
+    provider = "builtin"
+    model = MODEL
+    is_paid = False
+    is_half_open = False
+    trouble = None
+
+    def __init__(self, tokenizer: Tokenizer, table: Vectors) -> None:
+        self._tokenizer = tokenizer
+        self._table = table
+        self._known: dict[str, list[int]] = {}
+
+    @classmethod
+    async def load(cls) -> Self:
+        """Load the model. Raises `EmbeddingError` where it is not available."""
+        return cls(*await asyncio.to_thread(_load))
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers a vector has."""
+        return int(self._table.shape[1])
+
+    def health(self) -> dict[str, Any]:
+        """Return who embeds."""
+        return {"provider": self.provider, "model": self.model}
+
+    def batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        """Yield `texts` in order, a few hundred at a time."""
+        for start in range(0, len(texts), _TEXTS_PER_BATCH):
+            yield list(texts[start : start + _TEXTS_PER_BATCH])
+
+    async def embed(
+        self,
+        texts: Sequence[str],
+        on_tokens: OnTokens | None = None,  # noqa: ARG002 - nobody bills them
+    ) -> Vectors:
+        """Return one vector for each text, in order."""
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for start in range(0, len(texts), _TEXTS_PER_STEP):
+            step = list(texts[start : start + _TEXTS_PER_STEP])
+            if sum(map(len, step)) < _SHORT_CHARS:  # takes less than a change of threads
+                vectors[start : start + len(step)] = self._averages(step)
+            else:
+                vectors[start : start + len(step)] = await asyncio.to_thread(self._averages, step)
+        return vectors
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
+
+    def _averages(self, texts: list[str]) -> Vectors:
+        sums = [self._table[ids or [_UNKNOWN_TOKEN]].sum(axis=0) for ids in self._tokens(texts)]
+        return unit_vectors(np.stack(sums))
+
+    def _tokens(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Yield each text's tokens. Those of words met before are known: most of any text is."""
+        cut = [_WORDS.findall(_SPACE + text.replace(" ", _SPACE)) if text else [] for text in texts]
+        known = self._known
+        new = list({word for words in cut for word in words}.difference(known))
+        made = self._tokenizer.encode_batch_fast(new)
+        found = {word: tokens.ids for word, tokens in zip(new, made, strict=True)}
+        for words in cut:
+            yield [token for word in words for token in (known.get(word) or found[word])]
+        known.update((word, ids) for word, ids in found.items() if len(word) <= _LONGEST_KNOWN)
+        if len(known) > _MOST_KNOWN:
+            self._known = {}
+
+
+def _load() -> tuple[Tokenizer, Vectors]:
+    folder = _model_folder()
+    tokenizer = Tokenizer.from_file(str(folder / _VOCABULARY))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.normalizer = normalizers.Sequence([])  # what it does is done before texts are cut
+    tokenizer.post_processor = processors.Sequence([])
+    return tokenizer, _read_table(folder / _WEIGHTS)
+
+
+def _model_folder() -> Path:
+    package = find_spec("wordllama")
+    if package is None or not package.submodule_search_locations:
+        raise EmbeddingError(
+            "The built-in embedding model is not installed.", "embedding_not_configured"
+        )
+    return Path(package.submodule_search_locations[0])
+
+
+def _read_table(path: Path) -> Vectors:
+    """Read a safetensors file of one half-precision table."""
+    with path.open("rb") as file:
+        (header_size,) = struct.unpack("<Q", file.read(8))
+        shape = json.loads(file.read(header_size))[_TENSOR]["shape"]
+        table = np.fromfile(file, dtype="<f2", count=shape[0] * shape[1])
+    return table.reshape(shape).astype(np.float32)

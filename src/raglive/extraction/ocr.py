@@ -1,0 +1,49 @@
+"""Text recognition in scans and pictures: off unless asked for, for it takes seconds a page."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from raglive_contract.errors import RagliveError
+
+__all__ = ["Recognition", "find_recognition"]
+
+_PLACES = (
+    "/usr/share/tesseract-ocr/*/tessdata",
+    "/usr/share/tessdata",
+    "/usr/share/tesseract/tessdata",
+    "/usr/local/share/tessdata",
+    "/opt/homebrew/share/tessdata",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """Tesseract's names of the languages, joined by `+`, and the folder that has their data."""
+
+    languages: str
+    data: Path
+
+
+def find_recognition(languages: str) -> Recognition:
+    """Find the data of the languages. Raises `settings_invalid` that says what to install."""
+    wanted = languages.split("+")
+    for folder in _folders():
+        if all((folder / f"{language}.traineddata").is_file() for language in wanted):
+            return Recognition(languages, folder)
+    packages = " ".join(f"tesseract-ocr-{language.replace('_', '-')}" for language in wanted)
+    raise RagliveError(
+        f"RAGLIVE_OCR_LANGUAGES is {languages}, but no folder has the data of all of them. Install "
+        f"them (on Debian: apt-get install {packages}), or set TESSDATA_PREFIX to the folder that "
+        f"holds {wanted[0]}.traineddata.",
+        code="settings_invalid",
+    )
+
+
+def _folders() -> list[Path]:
+    named = os.environ.get("TESSDATA_PREFIX")
+    if named:
+        return [Path(named), Path(named, "tessdata")]
+    return [found for place in _PLACES for found in sorted(Path("/").glob(place.lstrip("/")))]

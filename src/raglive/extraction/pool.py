@@ -1,0 +1,233 @@
+"""A few child processes that read files for the pipeline, and the rules by which they are used."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+
+from raglive.extraction.chunking import OVERLAP_CHARS, TARGET_CHARS, Chunk, chunks_of
+from raglive.extraction.errors import ExtractionFailed, Skipped
+from raglive.extraction.frames import Frame
+from raglive.extraction.model import Extracted, Table
+from raglive.extraction.ocr import Recognition
+from raglive.extraction.process import ExtractorProcess, OnStage
+
+__all__ = ["ExtractorPool"]
+
+_FILES_PER_PROCESS = 2_000
+_LEAST_MEMORY_BYTES = 128 << 20
+_LARGE_BYTES = 256 * 1024
+
+_Start = asyncio.Future[ExtractorProcess]
+
+log = structlog.get_logger()
+
+
+class ExtractorPool:
+    """Reads files in `processes` children. Use it with `async with`.
+
+    A file that hangs, eats memory or crashes costs its own child only, and a fresh one is started
+    in its place. `timeout_seconds` counts from when a child takes the file.
+    """
+
+    def __init__(
+        self,
+        processes: int,
+        *,
+        timeout_seconds: float = 300.0,
+        memory_limit_bytes: int = 1 << 30,
+        max_file_bytes: int = 256 << 20,
+        max_text_chars: int = 50_000_000,
+        recognition: Recognition | None = None,
+    ) -> None:
+        if processes < 1 or timeout_seconds <= 0 or memory_limit_bytes < _LEAST_MEMORY_BYTES:
+            raise ValueError("a pool needs a process, a time limit, and 128 MiB for each process")
+        self._processes = processes
+        self._timeout_seconds = timeout_seconds
+        self._memory_limit_bytes = memory_limit_bytes
+        self._limits: dict[str, Any] = {
+            "max_file_bytes": max_file_bytes,
+            "max_text_chars": max_text_chars,
+            "ocr_languages": recognition.languages if recognition else None,
+        }
+        self._ocr_data = recognition.data if recognition else None
+        self._free: asyncio.LifoQueue[_Start | None] = asyncio.LifoQueue()
+        self._children: set[ExtractorProcess] = set()
+        self._starting: set[_Start] = set()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        """Start the children. Raises `ExtractorUnavailable`."""
+        starts = [self._start() for _ in range(self._processes)]
+        try:
+            await asyncio.gather(*starts)
+        except BaseException:
+            await self.close()
+            raise
+        for start in starts:
+            self._free.put_nowait(start)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End every child. Files still being read fail; may be called again."""
+        self._closed = True
+        for start in self._starting:
+            start.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(*(child.end() for child in list(self._children)))
+        self._children.clear()
+        self._free.put_nowait(None)  # whoever waits is let go, one after the other
+
+    async def extract(
+        self, path: Path, *, mime_type: str | None = None, name: str | None = None
+    ) -> Extracted:
+        """Return the text of the file at `path`.
+
+        `name` and `mime_type` are what its source calls it. Raises `Skipped`, `ExtractionFailed`,
+        `ExtractorUnavailable`.
+        """
+        header, body = await self._read(path, mime_type, name, None, None)
+        return _extracted(header, body)
+
+    async def extract_chunks(
+        self,
+        path: Path,
+        *,
+        mime_type: str | None = None,
+        name: str | None = None,
+        target_chars: int = TARGET_CHARS,
+        overlap_chars: int = OVERLAP_CHARS,
+        on_stage: OnStage | None = None,
+    ) -> tuple[Extracted, list[Chunk]]:
+        """Return the text of the file at `path`, and the chunks that it was cut into.
+
+        `on_stage` hears "extraction" and "chunking" with 0.0 as each begins and 1.0 as it ends.
+        Raises as `extract` does.
+        """
+        sizes = {"target_chars": target_chars, "overlap_chars": overlap_chars}
+        header, body = await self._read(path, mime_type, name, sizes, on_stage)
+        if len(body) > _LARGE_BYTES:
+            return await asyncio.to_thread(_document, header, body)
+        return _document(header, body)
+
+    async def _read(
+        self,
+        path: Path,
+        mime_type: str | None,
+        name: str | None,
+        sizes: dict[str, int] | None,
+        on_stage: OnStage | None,
+    ) -> Frame:
+        request = {
+            "name": _printable(name or path.name),
+            "mime_type": mime_type,
+            "limits": self._limits,
+            "chunks": sizes,
+        }
+        header, body = await self._ask(request, _located(path), on_stage)
+        if header["type"] == "refused":
+            kind = Skipped if header["outcome"] == "skipped" else ExtractionFailed
+            raise kind(header["message"], code=header["code"], retryable=header["retryable"])
+        return header, body
+
+    async def _ask(self, request: dict[str, Any], path: bytes, on_stage: OnStage | None) -> Frame:
+        """Ask a free child; another one when it turns out to be dead already."""
+        for _ in range(self._processes + 1):
+            child = await self._take()
+            try:
+                frame = await child.ask(request, path, self._timeout_seconds, on_stage)
+            except ExtractionFailed as failure:
+                log.warning("extraction_failed", code=failure.code, last_words=child.last_words)
+                raise
+            finally:
+                self._give_back(child)
+            if frame is not None:
+                return frame
+        raise ExtractionFailed(
+            "The extractor was ended from outside.", code="extraction_crashed", retryable=True
+        )
+
+    async def _take(self) -> ExtractorProcess:
+        """Return a free child, waiting for one. Raises `ExtractorUnavailable`, RuntimeError."""
+        start = await self._free.get()
+        if self._closed:
+            self._free.put_nowait(None)
+            raise RuntimeError("the extractor pool is closed")
+        start = start or self._start()
+        try:
+            return await asyncio.shield(start)
+        except BaseException:
+            failed = start.done() and (start.cancelled() or start.exception() is not None)
+            self._free.put_nowait(None if failed else start)
+            raise
+
+    def _give_back(self, child: ExtractorProcess) -> None:
+        if self._closed:
+            return
+        if not child.is_alive or self._is_spent(child):
+            self._free.put_nowait(self._start(instead_of=child))
+            return
+        free: _Start = asyncio.get_running_loop().create_future()
+        free.set_result(child)
+        self._free.put_nowait(free)
+
+    def _is_spent(self, child: ExtractorProcess) -> bool:
+        if child.files_read >= _FILES_PER_PROCESS:
+            return True
+        return child.memory_left_over_bytes > self._memory_limit_bytes // 2
+
+    def _start(self, instead_of: ExtractorProcess | None = None) -> _Start:
+        start = asyncio.create_task(self._replace(instead_of))
+        self._starting.add(start)
+        start.add_done_callback(self._starting.discard)
+        return start
+
+    async def _replace(self, old: ExtractorProcess | None) -> ExtractorProcess:
+        if old:
+            await old.end()
+            self._children.discard(old)
+        child = await ExtractorProcess.start(self._memory_limit_bytes, self._ocr_data)
+        self._children.add(child)
+        return child
+
+
+def _located(path: Path) -> bytes:
+    return os.fsencode(path.absolute())
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode(errors="replace")
+
+
+def _document(header: dict[str, Any], body: bytes) -> tuple[Extracted, list[Chunk]]:
+    extracted = _extracted(header, body)
+    return extracted, chunks_of(extracted.text, header["spans"])
+
+
+def _extracted(header: dict[str, Any], body: bytes) -> Extracted:
+    return Extracted(
+        text=body.decode(),
+        mime_type=header["mime_type"],
+        page_starts=tuple(header["page_starts"]),
+        tables=tuple(map(_table, header["tables"])),
+        title=header["title"],
+        is_markdown=header["is_markdown"],
+    )
+
+
+def _table(found: dict[str, Any]) -> Table:
+    rows = tuple(map(tuple, found["rows"]))
+    return Table(found["name"], tuple(found["columns"]), rows, found["row_count"])

@@ -1,0 +1,241 @@
+"""HTML to readable Markdown: headings, lists and rows kept, navigation and scripts dropped."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from raglive.extraction.encoding import decode
+from raglive.extraction.model import Draft
+
+__all__ = ["declared_charset", "html_to_text", "read_html"]
+
+
+def _tags(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_INVISIBLE = _tags("script style noscript template svg canvas object iframe audio video")
+_FURNITURE = _tags("nav button select datalist dialog menu")
+_CONTAINERS = _tags("div section aside span ul ol table form header footer ix:header")
+_VOID = _tags("area base br col embed hr img input link meta source track wbr")
+_BLOCKS = _tags(
+    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure "
+    "footer form header hgroup legend main ol p section summary ul"
+)
+_HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
+_NAVIGATION_ROLES = frozenset({"navigation", "menu", "menubar", "toolbar", "search"})
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
+_CHARSET = re.compile(
+    rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w.:-]+)""",
+    re.I,
+)
+
+_SPACES = re.compile(r"[ \t\r\n\f\xa0]+")
+_BREAKS = re.compile(r" *\n *")
+_BLANK_LINES = re.compile(r"\n{3,}")
+_EMPTY_MARKS = re.compile(r"(?m)^(?:#{1,6}|-)(?: (?=#{1,6} |- )|$)")
+_LIST_MARKS = re.compile(r"\n- |^- ")
+# Stand-ins for white space that must survive the tidying of everything around it.
+_KEPT_SPACE, _KEPT_NEWLINE, _KEPT_TAB = "\ue000", "\ue001", "\ue002"
+_KEEP = str.maketrans({" ": _KEPT_SPACE, "\n": _KEPT_NEWLINE, "\t": _KEPT_TAB})
+_RELEASE = str.maketrans({_KEPT_SPACE: " ", _KEPT_NEWLINE: "\n", _KEPT_TAB: "\t"})
+_SHORT_CELL_CHARS = 160
+
+
+def read_html(data: bytes, _name: str) -> Draft:
+    """Read a page of the web, or one saved from it."""
+    text, title = html_to_text(decode(data, declared_charset(data)))
+    return Draft([text], title=title, is_markdown=True)
+
+
+def declared_charset(data: bytes) -> str | None:
+    """Return the encoding that a page says it is in."""
+    declared = _CHARSET.search(data[:4096])
+    return (declared[1] or declared[2]).decode("ascii") if declared else None
+
+
+def html_to_text(markup: str) -> tuple[str, str | None]:
+    """Return the text of `markup` and its title."""
+    page = _Page(drop_furniture=True)
+    page.feed(markup)
+    page.close()
+    if page.is_skipping or not page.text():  # an unclosed <nav> must not swallow the page
+        page = _Page(drop_furniture=False)
+        page.feed(markup)
+        page.close()
+    return page.text(), page.title
+
+
+class _Rows:
+    """A table being read: the cells of its current row, and the pieces of its current cell."""
+
+    def __init__(self) -> None:
+        self.row: list[str] = []
+        self.cell: list[str] | None = None
+
+
+class _Page(HTMLParser):
+    def __init__(self, *, drop_furniture: bool) -> None:
+        super().__init__(convert_charrefs=True)
+        self.title: str | None = None
+        self._furniture = _FURNITURE if drop_furniture else frozenset()
+        self._hides = drop_furniture
+        self._pieces: list[str] = []
+        self._tables: list[_Rows] = []
+        self._skipped_tag: str | None = None
+        self._skipped_depth = 0
+        self._title_pieces: list[str] | None = None
+        self._pre_depth = 0
+
+    @property
+    def is_skipping(self) -> bool:
+        return self._skipped_tag is not None
+
+    def text(self) -> str:
+        while self._tables:
+            self._end_table()
+        return _tidy(self._pieces).translate(_RELEASE).strip()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._skipped_tag is not None:
+            self._skipped_depth += tag == self._skipped_tag
+        elif tag not in _VOID and self._is_dropped(tag, attrs):
+            self._skipped_tag, self._skipped_depth = tag, 1
+        elif tag == "title" and self.title is None:
+            self._title_pieces = []
+        else:
+            self._open(tag, attrs)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._skipped_tag is None and tag in _VOID:
+            self._open(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._skipped_tag is not None:
+            self._skipped_depth -= tag == self._skipped_tag
+            if not self._skipped_depth:
+                self._skipped_tag = None
+        elif tag == "title" and self._title_pieces is not None:
+            self.title = _SPACES.sub(" ", "".join(self._title_pieces)).strip() or None
+            self._title_pieces = None
+        else:
+            self._close(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self._skipped_tag is not None:
+            return
+        if self._title_pieces is not None:
+            self._title_pieces.append(data)
+        elif self._pre_depth:
+            self._add(data.translate(_KEEP))
+        else:
+            self._add(_SPACES.sub(" ", data))
+
+    def _is_dropped(self, tag: str, attrs: list[tuple[str, str | None]]) -> bool:
+        if tag in _INVISIBLE or tag in self._furniture:
+            return True
+        return self._hides and tag in _CONTAINERS and any(map(_hides, attrs))
+
+    def _open(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self._break()
+            self._tables.append(_Rows())
+        elif tag == "tr":
+            self._end_row()
+        elif tag in {"td", "th"}:
+            self._start_cell()
+        elif tag in _HEADINGS:
+            self._add(f"\n\n{_HEADINGS[tag]} ")
+        elif tag == "img":
+            self._add(next((f" {value} " for key, value in attrs if key == "alt" and value), ""))
+        else:
+            self._open_inline(tag)
+
+    def _open_inline(self, tag: str) -> None:
+        if tag == "li":
+            self._add("\n- ")
+        elif tag in {"br", "hr"}:
+            self._add("\n")
+        elif tag == "pre":
+            self._pre_depth += 1
+            self._break()
+        elif tag in _BLOCKS:
+            self._break()
+
+    def _close(self, tag: str) -> None:
+        if tag == "table":
+            self._end_table()
+        elif tag == "tr":
+            self._end_row()
+        elif tag in {"td", "th"}:
+            self._end_cell()
+        elif tag == "pre":
+            self._pre_depth = max(0, self._pre_depth - 1)
+            self._break()
+        elif tag in _BLOCKS or tag in _HEADINGS:
+            self._break()
+
+    def _add(self, piece: str) -> None:
+        cell = self._tables[-1].cell if self._tables else None
+        (self._pieces if cell is None else cell).append(piece)
+
+    def _break(self) -> None:
+        self._add("\n\n")
+
+    def _start_cell(self) -> None:
+        if self._tables:
+            self._end_cell()
+            self._tables[-1].cell = []
+
+    def _end_cell(self) -> None:
+        if self._tables and self._tables[-1].cell is not None:
+            table = self._tables[-1]
+            text = _tidy(table.cell or [])
+            table.row.append(_flat(text) if len(text) <= _SHORT_CELL_CHARS else text)
+            table.cell = None
+
+    def _end_row(self) -> None:
+        if not self._tables:
+            return
+        self._end_cell()
+        cells = [cell for cell in self._tables[-1].row if cell]
+        self._tables[-1].row = []
+        separator = "\n\n" if any("\n" in cell for cell in cells) else " | "
+        if cells:
+            self._below(separator.join(cells).replace("$ | ", "$") + "\n")
+
+    def _end_table(self) -> None:
+        if self._tables:
+            self._end_row()
+            self._tables.pop()
+            self._break()
+
+    def _below(self, row: str) -> None:
+        """Add a finished row to what holds its table."""
+        outer = self._tables[-2].cell if len(self._tables) > 1 else None
+        (self._pieces if outer is None else outer).append(row)
+
+
+def _hides(attribute: tuple[str, str | None]) -> bool:
+    name, value = attribute
+    if name == "hidden":
+        return True
+    if not value:
+        return False
+    if name == "style":
+        return _HIDDEN_STYLE.search(value) is not None
+    return (name == "role" and value in _NAVIGATION_ROLES) or (name, value) == (
+        "aria-hidden",
+        "true",
+    )
+
+
+def _flat(cell: str) -> str:
+    return _SPACES.sub(" ", _LIST_MARKS.sub(", ", cell).removeprefix(", "))
+
+
+def _tidy(pieces: list[str]) -> str:
+    text = re.sub(r" {2,}", " ", "".join(pieces))
+    text = _EMPTY_MARKS.sub("", _BREAKS.sub("\n", text))
+    return _BLANK_LINES.sub("\n\n", text).strip()

@@ -1,0 +1,145 @@
+"""Mail of Outlook: the headers that matter, the text, and what is attached."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from email.utils import format_datetime
+from functools import partial
+from itertools import islice
+from typing import NoReturn
+
+from compressed_rtf import decompress
+
+from raglive.extraction.compound import Compound
+from raglive.extraction.encoding import decode
+from raglive.extraction.model import Draft, Refusal, failed, skipped
+from raglive.extraction.readers.html import declared_charset, html_to_text
+from raglive.extraction.readers.mapi import Item, StoredItem
+from raglive.extraction.readers.native import convert
+from raglive.extraction.readers.nested_files import Attached, Nesting, add_attachments
+from raglive.extraction.readers.tnef import TnefItem
+from raglive.extraction.text import one_line
+
+__all__ = ["read_msg", "read_tnef"]
+
+_SUBJECT, _BODY, _HTML, _RTF = 0x0037, 0x1000, 0x1013, 0x1009
+_SENT, _DELIVERED = 0x0039, 0x0E06
+_NAME, _MAIL_ADDRESS, _ADDRESS = 0x3001, 0x39FE, 0x3003
+_ROLE, _TO, _CC = 0x0C15, 1, 2
+_SENDERS = ((0x0042, 0x5D02, 0x0065), (0x0C1A, 0x5D01, 0x0C1F))  # for whom, and by whom
+_SHOWN = {_TO: 0x0E04, _CC: 0x0E03}
+_FILE_NAME, _SHORT_FILE_NAME, _MIME_TYPE, _CONTENT = 0x3707, 0x3704, 0x370E, 0x3701
+
+_MOST_RECIPIENTS = 200
+_MOST_HEADER_CHARS = 2_000
+
+
+def read_msg(data: bytes, _name: str, nesting: Nesting) -> Draft:
+    """Read a mail of Outlook, and what is attached to it, other mails included."""
+    with Compound(data) as file:
+        return _read_mail(StoredItem(file), nesting)
+
+
+def read_tnef(data: bytes, _name: str, nesting: Nesting) -> Draft:
+    """Read a mail in the form that is known as winmail.dat, and what is attached to it."""
+    return _read_mail(TnefItem.of(data), nesting)
+
+
+def _read_mail(mail: Item, nesting: Nesting) -> Draft:
+    subject = one_line(mail.text(_SUBJECT), _MOST_HEADER_CHARS)
+    draft = Draft(["\n".join(_headers(mail, subject)), _body(mail, nesting)], title=subject or None)
+    add_attachments(draft, _attached(mail, nesting))
+    return draft
+
+
+def _headers(mail: Item, subject: str) -> Iterator[str]:
+    sent = mail.moment(_SENT) or mail.moment(_DELIVERED)
+    recipients = _recipients(mail)
+    headers = {
+        "From": _sender(mail),
+        "To": recipients[_TO],
+        "Cc": recipients[_CC],
+        "Date": format_datetime(sent) if sent else "",
+        "Subject": subject,
+    }
+    return (f"{name}: {value}" for name, value in headers.items() if value)
+
+
+def _sender(mail: Item) -> str:
+    people = (_person(mail.text(name), mail.text(*at)) for name, *at in _SENDERS)
+    return next(filter(None, people), "")
+
+
+def _recipients(mail: Item) -> dict[int, str]:
+    people: dict[int | None, list[str]] = defaultdict(list)
+    for one in islice(mail.items("recipient"), _MOST_RECIPIENTS):
+        person = _person(one.text(_NAME), one.text(_MAIL_ADDRESS, _ADDRESS))
+        people[one.number(_ROLE)].append(person)
+    return {
+        role: one_line(", ".join(people[role]) or mail.text(shown), _MOST_HEADER_CHARS)
+        for role, shown in _SHOWN.items()
+    }
+
+
+def _person(name: str, address: str) -> str:
+    """Return `name <address>`, without an address that only Exchange itself understands."""
+    name, address = (one_line(text, 300).strip("'\"") for text in (name, address))
+    if "@" not in address or address.startswith("/") or address == name:
+        return name
+    return f"{name} <{address}>" if name else address
+
+
+def _body(mail: Item, nesting: Nesting) -> str:
+    text = mail.text(_BODY).strip()
+    if text:
+        return text
+    markup = mail.data(_HTML)
+    html = decode(markup, declared_charset(markup) or mail.encoding) if markup else mail.text(_HTML)
+    return html_to_text(html)[0] or _rich_text(mail.data(_RTF), nesting)
+
+
+def _rich_text(packed: bytes | None, nesting: Nesting) -> str:
+    if not packed:
+        return ""
+    try:
+        rtf = bytes(decompress(packed))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise failed("extraction_error", f"The text of the mail is damaged: {error}.") from error
+    nesting.unpacked(len(rtf), len(rtf), len(packed))
+    return str(convert(rtf, "application/rtf").content)
+
+
+def _attached(mail: Item, nesting: Nesting) -> Iterator[Attached]:
+    for attachment in mail.items("attachment"):
+        try:
+            attached = _named(attachment, nesting)
+        except Refusal as refusal:
+            attached = "attachment", partial(_refuse, refusal)
+        yield attached
+
+
+def _named(attachment: Item, nesting: Nesting) -> Attached:
+    inner = attachment.mail(_CONTENT)
+    name = one_line(attachment.text(_FILE_NAME, _SHORT_FILE_NAME), 255)
+    if inner is None:
+        name = name or one_line(attachment.text(_NAME, _MIME_TYPE), 255) or "attachment"
+        return name, partial(_read_file, attachment, name, nesting)
+    name = name or f"{one_line(inner.text(_SUBJECT), 250) or 'message'}.msg"
+    return name, partial(nesting.enter, name, partial(_read_mail, inner, nesting))
+
+
+def _refuse(refusal: Refusal) -> NoReturn:
+    raise refusal
+
+
+def _read_file(attachment: Item, name: str, nesting: Nesting) -> Draft:
+    data = attachment.data(_CONTENT)
+    if data is None:
+        raise skipped("unsupported", "The attachment is a link, or an object of another program.")
+    declared = one_line(attachment.text(_MIME_TYPE), 255).lower()
+    # All of a mail that was signed is one attachment, which says how its parts are divided.
+    mime_type = "message/rfc822" if declared.startswith("multipart/") else declared
+    return nesting.read(data, name, mime_type or None)

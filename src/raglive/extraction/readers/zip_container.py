@@ -1,0 +1,88 @@
+"""A zip container, read within limits."""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
+from io import BytesIO
+from types import TracebackType
+from typing import Self
+from xml.etree import ElementTree
+
+from raglive.extraction.model import failed, skipped
+
+__all__ = ["DAMAGED", "Archive", "told"]
+
+_MAX_PART_BYTES = 256 * 1024 * 1024
+DAMAGED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    IndexError,
+    OSError,
+    OverflowError,
+    ValueError,
+    NotImplementedError,
+)
+"""What Python's readers of archives raise on damaged ones."""
+
+
+def told(error: Exception) -> str:
+    """Say what is wrong with a zip file; of one whose end is missing, Python says it is none."""
+    return "its end is missing" if "not a zip file" in str(error) else str(error)
+
+
+class Archive:
+    """The parts of a zipped document. A part that is missing reads as None."""
+
+    def __init__(self, data: bytes) -> None:
+        try:
+            self._zip = zipfile.ZipFile(BytesIO(data))
+        except DAMAGED as error:
+            raise failed("extraction_error", f"The file is damaged: {told(error)}.") from error
+        self.names = frozenset(self._zip.namelist())
+        self._left = _MAX_PART_BYTES
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._zip.close()
+
+    def read(self, name: str) -> bytes | None:
+        """Return the unpacked bytes of a part; all parts together are limited."""
+        if name not in self.names:
+            return None
+        try:
+            with self._zip.open(name) as part:
+                data = part.read(self._left + 1)
+        except DAMAGED as error:
+            raise failed("extraction_error", f"The file is damaged: {error}.") from error
+        except RuntimeError as error:  # "is encrypted, password required"
+            raise skipped("encrypted", "The file is protected by a password.") from error
+        self._left -= len(data)
+        if self._left < 0:
+            raise skipped("too_large", "The file unpacks to more than 256 MiB.")
+        return data
+
+    def xml(self, name: str) -> ElementTree.Element | None:
+        """Return the root of an XML part."""
+        data = self.read(name)
+        if data is None:
+            return None
+        try:
+            return ElementTree.fromstring(data)  # noqa: S314 - expat >= 2.4.1 refuses entity bombs
+        except (ElementTree.ParseError, LookupError, ValueError) as error:
+            raise failed("extraction_error", f"The file is damaged: {name}: {error}.") from error

@@ -1,0 +1,107 @@
+"""How often somebody may: so many a second of each, and a burst now and then."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
+
+from raglive.http_api.hosts import is_loopback
+from raglive.settings import Settings
+from raglive_contract.errors import ErrorCode, RagliveError
+
+__all__ = ["Rate", "RequestLimits", "address_key", "too_often"]
+
+MAX_KEYS = 20_000
+
+
+class Rate:
+    """A token bucket for each key, refilled with `per_second`, holding `burst_seconds` of it.
+
+    A bucket that is full is not kept, and of the others only the 20,000 last used: what this holds
+    is bounded, whoever asks.
+    """
+
+    def __init__(
+        self,
+        per_second: float,
+        burst_seconds: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._interval = 1 / per_second
+        self._burst_seconds = max(burst_seconds, self._interval)
+        self._clock = clock
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+
+    def take(self, key: str, amount: float = 1) -> float:
+        """Take an amount; return 0, or the seconds to wait when the bucket is empty already."""
+        now = self._clock()
+        full_at = max(self._full_at.get(key, now), now)
+        wait = full_at - now - self._burst_seconds + self._interval
+        if wait > 1e-9:
+            return wait
+        self._full_at[key] = full_at + amount * self._interval
+        self._full_at.move_to_end(key)
+        self._forget(now)
+        return 0.0
+
+    def forget(self, key: str) -> None:
+        """Forget a key that is not used again."""
+        self._full_at.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+    def _forget(self, now: float) -> None:
+        while self._full_at:
+            oldest = next(iter(self._full_at))
+            if self._full_at[oldest] > now and len(self._full_at) <= MAX_KEYS:
+                return
+            del self._full_at[oldest]
+
+
+def address_key(address: str) -> str:
+    """Return what stands for one host: the address, or the network that one IPv6 host gets."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
+
+
+def too_often(whose: str, setting: str, wait_seconds: float) -> RagliveError:
+    """Return what is said of a request too many."""
+    return RagliveError(
+        f"Too many requests of {whose}. Wait, then try again. The limit is {setting}.",
+        code=ErrorCode.RATE_LIMITED,
+        retryable=True,
+        retry_after_ms=1 + math.ceil(wait_seconds * 1000),
+    )
+
+
+class RequestLimits:
+    """Counts requests.
+
+    Addresses of this machine have no limit of their own: its proxy and its dashboard speak for
+    others.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._of_addresses = Rate(settings.address_requests_per_second)
+        self._of_subjects = Rate(settings.subject_requests_per_second)
+
+    def request_of_address(self, address: str) -> None:
+        """Count a request over HTTP; raise `rate_limited`."""
+        if not is_loopback(address) and (wait := self._of_addresses.take(address_key(address))):
+            setting = "RAGLIVE_ADDRESS_REQUESTS_PER_SECOND"
+            raise too_often(f"the address {address}", setting, wait)
+
+    def request_of_subject(self, subject: str) -> None:
+        """Count a request, however it came; raise `rate_limited`."""
+        if wait := self._of_subjects.take(subject):
+            setting = "RAGLIVE_SUBJECT_REQUESTS_PER_SECOND"
+            raise too_often("the token's subject", setting, wait)

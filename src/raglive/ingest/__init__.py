@@ -1,0 +1,1 @@
+"""From a queued file to searchable chunks: worker, attempt, chunking, storing."""

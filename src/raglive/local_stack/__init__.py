@@ -1,0 +1,1 @@
+"""Everything that `raglive up` starts on one machine."""

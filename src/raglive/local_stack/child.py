@@ -1,0 +1,192 @@
+"""One child process: kept running, with pauses that grow while it keeps ending at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import orjson
+import structlog
+
+__all__ = ["Child", "ChildState", "answers"]
+
+log = structlog.get_logger()
+
+STABLE_SECONDS = 30.0
+PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+STOP_SECONDS = 10.0
+PROBE_SECONDS = 0.05
+PROBE_TIMEOUT_SECONDS = 2.0
+CONFIGURATION_EXITS = frozenset({2, 3})
+LAST_WORDS_BYTES = 4000
+LARGEST_LOG_BYTES = 16 * 2**20
+
+
+class ChildState(StrEnum):
+    """Where a child stands."""
+
+    STARTING = "starting"
+    READY = "ready"
+    RESTARTING = "restarting"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class Child:
+    """A command, its log file, and the address that answers when it is ready."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        log_file: Path,
+        ready_url: str,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.state = ChildState.STARTING
+        self.restarts = 0
+        self._was_ready = False
+        self.log_file = log_file
+        self._command = [sys.executable, "-m", "raglive", *command]
+        self._environment = {**environment, "PYTHONUNBUFFERED": "1"}
+        self._ready_url = ready_url
+        self._on_change = on_change
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id while it runs."""
+        return self._process.pid if self._process else None
+
+    @property
+    def complaint(self) -> str:
+        """Return why it ended: what it said as an error, else how it went."""
+        code = self._process.returncode if self._process else None
+        if code is not None and code < 0:
+            return f"ended by signal {-code}"
+        return _error_said(self._last_line()) or f"ended with status {code}"
+
+    def _last_line(self) -> bytes:
+        with suppress(OSError), self.log_file.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_WORDS_BYTES))
+            return file.read().strip().rpartition(b"\n")[2]
+        return b""
+
+    async def run(self) -> None:
+        """Keep the child running; return when it could not start, and a restart cannot mend that.
+
+        Cancelled, it stops the child first.
+        """
+        failures = 0
+        try:
+            while True:
+                began = asyncio.get_running_loop().time()
+                exit_code = await self._run_once()
+                if exit_code in CONFIGURATION_EXITS and not self._was_ready:
+                    self._change(ChildState.FAILED)
+                    return
+                lived = asyncio.get_running_loop().time() - began
+                failures = 0 if lived > STABLE_SECONDS else failures
+                pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
+                failures += 1
+                self.restarts += 1
+                log.warning("process_ended", name=self.name, exit=exit_code, restart_in=pause)
+                self._change(ChildState.RESTARTING)
+                await asyncio.sleep(pause)
+        finally:
+            await self._stop()
+
+    async def _run_once(self) -> int:
+        self._trim_log()
+        with self.log_file.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self._environment,
+                start_new_session=True,  # Ctrl-C is for the parent, which stops all in order
+            )
+        ended = asyncio.create_task(self._process.wait())
+        ready = asyncio.create_task(self._wait_ready())
+        try:
+            await asyncio.wait({ended, ready}, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                self._was_ready = True
+                self._change(ChildState.READY)
+            return await ended
+        finally:
+            ready.cancel()
+            ended.cancel()
+
+    async def _wait_ready(self) -> None:
+        while not await answers(self._ready_url, PROBE_TIMEOUT_SECONDS):  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(PROBE_SECONDS)
+
+    async def _stop(self) -> None:
+        process = self._process
+        if process is not None and process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:
+                log.warning("process_killed", name=self.name)
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        if self.state is not ChildState.FAILED:
+            self._change(ChildState.STOPPED)
+
+    def _change(self, state: ChildState) -> None:
+        self.state = state
+        self._on_change()
+
+    def _trim_log(self) -> None:
+        with suppress(OSError):
+            if self.log_file.stat().st_size > LARGEST_LOG_BYTES:
+                self.log_file.replace(self.log_file.with_suffix(".old.log"))
+
+
+def _error_said(line: bytes) -> str | None:
+    """Return the message of the error object that a command leaves with."""
+    try:
+        said = orjson.loads(line)["error"]["message"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return str(said)
+
+
+_WORST_ANSWERS = (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
+
+
+async def answers(url: str, within_seconds: float) -> bool:
+    """Say whether a GET of an `http` address succeeds with a status of 200 to 299."""
+    with suppress(*_WORST_ANSWERS):
+        async with asyncio.timeout(within_seconds):
+            return 200 <= await _status(url) < 300
+    return False
+
+
+async def _status(url: str) -> int:
+    place = urlsplit(url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    try:
+        request = f"GET {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode())
+        line = await reader.readuntil(b"\r\n")
+    finally:
+        writer.close()
+    _, _, rest = line.partition(b" ")
+    return int(rest[:3]) if rest[:3].isdigit() else 0

@@ -1,0 +1,128 @@
+"""The account that Postgres runs under: it refuses to be root.
+
+As root, a user namespace in which root has another name is tried first: the files stay root's.
+Where the kernel forbids it (in a container, as a rule), Postgres becomes `nobody` and owns its
+cluster only; it is started inside the cluster, so that no folder above has to be opened for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from raglive.local_stack.embedded_postgres.binaries import Binaries, readable_by_everyone
+from raglive.local_stack.embedded_postgres.errors import EmbeddedPostgresError
+
+__all__ = ["Account", "choose_account", "hand_over"]
+
+_LAUNCHER = Path(__file__).with_name("launch.py")
+_PROBE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Account:
+    """How to start a program of Postgres, and from which installation."""
+
+    mode: Literal["same", "namespace", "account"]
+    uid: int
+    gid: int
+    binaries: Binaries
+
+    @property
+    def owner(self) -> int:
+        """The uid that owns the cluster, as this process sees it."""
+        return self.uid if self.mode == "account" else os.geteuid()
+
+    def command(self, program: str, *arguments: str, death_signal: signal.Signals) -> list[str]:
+        """Return the command line that runs `program`, and ends it when this thread ends."""
+        path = str(self.binaries.program(program))
+        return [*_launcher(self.mode, self.uid, self.gid, death_signal), path, *arguments]
+
+    def cluster_argument(self, cluster: Path) -> str:
+        """Return what to call `cluster` on the command line of a program started inside it."""
+        return "/proc/self/cwd" if self.mode == "account" else str(cluster)
+
+
+async def choose_account(binaries: Binaries, cluster: Path) -> Account:
+    """Return the account to use for `cluster`, which may not exist yet.
+
+    Raises EmbeddedPostgresError if `cluster` is someone else's, or no account will do.
+    """
+    owner = _owner_of(cluster)
+    if os.geteuid() != 0:
+        _refuse_unless(owner == os.geteuid(), cluster, owner)
+        return Account("same", os.geteuid(), os.getegid(), binaries)
+    nobody = _nobody()
+    _refuse_unless(owner in {0, nobody.pw_uid}, cluster, owner)
+    if owner == 0 and await _namespaces_work(nobody):
+        return Account("namespace", nobody.pw_uid, nobody.pw_gid, binaries)
+    readable = await asyncio.to_thread(readable_by_everyone, binaries)
+    return Account("account", nobody.pw_uid, nobody.pw_gid, readable)
+
+
+def hand_over(folder: Path, account: Account) -> None:
+    """Make `folder` and all below it the account's."""
+    if account.mode != "account" or folder.stat().st_uid == account.uid:
+        return
+    for path in (*folder.rglob("*"), folder):  # itself last: an interruption is seen at next start
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
+
+
+def _owner_of(cluster: Path) -> int:
+    try:
+        return cluster.stat().st_uid
+    except FileNotFoundError:
+        return os.geteuid()
+
+
+def _refuse_unless(suitable: bool, cluster: Path, owner: int) -> None:
+    if not suitable:
+        raise EmbeddedPostgresError(
+            f"The database in {cluster} belongs to user {_name_of(owner)}, and raglive runs as "
+            f"{_name_of(os.geteuid())}. Run raglive as {_name_of(owner)}, or use another data "
+            "folder."
+        )
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _nobody() -> pwd.struct_passwd:
+    if sys.platform.startswith("linux"):
+        try:
+            return pwd.getpwnam("nobody")
+        except KeyError:
+            pass
+    raise EmbeddedPostgresError(
+        "Postgres refuses to run as root, and this system has no account `nobody` to run it under. "
+        "Run raglive as an ordinary user, or set DATABASE_URL."
+    )
+
+
+async def _namespaces_work(inside: pwd.struct_passwd) -> bool:
+    command = _launcher("namespace", inside.pw_uid, inside.pw_gid, signal.SIGKILL)
+    quiet = asyncio.subprocess.DEVNULL
+    probe = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=quiet)
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            return await probe.wait() == 0
+    except TimeoutError:
+        return False
+    finally:
+        if probe.returncode is None:
+            probe.kill()
+
+
+def _launcher(mode: str, uid: int, gid: int, death_signal: signal.Signals) -> list[str]:
+    numbers = (str(uid), str(gid), str(os.getpid()), str(int(death_signal)))
+    return [sys.executable, "-I", "-S", str(_LAUNCHER), mode, *numbers]

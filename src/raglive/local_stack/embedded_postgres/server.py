@@ -1,0 +1,177 @@
+"""One server on one cluster, from start to stop; it can be started again."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import BinaryIO
+
+import asyncpg
+
+from raglive.local_stack.embedded_postgres.account import Account
+from raglive.local_stack.embedded_postgres.cluster import DATABASE, ROLE
+from raglive.local_stack.embedded_postgres.configuration import write_settings
+from raglive.local_stack.embedded_postgres.errors import (
+    EmbeddedPostgresError,
+    advice_for,
+    explain_os_errors,
+)
+from raglive.local_stack.embedded_postgres.folder import DatabaseFolder, SocketFolder
+from raglive.local_stack.embedded_postgres.process import ServerProcess, end_leftovers
+
+__all__ = ["Server", "ServerLog", "serves_clients"]
+
+_PATIENCE_WITH_A_FAILED_START = 2.0
+_CONNECT_SECONDS = 10.0
+
+
+class Server:
+    """Owns the server's process, its socket's folder and its log."""
+
+    def __init__(self, folder: DatabaseFolder, account: Account) -> None:
+        self._folder = folder
+        self._account = account
+        self._sockets = SocketFolder(folder.path, account)
+        self._process: ServerProcess | None = None
+        self.log = ServerLog(folder.path)
+        self.port = 0
+
+    @property
+    def socket_folder(self) -> str:
+        """The folder of the Unix socket, as clients name it."""
+        return str(self._sockets.path)
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's process id while it runs."""
+        return self._process.pid if self._process and self._process.alive else None
+
+    async def start(self, port: int) -> None:
+        """Start, and wait until it accepts connections.
+
+        Raises EmbeddedPostgresError with the end of its log if it does not.
+        """
+        await end_leftovers(self._folder.cluster)
+        self._sockets.clear()
+        write_settings(self._folder.cluster, port=port, socket_folder=self._sockets.path)
+        self.port = port
+        self._process = await self._spawn()
+        try:
+            if not await self._process.wait_ready():
+                raise self.failure("did not start")
+        except BaseException:
+            await self._process.stop(_PATIENCE_WITH_A_FAILED_START)
+            raise
+
+    async def serves_clients(self, password: str) -> bool:
+        """Return whether clients with `password` find what they need."""
+        return await serves_clients(self.socket_folder, self.port, password, _CONNECT_SECONDS)
+
+    async def wait(self) -> int | None:
+        """Wait until it has ended; return its exit status, None if it never started."""
+        return await self._process.wait() if self._process else None
+
+    async def stop(self, seconds: float) -> None:
+        """End it within `seconds` with its data written, else at once; may be called again."""
+        if self._process is not None:
+            await self._process.stop(seconds)
+
+    async def close(self, seconds: float) -> None:
+        """Stop for good."""
+        try:
+            await self.stop(seconds)
+        finally:
+            if self._process is not None:
+                self._process.kill()
+            self._sockets.close()
+
+    def failure(self, what: str) -> EmbeddedPostgresError:
+        """Return an error that says what happened, what to do, and what the server said last."""
+        said = self.log.since_start()
+        advice = advice_for(said, self._folder.path, self.port)
+        last = "\n".join(said.splitlines()[-8:])
+        return EmbeddedPostgresError(
+            f"The embedded database in {self._folder.path} {what}. {advice}\n{last}".rstrip()
+        )
+
+    async def _spawn(self) -> ServerProcess:
+        cluster = self._folder.cluster
+        command = self._account.command(
+            "postgres",
+            "-D",
+            self._account.cluster_argument(cluster),
+            death_signal=signal.SIGINT,
+        )
+        with self.log.open() as log:
+            return await ServerProcess.spawn(command, cluster, log)
+
+
+_EXTENSION_IS_CURRENT = """
+SELECT installed_version = default_version FROM pg_available_extensions WHERE name = 'vector'
+"""
+
+
+async def serves_clients(host: str, port: int, password: str, seconds: float) -> bool:
+    """Return whether the role can log in and finds the extension in its current version.
+
+    Raises EmbeddedPostgresError if the database cannot be used for another reason.
+    """
+    try:
+        connection = await asyncpg.connect(
+            host=host, port=port, user=ROLE, database=DATABASE, password=password, timeout=seconds
+        )
+    except asyncpg.InvalidPasswordError:
+        return False
+    except (OSError, asyncpg.PostgresError) as error:
+        raise EmbeddedPostgresError(
+            f"The embedded database has started but refuses connections: {error}"
+        ) from error
+    try:
+        return bool(await connection.fetchval(_EXTENSION_IS_CURRENT, timeout=seconds))
+    finally:
+        await connection.close(timeout=seconds)
+
+
+_MOST_BYTES = 4_000_000
+_KEPT_BYTES = 1_000_000
+_TAIL_BYTES = 16_000
+
+
+class ServerLog:
+    """`server.log`, and in `server.log.1` the end of what came before it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "server.log"
+        self._start = 0
+
+    def open(self) -> BinaryIO:
+        """Open the file for a server that starts now; the caller closes it."""
+        self.trim()
+        with explain_os_errors(self._path.parent):
+            log = self._path.open("ab")
+            self._path.chmod(0o600)
+        self._start = log.tell()
+        return log
+
+    def trim(self) -> None:
+        """Move the end of a file that has grown too long away, and empty it under the server."""
+        with explain_os_errors(self._path.parent):
+            if not self._path.exists() or self._path.stat().st_size <= _MOST_BYTES:
+                return
+            with self._path.open("r+b") as log:
+                log.seek(-_KEPT_BYTES, 2)
+                old = self._path.with_suffix(".log.1")
+                old.write_bytes(log.read(_KEPT_BYTES))
+                old.chmod(0o600)
+                log.truncate(0)
+            self._start = 0
+
+    def since_start(self) -> str:
+        """Return the end of what the server that started last has written."""
+        try:
+            with self._path.open("rb") as log:
+                end = log.seek(0, 2)
+                log.seek(max(min(self._start, end), end - _TAIL_BYTES))
+                return log.read().decode(errors="replace").strip()
+        except OSError:
+            return ""

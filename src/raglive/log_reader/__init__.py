@@ -1,0 +1,1 @@
+"""Follows the log: hints, polling, catching up, recovery."""

@@ -1,1 +1,0 @@
-"""From a watched file to searchable chunks: watchers, extraction, chunking, embedding, worker."""

@@ -1,5 +1,0 @@
-"""The watcher of a folder on this machine."""
-
-from raglive.pipeline.watchers.local_files.watcher import LocalFilesWatcher
-
-__all__ = ["LocalFilesWatcher"]

@@ -1,1 +1,0 @@
-"""The processes of one machine: started together, restarted alone, found by other commands."""

@@ -1,0 +1,1 @@
+"""What raglive watches; each source has a package of its own."""

@@ -1,0 +1,193 @@
+"""A file lent to a worker: downloaded or exported to a temporary file, checked and capped."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx
+
+from raglive.extraction.errors import Skipped
+from raglive.sources.google_drive.client import DriveClient
+from raglive.sources.google_drive.errors import (
+    DriveForbidden,
+    DriveNotFound,
+    TransferFailed,
+)
+from raglive.sources.google_drive.files import DriveFile, export_plan
+from raglive.store.registry.jobs import Job
+from raglive_contract.errors import RagliveError
+
+__all__ = ["fetch"]
+
+CHUNK_BYTES = 256 * 1024
+OPERATION_LOOKS = 60
+OPERATION_PAUSE_SECONDS = 2.0
+_TOO_LARGE_TO_EXPORT = "exportSizeLimitExceeded"
+_UNSUPPORTED = frozenset({"badRequest", "fileNotExportable", "invalid"})
+_WITHHELD = frozenset({"cannotDownloadFile", "cannotDownload", "downloadNotAllowed"})
+
+
+@asynccontextmanager
+async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[Path]:
+    """Lend the path of a job's file as Drive has it now.
+
+    Raises `Skipped` for what may not or cannot be had, `TransferFailed` for broken bytes, and what
+    `DriveClient` raises. A file that is gone is `file_vanished`; the watcher will hear of it.
+    """
+    file = await _current(client, job)
+    if not file.can_download:
+        raise Skipped(f"{file.name} may not be downloaded.", code="no_download_right")
+    with tempfile.TemporaryDirectory(prefix="raglive-") as folder:
+        path = Path(folder) / "content"
+        try:
+            await _Transfer(client, file, path, max_bytes).bring()
+        except DriveForbidden as error:
+            raise _explain(file, error) from None
+        except DriveNotFound:
+            raise _vanished(job) from None
+        yield path
+
+
+async def _current(client: DriveClient, job: Job) -> DriveFile:
+    try:
+        file = await client.file(job.location)
+    except DriveNotFound:
+        raise _vanished(job) from None
+    if file.trashed:
+        raise _vanished(job)
+    return file
+
+
+@dataclass(frozen=True, slots=True)
+class _Transfer:
+    """One file on its way to a path."""
+
+    client: DriveClient
+    file: DriveFile
+    path: Path
+    max_bytes: int
+
+    async def bring(self) -> None:
+        if not self.file.is_native:
+            await self._download()
+            return
+        plan = export_plan(self.file.mime_type)
+        if not plan:
+            kind = self.file.mime_type.rpartition(".")[2]
+            raise Skipped(f"{self.file.name} is a Google {kind}, which has no text to export.")
+        await self._export([mime_type for mime_type, _ in plan])
+
+    async def _download(self) -> None:
+        file = self.file
+        self._cap(file.size or 0)
+        url = self.client.address(f"files/{file.id}")
+        digest = await self._save(url, {"alt": "media", "supportsAllDrives": "true"})
+        if file.checksum is not None and digest != file.checksum:
+            raise TransferFailed(f"The bytes of {file.name} are not those that Google Drive names.")
+
+    async def _export(self, formats: list[str]) -> None:
+        """Export; past 10 MB by Drive's own links, then by a long-running download."""
+        is_too_large = False
+        url = self.client.address(f"files/{self.file.id}/export")
+        for mime_type in formats:
+            try:
+                await self._save(url, {"mimeType": mime_type})
+            except DriveForbidden as error:
+                if error.reason == _TOO_LARGE_TO_EXPORT:
+                    is_too_large = True
+                elif error.reason not in _UNSUPPORTED:
+                    raise
+            else:
+                return
+        if not is_too_large:
+            raise Skipped(f"{self.file.name} cannot be exported by Google Drive.")
+        if not (await self._by_link(formats) or await self._by_operation(formats)):
+            raise RagliveError(
+                f"{self.file.name} is too large for Google Drive to export. Split it.",
+                code="export_too_large",
+            )
+
+    async def _by_link(self, formats: list[str]) -> bool:
+        links = await self.client.export_links(self.file.id)
+        for mime_type in formats:
+            if mime_type in links:
+                with suppress(DriveForbidden, DriveNotFound):
+                    await self._save(links[mime_type])
+                    return True
+        return False
+
+    async def _by_operation(self, formats: list[str]) -> bool:
+        for mime_type in formats:
+            with suppress(DriveForbidden, DriveNotFound):
+                address = await self._operate(mime_type)
+                if address is not None:
+                    await self._save(address)
+                    return True
+        return False
+
+    async def _operate(self, mime_type: str) -> str | None:
+        params = {"mimeType": mime_type}
+        found = await self.client.json("POST", f"files/{self.file.id}/download", "download", params)
+        for _ in range(OPERATION_LOOKS):
+            if found.get("done"):
+                address = (found.get("response") or {}).get("downloadUri")
+                return str(address) if address else None
+            await asyncio.sleep(OPERATION_PAUSE_SECONDS)
+            found = await self.client.json("GET", f"operations/{found['name']}", "get", {})
+        return None
+
+    async def _save(self, url: str, params: dict[str, str] | None = None) -> str:
+        """Write the bytes as they come; return their checksum."""
+        algorithm = (self.file.checksum or "sha256:").partition(":")[0]
+        digest = hashlib.new(algorithm, usedforsecurity=False)
+        size = 0
+        async with self.client.stream("GET", url, "download", params) as answer:
+            target = await asyncio.to_thread(self.path.open, "wb")
+            try:
+                async for chunk in answer.aiter_bytes(CHUNK_BYTES):
+                    size += len(chunk)
+                    self._cap(size)
+                    await asyncio.to_thread(_write, target, digest, chunk)
+            except httpx.HTTPError as error:
+                raise TransferFailed(
+                    f"The download of {self.file.name} broke off ({type(error).__name__})."
+                ) from None
+            finally:
+                await asyncio.to_thread(target.close)
+        return f"{algorithm}:{digest.hexdigest()}"
+
+    def _cap(self, size: int) -> None:
+        if size > self.max_bytes:
+            raise Skipped(
+                f"{self.file.name} is larger than {self.max_bytes} bytes (RAGLIVE_MAX_FILE_BYTES).",
+                code="too_large",
+            )
+
+
+def _write(target: BinaryIO, digest: hashlib._Hash, chunk: bytes) -> None:
+    target.write(chunk)
+    digest.update(chunk)
+
+
+def _explain(file: DriveFile, error: DriveForbidden) -> RagliveError:
+    if error.reason in _WITHHELD:
+        return Skipped(f"{file.name} may not be downloaded.", code="no_download_right")
+    if error.reason == "cannotDownloadAbusiveFile":
+        return RagliveError(
+            f"Google Drive has marked {file.name} as malware or spam and does not give it out.",
+            code="flagged_abusive",
+        )
+    return error
+
+
+def _vanished(job: Job) -> RagliveError:
+    return RagliveError(
+        f"{job.name} is not in Google Drive any more.", code="file_vanished", retryable=True
+    )

@@ -1,0 +1,240 @@
+"""What Drive's states of some items mean for the registry. Pure: nothing is asked, or written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from raglive.sources.google_drive.files import FOLDER, DriveFile
+from raglive.sources.google_drive.folders import FolderTree, Reach
+from raglive.store.registry.files import GoneReason, KnownFile, Observed
+from raglive.store.registry.google_drive import Folder, Known, Shortcut
+
+__all__ = ["Plan", "States", "decide", "parents_of"]
+
+States = Mapping[str, DriveFile | None]  # by id; None: gone, from this log or altogether
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to write. `ask` are items that must be known first; then decide again."""
+
+    ask: set[str] = field(default_factory=set)
+    new: list[Observed] = field(default_factory=list)
+    changed: list[tuple[KnownFile, Observed]] = field(default_factory=list)
+    moved: list[tuple[KnownFile, Observed]] = field(default_factory=list)
+    gone: list[tuple[KnownFile, GoneReason]] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
+    repath: list[str] = field(default_factory=list)
+    relist: list[str] = field(default_factory=list)
+    gone_folders: dict[str, GoneReason] = field(default_factory=dict)
+    shortcuts: list[Shortcut] = field(default_factory=list)
+    targets: dict[str, str] = field(default_factory=dict)  # their shared drives, by id
+    gone_shortcuts: list[str] = field(default_factory=list)
+    lost_roots: set[str] = field(default_factory=set)
+    met_strange_folder: bool = False  # it may be above a watched folder or a shortcut's target
+
+
+def parents_of(states: States) -> set[str]:
+    """Return the folders that the items are in."""
+    return {state.parent for state in states.values() if state is not None and state.parent}
+
+
+def decide(
+    states: States,
+    known: Known,
+    *,
+    log: str | None = None,
+    asked: Collection[str] = (),
+    in_full: bool = False,
+) -> Plan:
+    """Compare the items' states, all of one moment, with what is known of them.
+
+    `log` is the change log that told of them: an item that is gone from it and is another's by now
+    may be there, and is to be asked for. Without a log, and of those `asked` for, gone means gone.
+    In a full listing, `in_full`, unchanged folders are part of the plan too.
+    """
+    decision = _Decision(states, known, log, asked)
+    decision.of_folders(in_full=in_full)
+    decision.of_shortcuts()
+    decision.of_files()
+    return decision.plan
+
+
+class _Decision:
+    def __init__(
+        self, states: States, known: Known, log: str | None, asked: Collection[str]
+    ) -> None:
+        self.plan = Plan()
+        self._states = states
+        self._known = known
+        self._log = log
+        self._asked = asked
+        self._tree = FolderTree(known.folders)
+
+    def of_folders(self, *, in_full: bool) -> None:
+        placed = self._place()
+        for folder_id in placed:
+            reach = self._tree.reach(folder_id)
+            before = self._known.folders.get(folder_id)
+            if reach is Reach.IN:
+                self._keep(before, self._tree.with_path(folder_id), in_full=in_full)
+            elif before is None:
+                self.plan.met_strange_folder = True
+            elif reach is Reach.OUT:
+                self.plan.gone_folders[folder_id] = "moved_out"
+            else:
+                self.plan.ask |= self._tree.unknown_above(folder_id)
+
+    def of_shortcuts(self) -> None:
+        for item_id, state in self._states.items():
+            if state is not None and item_id in self._known.targets:
+                self.plan.targets[item_id] = state.drive_id or ""
+            before = self._known.shortcuts.get(item_id)
+            if before is not None and state is None and not self._is_gone(item_id, before.log):
+                continue
+            after = None if state is None else self._shortcut(state)
+            if after is not None and after != before:
+                self.plan.shortcuts.append(after)
+            elif after is None and before is not None:
+                self.plan.gone_shortcuts.append(item_id)
+
+    def of_files(self) -> None:
+        for item_id, state in self._states.items():
+            before = self._known.files.get(item_id)
+            if state is None:
+                if before is not None and self._is_gone(item_id, self._log_of(before)):
+                    self.plan.gone.append((before, "removed"))
+            elif not state.is_folder and not state.is_shortcut:
+                self._file(state, before)
+
+    def _place(self) -> list[str]:
+        placed = []
+        for item_id, state in self._states.items():
+            known = self._known.folders.get(item_id)
+            if state is not None and state.is_folder and not state.trashed:
+                self._tree.place(item_id, state.parent, state.name)
+                placed.append(item_id)
+            elif known is not None:
+                self._lose(known, state)
+            elif self._is_strange(item_id, state):
+                self.plan.met_strange_folder = True
+                self._tree.take_out(item_id)
+        return placed
+
+    def _lose(self, folder: Folder, state: DriveFile | None) -> None:
+        if state is None and not self._is_gone(folder.folder_id, folder.log):
+            return
+        if folder.is_root:
+            self.plan.lost_roots.add(folder.folder_id)
+            return
+        self._tree.take_out(folder.folder_id)
+        self.plan.gone_folders[folder.folder_id] = "removed" if state is None else "trashed"
+
+    def _is_strange(self, item_id: str, state: DriveFile | None) -> bool:
+        if state is not None:
+            return state.is_folder
+        return item_id not in self._known.files and item_id not in self._known.shortcuts
+
+    def _keep(self, before: Folder | None, after: Folder, *, in_full: bool) -> None:
+        is_same = before is not None and (
+            (before.parent_id, before.name, before.path, before.log)
+            == (after.parent_id, after.name, after.path, after.log)
+        )
+        if not is_same or in_full:
+            self.plan.folders.append(after)
+        if before is None:
+            return
+        if (before.path, before.log) != (after.path, after.log):
+            self.plan.repath.append(after.folder_id)
+        if before.log != after.log or after.folder_id in self._asked:
+            # It has been in another log, which told only there what happened in it meanwhile.
+            self.plan.relist.append(after.folder_id)
+
+    def _shortcut(self, state: DriveFile) -> Shortcut | None:
+        is_wanted = (
+            state.target_id is not None
+            and state.target_mime_type != FOLDER
+            and not state.trashed
+            and state.parent is not None
+        )
+        if not is_wanted or not self._holds(state, is_known=state.id in self._known.shortcuts):
+            return None
+        assert state.parent is not None
+        assert state.target_id is not None
+        log = self._tree.with_path(state.parent).log
+        return Shortcut(state.id, state.parent, state.target_id, log)
+
+    def _file(self, state: DriveFile, before: KnownFile | None) -> None:
+        if state.trashed:
+            if before is not None:
+                self.plan.gone.append((before, "trashed"))
+            return
+        is_inside = self._holds(state, is_known=before is not None)
+        if not is_inside and state.id not in self._known.targets:
+            if before is not None:
+                self.plan.gone.append((before, "moved_out"))
+            return
+        self._compare(before, self._observe(state, is_inside=is_inside))
+
+    def _compare(self, before: KnownFile | None, after: Observed) -> None:
+        if before is None:
+            self.plan.new.append(after)
+            return
+        if before.source.get("key") != after.source["key"]:
+            self.plan.changed.append((before, after))
+        same_place = (before.name, before.folder) == (after.name, after.folder)
+        if not same_place or _rest(before.source) != _rest(after.source):
+            self.plan.moved.append((before, after))
+
+    def _observe(self, state: DriveFile, *, is_inside: bool) -> Observed:
+        folder = ""
+        if is_inside and state.parent is not None:
+            folder = self._tree.with_path(state.parent).path
+        return Observed(
+            file_id=state.id,
+            location=state.id,
+            name=state.name,
+            folder=folder,
+            url=state.url,
+            mime_type=state.mime_type or None,
+            size_bytes=None if state.is_native else state.size,
+            source={
+                "key": state.content_key,
+                "parent": state.parent,
+                "type": state.mime_type,
+                "read_as": state.read_as,
+            },
+        )
+
+    def _holds(self, state: DriveFile, *, is_known: bool) -> bool:
+        """Say whether an item is in scope; for what is known, no folder above may be unknown.
+
+        Nor for what the account's own log tells of a shared drive: of one that the account is no
+        member of it does not tell when a folder moves in, only of what changes in it.
+        """
+        asks = is_known or (self._log == "" and state.drive_id is not None)
+        if asks and state.parent and self._tree.reach(state.parent) is Reach.UNKNOWN:
+            self.plan.ask |= self._tree.unknown_above(state.parent)
+        return self._tree.holds(state.parent)
+
+    def _is_gone(self, item_id: str, log: str | None) -> bool:
+        """Say whether an item without a state is gone; if it may be elsewhere, have it asked for.
+
+        It is known to be of `log`, which may not be the one that told of it; None: of several.
+        """
+        if self._log is None or self._log == log or item_id in self._asked:
+            return True
+        self.plan.ask.add(item_id)
+        return False
+
+    def _log_of(self, file: KnownFile) -> str | None:
+        """Return the log that tells of a file; None for a target, of which several may tell."""
+        if file.file_id in self._known.targets:
+            return None
+        folder = self._known.folders.get(file.source.get("parent", ""))
+        return "" if folder is None else folder.log
+
+
+def _rest(source: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in source.items() if name != "key"}

@@ -1,0 +1,5 @@
+"""The watcher of a folder on this machine."""
+
+from raglive.sources.local_files.watcher import LocalFilesWatcher
+
+__all__ = ["LocalFilesWatcher"]

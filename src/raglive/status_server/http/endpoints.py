@@ -1,0 +1,161 @@
+"""The status server's HTTP endpoints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import PlainTextResponse, Response
+from starlette.requests import ClientDisconnect
+
+from raglive import __version__
+from raglive.http_api.authentication import Authenticator, bearer
+from raglive.http_api.openapi import body, refusals
+from raglive.http_api.pipelines import shown_statuses
+from raglive.http_api.responses import json_response
+from raglive.http_api.tokens import Identity
+from raglive.status_server.admission import Limits
+from raglive.status_server.metrics import StatusMetrics
+from raglive.status_server.publishing import Ingestion
+from raglive.status_server.subscriptions.rooms import Audience
+from raglive.store.log.pipeline_status import PipelineReads
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.events import Submission
+from raglive_contract.http import PipelineList, ServerHealth
+from raglive_contract.redaction import Redaction
+from raglive_contract.socket import PublishAck
+
+__all__ = ["Readiness", "status_router"]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether viewers would be served the truth, and if not, why."""
+
+    is_draining: bool
+    lag_seconds: float
+    is_lagging: bool
+    is_bus_silent: bool
+
+
+def status_router(
+    *,
+    audience: Audience,
+    ingestion: Ingestion,
+    authenticator: Authenticator,
+    limits: Limits,
+    redaction: Redaction,
+    metrics: StatusMetrics,
+    reads: PipelineReads,
+    readiness: Callable[[], Readiness],
+    is_alive: Callable[[], bool],
+) -> APIRouter:
+    """Return the endpoints beside the pipelines' own."""
+    router = APIRouter()
+    started = time.monotonic()
+
+    def health() -> ServerHealth:
+        found = readiness()
+        return ServerHealth(
+            status="degraded" if found.is_lagging or found.is_bus_silent else "healthy",
+            http_server="running",
+            websocket_server="draining" if found.is_draining else "running",
+            connected_clients=len(audience),
+            version=__version__,
+            uptime=round(time.monotonic() - started, 3),
+        )
+
+    calling = Depends(bearer(authenticator, limits.request_of_subject))
+    _add_health_routes(router, health, readiness, is_alive)
+    _add_status_routes(router, health, reads, redaction, calling)
+    _add_metrics(router, metrics)
+    _add_ingestion(router, ingestion, calling)
+    return router
+
+
+def _add_health_routes(
+    router: APIRouter,
+    health: Callable[[], ServerHealth],
+    readiness: Callable[[], Readiness],
+    is_alive: Callable[[], bool],
+) -> None:
+    @router.get("/health")
+    async def read_health() -> ServerHealth:
+        """Say how the server is, and how many are connected."""
+        return health()
+
+    @router.get("/health/live", responses=refusals(503))
+    async def read_liveness() -> dict[str, str]:
+        """Answer as long as the process works; only a new one helps where this fails."""
+        if not is_alive():
+            raise RagliveError(
+                "The server has not looked at the log for too long: it is stuck.",
+                code=ErrorCode.UNAVAILABLE,
+            )
+        return {"status": "alive"}
+
+    @router.get("/health/ready", responses=refusals(503))
+    async def read_readiness() -> ServerHealth:
+        """Refuse while viewers would not be served the truth."""
+        found = readiness()
+        if found.is_draining:
+            raise _not_ready("the server is about to stop")
+        if found.is_lagging:
+            raise _not_ready(f"the log was last read {found.lag_seconds:.0f} s ago")
+        if found.is_bus_silent:
+            raise _not_ready("the bus does not answer, so progress does not arrive")
+        return health()
+
+
+def _add_status_routes(
+    router: APIRouter,
+    health: Callable[[], ServerHealth],
+    reads: PipelineReads,
+    redaction: Redaction,
+    calling: Any,
+) -> None:
+    @router.get("/status", response_model=StatusReport, responses=refusals(401, 429, 503))
+    async def read_status(caller: Identity = calling) -> Response:
+        """Return the server's health and the status of every pipeline the caller may see."""
+        shown = shown_statuses(await reads.board(), caller.grant, redaction)
+        return json_response(health().wire() | {"pipelines": shown})
+
+
+def _add_metrics(router: APIRouter, metrics: StatusMetrics) -> None:
+    @router.get("/metrics", response_class=PlainTextResponse, responses=refusals(429))
+    async def read_metrics() -> Response:
+        """Return the metrics in Prometheus' text format."""
+        return metrics.page()
+
+
+def _add_ingestion(router: APIRouter, ingestion: Ingestion, calling: Any) -> None:
+    @router.post(
+        "/v1/events",
+        openapi_extra=body(Submission),
+        responses=refusals(401, 403, 413, 422, 429, 503),
+    )
+    async def publish_events(request: Request, caller: Identity = calling) -> PublishAck:
+        """Publish a batch of events; what is answered is committed."""
+        try:
+            batch = orjson.loads(await request.body())
+        except orjson.JSONDecodeError as error:
+            raise RagliveError(
+                f"The body is not JSON: {error}", code=ErrorCode.INVALID_REQUEST
+            ) from None
+        except ClientDisconnect:
+            raise RagliveError("The body ended early.", code=ErrorCode.INVALID_REQUEST) from None
+        return await ingestion.publish(caller.grant, batch)
+
+
+class StatusReport(PipelineList, ServerHealth):
+    """The server's health, and the status of every pipeline the caller may see."""
+
+
+def _not_ready(why: str) -> RagliveError:
+    return RagliveError(
+        f"Not ready: {why}.", code=ErrorCode.UNAVAILABLE, retryable=True, retry_after_ms=1000
+    )

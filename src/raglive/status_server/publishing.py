@@ -1,0 +1,171 @@
+"""Events from producers: checked, authorized, and committed before they are acknowledged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import asyncpg
+import structlog
+from pydantic import ValidationError
+
+from raglive.bus.postgres import PostgresBus
+from raglive.status_server.admission import Limits
+from raglive.status_server.metrics import StatusMetrics
+from raglive.store.log.event_log import Appended, pipeline_key, publish_events
+from raglive.store.pool import Connection, Database
+from raglive.store.registry.pipelines import note_heartbeat
+from raglive_contract.cursor import Cursor, parse_cursor
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.events import CONFLATED_TYPES, Submission, SubmittedEvent
+from raglive_contract.model import rfc3339
+from raglive_contract.permissions import Grant
+from raglive_contract.socket import PublishAck
+
+__all__ = ["Ingestion"]
+
+log = structlog.get_logger()
+
+LOGGED = 10  # events of a batch named in the log
+Event = dict[str, Any]
+
+
+class Ingestion:
+    """Publishes batches, over HTTP and Socket.IO alike."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: PostgresBus,
+        metrics: StatusMetrics,
+        limits: Limits,
+        known: Callable[[], AbstractSet[str]],
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._metrics = metrics
+        self._limits = limits
+        self._known = known
+
+    async def publish(self, grant: Grant, data: object) -> PublishAck:
+        """Publish a batch in one transaction; durable events first committed, then acknowledged.
+
+        Raises `invalid_event` naming the first fault, `forbidden` for a pipeline out of reach,
+        `rate_limited` and `limit_reached`.
+        """
+        by_pipeline = _by_pipeline(grant, _read(data))
+        self._keep_limits(by_pipeline)
+        live: list[Event] = []
+        async with self._transaction(by_pipeline) as connection:
+            appended = [
+                await _append(connection, pipeline_id, by_pipeline[pipeline_id], live)
+                for pipeline_id in sorted(by_pipeline)
+            ]
+        if live:
+            await self._bus.send(live)
+        accepted = sum(one.accepted for one in appended) + len(live)
+        duplicates = sum(one.duplicates for one in appended)
+        self._metrics.accepted.inc(accepted)
+        self._metrics.duplicates.inc(duplicates)
+        cursors = [parse_cursor(one.cursor) for one in appended]
+        cursor = str(Cursor.of(p for cursor in cursors for p in cursor.positions.values()))
+        log.info(
+            "events_published",
+            pipelines=sorted(by_pipeline),
+            accepted=accepted,
+            duplicates=duplicates,
+            cursor=cursor,
+            events=[event["id"] for events in by_pipeline.values() for event in events][:LOGGED],
+        )
+        return PublishAck(cursor=cursor, accepted=accepted, duplicates=duplicates)
+
+    def _transaction(
+        self, by_pipeline: dict[str, list[Event]]
+    ) -> AbstractAsyncContextManager[Connection]:
+        """Return what commits all or none; one statement does so by itself."""
+        if len(by_pipeline) > 1 or any(map(_conflated, chain(*by_pipeline.values()))):
+            return self._database.transaction()
+        return self._database.connection()
+
+    def _keep_limits(self, by_pipeline: dict[str, list[Event]]) -> None:
+        for pipeline_id, events in by_pipeline.items():
+            self._limits.publish(pipeline_id, len(events))
+        known = self._known()
+        if not by_pipeline.keys() <= known:
+            self._limits.begin_pipeline(len(known))
+
+
+def _read(data: object) -> list[Event]:
+    """Return the wire form of every event of a submission."""
+    try:
+        submission = Submission.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])[:200] or "the batch"
+        raise RagliveError(f"{place}: {first['msg']}", code=ErrorCode.INVALID_EVENT) from None
+    try:
+        events: list[Event] = submission.wire()["events"]
+    except (ValueError, OverflowError):
+        return [_wire(place, event) for place, event in enumerate(submission.events)]
+    return events
+
+
+def _wire(place: int, event: SubmittedEvent) -> Event:
+    try:
+        return event.wire()
+    except (ValueError, OverflowError):
+        raise RagliveError(
+            f"events.{place}: it holds a time out of range, or is nested too deep to be kept.",
+            code=ErrorCode.INVALID_EVENT,
+        ) from None
+
+
+def _by_pipeline(grant: Grant, events: list[Event]) -> dict[str, list[Event]]:
+    by_pipeline: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        by_pipeline[event["pipeline_id"]].append(event)
+    for pipeline_id in by_pipeline:
+        if not grant.may_publish(pipeline_id):
+            raise RagliveError(
+                f"The token may not publish to {pipeline_id}.", code=ErrorCode.FORBIDDEN
+            )
+    return by_pipeline
+
+
+async def _append(
+    connection: Connection, pipeline_id: str, events: list[Event], live: list[Event]
+) -> Appended:
+    """Append a pipeline's durable events; add its conflated ones, completed, to `live`."""
+    named = next((event["pipeline_type"] for event in events if "pipeline_type" in event), None)
+    conflated = [event for event in events if _conflated(event)]
+    durable = [event for event in events if not _conflated(event)] if conflated else events
+    try:
+        appended = await publish_events(connection, pipeline_id, named, durable)
+    except asyncpg.ProgramLimitExceededError as error:
+        raise RagliveError(
+            f"An event of {pipeline_id} cannot be stored: {error.args[0]}.",
+            code=ErrorCode.INVALID_EVENT,
+        ) from None
+    if conflated:
+        key, pipeline_type = await pipeline_key(connection, pipeline_id, named)
+        for event in conflated:
+            live.append(await _complete(connection, key, event, appended))
+            live[-1]["pipeline_type"] = pipeline_type
+    return appended
+
+
+def _conflated(event: Event) -> bool:
+    return event["type"] in CONFLATED_TYPES
+
+
+async def _complete(connection: Connection, key: int, event: Event, head: Appended) -> Event:
+    completed: Event = {"timestamp": rfc3339(datetime.now(UTC))} | event
+    if event["type"] == "heartbeat":
+        await note_heartbeat(connection, key, event["uptime"], event["memory_usage"])
+        completed |= {"head_seq": head.seq, "digest": head.digest.hex(), "is_checking": False}
+    return completed

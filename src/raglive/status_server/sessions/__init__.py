@@ -1,0 +1,1 @@
+"""Connected viewers: their rights, token expiry, time-outs and eviction."""

@@ -1,0 +1,1 @@
+"""Rooms, joining them, replay, and back-pressure."""

@@ -1,0 +1,1 @@
+"""Revoked tokens, and the record of what operators did."""

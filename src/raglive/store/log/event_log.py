@@ -1,0 +1,176 @@
+"""The log: events appended in the caller's transaction, and read back in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from raglive.store.pool import Connection, Database
+from raglive.store.sql import load_queries
+from raglive_contract.cursor import Position, cursor_at
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.model import rfc3339
+
+__all__ = [
+    "Appended",
+    "EventLog",
+    "Head",
+    "LoggedEvent",
+    "append_events",
+    "logged_event",
+    "pipeline_key",
+    "publish_events",
+]
+
+_QUERIES = load_queries("log/event_log")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of one pipeline's log."""
+
+    pipeline_key: int
+    pipeline_id: str
+    pipeline_type: str
+    epoch: str
+    seq: int
+    digest: bytes
+
+    @property
+    def position(self) -> Position:
+        """Return where a viewer stands that has seen everything."""
+        return Position(self.epoch, self.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """A durable event as it stands in the log; `event` is its wire form."""
+
+    seq: int
+    digest: bytes
+    event: dict[str, Any]
+    occurred_at: float = 0.0  # seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a publication."""
+
+    accepted: int
+    duplicates: int
+    cursor: str
+    seq: int
+    digest: bytes
+
+
+async def append_events(
+    connection: Connection, pipeline_key: int, events: Sequence[dict[str, Any]]
+) -> Appended:
+    """Append events in their wire form, as the last statement of the caller's transaction.
+
+    Raises `invalid_event` for text that the database cannot hold.
+    """
+    try:
+        row = await connection.fetchrow(_QUERIES["append"], pipeline_key, list(events))
+    except (asyncpg.UntranslatableCharacterError, asyncpg.DataError) as error:
+        raise _not_storable(error) from error
+    assert row is not None
+    return Appended(*row)
+
+
+async def publish_events(
+    connection: Connection,
+    pipeline_id: str,
+    pipeline_type: str | None,
+    events: Sequence[dict[str, Any]],
+) -> Appended:
+    """Append events to a pipeline, made when its type is given, in one statement.
+
+    Outside of a transaction they are committed on return. Raises what `pipeline_key` and
+    `append_events` raise.
+    """
+    try:
+        row = await connection.fetchrow(
+            _QUERIES["publish"], pipeline_id, pipeline_type, list(events)
+        )
+    except asyncpg.InvalidParameterValueError as error:  # also a DataError
+        raise RagliveError(str(error), code=ErrorCode.INVALID_EVENT) from error
+    except (asyncpg.UntranslatableCharacterError, asyncpg.DataError) as error:
+        raise _not_storable(error) from error
+    assert row is not None
+    return Appended(*row)
+
+
+async def pipeline_key(
+    connection: Connection, pipeline_id: str, pipeline_type: str | None
+) -> tuple[int, str]:
+    """Return a pipeline's key and type; a new one is made when its type is given.
+
+    Raises `invalid_event` for an unknown pipeline without a type, and for a type that is not its.
+    """
+    try:
+        row = await connection.fetchrow(_QUERIES["pipeline_key"], pipeline_id, pipeline_type)
+    except asyncpg.InvalidParameterValueError as error:
+        raise RagliveError(str(error), code=ErrorCode.INVALID_EVENT) from error
+    if row is None:  # made by this very call, after the statement's snapshot
+        row = await connection.fetchrow(_QUERIES["pipeline_key"], pipeline_id, pipeline_type)
+    assert row is not None
+    return row["pipeline_key"], row["pipeline_type"]
+
+
+class EventLog:
+    """Every pipeline's log, for reading and for publishing in a transaction of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def heads(self) -> list[Head]:
+        """Return the head of every pipeline."""
+        return [Head(**dict(row)) for row in await self._database.fetch(_QUERIES["heads"])]
+
+    async def unfinished(self) -> dict[str, tuple[int, bool]]:
+        """Return, by epoch, each head's seq and whether its pipeline has nothing left to do."""
+        rows = await self._database.fetch(_QUERIES["unfinished"])
+        return {row["epoch"]: (row["seq"], row["idle"]) for row in rows}
+
+    async def read_after(self, head: Head, seq: int, limit: int) -> list[LoggedEvent]:
+        """Return at most `limit` events after `seq`, in order."""
+        rows = await self._database.fetch(_QUERIES["read_after"], head.pipeline_key, seq, limit)
+        return [logged_event(head, row) for row in rows]
+
+    async def digest_at(self, head: Head, seq: int) -> bytes | None:
+        """Return the digest after `seq`; None when the log does not hold it."""
+        if seq == 0:
+            return b""
+        row = await self._database.fetchval(_QUERIES["digest_at"], head.pipeline_key, seq)
+        return None if row is None else bytes(row)
+
+    async def publish(
+        self, pipeline_id: str, pipeline_type: str | None, events: Sequence[dict[str, Any]]
+    ) -> Appended:
+        """Publish events of one pipeline; return when they are committed."""
+        async with self._database.connection() as connection:
+            return await publish_events(connection, pipeline_id, pipeline_type, events)
+
+
+def _not_storable(error: Exception) -> RagliveError:
+    return RagliveError(f"The event cannot be stored: {error}", code=ErrorCode.INVALID_EVENT)
+
+
+def logged_event(head: Head, row: Iterable[Any]) -> LoggedEvent:
+    """Return the event of a row: `seq, id, type, occurred_at, payload, digest`."""
+    seq, event_id, event_type, occurred_at, payload, digest = row
+    event = {
+        "id": str(event_id),
+        "type": event_type,
+        "pipeline_id": head.pipeline_id,
+        "pipeline_type": head.pipeline_type,
+        "timestamp": rfc3339(occurred_at),
+        "seq": seq,
+        "cursor": cursor_at(head.epoch, seq),
+        **payload,
+    }
+    return LoggedEvent(seq, digest, event, occurred_at.timestamp())

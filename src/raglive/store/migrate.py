@@ -1,0 +1,189 @@
+"""Bring a database to this version's schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+
+import asyncpg
+
+from raglive.store.errors import connect_patiently
+from raglive_contract.errors import RagliveError
+
+__all__ = [
+    "Migration",
+    "MigrationError",
+    "all_migrations",
+    "check_schema",
+    "migrate",
+    "schema_errors_explained",
+]
+
+_FILE = re.compile(r"(\d{4})_(\w+)\.sql")
+_LOCK = 0x7261676C697665  # "raglive"
+OLDEST_SERVER = 15
+OTHERS_SECONDS = 60  # for another process that migrates
+LOCK_SECONDS = 5  # for a table in use: whoever queues behind the migration waits as long
+_TABLE = """
+CREATE SCHEMA IF NOT EXISTS raglive;
+CREATE TABLE IF NOT EXISTS raglive.migrations (
+    version integer PRIMARY KEY,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE raglive.migrations ENABLE ROW LEVEL SECURITY;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema, applied in a transaction of its own."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """Return what tells this text from another of the same version."""
+        return sha256(self.sql.encode()).hexdigest()
+
+
+def all_migrations() -> list[Migration]:
+    """Return every migration, oldest first."""
+    folder = files("raglive.store").joinpath("migrations")
+    named = ((_FILE.fullmatch(path.name), path) for path in folder.iterdir())
+    found = [
+        Migration(int(match[1]), match[2], path.read_text("utf-8"))
+        for match, path in named
+        if match
+    ]
+    return sorted(found, key=lambda migration: migration.version)
+
+
+async def migrate(dsn: str) -> list[Migration]:
+    """Apply what is missing, one at a time, safe to run twice and at once; return what was applied.
+
+    Raises `MigrationError` when the database was made by a newer version, or by other migrations.
+    """
+    connection = await _connect(dsn)
+    try:
+        _refuse_old_server(connection)
+        return [migration for migration in all_migrations() if await _apply(connection, migration)]
+    finally:
+        await connection.close(timeout=5)
+
+
+async def check_schema(dsn: str) -> None:
+    """Raise `MigrationError` unless the database has exactly this version's schema."""
+    connection = await _connect(dsn)
+    try:
+        missing = [m for m in all_migrations() if not await _is_applied(connection, m)]
+    finally:
+        await connection.close(timeout=5)
+    if missing:
+        raise MigrationError(
+            f"The database lacks {len(missing)} migration(s), from {missing[0].version:04d}. "
+            "Run `raglive db migrate`."
+        )
+
+
+async def _connect(dsn: str) -> asyncpg.Connection:
+    return await connect_patiently(
+        dsn, lambda: asyncpg.connect(dsn, timeout=10, statement_cache_size=0)
+    )
+
+
+def _refuse_old_server(connection: asyncpg.Connection) -> None:
+    version = connection.get_server_version()
+    if version.major < OLDEST_SERVER:
+        raise MigrationError(
+            f"The database server is Postgres {version.major}, and raglive needs {OLDEST_SERVER} "
+            "or newer. Upgrade it, or unset DATABASE_URL to use the embedded server."
+        )
+
+
+async def _apply(connection: asyncpg.Connection, migration: Migration) -> bool:
+    if await _is_applied(connection, migration):
+        return False
+    with schema_errors_explained():
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{OTHERS_SECONDS}s'")
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            await connection.execute(_TABLE)
+            if await _is_applied(connection, migration):
+                return False
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "INSERT INTO raglive.migrations (version, name, sha256) VALUES ($1, $2, $3)",
+                migration.version,
+                migration.name,
+                migration.sha256,
+            )
+    return True
+
+
+async def _is_applied(connection: asyncpg.Connection, migration: Migration) -> bool:
+    if await connection.fetchval("SELECT to_regclass('raglive.migrations') IS NULL"):
+        return False
+    newest = await connection.fetchval("SELECT max(version) FROM raglive.migrations") or 0
+    if newest > all_migrations()[-1].version:
+        raise MigrationError(
+            f"The database has schema {newest:04d}, made by a newer raglive. Upgrade this one."
+        )
+    applied = await connection.fetchval(
+        "SELECT sha256 FROM raglive.migrations WHERE version = $1", migration.version
+    )
+    if applied is not None and applied != migration.sha256:
+        raise MigrationError(
+            f"Migration {migration.version:04d} of the database differs from this version's. "
+            "The database was made by another build of raglive: use a new database."
+        )
+    return applied is not None
+
+
+_IN_THE_WAY = (
+    asyncpg.DuplicateObjectError,
+    asyncpg.DuplicateTableError,
+    asyncpg.DuplicateFunctionError,
+)
+
+
+class MigrationError(RagliveError):
+    """The schema of the database is not the one this version works with."""
+
+    code = "schema_mismatch"
+
+
+@contextmanager
+def schema_errors_explained() -> Iterator[None]:
+    """Raise `MigrationError` for whatever the server says against the schema."""
+    try:
+        yield
+    except asyncpg.LockNotAvailableError as error:
+        raise MigrationError(
+            "Another session holds a lock that the migration needs. Nothing was changed: try "
+            "again when long transactions on raglive's tables have ended.",
+            retryable=True,
+        ) from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(
+            f"The database user may not make the schema: {error}. Use the database's owner, and "
+            "have the extension `vector` created by whoever may."
+        ) from error
+    except (asyncpg.FeatureNotSupportedError, asyncpg.UndefinedFileError) as error:
+        raise MigrationError(
+            f"The database server lacks what raglive needs: {error}. It must be Postgres 15 or "
+            "newer with pgvector installed."
+        ) from error
+    except _IN_THE_WAY as error:
+        raise MigrationError(
+            f"Something that raglive did not make is in the way: {error}. "
+            "Rename it, or give raglive a database of its own."
+        ) from error

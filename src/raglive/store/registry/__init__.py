@@ -1,0 +1,1 @@
+"""Pipelines, their files and the work on them."""

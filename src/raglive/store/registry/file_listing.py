@@ -1,0 +1,217 @@
+"""A pipeline's files as a table shows them: page by page, and one with its history."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import asyncpg
+import orjson
+
+from raglive.store.log.event_log import Head
+from raglive.store.log.pipeline_status import read_within
+from raglive.store.pool import Database
+from raglive.store.sql import load_queries
+from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.file_errors import what_to_do
+from raglive_contract.model import rfc3339
+from raglive_contract.states import FileState
+
+__all__ = ["FileListing", "Page", "SortBy"]
+
+_QUERIES = load_queries("log/pipeline_status")
+_KEPT = load_queries("accounting/saved_work")
+
+SortBy = Literal["updated", "name", "size"]
+SHOWN_ATTEMPTS = 100
+SHOWN_CHUNKS = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STATE_OF = {
+    "waiting": FileState.QUEUED,
+    "stuck": FileState.PROCESSING,
+    "lost": FileState.PROCESSING,
+}
+_LIVE = [str(state) for state in FileState if state is not FileState.DELETED]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sort:
+    order: str
+    after: str
+    column: str
+
+
+_SORTS: dict[SortBy, _Sort] = {
+    "updated": _Sort(
+        "updated_at DESC, file_key DESC",
+        "(updated_at, file_key) < ({}::timestamptz, {}::bigint)",
+        "updated_at",
+    ),
+    "name": _Sort(
+        "lower(name), file_key", "(lower(name), file_key) > (lower({}::text), {}::bigint)", "name"
+    ),
+    "size": _Sort(
+        "coalesce(size_bytes, -1) DESC, file_key DESC",
+        "(coalesce(size_bytes, -1), file_key) < ({}::bigint, {}::bigint)",
+        "size_bytes",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Files in their wire form; `next` goes on after the last of them."""
+
+    files: list[dict[str, Any]]
+    next: str | None
+    total: int
+
+
+class FileListing:
+    """Reads of the registry; every one may raise `DatabaseUnavailable`."""
+
+    def __init__(self, database: Database, *, within_seconds: float = 10.0) -> None:
+        self._database = database
+        self._within_seconds = within_seconds
+
+    async def page(
+        self,
+        head: Head,
+        *,
+        states: Sequence[str] = (),
+        containing: str = "",
+        sort: SortBy = "updated",
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        """Return files in the states or standings, all but deleted ones if none is named.
+
+        `containing` is looked for in folder and name, whatever the case. Raises `invalid_request`
+        for an `after` that is not of this order.
+        """
+        wanted = [str(state) for state in states] or _LIVE
+        chosen, args = _filter(wanted, containing, [head.pipeline_key, _states(wanted)])
+        total = await self._fetch(_QUERIES["count_files"].format(only=chosen), *args)
+        args = [head.pipeline_key, _states(wanted), limit + 1]
+        chosen, args = _filter(wanted, containing, args)
+        if after is not None:
+            place = _SORTS[sort].after.format(f"${len(args) + 1}", f"${len(args) + 2}")
+            chosen += f" AND {place}"
+            args += _read_place(sort, after)
+        query = _QUERIES["file_page"].format(only=chosen, order=_SORTS[sort].order)
+        rows = await self._fetch(query, *args)
+        more = _write_place(sort, rows[limit - 1]) if len(rows) > limit else None
+        return Page([_file_row(row) for row in rows[:limit]], more, total[0][0])
+
+    async def detail(self, head: Head, file_id: str) -> dict[str, Any]:
+        """Return a file with its attempts, latest first, and the beginning of its text."""
+        everything = [str(state) for state in FileState]
+        query = _QUERIES["file_page"].format(only="AND file_id = $4", order="file_key")
+        rows = await self._fetch(query, head.pipeline_key, everything, 1, file_id)
+        if not rows:
+            raise RagliveError("The pipeline has no such file.", code=ErrorCode.NOT_FOUND)
+        key = rows[0]["file_key"]
+        attempts = await self._fetch(_QUERIES["attempts"], key, SHOWN_ATTEMPTS)
+        chunks = await self._fetch(_QUERIES["chunks"], key, SHOWN_CHUNKS)
+        count = await self._fetch(_QUERIES["chunk_count"], key)
+        usage = await self._fetch(_KEPT["spent_on"], key)
+        file = _file_row(rows[0])
+        return {
+            "file": file,
+            "what_to_do": _advice(file),
+            "usage": dict(usage[0]),
+            "attempts": [_attempt(row) for row in attempts],
+            "chunks": [dict(row) for row in chunks],
+            "chunk_count": count[0][0],
+        }
+
+    async def _fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        return await read_within(self._within_seconds, self._database.fetch(query, *args))
+
+
+def _states(wanted: list[str]) -> list[str]:
+    return sorted({str(_STATE_OF.get(state, state)) for state in wanted})
+
+
+def _filter(wanted: list[str], containing: str, args: list[Any]) -> tuple[str, list[Any]]:
+    """Return the conditions beside the states; the first lets the indexes of live files serve."""
+    only = "" if FileState.DELETED in wanted else " AND state <> 'deleted'"
+    if not _STATE_OF.keys().isdisjoint(wanted):
+        args.append(wanted)
+        only += f" AND (state = ANY (${len(args)}) OR raglive.standing(files) = ANY (${len(args)}))"
+    if containing:
+        args.append(containing)
+        only += f" AND position(lower(${len(args)}) in lower(folder || '/' || name)) > 0"
+    return only, args
+
+
+def _write_place(sort: SortBy, row: asyncpg.Record) -> str:
+    value = row[_SORTS[sort].column]
+    if sort == "updated":
+        value = (value - _EPOCH) // timedelta(microseconds=1)
+    elif sort == "size" and value is None:
+        value = -1
+    return base64.urlsafe_b64encode(orjson.dumps([sort, value, row["file_key"]])).decode()
+
+
+def _read_place(sort: SortBy, text: str) -> list[Any]:
+    try:
+        match orjson.loads(base64.urlsafe_b64decode(text)):
+            case ["updated", int(moment), int(key)] if sort == "updated":
+                return [_EPOCH + timedelta(microseconds=moment), key]
+            case ["name", str(name), int(key)] if sort == "name" and "\0" not in name:
+                return [name, key]
+            case ["size", int(size), int(key)] if sort == "size" and size < 2**63:
+                return [size, key]
+    except (ValueError, OverflowError):
+        pass
+    raise RagliveError(
+        "`after` cannot be read. Pass on the `next` of a page of the same order.",
+        code=ErrorCode.INVALID_REQUEST,
+    )
+
+
+def _file_row(row: asyncpg.Record) -> dict[str, Any]:
+    return {
+        "id": row["file_id"],
+        "name": row["name"],
+        "folder": row["folder"],
+        "url": row["url"],
+        "mime_type": row["mime_type"],
+        "size": row["size_bytes"],
+        "state": row["state"],
+        "standing": row["standing"],
+        "processing_stage": row["stage"],
+        "progress": None if row["progress"] is None else round(row["progress"], 4),
+        "attempt": row["attempt"],
+        "results": row["results"],
+        "error": row["error"],
+        "reason": row["reason"],
+        "first_seen_at": rfc3339(row["first_seen_at"]),
+        "started_at": _time(row["started_at"]),
+        "finished_at": _time(row["finished_at"]),
+        "updated_at": rfc3339(row["updated_at"]),
+        "moved_at": _time(row["moved_at"]),
+        "next_attempt_at": _time(row["next_attempt_at"]),
+    }
+
+
+def _advice(file: dict[str, Any]) -> str | None:
+    reason = {
+        "failed": file["error"],
+        "waiting": file["error"],
+        "skipped": file["reason"],
+    }.get(file["standing"])
+    return what_to_do(reason["code"]) if reason else None
+
+
+def _attempt(row: asyncpg.Record) -> dict[str, Any]:
+    times = {name: _time(row[name]) for name in ("started_at", "finished_at")}
+    return dict(row) | times
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)

@@ -1,0 +1,112 @@
+"""A provider of embeddings: it remembers what it was paid for, and misbehaves when asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import numpy as np
+import orjson
+from aiohttp import web
+
+from raglive.embedding import PROBE
+
+__all__ = ["DIMENSIONS", "Provider", "provider", "serving"]
+
+DIMENSIONS = 8
+
+
+class Provider:
+    """Answers as OpenAI's does; of `troubles`, a request meets one with the chance `chance`."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.model = ""  # that was asked for last
+        self.embedded: Counter[str] = Counter()
+        self.requests = 0
+        self.chance = 0.0
+        self.is_stored: Callable[[Sequence[str]], Awaitable[bool]] | None = None
+        self.asked_for_what_is_stored: list[list[str]] = []
+        self.troubles: tuple[str, ...] = ()
+        self.fails_once_after: int | None = None
+        self.fails_at = ""  # requests with this in them
+        self.fails_with = 500
+        self.holds_at = ""  # these wait until
+        self.held, self.released = asyncio.Event(), asyncio.Event()
+        self.random = random.Random(7)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = orjson.loads(await request.read())
+        texts, self.model = body["input"], body["model"]
+        self.requests += 1
+        if self.is_stored and await self.is_stored(texts):
+            self.asked_for_what_is_stored.append(texts)
+        if self.fails_once_after is not None and self.requests > self.fails_once_after:
+            self.fails_once_after = None
+            return web.Response(status=503, headers={"Retry-After": "6"})  # too long to wait for
+        if self.fails_at and any(self.fails_at in text for text in texts):
+            return web.Response(status=self.fails_with)
+        if self.holds_at and any(self.holds_at in text for text in texts):
+            self.held.set()
+            await self.released.wait()
+        if self.troubles and self.random.random() < self.chance:
+            return await self._trouble(request, self.random.choice(self.troubles), len(texts))
+        self.embedded.update(text for text in texts if text != PROBE)
+        dimensions = body.get("dimensions", DIMENSIONS)
+        return _answer([_vector(text, dimensions) for text in texts])
+
+    async def _trouble(self, request: web.Request, which: str, count: int) -> web.StreamResponse:
+        if which == "cut":
+            assert request.transport is not None
+            request.transport.abort()
+        elif which == "silence":
+            await asyncio.sleep(30)
+        elif which == "dimensions":
+            return _answer([_vector(str(n), DIMENSIONS + 1) for n in range(count)])
+        elif which == "quota":
+            error = {"message": "You exceeded your current quota.", "code": "insufficient_quota"}
+            return web.json_response({"error": error}, status=429)
+        elif which == "too few":
+            return _answer([_vector(str(n), DIMENSIONS) for n in range(count - 1)])
+        headers = {"Retry-After": "0"} if which == "429" else {}
+        return web.Response(status=int(which) if which.isdigit() else 500, headers=headers)
+
+
+@asynccontextmanager
+async def provider() -> AsyncIterator[Provider]:
+    """Run a provider."""
+    made = Provider()
+    async with serving(made.handle) as made.url:
+        yield made
+
+
+@asynccontextmanager
+async def serving(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[str]:
+    """Serve embeddings; yield the address."""
+    app = web.Application(client_max_size=64 << 20)
+    app.router.add_post("/v1/embeddings", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    finally:
+        await runner.cleanup()
+
+
+def _answer(vectors: list[list[float]]) -> web.Response:
+    data = [{"index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+    usage = {"prompt_tokens": 10 * len(vectors), "total_tokens": 10 * len(vectors)}
+    return web.json_response({"data": data, "usage": usage})
+
+
+def _vector(text: str, dimensions: int) -> list[float]:
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    found: list[float] = np.random.default_rng(seed).standard_normal(dimensions).tolist()
+    return found

@@ -1,0 +1,118 @@
+"""A budget that several processes share: what is under way in one is spent for the others."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from raglive.embedding import budget as budgeting
+from raglive.embedding.budget import Budget, BudgetSpent, Price
+from raglive.store.accounting.saved_work import Kept, Usage
+from raglive.store.index.vector_space import choose_vector_space
+from raglive.store.pool import Database
+from raglive.store.registry.pipelines import PipelineRecord
+from tests.conftest import VECTOR_SPACE
+from tests.integration.store.files import enqueue
+
+PROCESSES = 4
+TEXT = "four"  # one token, by the guess that is reserved
+PRICE = Price(per_million_tokens=100_000.0, budget=1.0)  # 0.1 for each
+
+
+async def budgets(pipeline: PipelineRecord) -> list[Budget]:
+    space = await choose_vector_space(pipeline.database, VECTOR_SPACE)
+    keeping = [Kept(pipeline.database, pipeline.key, f"w{n}", space) for n in range(PROCESSES)]
+    return [Budget(kept, PRICE) for kept in keeping]
+
+
+async def spend(budget: Budget, pipeline: PipelineRecord, number: int, cost: str) -> bool:
+    """Embed a text at this cost; say whether the budget allowed it."""
+    kept, file_key = (
+        budget._kept,
+        await pipeline.database.fetchval("SELECT min(file_key) FROM raglive.files"),
+    )
+    vector = (number.to_bytes(32, "big"), np.ones(256, np.float32))
+    try:
+        async with budget.reserved([TEXT]) as reservation:
+            assert reservation
+            used = {file_key: Usage(1, 1, Decimal(cost))}
+            await kept.keep_vectors([vector], used, (reservation, budget.guess([TEXT])))
+    except BudgetSpent:
+        return False
+    return True
+
+
+async def test_processes_together_spend_no_more_than_there_is(
+    database: Database, pipeline: PipelineRecord
+) -> None:
+    await enqueue(pipeline, "a")
+    sharing = await budgets(pipeline)
+    spent = await asyncio.gather(
+        *(spend(sharing[n % PROCESSES], pipeline, n, "0.1") for n in range(40))
+    )
+    assert sum(spent) == 10
+    assert await database.fetchval("SELECT sum(cost) FROM raglive.embedding_usage") == 1
+    assert await database.fetchval("SELECT count(*) FROM raglive.embedding_reservations") == 0
+    for budget in sharing:
+        paused = await budget.pause()
+        assert paused
+        assert "budget of 1 is spent" in paused.why
+
+
+async def test_what_fits_goes_on_when_something_larger_did_not(
+    pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts are paid for as a whole or not begun, whichever process embeds them."""
+    monkeypatch.setattr(budgeting, "OTHERS_SECONDS", 0.0)
+    await enqueue(pipeline, "a")
+    sharing = await budgets(pipeline)
+    async with sharing[0].reserved([TEXT] * 6):
+        assert (await refused(sharing[1], 11)).code == "embedding_budget_too_small"
+        crowded = await refused(sharing[1], 5)
+        assert (crowded.code, crowded.retry_after_ms) == ("embedding_budget_spent", None)
+        assert await spend(sharing[2], pipeline, 1, "0.1")
+    for number in range(2, 7):
+        assert await spend(sharing[number % PROCESSES], pipeline, number, "0.1")
+    late = await refused(sharing[3], 5)
+    assert "of this month's embedding budget of 1, 0.4 was left" in late.message
+    assert 0 < (late.retry_after_ms or 0) <= 31 * 86_400_000
+    assert await sharing[3].pause() is None
+    async with sharing[0].reserved([TEXT] * 4):
+        pass
+
+
+async def refused(budget: Budget, texts: int) -> BudgetSpent:
+    with pytest.raises(BudgetSpent) as caught:
+        async with budget.reserved([TEXT] * texts):
+            pass
+    return caught.value
+
+
+async def test_what_turns_out_cheaper_is_not_spent(
+    database: Database, pipeline: PipelineRecord
+) -> None:
+    await enqueue(pipeline, "a")
+    sharing = await budgets(pipeline)
+    spent = await asyncio.gather(
+        *(spend(sharing[n % PROCESSES], pipeline, n, "0.02") for n in range(40))
+    )
+    assert all(spent)
+    assert await database.fetchval("SELECT sum(cost) FROM raglive.embedding_usage") == Decimal(
+        "0.8"
+    )
+
+
+async def test_what_a_process_took_along_when_it_died_is_given_back_in_time(
+    database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await enqueue(pipeline, "a")
+    monkeypatch.setattr(budgeting, "OTHERS_SECONDS", 0.0)
+    [dead, budget, *_] = await budgets(pipeline)
+    await dead._kept.reserve(Decimal(1), Decimal(1), dead._begin())
+    assert not await spend(budget, pipeline, 1, "0.1")
+    assert await budget.pause() is None  # it may still turn out cheaper
+    await database.execute("UPDATE raglive.embedding_reservations SET expires_at = now()")
+    assert await spend(budget, pipeline, 1, "0.1")

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+
+from raglive.local_stack.embedded_postgres import EmbeddedPostgres
+from raglive.local_stack.embedded_postgres.server import ServerLog
+
+from .other_process import execute
+
+
+async def test_a_fresh_folder_becomes_a_database_fit_for_raglive(
+    postgres: EmbeddedPostgres,
+) -> None:
+    connection = await asyncpg.connect(postgres.dsn)
+    try:
+        for setting, value in {
+            "data_checksums": "on",
+            "fsync": "on",
+            "synchronous_commit": "on",
+            "server_encoding": "UTF8",
+            "timezone": "UTC",
+        }.items():
+            assert await connection.fetchval("SELECT current_setting($1)", setting) == value
+        assert await connection.fetchval("SELECT '[3,4]'::vector <-> '[0,0]'") == 5
+        assert await connection.fetchval("SELECT lower('ÄÖÜ Москва')") == "äöü москва"
+        assert not await connection.fetchval(
+            "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+        )
+    finally:
+        await connection.close()
+
+
+async def test_it_listens_on_this_machine_only_and_wants_the_password(
+    postgres: EmbeddedPostgres,
+) -> None:
+    assert postgres.pid is not None
+    listening = {
+        connection.laddr
+        for connection in psutil.Process(postgres.pid).net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {("127.0.0.1", postgres.port)}
+    assert Path(postgres.socket_dir).stat().st_mode & 0o777 == 0o700
+    for host in ("127.0.0.1", postgres.socket_dir):
+        for user in ("raglive", "postgres"):
+            with pytest.raises(asyncpg.InvalidPasswordError):
+                await asyncpg.connect(
+                    host=host, port=postgres.port, user=user, password="wrong", database="raglive"
+                )
+
+
+async def test_port_and_rows_are_kept_and_a_new_password_takes_effect(data_dir: Path) -> None:
+    async with EmbeddedPostgres(data_dir, password="first") as before:
+        port = before.port
+        await execute(before.dsn, "CREATE TABLE kept AS SELECT 1 AS n")
+    async with EmbeddedPostgres(data_dir, password="se'cond $%/@:") as after:
+        assert after.port == port
+        assert await execute(after.dsn, "DROP TABLE kept") == "DROP TABLE"
+    assert not psutil.pid_exists(before.pid or 0)
+    written = (data_dir / "postgres" / "server.log").read_text()
+    assert "first" not in written
+    assert "se'cond" not in written
+
+
+async def test_a_remembered_port_that_is_taken_is_given_up(data_dir: Path) -> None:
+    async with EmbeddedPostgres(data_dir, password="p") as before:
+        taken = before.port
+    with socket.create_server(("127.0.0.1", taken)):
+        async with EmbeddedPostgres(data_dir, password="p") as after:
+            assert after.port != taken
+
+
+async def test_a_long_path_with_odd_characters_has_a_short_socket(tmp_path: Path) -> None:
+    folder = tmp_path / 'it\'s "odd", \\ and {long}' / ("ü" * 60) / ("x" * 60)
+    async with EmbeddedPostgres(folder, password="p") as postgres:
+        connection = await asyncpg.connect(
+            host=postgres.socket_dir,
+            port=postgres.port,
+            user="raglive",
+            database="raglive",
+            password="p",
+        )
+        await connection.close()
+        outside = Path(postgres.socket_dir)
+    assert not outside.exists()
+
+
+async def test_supervision_ends_when_it_is_closed(data_dir: Path) -> None:
+    async with EmbeddedPostgres(data_dir, password="p") as postgres:
+        supervision = asyncio.create_task(postgres.supervise())
+        await postgres.close()
+        await asyncio.wait_for(supervision, 5)
+
+
+def test_the_log_is_cut_under_a_server_that_goes_on_writing(tmp_path: Path) -> None:
+    log = ServerLog(tmp_path)
+    with log.open() as server:
+        server.write(b"x" * 5_000_000 + b"before\n")
+        server.flush()
+        log.trim()
+        server.write(b"after\n")
+        server.flush()
+    assert log.since_start() == "after"
+    assert (tmp_path / "server.log.1").read_bytes().endswith(b"xbefore\n")
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1_100_000

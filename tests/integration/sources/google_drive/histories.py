@@ -1,0 +1,238 @@
+"""Random histories of two watched folders, one in a shared drive, and a pipeline that crashes.
+
+What befalls the watched folders and the shared drives themselves is in `upheavals`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import httpx
+
+from fake_google_drive.drive import FakeDrive
+from fake_google_drive.items import Item
+from fake_google_drive.mime import DOCUMENT
+from raglive.sources.google_drive.client import DriveClient
+from raglive.store.pool import Connection, Database
+from tests.integration.sources.google_drive.drives import USER
+
+OTHER = "bob@example.com"
+STEPS = {
+    "create": 4,
+    "native": 1,
+    "edit": 1,
+    "touch": 1,
+    "rename": 1,
+    "new_folder": 3,
+    "move": 5,
+    "trash": 2,
+    "restore": 2,
+    "delete": 1,
+    "share": 1,
+    "unshare": 1,
+    "shortcut": 1,
+    "of_another": 1,
+}
+
+
+class Crash(Exception):
+    """The pipeline's process ends here."""
+
+
+class Fuse:
+    """Lets the pipeline crash at its nth request or transaction, before or after the commit."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+        self.on_request: Callable[[], None] = lambda: None
+
+    def burn(self) -> None:
+        if self.left is None:
+            return
+        self.left -= 1
+        if self.left < 0:
+            raise Crash
+
+    async def _take(self, _request: httpx.Request) -> None:
+        self.on_request()
+        self.burn()
+
+    def attach(self, client: DriveClient) -> None:
+        client.http.event_hooks = {"request": [self._take], "response": []}
+
+
+class FragileDatabase:
+    """A database whose user may crash just before or just after any commit."""
+
+    def __init__(self, database: Database, fuse: Fuse) -> None:
+        self._database = database
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._database, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with self._database.transaction() as connection:
+            yield connection
+            self._fuse.burn()
+        self._fuse.burn()
+
+
+class History:
+    """What people do, step by step."""
+
+    steps = STEPS
+    page_size = 1000
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.drive = FakeDrive(lag=self.random.choice((0, 0, 1, 3, 8)), seed=str(seed))
+        drive = self.drive
+        self.mine = drive.create_folder("mine", drive.my_drive(USER))
+        shared = drive.shared_drive("Shared", [USER, OTHER])
+        self.ours = drive.create_folder("ours", shared)
+        self.roots = [self.mine, self.ours]
+        outside = drive.create_folder("outside", drive.my_drive(USER))
+        his = drive.create_folder("his", drive.my_drive(OTHER))
+        self._grounds = [drive.my_drive(USER), shared, outside]
+        self._protected = {self.mine.id, self.ours.id}
+        self._his = his
+        self._count = 0
+        self._enlarge()
+        for _ in range(self.random.randrange(12)):
+            self.step()
+
+    def restart(self) -> dict[str, Any]:
+        """Return how the watcher of `roots` is set up, as it starts anew."""
+        return {}
+
+    def interfere(self) -> None:
+        """Do something, perhaps, while a request is on its way."""
+
+    def _enlarge(self) -> None:
+        """Have more in it from the beginning."""
+
+    def step(self) -> None:
+        """Do something; what Drive refuses is not done."""
+        name = self.random.choice(
+            [name for name, often in self.steps.items() for _ in range(often)]
+        )
+        with suppress(LookupError, ValueError):
+            getattr(self, f"_{name}")()
+
+    def expected(self) -> dict[str, tuple[str, str]]:
+        """Return folder and name by id of every file that should be in the index."""
+        found: dict[str, tuple[str, str]] = {}
+        for root in filter(self._is_there, self.roots):
+            for item in self.drive.files_under(root, USER):
+                for file in self._meant(item):
+                    found[file.id] = (self._folder(file), file.name)
+        return found
+
+    def _meant(self, item: Item) -> Iterator[Item]:
+        tree = self.drive.tree
+        if item.is_folder:
+            return
+        if not item.is_shortcut:
+            yield item
+            return
+        target = tree.items.get(item.target_id or "")
+        if target is None or target.is_folder or target.is_shortcut:
+            return
+        if tree.is_visible(target, USER) and not tree.is_trashed(target):
+            yield target
+
+    def _folder(self, file: Item) -> str:
+        """Return the path from the nearest watched folder above that is there."""
+        names: list[str] = []
+        for above in list(self.drive.tree.lineage(file))[1:]:
+            names.insert(0, above.name)
+            if above in self.roots and self._is_there(above):
+                return "/".join(names if len(self.roots) > 1 else names[1:])
+        return ""
+
+    def _is_there(self, root: Item) -> bool:
+        tree = self.drive.tree
+        is_left = tree.items.get(root.id) is root
+        return is_left and tree.is_visible(root, USER) and not tree.is_trashed(root)
+
+    # Steps
+
+    def _create(self) -> None:
+        self._count += 1
+        self.drive.create(f"f{self._count}.txt", self._some_folder(), f"text {self._count}")
+
+    def _native(self) -> None:
+        self._count += 1
+        exports = {"text/markdown": f"text {self._count}"}
+        self.drive.create_native(f"doc{self._count}", self._some_folder(), DOCUMENT, exports)
+
+    def _new_folder(self) -> None:
+        self._count += 1
+        self.drive.create_folder(f"d{self._count}", self._some_folder())
+
+    def _of_another(self) -> None:
+        """A file of somebody else's, seen by a shortcut for as long as it is shared."""
+        self._count += 1
+        file = self.drive.create(f"his{self._count}.txt", self._his, f"his {self._count}")
+        self.drive.share(file, USER)
+        self.drive.create_shortcut(file, self._some_folder())
+
+    def _edit(self) -> None:
+        item = self._some(lambda item: item.content is not None)
+        self._count += 1
+        self.drive.write(item, f"text {self._count}")
+
+    def _touch(self) -> None:
+        self.drive.touch(self._some(lambda _: True))
+
+    def _rename(self) -> None:
+        self._count += 1
+        item = self._some(lambda _: True)
+        self.drive.rename(item, f"{item.name.split('~')[0]}~{self._count}")
+
+    def _move(self) -> None:
+        self.drive.move(self._some(self._is_free), self._some_folder())
+
+    def _trash(self) -> None:
+        self.drive.trash(self._some(self._is_free))
+
+    def _restore(self) -> None:
+        self.drive.untrash(self._some(lambda item: item.is_explicitly_trashed))
+
+    def _delete(self) -> None:
+        self.drive.delete(self._some(self._is_free))
+
+    def _shortcut(self) -> None:
+        target = self._some(lambda item: not item.is_shortcut)
+        self.drive.create_shortcut(target, self._some_folder())
+
+    def _share(self) -> None:
+        self.drive.share(self._some(lambda item: item.owner == OTHER), USER)
+
+    def _unshare(self) -> None:
+        self.drive.unshare(self._some(lambda item: USER in item.readers), USER)
+
+    # Choices
+
+    def _is_free(self, item: Item) -> bool:
+        return item.id not in self._protected and item is not self._his
+
+    def _some(self, wanted: object) -> Item:
+        tree = self.drive.tree
+        assert callable(wanted)
+        found = [item for item in tree.items.values() if item.parent is not None and wanted(item)]
+        return self.random.choice(found)
+
+    def _some_folder(self) -> Item:
+        grounds = [*self._grounds, *self.roots, *self.roots, self._his]
+        folders = [
+            item
+            for item in self.drive.tree.items.values()
+            if item.is_folder and item.parent is not None
+        ]
+        return self.random.choice([*grounds, *folders])

@@ -1,0 +1,179 @@
+"""The whole pipeline, once through a drive: what is read, what is skipped, what fails and how."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import pytest
+
+import raglive.app.sources as app
+from fake_google_drive.drive import FakeDrive
+from fake_google_drive.faults import FaultKind
+from fake_google_drive.items import Item
+from fake_google_drive.mime import DOCUMENT
+from fake_google_drive.server import FakeDriveServer
+from raglive.app.sources import run_google_drive
+from raglive.app.wiring import Wiring
+from raglive.settings import read_settings
+from raglive.sources.google_drive.client import open_drive
+from raglive.store.pool import Database
+from raglive_contract.errors import RagliveError
+from tests.integration.sources.google_drive.drives import IMPATIENT, USER
+
+MARKDOWN = "text/markdown"
+FORM = "application/vnd.google-apps.form"
+MENDED_BY_THEMSELVES = {"auth_required", "drive_rate_limited", "drive_unavailable"}
+_STATES = """
+SELECT name, coalesce(error ->> 'code', reason ->> 'code', state) FROM raglive.files
+WHERE state <> 'deleted'
+"""
+
+
+@pytest.fixture
+def root(drive: FakeDrive) -> Item:
+    return drive.create_folder("root", drive.my_drive(USER))
+
+
+async def _run_once(server: FakeDriveServer, root: Item, dsn: str, **settings: str) -> None:
+    environment = {
+        "RUN_MODE": "single",
+        "RAG_WATCH_FOLDER_ID": root.id,
+        "GOOGLE_DRIVE_CREDENTIALS_JSON": server.credentials_json(),
+        "RAGLIVE_GOOGLE_API_URL": server.url,
+        "RAGLIVE_WORKERS": "1",
+        "RAGLIVE_MAX_ATTEMPTS": "1",
+        **settings,
+    }
+    never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    wiring = Wiring(read_settings(environment), dsn, "s" * 40)
+    await run_google_drive(wiring, never)
+
+
+async def _states(database: Database) -> dict[str, str]:
+    return {row[0]: row[1] for row in await database.fetch(_STATES)}
+
+
+async def test_every_kind_of_file_ends_as_it_should(
+    drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
+) -> None:
+    drive.create("plain.txt", root, b"Words that can be found.")
+    drive.create_native("Plan", root, DOCUMENT, {MARKDOWN: "# Plan\n\nWe shall see."})
+    drive.create_native("Survey", root, FORM, {})
+    withheld = drive.create("secret.txt", root, b"not for you")
+    drive.set_downloadable(withheld, False)
+    drive.flag_as_abusive(drive.create("virus.txt", root, b"bad"))
+    drive.create("big.txt", root, b"x" * 3000)
+    spoilt = drive.create("spoilt.txt", root, b"Bytes that are changed on the way.")
+    cut = drive.create("cut.txt", root, b"Bytes that do not all come.")
+    server.fail("files.getMedia", FaultKind.CORRUPTED, file_id=spoilt.id)
+    server.fail("files.getMedia", FaultKind.TRUNCATED, file_id=cut.id)
+
+    await _run_once(server, root, dsn, RAGLIVE_MAX_FILE_BYTES="2000")
+
+    assert await _states(database) == {
+        "plain.txt": "completed",
+        "Plan": "completed",
+        "Survey": "unsupported",
+        "secret.txt": "no_download_right",
+        "virus.txt": "flagged_abusive",
+        "big.txt": "too_large",
+        "spoilt.txt": "transfer_failed",
+        "cut.txt": "transfer_failed",
+    }
+    texts = {row[0] for row in await database.fetch("SELECT content FROM raglive.chunks")}
+    assert "Words that can be found." in texts
+    assert any("We shall see." in text for text in texts)
+
+
+async def test_an_export_past_the_limit_comes_by_link_then_by_operation_then_fails(
+    drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
+) -> None:
+    server.google.export_limit_bytes = 10
+    names = ("by link", "by operation", "never")
+    made = [drive.create_native(n, root, DOCUMENT, {MARKDOWN: f"{n}, at length"}) for n in names]
+    for item in made[1:]:
+        server.fail("files.exportLink", FaultKind.FORBIDDEN, times=None, file_id=item.id)
+    server.fail("files.download", FaultKind.FORBIDDEN, times=None, file_id=made[2].id)
+
+    await _run_once(server, root, dsn)
+
+    assert await _states(database) == {
+        "by link": "completed",
+        "by operation": "completed",
+        "never": "export_too_large",
+    }
+
+
+async def test_nothing_is_embedded_anew_for_another_name_or_folder(
+    drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
+) -> None:
+    folder = drive.create_folder("folder", root)
+    files = [drive.create(f"{n}.txt", folder, f"file number {n}") for n in range(20)]
+    await _run_once(server, root, dsn)
+    before = await database.fetchval("SELECT max(attempt) FROM raglive.attempts")
+    for file in files[:10]:
+        drive.rename(file, f"new {file.name}")
+        drive.move(file, root)
+    drive.rename(folder, "other")
+    await _run_once(server, root, dsn)
+    assert await database.fetchval("SELECT max(attempt) FROM raglive.attempts") == before
+    assert await database.fetchval("SELECT count(*) FROM raglive.attempts") == len(files)
+    folders = await database.fetch("SELECT DISTINCT folder FROM raglive.files ORDER BY 1")
+    assert [row["folder"] for row in folders] == ["", "other"]
+
+
+FATES = {
+    "user quota": ("files.getMedia", FaultKind.USER_RATE_LIMIT, "drive_rate_limited"),
+    "project quota": ("files.getMedia", FaultKind.RATE_LIMIT, "drive_rate_limited"),
+    "too many": ("files.get", FaultKind.TOO_MANY_REQUESTS, "drive_rate_limited"),
+    "internal": ("files.getMedia", FaultKind.INTERNAL, "drive_unavailable"),
+    "unavailable": ("files.get", FaultKind.UNAVAILABLE, "drive_unavailable"),
+    "cut off": ("files.get", FaultKind.CUT, "drive_unavailable"),
+    "cut": ("files.getMedia", FaultKind.TRUNCATED, "transfer_failed"),
+    "corrupted": ("files.getMedia", FaultKind.CORRUPTED, "transfer_failed"),
+    "forbidden": ("files.getMedia", FaultKind.FORBIDDEN, "drive_forbidden"),
+    "unauthenticated": ("files.getMedia", FaultKind.UNAUTHENTICATED, "auth_required"),
+    "gone": ("files.get", FaultKind.NOT_FOUND, "file_vanished"),
+    "gone meanwhile": ("files.getMedia", FaultKind.NOT_FOUND, "file_vanished"),
+}
+
+
+async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa: PLR0917 - fixtures
+    drive: FakeDrive,
+    server: FakeDriveServer,
+    root: Item,
+    dsn: str,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app, "open_drive", partial(open_drive, retry=IMPATIENT))
+    for name, (method, kind, _) in FATES.items():
+        file = drive.create(name, root, name, mime_type="text/plain")
+        server.fail(method, kind, times=None, file_id=file.id)
+    unsupported = dict.fromkeys(("form", "site", "map"), "unsupported")
+    for name in unsupported:
+        drive.create_native(name, root, f"application/vnd.google-apps.{name}", {})
+
+    with pytest.raises(RagliveError, match="Left for another run") as left:
+        await _run_once(server, root, dsn)
+    assert left.value.retryable
+
+    fates = {name: code for name, (_, _, code) in FATES.items()}
+    assert await _states(database) == fates | unsupported
+
+    server.google.faults.clear()
+    await _run_once(server, root, dsn)
+    after = await _states(database)
+    mended = {name for name, code in fates.items() if code in MENDED_BY_THEMSELVES}
+    assert mended == {name for name, state in after.items() if state == "completed"}
+
+
+async def test_a_folder_that_is_not_there_keeps_no_other_from_being_processed(
+    drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
+) -> None:
+    drive.create("there.txt", root, b"there")
+    with pytest.raises(RagliveError, match="1nowhere") as missing:
+        await _run_once(server, root, dsn, RAG_WATCH_FOLDER_ID=f"{root.id},1nowhere")
+    assert missing.value.code == "watch_location_unavailable"
+    assert await _states(database) == {"there.txt": "completed"}

@@ -1,0 +1,87 @@
+"""Files and endings for tests of the registry: real rows, made-up contents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from raglive.store.index.documents import EmbeddedChunk, replace_document
+from raglive.store.registry.files import KnownFile, Observed, Reconciliation, Registry
+from raglive.store.registry.jobs import Ending, Job, Jobs
+from raglive.store.registry.pipelines import PipelineRecord
+
+__all__ = ["COMPLETED", "chunks", "complete", "enqueue", "failed", "known", "observed"]
+
+DIMENSIONS = 256
+RESULTS = {
+    "chunks_created": 2,
+    "embeddings_generated": 2,
+    "processing_duration": 0.5,
+    "content_length": 20,
+}
+COMPLETED = Ending("file:completed", "completed_at", {"results": RESULTS, "success": True})
+
+
+def observed(name: str, version: int = 1) -> Observed:
+    """Return a file as a watcher would see it."""
+    return Observed(
+        file_id=f"id of {name}",
+        location=f"/watched/{name}",
+        name=name,
+        folder="",
+        url=None,
+        mime_type="text/plain",
+        size_bytes=10,
+        source={"version": version},
+    )
+
+
+async def enqueue(pipeline: PipelineRecord, *names: str) -> None:
+    """Let the watcher find new files."""
+    await Registry(pipeline).apply(Reconciliation(new=[observed(name) for name in names]))
+
+
+async def known(pipeline: PipelineRecord, name: str) -> KnownFile:
+    """Return a file as the registry has it."""
+    return next(file for file in await Registry(pipeline).known() if file.name == name)
+
+
+def failed(*, next_attempt_at: str | None = None) -> Ending:
+    """Return the ending of an attempt that failed, for good unless there is a next one."""
+    error: dict[str, Any] = {
+        "type": "Broken",
+        "code": "broken",
+        "message": "It is broken.",
+        "stage": "extraction",
+        "retryable": next_attempt_at is not None,
+    }
+    if next_attempt_at is not None:
+        error["next_attempt_at"] = next_attempt_at
+    return Ending("file:failed", "failed_at", {"error": error, "success": False})
+
+
+def chunks(text: str, count: int = 2) -> list[EmbeddedChunk]:
+    """Return chunks that all hold the text, with vectors that depend on it alone."""
+    seed = int.from_bytes(sha256(text.encode()).digest()[:8], "big")
+    vector = np.random.default_rng(seed).standard_normal(DIMENSIONS).astype(np.float32)
+    return [
+        EmbeddedChunk(
+            index=index,
+            text=f"{text} {index}",
+            start=0,
+            end=len(text),
+            page=None,
+            content_hash=sha256(f"{text} {index}".encode()).digest(),
+            embedding=vector,
+        )
+        for index in range(count)
+    ]
+
+
+async def complete(jobs: Jobs, job: Job, made: Sequence[EmbeddedChunk] = ()) -> None:
+    """End an attempt with success."""
+    async with jobs.ending(job, COMPLETED) as connection:
+        await replace_document(connection, job.file_key, made or chunks(job.name))

@@ -1,0 +1,128 @@
+"""What an answer means, how long to wait, and what credentials are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from raglive.sources.google_drive.credentials import is_oauth_client, read_credentials
+from raglive.sources.google_drive.errors import CredentialsInvalid
+from raglive.sources.google_drive.files import DriveFile, export_plan
+from raglive.sources.google_drive.roots import folder_id_of
+from raglive.sources.google_drive.throttling import QuotaBucket, RetryPolicy, refusal_of
+
+
+def _body(reason: str, location: str = "") -> bytes:
+    error = {"reason": reason, "message": "No", "location": location}
+    return json.dumps({"error": {"message": "No", "errors": [error]}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "retryable"),
+    [
+        (403, _body("userRateLimitExceeded"), "drive_rate_limited", True),
+        (429, b"", "drive_rate_limited", True),
+        (500, b"<html>", "drive_unavailable", True),
+        (503, b"[]", "drive_unavailable", True),
+        (400, _body("invalid", "pageToken"), "drive_cursor_lost", True),
+        (404, _body("notFound", "pageToken"), "drive_cursor_lost", True),
+        (403, _body("pageTokenExpired"), "drive_cursor_lost", True),
+        (410, b"", "drive_cursor_lost", True),
+        (404, _body("notFound", "fileId"), "drive_not_found", False),
+        (401, _body("authError"), "auth_required", True),
+        (403, _body("insufficientPermissions"), "auth_required", True),
+        (403, _body("accessNotConfigured"), "auth_required", True),
+        (403, _body("cannotDownloadFile"), "drive_forbidden", False),
+        (403, _body("exportSizeLimitExceeded"), "drive_forbidden", False),
+        (400, b'{"error": "text"}', "drive_forbidden", False),
+    ],
+)
+def test_each_refusal_has_its_error(status: int, body: bytes, code: str, retryable: bool) -> None:
+    error = refusal_of(status, {}, body).error("changes")
+    assert (error.code, error.retryable) == (code, retryable)
+
+
+@pytest.mark.parametrize("asked", ["2", "Wed, 01 Jan 2200 00:00:00 GMT"])
+def test_nobody_asks_again_before_google_allows_it(asked: str) -> None:
+    error = refusal_of(429, {"retry-after": asked}, b"").error("changes")
+    assert error.retry_after_ms is not None
+    policy = RetryPolicy(longest_seconds=3)
+    assert 2 <= policy.pause(0, error.retry_after_ms) <= 3
+    assert refusal_of(429, {"retry-after": "soon"}, b"").retry_after is None
+
+
+def test_pauses_grow_up_to_a_limit() -> None:
+    policy = RetryPolicy(first_seconds=1, longest_seconds=8)
+    for attempt, ceiling in enumerate((1, 2, 4, 8, 8)):
+        assert ceiling / 2 <= policy.pause(attempt, None) <= ceiling
+
+
+async def test_the_bucket_holds_back_what_is_too_much() -> None:
+    bucket = QuotaBucket(units_per_minute=60_000)  # 1,000 a second, 5,000 at once
+    started = time.monotonic()
+    await asyncio.gather(*(bucket.take(100) for _ in range(60)))
+    assert time.monotonic() - started >= 0.9
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "{",
+        "[]",
+        '{"type": "service_account"}',
+        '{"type": "secret-type"}',
+        '{"installed": {"client_secret": "hush"}}',
+        "/no/such/hush.json",
+        '{"type": "service_account", "client_email": "a@b", "private_key": "hush"}',
+    ],
+)
+def test_unusable_credentials_are_refused_without_being_repeated(given: str) -> None:
+    with pytest.raises(CredentialsInvalid) as refused:
+        read_credentials(given).form()
+    assert "hush" not in refused.value.message
+    assert refused.value.code == "auth_required"
+
+
+def test_an_oauth_client_is_no_credential_yet() -> None:
+    assert is_oauth_client('{"installed": {"client_id": "x"}}')
+    assert not is_oauth_client('{"type": "authorized_user"}')
+
+
+def test_content_has_changed_when_its_checksum_or_the_right_to_it_has() -> None:
+    blob = {"id": "1", "name": "a", "mimeType": "text/plain", "md5Checksum": "x", "version": "7"}
+    key = DriveFile.of(blob).content_key
+    assert DriveFile.of(blob | {"version": "8", "modifiedTime": "later"}).content_key == key
+    assert DriveFile.of(blob | {"md5Checksum": "y"}).content_key != key
+    assert DriveFile.of(blob | {"capabilities": {"canDownload": False}}).content_key != key
+
+
+def test_documents_are_exported_to_what_keeps_most() -> None:
+    suffixes = {
+        kind: [suffix for _, suffix in export_plan(f"application/vnd.google-apps.{kind}")]
+        for kind in ("document", "spreadsheet", "presentation", "drawing", "form", "site")
+    }
+    assert suffixes == {
+        "document": ["md", "docx"],
+        "spreadsheet": ["xlsx"],
+        "presentation": ["pptx"],
+        "drawing": ["pdf"],
+        "form": [],
+        "site": [],
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "1aB-c_9",
+        " 1aB-c_9 ",
+        "https://drive.google.com/drive/folders/1aB-c_9?usp=sharing",
+        "https://drive.google.com/drive/u/0/folders/1aB-c_9",
+        "https://drive.google.com/open?id=1aB-c_9",
+    ],
+)
+def test_a_folder_may_be_named_by_its_address(given: str) -> None:
+    assert folder_id_of(given) == "1aB-c_9"

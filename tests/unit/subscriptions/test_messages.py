@@ -1,0 +1,22 @@
+"""A message takes the memory of its own size: thousands are kept of each pipeline."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+from tests.unit.subscriptions.log import make_log
+
+COUNT = 500
+
+
+def test_what_is_kept_takes_about_as_much_memory_as_it_is_long() -> None:
+    make_log(10)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        log = make_log(COUNT, size=500)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    held = sum(len(message.body) for message in log)
+    assert after - before < held + COUNT * 1000  # of the objects around
