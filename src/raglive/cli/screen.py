@@ -19,9 +19,8 @@ from raglive.local_stack.child import Child, ChildState
 from raglive.local_stack.data_folder import Home
 from raglive.local_stack.machine import Machine
 from raglive.settings import Settings
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.pool import Database
-from raglive_contract.errors import RagliveError
 
 __all__ = ["Screen"]
 
@@ -121,7 +120,7 @@ class Screen:
         database = await Database.connect(dsn, name="up", max_size=1)
         try:
             while True:
-                with suppress(RagliveError, *DATABASE_ERRORS):
+                with suppress(*STORE_ERRORS):
                     row = await database.fetchrow(_COUNTS)
                     self._counts = _Counts(**dict(row)) if row else self._counts
                 self._show_counts()

@@ -12,10 +12,9 @@ import structlog
 from raglive.embedding import PROBE, Embedder, EmbeddingError, EmbeddingRefused
 from raglive.embedding.budget import Budget
 from raglive.store.accounting.saved_work import Kept
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.index.vector_space import ChosenSpace, EmbeddingModelChanged
 from raglive.store.registry.pipelines import Paused, PipelineRecord
-from raglive_contract.errors import RagliveError
 from raglive_contract.file_errors import what_to_do
 
 __all__ = ["Gate"]
@@ -83,7 +82,7 @@ class Gate:
                 if loop.time() >= tidy_at:
                     await self._kept.forget_old()
                     tidy_at = loop.time() + TIDY_SECONDS
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 log.warning("gate_unread", error=type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -17,7 +17,7 @@ from raglive.ingest.lease_owner import dead_among
 from raglive.ingest.metrics import PipelineMetrics
 from raglive.ingest.worker import Worker
 from raglive.sources.source import Watcher
-from raglive.store.errors import DATABASE_ERRORS, retry_transient
+from raglive.store.errors import DATABASE_ERRORS, STORE_ERRORS, retry_transient
 from raglive.store.registry.pipelines import Beat, PipelineRecord, new_event
 from raglive_contract.errors import RagliveError
 from raglive_contract.model import rfc3339
@@ -178,7 +178,7 @@ class PipelineService:
             said, said_at = checks, now
             try:
                 await self._beat()
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 log.warning("heartbeat_failed", error=type(error).__name__)
 
     async def _beat(self) -> None:

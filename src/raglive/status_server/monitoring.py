@@ -14,9 +14,8 @@ from raglive.status_server.audit import Audit
 from raglive.status_server.metrics import StatusMetrics
 from raglive.status_server.subscriptions.rooms import Audience, Viewer
 from raglive.store.access.audit_log import acts_after, last_act
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.pool import Database
-from raglive_contract.errors import RagliveError
 from raglive_contract.monitoring import AuditEvent, MonitoringStatus
 
 __all__ = ["Monitoring"]
@@ -74,7 +73,7 @@ class Monitoring:
                 self._send("monitoring:status", status.model_dump_json().encode())
             try:
                 reached = await self._relay(audit, reached)
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 log.debug("acts_not_read", error=type(error).__name__)
 
     async def _relay(self, audit: Audit, reached: int | None) -> int:

@@ -11,7 +11,7 @@ from importlib.resources import files
 
 import asyncpg
 
-from raglive.store.errors import connect_patiently
+from raglive.store.errors import connect_with_retry
 from raglive_contract.errors import RagliveError
 
 __all__ = [
@@ -94,7 +94,7 @@ async def check_schema(dsn: str) -> None:
 
 
 async def _connect(dsn: str) -> asyncpg.Connection:
-    return await connect_patiently(
+    return await connect_with_retry(
         dsn, lambda: asyncpg.connect(dsn, timeout=10, statement_cache_size=0)
     )
 

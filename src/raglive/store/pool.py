@@ -13,7 +13,7 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 from pgvector.asyncpg import register_vector
 
-from raglive.store.errors import connect_patiently
+from raglive.store.errors import connect_with_retry
 
 __all__ = ["Connection", "Database"]
 
@@ -45,7 +45,7 @@ class Database:
         Raises `DatabaseMisconfigured` or, after `within_seconds`, `DatabaseUnavailable`.
         """
         queries = _Queries()
-        pool = await connect_patiently(
+        pool = await connect_with_retry(
             dsn, lambda: _open_pool(dsn, name, max_size, queries), within_seconds=within_seconds
         )
         return cls(dsn, pool, queries)

@@ -19,7 +19,7 @@ from raglive.sources.google_drive.listing import Listing
 from raglive.sources.google_drive.problems import Problems
 from raglive.sources.google_drive.roots import Roots
 from raglive.sources.source import CheckResult
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.registry.jobs import Job
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import RagliveError
@@ -87,7 +87,7 @@ class GoogleDriveWatcher:
             self._woken.clear()
             try:
                 await self.check()
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 log.debug("check_again", after=type(error).__name__)
                 wait, pause = pause, min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:
@@ -111,7 +111,7 @@ class GoogleDriveWatcher:
             log.warning("check_failed", code=error.code, message=error.message)
             self._settle_roots |= error.code in _ACCESS
             self._mended |= error.code in _MENDED_BY_ASKING_AGAIN
-            with suppress(RagliveError, *DATABASE_ERRORS):
+            with suppress(*STORE_ERRORS):
                 await self._problems.publish((str(error.code), error.message))
             raise
         finally:

@@ -12,11 +12,10 @@ from collections.abc import Callable
 import structlog
 
 from raglive.store.access.audit_log import note_act
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.log.pipeline_status import read_within
 from raglive.store.pool import Database
 from raglive.store.sql import load_queries
-from raglive_contract.errors import RagliveError
 
 __all__ = ["Revocations", "revoke"]
 
@@ -48,7 +47,7 @@ class Revocations:
             try:
                 await self.read()
                 is_away = False
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 if not is_away:
                     log.warning("revocations_not_read", error=type(error).__name__)
                 is_away = True

@@ -19,10 +19,9 @@ import asyncpg
 import psutil
 import structlog
 
-from raglive.store.errors import DATABASE_ERRORS, explain
+from raglive.store.errors import STORE_ERRORS, explain
 from raglive.store.index.text_search import configuration_explained
 from raglive.store.sql import load_queries
-from raglive_contract.errors import RagliveError
 
 __all__ = [
     "CHUNKS",
@@ -247,7 +246,7 @@ async def keep_indexes(indexes: SearchIndexes) -> None:
     """Bring the indexes to where they should be; what goes wrong is logged: search does without."""
     try:
         await indexes.keep_up()
-    except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+    except STORE_ERRORS as error:
         log.warning("search_indexes_not_kept", error=type(error).__name__, message=str(error))
 
 
