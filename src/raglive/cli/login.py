@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from raglive.app.sources import oauth_client, token_file
-from raglive.cli.running import load_settings, run, serving_status
+from raglive.cli.running import exit_status_of, load_settings, run
 from raglive.sources.google_drive.login import OAuthClient, log_in
 from raglive_contract.errors import RagliveError
 
@@ -56,4 +56,4 @@ def google(
         await log_in(OAuthClient.read(given), kept, show)
         typer.echo(f"The token is kept in {kept}. Set RAG_WATCH_FOLDER_ID to the folder to watch.")
 
-    run(ask, exit_status=serving_status)
+    run(ask, exit_status=exit_status_of)

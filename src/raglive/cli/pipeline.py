@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from raglive.app.installation import find_installation
 from raglive.app.operations import approve as approve_deletions
 from raglive.app.sources import run_google_drive, run_local_files
-from raglive.cli.running import Parent, Pipeline, find_wiring, load_settings, run, serve
+from raglive.cli.running import Parent, Pipeline, load_settings, run, serve
 from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings
 from raglive_contract.errors import RagliveError
@@ -42,7 +43,7 @@ def local_files(
                 setting="RAGLIVE_LOCAL_FILES_PORT",
                 purpose="the local-files pipeline's health",
             )
-        await run_local_files(find_wiring(settings), watched, stop)
+        await run_local_files(find_installation(settings), watched, stop)
 
     serve(work, parent)
 
@@ -59,7 +60,7 @@ def google_drive(parent: Parent = None) -> None:
                 setting="RAGLIVE_GOOGLE_DRIVE_PORT",
                 purpose="the Google Drive pipeline's health",
             )
-        await run_google_drive(find_wiring(settings), stop)
+        await run_google_drive(find_installation(settings), stop)
 
     serve(work, parent)
 
@@ -70,7 +71,7 @@ def approve(pipeline: Pipeline = None) -> None:
     settings = load_settings()
 
     async def say() -> None:
-        held = await approve_deletions(find_wiring(settings), pipeline)
+        held = await approve_deletions(find_installation(settings), pipeline)
         typer.echo(f"{held.pipeline_id} may delete at its next check. It had said: {held.message}")
 
     run(say)

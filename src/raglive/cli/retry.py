@@ -7,8 +7,9 @@ from typing import Annotated
 import orjson
 import typer
 
+from raglive.app.installation import find_installation
 from raglive.app.operations import retry as retry_files
-from raglive.cli.running import Json, Pipeline, find_wiring, load_settings, run
+from raglive.cli.running import Json, Pipeline, load_settings, run
 
 __all__ = ["retry"]
 
@@ -27,7 +28,7 @@ def retry(
 
     async def ask() -> None:
         requeued = await retry_files(
-            find_wiring(settings), pipeline_id=pipeline, files=files or [], code=code
+            find_installation(settings), pipeline_id=pipeline, files=files or [], code=code
         )
         if as_json:
             typer.echo(orjson.dumps({"requeued": requeued}))

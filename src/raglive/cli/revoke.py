@@ -7,8 +7,9 @@ from typing import Annotated
 import orjson
 import typer
 
+from raglive.app.installation import find_installation
 from raglive.app.operations import revoke_tokens
-from raglive.cli.running import Json, find_wiring, load_settings, run
+from raglive.cli.running import Json, load_settings, run
 
 __all__ = ["revoke"]
 
@@ -29,7 +30,11 @@ def revoke(
 
     async def ask() -> None:
         revoked = await revoke_tokens(
-            find_wiring(settings), token=token, token_id=token_id, subject=subject, reason=reason
+            find_installation(settings),
+            token=token,
+            token_id=token_id,
+            subject=subject,
+            reason=reason,
         )
         typer.echo(orjson.dumps({"revoked": revoked}) if as_json else f"Revoked: {revoked}")
 

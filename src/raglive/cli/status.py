@@ -12,8 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from raglive.app.installation import find_installation
 from raglive.app.queries import read_status
-from raglive.cli.running import Json, Pipeline, find_wiring, load_settings, run
+from raglive.cli.running import Json, Pipeline, load_settings, run
 from raglive_contract.http import RagStatus, RagStatusPipeline
 from raglive_contract.snapshot import Pause, Problem
 
@@ -31,7 +32,7 @@ def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
     settings = load_settings()
 
     async def show() -> None:
-        found = await read_status(find_wiring(settings), pipeline)
+        found = await read_status(find_installation(settings), pipeline)
         if as_json:
             typer.echo(orjson.dumps(found.wire(), option=orjson.OPT_INDENT_2))
         else:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from raglive.app.installation import find_installation
 from raglive.app.servers import tokens_of
-from raglive.cli.running import find_wiring, load_settings, run
+from raglive.cli.running import load_settings, run
 from raglive_contract.permissions import Grant, Role
 
 __all__ = ["token"]
@@ -25,6 +26,6 @@ def token(
 
     async def issue() -> None:
         grant = Grant(role, tuple(pipelines or ["*"]))
-        typer.echo(tokens_of(find_wiring(settings)).issue(grant, ttl, subject="command-line"))
+        typer.echo(tokens_of(find_installation(settings)).issue(grant, ttl, subject="command-line"))
 
     run(issue)

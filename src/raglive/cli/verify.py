@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import orjson
 import typer
 
+from raglive.app.installation import find_installation
 from raglive.app.queries import verify as find_problems
-from raglive.cli.running import Json, find_wiring, load_settings, run
+from raglive.cli.running import Json, load_settings, run
 from raglive.store.index.verify import Disagreement
 
 __all__ = ["verify"]
@@ -21,7 +22,7 @@ def verify(as_json: Json = False) -> None:
 
     async def check() -> None:
         nonlocal sound
-        problems = await find_problems(find_wiring(settings))
+        problems = await find_problems(find_installation(settings))
         sound = not problems
         if as_json:
             body = {"ok": sound, "problems": [problem.wire() for problem in problems]}
