@@ -118,9 +118,12 @@ class UpDisplay:
 
     @property
     def _is_open(self) -> bool:
-        """Whether the page can be opened: every process is ready, or will not be."""
-        states = {child.state for child in self._children}
-        return states <= {ProcessState.READY, ProcessState.FAILED} and bool(self._children)
+        """Whether the page can be opened: every process is ready, or is one to do without."""
+        return bool(self._children) and all(
+            child.state is ProcessState.READY
+            or (child.state is ProcessState.FAILED and not child.required)
+            for child in self._children
+        )
 
     def _picture(self) -> RenderableType:
         processes = Table.grid(padding=(0, 2))

@@ -52,7 +52,8 @@ class ChildFailed(RagliveError):
 class ChildProcess:
     """A raglive command that is kept running, with back-off between restarts.
 
-    It is ready when `ready_url` answers. Its output goes to `log_file`.
+    It is ready when `ready_url` answers. Its output goes to `log_file`. Without a `required` child
+    that cannot start, the others are of use.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class ChildProcess:
         log_file: Path,
         ready_url: str,
         on_change: Callable[[], None],
+        required: bool = True,
     ) -> None:
         self.name = name
+        self.required = required
         self.state = ProcessState.STARTING
         self.restarts = 0
         self._was_ready = False

@@ -68,7 +68,7 @@ class LocalStack:
         the watched folder cannot start. A Google Drive pipeline that cannot start stops nothing.
         """
         stopping = asyncio.create_task(stop.wait())
-        required = [task for child, task in self._running.items() if child.name != GOOGLE_DRIVE]
+        required = [task for child, task in self._running.items() if child.required]
         watched: set[asyncio.Task[object]] = {stopping, *required}
         if self._keep_database is not None:
             watched.add(self._keep_database)
@@ -170,6 +170,7 @@ def _children(
             log_file=data_folder.logs / f"{name.replace(' ', '-')}.log",
             ready_url=f"http://{config.reachable_host}:{port}{path}",
             on_change=on_change,
+            required=name != GOOGLE_DRIVE,
         )
         for name, command, port, path in plan
     ]
