@@ -15,7 +15,7 @@ db = typer.Typer(no_args_is_help=True, help="The database: its address, its sche
 
 @db.command()
 def url() -> None:
-    """Print the database's address, with its password."""
+    """Print the database's address with its password: psql "$(raglive db url)"."""
     settings = load_settings()
 
     async def show() -> None:
@@ -26,7 +26,7 @@ def url() -> None:
 
 @db.command()
 def migrate() -> None:
-    """Bring the database to this version's schema."""
+    """Migrate the database to the schema of this version."""
     settings = load_settings()
 
     async def apply() -> None:

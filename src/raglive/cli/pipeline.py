@@ -28,7 +28,7 @@ def local_files(
     ] = None,
     parent: Parent = None,
 ) -> None:
-    """Watch a folder, and keep the index true to it."""
+    """Watch a folder and keep the index up to date with it."""
 
     async def work(settings: Settings, stop: Awaitable[None]) -> None:
         watched = folder or settings.watch_directory
@@ -50,7 +50,7 @@ def local_files(
 
 @pipeline.command("google-drive")
 def google_drive(parent: Parent = None) -> None:
-    """Watch the folders of RAG_WATCH_FOLDER_ID in Google Drive, and keep the index true to them."""
+    """Watch the Google Drive folders of RAG_WATCH_FOLDER_ID and keep the index up to date."""
 
     async def work(settings: Settings, stop: Awaitable[None]) -> None:
         if settings.run_mode == "continuous":
@@ -67,7 +67,7 @@ def google_drive(parent: Parent = None) -> None:
 
 @pipeline.command()
 def approve(pipeline: Pipeline = None) -> None:
-    """Let a pipeline delete files that it misses, and holds back: they are gone for good."""
+    """Approve deletions that a pipeline holds back. The missing files leave the index."""
     settings = load_settings()
 
     async def say() -> None:

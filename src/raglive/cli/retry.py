@@ -1,4 +1,4 @@
-"""`raglive retry`: try failed files again."""
+"""`raglive retry`: retry failed files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["retry"]
 def retry(
     files: Annotated[
         list[str] | None,
-        typer.Argument(help="Names, paths or ids of files; by default all that failed."),
+        typer.Argument(help="Names, paths or ids of files; by default all failed files."),
     ] = None,
     code: Annotated[str | None, typer.Option(help="Only files with this error code.")] = None,
     pipeline: Pipeline = None,
     as_json: Json = False,
 ) -> None:
-    """Try failed files again, and at once those that wait for their next attempt."""
+    """Retry failed files, and at once the files that wait for their next attempt."""
     settings = load_settings()
 
     async def ask() -> None:
@@ -34,7 +34,7 @@ def retry(
             typer.echo(orjson.dumps({"requeued": requeued}))
         elif requeued == 0:
             with_code = f" with the code {code}" if code else ""
-            typer.echo(f"Nothing to try again: none has failed or waits{with_code}.")
+            typer.echo(f"Nothing to retry: no file has failed or waits{with_code}.")
         else:
             typer.echo(f"{requeued} file{'' if requeued == 1 else 's'} queued again")
 
