@@ -8,10 +8,9 @@ from contextlib import asynccontextmanager
 from raglive.app.installation import revealed
 from raglive.embedding import Embedder, create_embedder
 from raglive.settings import Settings
+from raglive.store.index.model_source import DEFAULT_SOURCE, ModelSource
 from raglive.store.index.vector_space import (
-    PLAIN,
     ChosenSpace,
-    ModelSource,
     VectorSpace,
     active_model,
     choose_vector_space,
@@ -44,7 +43,7 @@ async def configured_embedder(settings: Settings, known: ChosenSpace | None) -> 
         base_url=settings.embedding_base_url,
         ask_dimensions=settings.embedding_dimensions,
         known=None if known is None else known.space,
-        known_source=PLAIN if known is None else known.source,
+        known_source=DEFAULT_SOURCE if known is None else known.source,
         concurrent_requests=settings.embedding_concurrency,
         timeout_seconds=settings.embedding_timeout_seconds,
     )
@@ -53,7 +52,7 @@ async def configured_embedder(settings: Settings, known: ChosenSpace | None) -> 
 def source_of(settings: Settings, embedder: Embedder, known: ChosenSpace | None) -> ModelSource:
     """Return how the embedder as set is asked."""
     if embedder.provider == "builtin":
-        return PLAIN
+        return DEFAULT_SOURCE
     asked = settings.embedding_dimensions
     if asked is None and known is not None and known.space == space_of(embedder):
         asked = known.source.asked_dimensions

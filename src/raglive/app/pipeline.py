@@ -30,9 +30,10 @@ from raglive.ingest.storing import Storing
 from raglive.ingest.worker import Worker
 from raglive.settings import Settings
 from raglive.sources.source import Source
-from raglive.store.accounting.saved_work import Kept
-from raglive.store.index.documents import Documents
-from raglive.store.index.search_indexes import SearchIndexes, keep_indexes, keeping_indexes
+from raglive.store.accounting.spending import Spending
+from raglive.store.index.drafts import Drafts
+from raglive.store.index.search_indexes import SearchIndexes, index_maintenance, maintain_indexes
+from raglive.store.index.vector_cache import VectorCache
 from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 
@@ -96,14 +97,15 @@ async def open_service(
         owner = own_name()
         queued = asyncio.Event()
         jobs = Jobs(record, owner, settings.lease_seconds)
-        kept = Kept(database, record.key, owner, space)
-        budget = Budget(kept, price_of(settings))
-        embedding = EmbedOnce(embedder, StoredVectors(Documents(database, space.key)), kept, budget)
+        spending = Spending(database, record.key)
+        cache = VectorCache(database, space)
+        budget = Budget(spending, price_of(settings))
+        embedding = EmbedOnce(embedder, StoredVectors(cache), cache, spending, budget)
         storing = await stack.enter_async_context(Storing(jobs, space))
         source = make_source(record, queued.set)
         attempts = Attempts(
             jobs,
-            kept,
+            Drafts(database, owner),
             extractor,
             embedding,
             storing,
@@ -111,7 +113,7 @@ async def open_service(
             settings.max_attempts,
             metrics,
         )
-        gate = Gate(record, embedder, space, budget, kept=kept, opened=queued)
+        gate = Gate(record, embedder, space, budget, opened=queued)
         slots = FILES_PER_READER * settings.workers
         worker = Worker(
             record,
@@ -126,7 +128,7 @@ async def open_service(
         indexes = SearchIndexes(database.dsn, config=settings.text_search_config)
         is_single = settings.run_mode == "single"
         if database.listens and not is_single:
-            await stack.enter_async_context(keeping_indexes(indexes))
+            await stack.enter_async_context(index_maintenance(indexes))
         interval = settings.check_interval
         yield PipelineService(
             record,
@@ -138,7 +140,7 @@ async def open_service(
             check_interval_seconds=interval,
         )
         if database.listens and is_single:
-            await keep_indexes(indexes)
+            await maintain_indexes(indexes)
 
 
 def price_of(settings: Settings) -> Price:

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Literal
 
 from raglive.embedding.batches import BYTES_PER_TOKEN
-from raglive.store.accounting.saved_work import Kept
+from raglive.store.accounting.spending import Spending
 from raglive.store.errors import DATABASE_ERRORS, retry_transient
-from raglive.store.registry.pipelines import Paused
+from raglive.store.registry.pipelines import PauseReason
 from raglive_contract.errors import RagliveError
 
 __all__ = ["Budget", "BudgetSpent", "Period", "Price"]
@@ -54,8 +54,8 @@ class Price:
 class Budget:
     """Guards one pipeline's spending, in all its processes. What is under way counts as spent."""
 
-    def __init__(self, kept: Kept, price: Price) -> None:
-        self._kept = kept
+    def __init__(self, spending: Spending, price: Price) -> None:
+        self._spending = spending
         self.price = price
 
     def guess(self, texts: Sequence[str]) -> Decimal:
@@ -76,9 +76,9 @@ class Budget:
             yield reservation
         finally:
             with suppress(*DATABASE_ERRORS):  # it expires
-                await self._kept.release(reservation)
+                await self._spending.release(reservation)
 
-    async def pause(self) -> Paused | None:
+    async def pause(self) -> PauseReason | None:
         """Return why nothing can be embedded now; None while something can."""
         if self.price.budget is None:
             return None
@@ -86,13 +86,13 @@ class Budget:
         left = budget - await self._spent()
         if left > budget * NEXT_TO_NOTHING:
             return None
-        if left > 0 and not await self._kept.some_wait_for_budget():
+        if left > 0 and not await self._spending.files_wait_for_budget():
             return None
         but = f" but for {_money(left)}, and what is next costs more" if left > 0 else ""
         why = f"{self._name.capitalize()} is spent{but}."
         until, or_wait = _PERIOD_ENDS[self.price.period]
         advice = f"Raise RAGLIVE_EMBEDDING_BUDGET and start the pipeline again{or_wait}."
-        return Paused(BudgetSpent.code, why, f"Files wait until {until}.", advice)
+        return PauseReason(BudgetSpent.code, why, f"Files wait until {until}.", advice)
 
     async def _reserve(self, expected: Decimal, budget: Decimal) -> int:
         """Reserve, waiting a while for requests that may turn out cheaper than was reserved."""
@@ -120,13 +120,13 @@ class Budget:
     async def _patiently(self, expected: Decimal, budget: Decimal) -> int | None:
         begin = self._begin()
         return await retry_transient(
-            lambda: self._kept.reserve(expected, budget, begin),
+            lambda: self._spending.reserve(expected, budget, begin),
             within_seconds=DATABASE_PATIENCE_SECONDS,
             what="reserving what embedding costs",
         )
 
     async def _spent(self) -> Decimal:
-        return (await self._kept.spent(self._begin())).cost
+        return (await self._spending.since(self._begin())).cost
 
     @property
     def _name(self) -> str:

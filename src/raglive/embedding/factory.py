@@ -7,7 +7,8 @@ import sys
 from importlib.util import find_spec
 
 from raglive.embedding.embedder import Embedder, EmbeddingError
-from raglive.store.index.vector_space import PLAIN, ModelSource, VectorSpace
+from raglive.store.index.model_source import DEFAULT_SOURCE, ModelSource
+from raglive.store.index.vector_space import VectorSpace
 
 __all__ = ["create_embedder"]
 
@@ -20,7 +21,7 @@ async def create_embedder(
     base_url: str | None = None,
     ask_dimensions: int | None = None,
     known: VectorSpace | None = None,
-    known_source: ModelSource = PLAIN,
+    known_source: ModelSource = DEFAULT_SOURCE,
     concurrent_requests: int = 4,
     timeout_seconds: float = 60.0,
 ) -> Embedder:

@@ -11,9 +11,9 @@ from itertools import islice
 
 from raglive.embedding.budget import Budget
 from raglive.embedding.embedder import Embedder
-from raglive.store.accounting.saved_work import Kept, Usage
+from raglive.store.accounting.spending import Draw, Spending, Usage
 from raglive.store.errors import retry_transient
-from raglive.store.index.documents import Documents, Vector
+from raglive.store.index.vector_cache import Vector, VectorCache
 from raglive_contract.errors import RagliveError
 
 __all__ = ["EmbedOnce", "StoredVectors"]
@@ -35,7 +35,8 @@ class EmbedOnce:
 
     embedder: Embedder
     stored: StoredVectors
-    kept: Kept
+    cache: VectorCache
+    spending: Spending
     budget: Budget
     piecemeal: bool = False
     _under_way: dict[bytes, _Awaited] = field(default_factory=dict)
@@ -145,14 +146,16 @@ class EmbedOnce:
                 paid = [payers[it] for it in hashes] if self.embedder.is_paid else []
                 used = self._used(paid, batch, sum(tokens))
                 await retry_transient(
-                    lambda: self.kept.keep_vectors(made, used, self._drawn(own or whole, batch)),
+                    lambda: self.cache.add(
+                        made, self.spending, used, self._drawn(own or whole, batch)
+                    ),
                     within_seconds=DATABASE_PATIENCE_SECONDS,
                     what="keeping vectors",
                 )
         return dict(made)
 
-    def _drawn(self, reservation: int | None, batch: Sequence[str]) -> tuple[int, Decimal] | None:
-        return None if reservation is None else (reservation, self.budget.guess(batch))
+    def _drawn(self, reservation: int | None, batch: Sequence[str]) -> Draw | None:
+        return None if reservation is None else Draw(reservation, self.budget.guess(batch))
 
     def _used(self, payers: Sequence[int], batch: Sequence[str], tokens: int) -> dict[int, Usage]:
         """Return what each file has to pay of a request: tokens by its share of the bytes."""
@@ -192,8 +195,8 @@ class _Question:
 class StoredVectors:
     """Asks one question at a time; who comes meanwhile shares the next one."""
 
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
+    def __init__(self, cache: VectorCache) -> None:
+        self._cache = cache
         self._turn = asyncio.Lock()
         self._next = _Question()
 
@@ -206,6 +209,6 @@ class StoredVectors:
                 self._next = _Question()
             if question.answer is None:  # nobody has asked it, or whoever did has failed
                 asked = list(question.hashes)
-                question.answer = await self._documents.known_embeddings(asked)
+                question.answer = await self._cache.find(asked)
             answer = question.answer
         return {it: answer[it] for it in content_hashes if it in answer}

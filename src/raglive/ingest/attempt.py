@@ -23,15 +23,14 @@ from raglive.ingest.metrics import PipelineMetrics
 from raglive.ingest.progress import AttemptProgress
 from raglive.ingest.storing import Finished, Storing
 from raglive.sources.source import FileChanged, FileVanished
-from raglive.store.accounting.saved_work import Kept, keep_indexed
 from raglive.store.errors import DATABASE_ERRORS, TRANSIENT, retry_transient
 from raglive.store.index.documents import (
     Document,
     EmbeddedChunk,
-    Vector,
-    drop_kept,
     replace_document,
 )
+from raglive.store.index.drafts import Drafts, delete_drafts
+from raglive.store.index.vector_cache import Vector, cache_indexed
 from raglive.store.index.vector_space import EmbeddingModelChanged
 from raglive.store.registry.jobs import Ending, Job, Jobs, LeaseLost
 from raglive_contract.errors import RagliveError
@@ -61,7 +60,7 @@ class Attempts:
     """What attempts are made with."""
 
     jobs: Jobs
-    kept: Kept
+    drafts: Drafts
     extractor: ExtractorPool
     embedding: EmbedOnce
     storing: Storing
@@ -124,7 +123,9 @@ class Attempts:
 
     async def _read(self, job: Job, progress: AttemptProgress) -> Draft:
         """Return the file's text in chunks: as an attempt before this one left it, or anew."""
-        if job.attempt > 1 and (content := await self._patiently(lambda: self.kept.draft(job))):
+        if job.attempt > 1 and (
+            content := await self._patiently(lambda: self.drafts.load(job.file_key, job.generation))
+        ):
             progress.resume(Stage.EMBEDDING)
             return await unpacked(content)
         async with self.fetch(job) as path:
@@ -158,11 +159,14 @@ class Attempts:
             raise
         return [_embedded(chunk, vectors[chunk.content_hash]) for chunk in draft.chunks], new
 
+    async def _load_draft(self, job: Job) -> bytes | None:
+        return await self._patiently(lambda: self.drafts.load(job.file_key, job.generation))
+
     async def _keep_draft(self, job: Job, draft: Draft) -> None:
         if draft.is_kept:
             return
         content = await packed(draft)
-        await self._patiently(lambda: self.kept.keep_draft(job, content))
+        await self._patiently(lambda: self.drafts.save(job.file_key, job.generation, content))
 
     async def _patiently(self, operation: Callable[[], Awaitable[Result]]) -> Result:
         return await retry_transient(
@@ -201,9 +205,9 @@ class Attempts:
                     return
                 # what the file held before is no longer what it holds
                 if error:
-                    await keep_indexed(connection, job.file_key)
+                    await cache_indexed(connection, job.file_key)
                 else:
-                    await drop_kept(connection, [Document(job.file_key, [])])
+                    await delete_drafts(connection, [job.file_key])
                 await replace_document(connection, job.file_key, [])
 
         await self._settle(end)

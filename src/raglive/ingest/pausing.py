@@ -11,10 +11,10 @@ import structlog
 
 from raglive.embedding import PROBE, Embedder, EmbeddingError, EmbeddingRefused
 from raglive.embedding.budget import Budget
-from raglive.store.accounting.saved_work import Kept
 from raglive.store.errors import STORE_ERRORS
 from raglive.store.index.vector_space import ChosenSpace, EmbeddingModelChanged
-from raglive.store.registry.pipelines import Paused, PipelineRecord
+from raglive.store.registry.pipelines import PauseReason, PipelineRecord
+from raglive.store.retention import delete_expired
 from raglive_contract.file_errors import what_to_do
 
 __all__ = ["Gate"]
@@ -39,19 +39,17 @@ class Gate:
         space: ChosenSpace,
         budget: Budget,
         *,
-        kept: Kept,
         opened: asyncio.Event,
     ) -> None:
         self._record = record
         self._embedder = embedder
         self._space = space
         self._budget = budget
-        self._kept = kept
         self._opened = opened
         self._has_published = False  # but an earlier process may have
-        self._published: Paused | None = None
+        self._published: PauseReason | None = None
         self.has_looked = False
-        self.paused: Paused | None = None
+        self.paused: PauseReason | None = None
         self.paused_at = float("inf")  # when viewers were told
 
     @property
@@ -80,7 +78,7 @@ class Gate:
                     is_budget_told = True
                 await self._look()
                 if loop.time() >= tidy_at:
-                    await self._kept.forget_old()
+                    await delete_expired(self._record.database)
                     tidy_at = loop.time() + TIDY_SECONDS
             except STORE_ERRORS as error:
                 log.warning("gate_unread", error=type(error).__name__)
@@ -101,20 +99,20 @@ class Gate:
         self.paused_at = min(self.paused_at, since) if self.paused else float("inf")
         self.has_looked = True
 
-    async def _reason(self) -> Paused | None:
+    async def _reason(self) -> PauseReason | None:
         if isinstance(trouble := self._embedder.trouble, EmbeddingRefused):
             advice = f"{trouble.what_to_do} {_AFTER_A_CHANGE}"
-            return Paused(str(trouble.code), trouble.why, _UNTIL_IT_TAKES_THEM, advice)
+            return PauseReason(str(trouble.code), trouble.why, _UNTIL_IT_TAKES_THEM, advice)
         if trouble is not None:
             advice = what_to_do(str(trouble.code))
-            return Paused("embedding_unavailable", trouble.message, _UNTIL_IT_ANSWERS, advice)
+            return PauseReason("embedding_unavailable", trouble.message, _UNTIL_IT_ANSWERS, advice)
         if successor := await self._space.successor(self._record.database):
             return _made_anew(successor, self._space)
         return await self._budget.pause()
 
 
-def _made_anew(now: ChosenSpace, was: ChosenSpace) -> Paused:
-    return Paused(
+def _made_anew(now: ChosenSpace, was: ChosenSpace) -> PauseReason:
+    return PauseReason(
         EmbeddingModelChanged.code,
         f"The index was made anew with {now.space}, and this pipeline embeds with {was.space}.",
         _UNTIL_STARTED_AGAIN,

@@ -11,10 +11,10 @@ from typing import TypeVar
 from raglive.embedding import Embedder, EmbeddingError
 from raglive.embedding.budget import Budget, BudgetSpent, Price
 from raglive.embedding.reuse import EmbedOnce, StoredVectors
-from raglive.store.accounting.saved_work import Kept
+from raglive.store.accounting.spending import Spending
 from raglive.store.errors import retry_transient
-from raglive.store.index.documents import Documents
-from raglive.store.index.reindexing import Missing, Reindexing
+from raglive.store.index.reindexing import MissingVector, Reindexing
+from raglive.store.index.vector_cache import VectorCache
 from raglive.store.index.vector_space import ChosenSpace
 from raglive.store.pool import Database
 from raglive_contract.errors import RagliveError
@@ -129,7 +129,7 @@ class Reindexer:
         self._say("embedding")
         return found
 
-    async def _fill(self, page: Sequence[Missing]) -> None:
+    async def _fill(self, page: Sequence[MissingVector]) -> None:
         """Store a page's vectors: two processes of the database put rows into all indexes."""
         half = (len(page) + 1) // 2
         halves = [part for part in (page[:half], page[half:]) if part]
@@ -142,7 +142,7 @@ class Reindexer:
                 raise error
         self._done = min(self._done + len(page), self._chunks)
 
-    async def _embed_patiently(self, page: Sequence[Missing]) -> None:
+    async def _embed_patiently(self, page: Sequence[MissingVector]) -> None:
         """See to it that the page's vectors are kept, waiting for a provider that is away."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PROVIDER_PATIENCE_SECONDS
@@ -161,7 +161,7 @@ class Reindexer:
             else:
                 return
 
-    async def _embed(self, pipeline_key: int, chunks: Sequence[Missing]) -> None:
+    async def _embed(self, pipeline_key: int, chunks: Sequence[MissingVector]) -> None:
         once = self._once(pipeline_key)
         texts = {one.content_hash: one.content for one in chunks}
         payers = {one.content_hash: one.file_key for one in chunks}
@@ -176,12 +176,14 @@ class Reindexer:
     def _once(self, pipeline_key: int) -> EmbedOnce:
         """Return what embeds at the expense of one pipeline."""
         if pipeline_key not in self._embedding:
-            kept = Kept(self.database, pipeline_key, "", self.space)
+            spending = Spending(self.database, pipeline_key)
+            cache = VectorCache(self.database, self.space)
             self._embedding[pipeline_key] = EmbedOnce(
                 self.embedder,
-                StoredVectors(Documents(self.database, self.space.key)),
-                kept,
-                Budget(kept, self.price),
+                StoredVectors(cache),
+                cache,
+                spending,
+                Budget(spending, self.price),
                 piecemeal=True,
             )
         return self._embedding[pipeline_key]

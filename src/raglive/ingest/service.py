@@ -18,7 +18,7 @@ from raglive.ingest.metrics import PipelineMetrics
 from raglive.ingest.worker import Worker
 from raglive.sources.source import Watcher
 from raglive.store.errors import DATABASE_ERRORS, STORE_ERRORS, retry_transient
-from raglive.store.registry.pipelines import Beat, PipelineRecord, new_event
+from raglive.store.registry.pipelines import HeartbeatResult, PipelineRecord, new_event
 from raglive_contract.errors import RagliveError
 from raglive_contract.model import rfc3339
 from raglive_contract.states import OfflineReason
@@ -125,7 +125,7 @@ class PipelineService:
     async def _say_farewell(self, reason: OfflineReason) -> None:
         async def leave() -> None:
             await self._record.announce_offline(reason)
-            await self._record.leave_watch(self._owner)
+            await self._record.release_watch(self._owner)
 
         try:
             async with asyncio.timeout(FAREWELL_PATIENCE_SECONDS):
@@ -161,7 +161,7 @@ class PipelineService:
         try:
             present = await self._record.watcher()
             dead = dead_among([present] if present else [])
-            return await self._record.take_watch(self._owner, WATCH_LEASE_SECONDS, dead)
+            return await self._record.acquire_watch(self._owner, WATCH_LEASE_SECONDS, dead)
         except DATABASE_ERRORS as error:
             log.warning("watch_lease_not_renewed", error=type(error).__name__)
             return holding
@@ -184,7 +184,7 @@ class PipelineService:
     async def _beat(self) -> None:
         memory = psutil.Process().memory_info().rss
         uptime = round(time.monotonic() - self._started, 3)
-        beat = await self._record.beat(
+        beat = await self._record.heartbeat(
             uptime_seconds=uptime,
             memory_bytes=memory,
             is_checking=self._watcher.is_checking,
@@ -196,7 +196,7 @@ class PipelineService:
             await self._record.announce_online(self._check_interval, self._watcher.location)
         await self._bus.send([self._heartbeat(beat, uptime, memory)])
 
-    def _heartbeat(self, beat: Beat, uptime: float, memory: int) -> dict[str, Any]:
+    def _heartbeat(self, beat: HeartbeatResult, uptime: float, memory: int) -> dict[str, Any]:
         event = new_event(
             "heartbeat",
             pipeline_id=self._record.pipeline_id,

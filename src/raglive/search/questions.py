@@ -9,16 +9,14 @@ from typing import Final
 
 from raglive.embedding import Embedder, EmbeddingError, create_embedder
 from raglive.settings import Settings
-from raglive.store.index.documents import Vector
-from raglive.store.index.search import EVERYTHING, ChunkSearch, Hit, Only
+from raglive.store.index.model_source import ModelSource, embedding_settings, settings_advice
+from raglive.store.index.search import NO_FILTER, ChunkSearch, Hit, SearchFilter
+from raglive.store.index.vector_cache import Vector
 from raglive.store.index.vector_space import (
     ChosenSpace,
     EmbeddingModelChanged,
-    ModelSource,
     VectorSpace,
     active_model,
-    advice,
-    as_settings,
 )
 from raglive.store.pool import Database
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -48,7 +46,7 @@ class Question:
     text: str
     mode: SearchMode = SearchMode.HYBRID
     pipeline_ids: frozenset[str] | None = None
-    only: Only = EVERYTHING
+    only: SearchFilter = NO_FILTER
     limit: int = 10
 
 
@@ -101,12 +99,12 @@ class Search:
             question.text,
             vector=vector,
             space=None if vector is None else index.space,
-            words=question.mode is not SearchMode.VECTOR,
-            only=only,
+            full_text=question.mode is not SearchMode.VECTOR,
+            where=only,
             limit=question.limit,
         )
 
-    async def _kept_to(self, question: Question) -> Only:
+    async def _kept_to(self, question: Question) -> SearchFilter:
         if question.pipeline_ids is None:
             return question.only
         known = await self._chunks.pipelines()
@@ -180,8 +178,8 @@ class Search:
     def _advice(self, index: ChosenSpace) -> str:
         settings = self._settings
         source = ModelSource(settings.embedding_base_url, settings.embedding_dimensions)
-        own = as_settings(settings.embedding_provider, settings.embedding_model, source)
-        return advice(index.settings(), own)
+        own = embedding_settings(settings.embedding_provider, settings.embedding_model, source)
+        return settings_advice(index.settings(), own)
 
 
 def _fault(question: Question) -> str | None:

@@ -13,7 +13,7 @@ import structlog
 from raglive.status_server.audit import Audit
 from raglive.status_server.metrics import StatusMetrics
 from raglive.status_server.subscriptions.rooms import Audience, Viewer
-from raglive.store.access.audit_log import acts_after, last_act
+from raglive.store.access.audit_log import entries_after, last_entry
 from raglive.store.errors import STORE_ERRORS
 from raglive.store.pool import Database
 from raglive_contract.monitoring import AuditEvent, MonitoringStatus
@@ -78,8 +78,8 @@ class Monitoring:
 
     async def _relay(self, audit: Audit, reached: int | None) -> int:
         if reached is None:
-            return await last_act(self._database)
-        for act in await acts_after(self._database, reached):
+            return await last_entry(self._database)
+        for act in await entries_after(self._database, reached):
             audit.acted(
                 act["actor"], act["action"], act["acted_at"], act["pipeline_id"], act["detail"]
             )

@@ -144,11 +144,11 @@ async def _retry(
         try:
             return await operation()
         except TRANSIENT as error:
-            failures += 1
-            delay = backoff.delay(failures)
+            pause = backoff.seconds(failures)
             is_permanent = isinstance(error, ValueError)  # asyncpg's error for a malformed address
-            if is_permanent or loop.time() + delay > deadline:
+            if is_permanent or loop.time() + pause > deadline:
                 raise
             if what is not None:
                 log.warning("database_retry", what=what, error=type(error).__name__)
-            await asyncio.sleep(delay)
+            await asyncio.sleep(pause)
+            failures += 1

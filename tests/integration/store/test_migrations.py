@@ -111,7 +111,7 @@ async def test_a_migration_gives_up_rather_than_wait_long_for_a_lock(
 async def test_nobody_waits_for_ever_for_another_who_migrates(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrations, "OTHERS_SECONDS", 0.1)
+    monkeypatch.setattr(migrations, "OTHER_PROCESS_SECONDS", 0.1)
     async with connected(empty_dsn) as other, other.transaction():
         await other.execute("SELECT pg_advisory_xact_lock($1)", migrations._LOCK)
         with pytest.raises(MigrationError, match="holds a lock"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from raglive.store.index import verify
 from raglive.store.index.verify import find_disagreements
 from raglive.store.pool import Database
 from raglive.store.registry.jobs import Jobs
@@ -120,4 +121,4 @@ async def test_what_is_broken_is_named(sound: Database, check: str, broken_by: l
 
 
 def test_each_check_is_shown_what_it_is_there_for() -> None:
-    assert set(BREAKS) == set(load_queries("index/verify"))
+    assert set(BREAKS) == set(load_queries(verify.__name__))

@@ -1,4 +1,4 @@
-"""Exponential back-off with jitter: how long to wait before another attempt."""
+"""Exponential back-off with jitter: how long to pause before a retry."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ MAX_DOUBLINGS = 30  # beyond, a float would overflow before the ceiling is appli
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Delays that double from `first_seconds` up to `longest_seconds`.
+    """Pauses that double from `first_seconds` to `longest_seconds`, each shortened by up to half.
 
-    Each is drawn from the upper half of its range, so that clients which failed together do not
-    return together.
+    The jitter keeps clients that failed together from retrying together.
     """
 
     first_seconds: float
     longest_seconds: float
 
-    def delay(self, failures: int, *, asked_seconds: float = 0.0) -> float:
-        """Return the seconds to wait after the `failures`-th failure in a row, counted from 1.
+    def seconds(self, failures: int, asked_seconds: float | None = None) -> float:
+        """Return the pause after `failures` earlier pauses, in seconds.
 
-        `asked_seconds` is a lower bound: what the other side asked for, by `Retry-After` say.
+        It is at least `asked_seconds`, which is what the other side asked for (by `Retry-After`,
+        say), but never longer than `longest_seconds`.
         """
-        doublings = min(max(failures - 1, 0), MAX_DOUBLINGS)
-        ceiling = min(self.longest_seconds, self.first_seconds * 2.0**doublings)
-        return max(asked_seconds, random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter
+        doubled = self.first_seconds * 2.0 ** min(failures, MAX_DOUBLINGS)
+        ceiling = min(self.longest_seconds, doubled)
+        drawn = random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter, not a secret
+        return max(drawn, min(asked_seconds or 0.0, self.longest_seconds))

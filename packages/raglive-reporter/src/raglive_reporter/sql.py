@@ -84,7 +84,7 @@ class SqlTransport:
 
 async def _beat(database: Database, batch: Batch, event: dict[str, Any]) -> dict[str, Any]:
     record = await PipelineRecord.register(database, batch.pipeline_id, batch.pipeline_type)
-    beat = await record.beat(
+    beat = await record.heartbeat(
         uptime_seconds=event["uptime"],
         memory_bytes=event["memory_usage"],
         is_checking=False,

@@ -15,9 +15,9 @@ from raglive.sources.google_drive.writer import WatchState, Writer, Written
 from raglive.store.errors import retry_transient
 from raglive.store.log.event_log import append_events
 from raglive.store.pool import Connection
-from raglive.store.registry.files import MENTIONED, GoneReason, KnownFile
-from raglive.store.registry.google_drive import GoogleDriveTables, Known
-from raglive.store.registry.pipelines import PipelineRecord, new_event
+from raglive.store.registry.files import GoneReason, KnownFile
+from raglive.store.registry.google_drive import GoogleDriveTables, KnownItems
+from raglive.store.registry.pipelines import MENTIONED, PipelineRecord, new_event
 
 __all__ = ["Ledger", "Tally", "insist"]
 
@@ -94,7 +94,7 @@ class Ledger:
                     await self.tables.put_cursor(connection, log or "", cursor)
                 if listed:
                     await self.tables.end_listing(
-                        connection, listed, self.state.listing, met=self.state.in_full
+                        connection, listed, self.state.listing, found=self.state.in_full
                     )
                 if checked:
                     await self.tables.checked(connection, checked)
@@ -133,7 +133,7 @@ class Ledger:
 
         async def commit() -> None:
             async with self.record.database.transaction() as connection:
-                await self.tables.uncheck_unmet(connection, self.state.listing)
+                await self.tables.uncheck_unseen(connection, self.state.listing)
 
         await insist(commit, "comparing")
 
@@ -213,8 +213,8 @@ class Ledger:
         plan.met_strange_folder = bool(has_news)
         return plan
 
-    async def _known(self, states: States) -> Known:
-        async def read() -> Known:
+    async def _known(self, states: States) -> KnownItems:
+        async def read() -> KnownItems:
             async with self.record.database.connection() as connection:
                 return await self.tables.known(connection, states.keys(), parents_of(states))
 

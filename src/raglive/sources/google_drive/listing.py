@@ -139,9 +139,9 @@ class Listing:
             async with ledger.record.database.transaction() as connection:
                 folders = gone.keys() - lost.keys()
                 await ledger.tables.end_listing(
-                    connection, folders, ledger.state.listing, met=False
+                    connection, folders, ledger.state.listing, found=False
                 )
-                await ledger.tables.unmeet(connection, folders)
+                await ledger.tables.mark_unseen(connection, folders)
 
         await insist(commit, "comparing")
 

@@ -11,14 +11,13 @@ from raglive.sources.google_drive.reconcile import Plan, States
 from raglive.store.log.event_log import append_events
 from raglive.store.pool import Connection
 from raglive.store.registry.files import (
-    MENTIONED,
+    FileChanges,
     GoneReason,
     KnownFile,
-    Reconciliation,
     Registry,
 )
-from raglive.store.registry.google_drive import GoogleDriveTables, Leaving, Rehoused
-from raglive.store.registry.pipelines import PipelineRecord, new_event
+from raglive.store.registry.google_drive import GoogleDriveTables, RelocatedFiles, Removals
+from raglive.store.registry.pipelines import MENTIONED, PipelineRecord, new_event
 
 __all__ = ["WatchState", "Writer", "Written"]
 
@@ -31,7 +30,7 @@ class Written:
 
     events: list[dict[str, Any]]
     rehoused: int
-    leaving: Leaving
+    leaving: Removals
     met_targets: bool  # shortcuts came or went, or their targets changed drives
     deleted: int = 0
 
@@ -54,12 +53,12 @@ class Writer:
         if plan.relist:
             await tables.relist(connection, plan.relist)
         events = await self._registry.write(
-            connection, Reconciliation(plan.new, plan.changed, plan.moved)
+            connection, FileChanges(plan.new, plan.changed, plan.moved)
         )
         await tables.put_shortcuts(connection, plan.shortcuts)
         met_targets = bool(plan.shortcuts or plan.gone_shortcuts or plan.gone_folders)
         if plan.targets:
-            met_targets |= await tables.note_drives(connection, plan.targets)
+            met_targets |= await tables.save_target_drives(connection, plan.targets)
         leaving = await self._remove(connection, plan)
         if state.in_full:
             alive = [item for item, found in states.items() if found and not found.trashed]
@@ -76,8 +75,8 @@ class Writer:
         """Delete what leaves and append the events, in portions, and count what was deleted."""
         events, leaving = written.events, written.leaving
         if leaving:
-            await self._tables.lock_leaving(connection, leaving)
-            async for portion in self._tables.leaving(connection, leaving):
+            await self._tables.lock_removals(connection, leaving)
+            async for portion in self._tables.removed_files(connection, leaving):
                 gone: dict[GoneReason, list[KnownFile]] = defaultdict(list)
                 for file, reason in portion:
                     gone[reason].append(file)
@@ -96,21 +95,21 @@ class Writer:
         """Delete files, and append the events with others."""
         told = list(events)
         for reason, files in gone.items():
-            difference = Reconciliation(gone=files, gone_reason=reason)
+            difference = FileChanges(gone=files, gone_reason=reason)
             told += await self._registry.write(connection, difference)
         if told:
             await append_events(connection, self._key, told)
 
-    async def _repath(self, connection: Connection, plan: Plan) -> Rehoused:
+    async def _repath(self, connection: Connection, plan: Plan) -> RelocatedFiles:
         if not plan.repath:
-            return Rehoused()
+            return RelocatedFiles()
         told = {known.file_id for known, _ in plan.moved}
-        return await self._tables.repath(connection, plan.repath, told=told, limit=MENTIONED)
+        return await self._tables.repath(connection, plan.repath, reported=told, limit=MENTIONED)
 
-    async def _remove(self, connection: Connection, plan: Plan) -> Leaving:
+    async def _remove(self, connection: Connection, plan: Plan) -> Removals:
         """Forget folders and shortcuts; return what leaves with them."""
         tables = self._tables
-        leaving = Leaving({file.file_key: reason for file, reason in plan.gone})
+        leaving = Removals({file.file_key: reason for file, reason in plan.gone})
         reasons: dict[GoneReason, list[str]] = defaultdict(list)
         for folder_id, reason in plan.gone_folders.items():
             reasons[reason].append(folder_id)
@@ -126,7 +125,7 @@ class Writer:
         return leaving
 
 
-def _moved(rehoused: Rehoused) -> dict[str, Any]:
+def _moved(rehoused: RelocatedFiles) -> dict[str, Any]:
     files = [
         {
             "id": one["file_id"],

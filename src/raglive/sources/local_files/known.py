@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from raglive.sources.local_files.location import parent_of
 from raglive.sources.local_files.version import Version
-from raglive.store.registry.files import KnownFile, Observed
+from raglive.store.registry.files import KnownFile, ObservedFile
 from raglive.store.registry.pipelines import PipelineRecord
 
 __all__ = ["KnownFiles"]
@@ -88,7 +88,7 @@ class KnownFiles:
         keys = self._same.get(identity, ()) if identity is not None else ()
         return [self._files[key] for key in keys]
 
-    async def put_new(self, record: PipelineRecord, observed: Sequence[Observed]) -> None:
+    async def put_new(self, record: PipelineRecord, observed: Sequence[ObservedFile]) -> None:
         """Take up files that were just written to the registry."""
         rows = await record.database.fetch(_KEYS, record.key, [one.file_id for one in observed])
         keys = {row["file_id"]: row["file_key"] for row in rows}

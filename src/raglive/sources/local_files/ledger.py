@@ -18,7 +18,7 @@ from raglive.sources.local_files.reconcile import Difference, Pair
 from raglive.sources.local_files.root import WatchState
 from raglive.sources.local_files.scan import Seen
 from raglive.store.errors import retry_transient
-from raglive.store.registry.files import KnownFile, Observed, Reconciliation, Registry
+from raglive.store.registry.files import FileChanges, KnownFile, ObservedFile, Registry
 from raglive.store.registry.pipelines import PipelineRecord
 
 __all__ = ["Ledger", "as_known", "portions"]
@@ -52,7 +52,7 @@ class Ledger:
             if portion:
                 await self._write(portion, known)
 
-    async def _write(self, portion: Reconciliation, known: KnownFiles) -> None:
+    async def _write(self, portion: FileChanges, known: KnownFiles) -> None:
         await _insist(lambda: self._registry.apply(portion), "writing to the registry")
         if portion.new or portion.changed:
             self._on_queued()
@@ -73,7 +73,7 @@ class Ledger:
 
         async def keep() -> None:
             async with self._record.database.transaction() as connection:
-                await self._record.keep_watch_state(connection, state.kept())
+                await self._record.save_watch_state(connection, state.kept())
 
         await _insist(keep, "keeping its state")
 
@@ -92,7 +92,7 @@ LONGEST_URL = 8192
 Row = TypeVar("Row")
 
 
-def portions(difference: Difference, folder: Path) -> Iterator[Reconciliation]:
+def portions(difference: Difference, folder: Path) -> Iterator[FileChanges]:
     """Yield what to write to the registry, a transaction each.
 
     Moves come first, so that a file is found before its old place is taken.
@@ -101,22 +101,22 @@ def portions(difference: Difference, folder: Path) -> Iterator[Reconciliation]:
     changed = difference.changed + difference.carried
     new, gone = difference.new, difference.gone
 
-    def observe(pairs: Sequence[Pair]) -> list[tuple[KnownFile, Observed]]:
+    def observe(pairs: Sequence[Pair]) -> list[tuple[KnownFile, ObservedFile]]:
         return [(known, _observe(seen, folder, known.file_id)) for known, seen in pairs]
 
-    def observe_new(some: Sequence[Seen]) -> list[Observed]:
+    def observe_new(some: Sequence[Seen]) -> list[ObservedFile]:
         return [_observe(seen, folder) for seen in some]
 
     if len(moved) + len(changed) + len(new) + len(gone) <= ROWS:
-        yield Reconciliation(observe_new(new), observe(changed), observe(moved), gone)
+        yield FileChanges(observe_new(new), observe(changed), observe(moved), gone)
         return
-    yield from (Reconciliation(moved=observe(some)) for some in _slices(moved))
-    yield from (Reconciliation(gone=some) for some in _slices(gone))
-    yield from (Reconciliation(changed=observe(some)) for some in _slices(changed))
-    yield from (Reconciliation(new=observe_new(some)) for some in _slices(new))
+    yield from (FileChanges(moved=observe(some)) for some in _slices(moved))
+    yield from (FileChanges(gone=some) for some in _slices(gone))
+    yield from (FileChanges(changed=observe(some)) for some in _slices(changed))
+    yield from (FileChanges(new=observe_new(some)) for some in _slices(new))
 
 
-def as_known(file: KnownFile, seen: Observed) -> KnownFile:
+def as_known(file: KnownFile, seen: ObservedFile) -> KnownFile:
     """Return the file as the registry has it once it says what was seen."""
     return replace(
         file,
@@ -128,10 +128,10 @@ def as_known(file: KnownFile, seen: Observed) -> KnownFile:
     )
 
 
-def _observe(seen: Seen, folder: Path, file_id: str | None = None) -> Observed:
+def _observe(seen: Seen, folder: Path, file_id: str | None = None) -> ObservedFile:
     name = readable(name_of(seen.location))
     url = path_of(folder, seen.location).as_uri()
-    return Observed(
+    return ObservedFile(
         file_id=file_id or str(uuid7()),
         location=seen.location,
         name=name,

@@ -54,7 +54,7 @@ class WatchState(NamedTuple):
         )
 
     def kept(self) -> dict[str, Any]:
-        """Return what `PipelineRecord.keep_watch_state` is to keep."""
+        """Return what `PipelineRecord.save_watch_state` is to keep."""
         root = None if self.root is None else self.root._asdict()
         return {"root": root, "deletions_approved": self.deletions_approved}
 
