@@ -1,4 +1,4 @@
-"""Vector indexes are built in memory as far as there is some, and it is said when there is not."""
+"""Vector indexes are built in memory if there is enough, and a warning is logged if not."""
 
 from __future__ import annotations
 

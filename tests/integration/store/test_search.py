@@ -182,7 +182,7 @@ async def test_a_search_is_kept_to_pipelines_types_and_times(
     assert names(hits) == ["a.md"]
 
 
-async def test_an_index_does_not_change_in_the_midst_of_a_search(
+async def test_an_index_does_not_change_during_a_search(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await index(pipeline, a_txt="heat pumps")
@@ -249,7 +249,7 @@ async def test_what_a_bulk_load_fills_is_counted_before_postgres_looks(database:
     assert counted == [-1, 6_100, 13_100, 13_100]  # too few, many, more than twice as many, not so
 
 
-async def test_an_index_that_was_not_finished_is_built_anew(
+async def test_an_unfinished_index_is_built_again(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await index(pipeline, a_txt="heat pumps", b_txt="salaries")

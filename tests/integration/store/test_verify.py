@@ -1,4 +1,4 @@
-"""`raglive verify` names whatever is broken: each check is shown what it is there for."""
+"""`raglive verify` names whatever is broken: every check finds its case."""
 
 from __future__ import annotations
 
@@ -120,5 +120,5 @@ async def test_what_is_broken_is_named(sound: Database, check: str, broken_by: l
     assert found[check].action
 
 
-def test_each_check_is_shown_what_it_is_there_for() -> None:
+def test_every_check_has_a_case() -> None:
     assert set(BREAKS) == set(load_queries(verify.__name__))

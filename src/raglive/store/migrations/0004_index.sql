@@ -71,8 +71,8 @@ CREATE TABLE raglive.kept_vectors (
 ALTER TABLE raglive.kept_vectors ENABLE ROW LEVEL SECURITY;
 CREATE INDEX kept_vectors_by_age ON raglive.kept_vectors (made_at);
 
--- Returns whether vectors of a model may be stored. If so, the active model cannot change until the transaction ends: whoever
--- changes it takes this lock exclusively. VOLATILE, so that the query sees what was committed while it waited for the lock.
+-- Returns whether vectors of a model may be stored. If so, the active model cannot change until the transaction ends, because a
+-- change takes this lock exclusively. VOLATILE, so that the query sees what was committed while it waited for the lock.
 CREATE FUNCTION raglive.holds_model(key integer) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashtextextended('raglive.active_model', 0));

@@ -32,7 +32,7 @@ END $$;
 -- Applies the last event of each file to its row and to its attempts. An event of an attempt that a later one has overtaken is ignored.
 CREATE FUNCTION raglive.project_files(key integer, events jsonb[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    WITH said AS (
+    WITH latest AS (
         SELECT DISTINCT ON (event #>> '{file,id}')
                event #>> '{file,id}' AS file_id,
                event ->> 'type' AS type,
@@ -43,7 +43,7 @@ BEGIN
         WHERE event ->> 'type' LIKE 'file:%'
         ORDER BY event #>> '{file,id}', place DESC
     ), outcome AS (
-        SELECT said.*,
+        SELECT latest.*,
                CASE type WHEN 'file:processing' THEN 'processing'
                          WHEN 'file:completed' THEN 'completed'
                          WHEN 'file:skipped' THEN 'skipped'
@@ -53,7 +53,7 @@ BEGIN
                END AS state,
                coalesce(file ->> 'completed_at', file ->> 'failed_at', file ->> 'skipped_at',
                         file ->> 'deleted_at')::timestamptz AS finished_at
-        FROM said
+        FROM latest
     )
     INSERT INTO raglive.files AS known (
         pipeline_key, file_id, name, folder, url, mime_type, size_bytes, state, attempt,
@@ -103,11 +103,11 @@ BEGIN
     WHERE excluded.attempt = 0 OR excluded.attempt >= known.attempt;
 
     INSERT INTO raglive.attempts AS made (file_key, attempt, worker, started_at, finished_at, outcome, stages, error)
-    SELECT file.file_key, said.attempt, max(file.lease_owner),
-           coalesce(min(said.started_at), min(said.finished_at)), max(said.finished_at),
-           coalesce(max(said.outcome), 'running'),
-           coalesce((array_agg(said.stages) FILTER (WHERE said.stages IS NOT NULL))[1], '[]'),
-           (array_agg(said.error) FILTER (WHERE said.error IS NOT NULL))[1]
+    SELECT file.file_key, reported.attempt, max(file.lease_owner),
+           coalesce(min(reported.started_at), min(reported.finished_at)), max(reported.finished_at),
+           coalesce(max(reported.outcome), 'running'),
+           coalesce((array_agg(reported.stages) FILTER (WHERE reported.stages IS NOT NULL))[1], '[]'),
+           (array_agg(reported.error) FILTER (WHERE reported.error IS NOT NULL))[1]
     FROM (
         SELECT event #>> '{file,id}' AS file_id,
                (event ->> 'attempt')::integer AS attempt,
@@ -120,14 +120,14 @@ BEGIN
                event -> 'error' AS error
         FROM unnest(events) AS given (event)
         WHERE event ->> 'type' LIKE 'file:%' AND event ? 'attempt'
-    ) AS said
+    ) AS reported
     -- OFFSET 0 makes the planner look up each file by its whole key, even in a plan made while the table was empty
     CROSS JOIN LATERAL (
         SELECT file_key, lease_owner FROM raglive.files
-        WHERE pipeline_key = key AND file_id = said.file_id OFFSET 0
+        WHERE pipeline_key = key AND file_id = reported.file_id OFFSET 0
     ) AS file
-    GROUP BY file.file_key, said.attempt
-    ORDER BY file.file_key, said.attempt
+    GROUP BY file.file_key, reported.attempt
+    ORDER BY file.file_key, reported.attempt
     ON CONFLICT (file_key, attempt) DO UPDATE SET
         finished_at = coalesce(excluded.finished_at, made.finished_at),
         outcome = CASE WHEN excluded.finished_at IS NULL THEN made.outcome ELSE excluded.outcome END,
@@ -140,10 +140,10 @@ BEGIN
     FROM (
         SELECT DISTINCT event #>> '{file,id}' AS file_id FROM unnest(events) AS given (event)
         WHERE event ->> 'type' LIKE 'file:%'
-    ) AS said
+    ) AS reported
     CROSS JOIN LATERAL (
         SELECT file_key, state, attempt FROM raglive.files
-        WHERE pipeline_key = key AND file_id = said.file_id OFFSET 0
+        WHERE pipeline_key = key AND file_id = reported.file_id OFFSET 0
     ) AS file
     WHERE made.file_key = file.file_key AND made.outcome = 'running'
       AND (file.state <> 'processing' OR made.attempt <> file.attempt);

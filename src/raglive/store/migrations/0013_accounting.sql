@@ -24,8 +24,8 @@ CREATE TABLE raglive.embedding_reservations (
 ALTER TABLE raglive.embedding_reservations ENABLE ROW LEVEL SECURITY;
 CREATE INDEX embedding_reservations_by_pipeline ON raglive.embedding_reservations (pipeline_key);
 
--- Reserves a cost and returns the reservation's id. Null: what is spent leaves no room for it. 0: what is spent does, but what is
--- reserved does not.
+-- Reserves a cost and returns the reservation's id. Returns null if recorded usage leaves no room for it, and 0 if only the
+-- reservations of others leave none.
 CREATE FUNCTION raglive.reserve_cost(key integer, since date, expected numeric, budget numeric, seconds double precision)
 RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE

@@ -1,4 +1,4 @@
-"""The rows of a Google Drive pipeline: folders, shortcuts, and what is known or removed at once."""
+"""The rows of a Google Drive pipeline, and the base class of its tables."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class GoogleDriveTables(FolderTable, ShortcutTable, ListingTables):
     async def known(
         self, connection: Connection, ids: Collection[str], parents: Collection[str]
     ) -> KnownItems:
-        """Return what is known of items, of the folders above them, and of `parents`."""
+        """Return the known items among `ids`, the folders above them, and those above `parents`."""
         files = await self._files(connection, "files_by_id", list(ids))
         shortcuts = await connection.fetch(_QUERIES["shortcuts_by_id"], self._key, list(ids))
         targets = await connection.fetch(_QUERIES["targets"], self._key, list(ids))
