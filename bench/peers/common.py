@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from raglive.embedding.builtin import BuiltinEmbedder
+from raglive.extraction.file_reader import read_file
 from raglive.extraction.model import Limits
-from raglive.extraction.reading import read_file
 
 LIMITS = Limits(max_file_bytes=1 << 29, max_text_chars=50_000_000)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
 
+from raglive.app.embedder import search_config
 from raglive.app.serving import serve_http
 from raglive.app.wiring import Wiring, revealed
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
 from raglive.http_api.key_set import KeySet
 from raglive.http_api.tokens import SUPABASE_AUDIENCE, Issuer, Tokens
+from raglive.search.service import SearchService
 from raglive.settings import Settings
 from raglive.status_server.server import StatusServer
 
@@ -20,7 +22,8 @@ async def run_status_server(wiring: Wiring, stop: Awaitable[None]) -> None:
     """Serve Socket.IO and HTTP until `stop`."""
     settings = wiring.settings
     async with wiring.database("status server", max_size=10) as database:
-        server = StatusServer(settings, database, tokens_of(wiring))
+        search = SearchService(database, search_config(settings))
+        server = StatusServer(settings, database, tokens_of(wiring), search)
         await serve_http(
             server.asgi,
             settings.host,
@@ -37,7 +40,8 @@ async def run_dashboard(wiring: Wiring, stop: Awaitable[None]) -> None:
         wiring.database("dashboard") as database,
         PostgresBus(database.dsn, listens=database.listens) as bus,
     ):
-        app = create_dashboard(settings, database, tokens_of(wiring), bus)
+        search = SearchService(database, search_config(settings))
+        app = create_dashboard(settings, database, tokens_of(wiring), bus, search)
         await serve_http(
             app,
             settings.host,

@@ -14,7 +14,7 @@ from rich.text import Text
 from raglive.app.queries import search as find_passages
 from raglive.cli.running import Json, find_wiring, load_settings, run
 from raglive.http_api.search import hit_on_wire
-from raglive.search.questions import Question, SearchMode
+from raglive.search.service import SearchMode, SearchRequest
 from raglive.store.index.search import Hit, Only
 
 __all__ = ["search"]
@@ -52,7 +52,7 @@ def search(
         raise typer.BadParameter(
             "nothing is at or after it and before --until", param_hint="--since"
         )
-    question = Question(query, mode, frozenset(pipeline) or None, only, limit)
+    question = SearchRequest(query, mode, frozenset(pipeline) or None, only, limit)
 
     async def ask() -> None:
         hits = await find_passages(find_wiring(settings), question)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Draft", "Extracted", "Limits", "Refusal", "Table", "failed", "skipped"]
+__all__ = ["Extracted", "Limits", "ReaderOutput", "Refusal", "Table", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Draft:
+class ReaderOutput:
     """What a reader found, before the text is normalised and the limits are applied."""
 
     parts: list[str]

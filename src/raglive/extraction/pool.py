@@ -10,12 +10,12 @@ from typing import Any, Self
 
 import structlog
 
+from raglive.extraction.child_process import ExtractorProcess, OnStage
 from raglive.extraction.chunking import OVERLAP_CHARS, TARGET_CHARS, Chunk, chunks_of
 from raglive.extraction.errors import ExtractionFailed, Skipped
-from raglive.extraction.frames import Frame
 from raglive.extraction.model import Extracted, Table
 from raglive.extraction.ocr import Recognition
-from raglive.extraction.process import ExtractorProcess, OnStage
+from raglive.extraction.pipe_protocol import Frame
 
 __all__ = ["ExtractorPool"]
 

@@ -108,7 +108,7 @@ async def connect_patiently(
 
 
 async def retry_transient(
-    operation: Callable[[], Awaitable[Result]], *, within_seconds: float, what: str
+    operation: Callable[[], Awaitable[Result]], *, within_seconds: float = 60.0, what: str
 ) -> Result:
     """Run an operation that may safely run twice, again while the database is away.
 

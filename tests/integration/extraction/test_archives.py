@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from raglive.extraction.file_reader import read_file
 from raglive.extraction.model import Limits, Refusal
-from raglive.extraction.reading import read_file
 from tests.integration.extraction import documents
 
 

@@ -9,8 +9,8 @@ from compressed_rtf import compress
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from raglive.extraction.file_reader import read_file
 from raglive.extraction.model import Limits, Refusal
-from raglive.extraction.reading import read_file
 from tests.integration.extraction import documents, outlook, slides97, winmail
 
 LIMITS = Limits(max_file_bytes=2_000_000, max_text_chars=1_000_000)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from raglive.extraction.file_reader import read_file
 from raglive.extraction.model import Extracted, Limits
-from raglive.extraction.reading import read_file
 
 HEAD = "From: a@example.org\nSubject: Tides\nMIME-Version: 1.0\n"
 

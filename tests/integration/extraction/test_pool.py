@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from raglive.extraction import process
+from raglive.extraction import child_process
 from raglive.extraction.chunking import split
 from raglive.extraction.errors import ExtractionFailed, ExtractorUnavailable, Skipped
 from raglive.extraction.pool import ExtractorPool
@@ -162,7 +162,7 @@ async def test_a_child_is_recycled_when_it_has_read_enough(
 
 
 async def test_an_extractor_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_MODULE", "raglive.no_such_module")
+    monkeypatch.setattr(child_process, "_MODULE", "raglive.no_such_module")
     with pytest.raises(ExtractorUnavailable, match="No module named") as caught:
         await ExtractorPool(2).__aenter__()
     assert caught.value.retryable

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from raglive.extraction.encoding import decode
-from raglive.extraction.model import Draft
+from raglive.extraction.model import ReaderOutput
+from raglive.extraction.text_encoding import decode
 
 __all__ = ["declared_charset", "html_to_text", "read_html"]
 
@@ -43,10 +43,10 @@ _RELEASE = str.maketrans({_KEPT_SPACE: " ", _KEPT_NEWLINE: "\n", _KEPT_TAB: "\t"
 _SHORT_CELL_CHARS = 160
 
 
-def read_html(data: bytes, _name: str) -> Draft:
+def read_html(data: bytes, _name: str) -> ReaderOutput:
     """Read a page of the web, or one saved from it."""
     text, title = html_to_text(decode(data, declared_charset(data)))
-    return Draft([text], title=title, is_markdown=True)
+    return ReaderOutput([text], title=title, is_markdown=True)
 
 
 def declared_charset(data: bytes) -> str | None:

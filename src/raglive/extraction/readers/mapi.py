@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Literal
 
-from raglive.extraction.compound import Compound, Path
-from raglive.extraction.encoding import decode
+from raglive.extraction.readers.ole_container import CompoundFile, Path
+from raglive.extraction.text_encoding import decode
 
 __all__ = ["BINARY", "OBJECT", "STRING8", "UNICODE", "Item", "ItemKind", "StoredItem", "codec_of"]
 
@@ -118,7 +118,11 @@ class StoredItem(Item):
     """An item in a compound file."""
 
     def __init__(
-        self, file: Compound, path: Path = (), kind: ItemKind = "file", encoding: str | None = None
+        self,
+        file: CompoundFile,
+        path: Path = (),
+        kind: ItemKind = "file",
+        encoding: str | None = None,
     ) -> None:
         self._file = file
         self._path = path

@@ -11,15 +11,15 @@ from typing import NoReturn
 
 from compressed_rtf import decompress
 
-from raglive.extraction.compound import Compound
-from raglive.extraction.encoding import decode
-from raglive.extraction.model import Draft, Refusal, failed, skipped
+from raglive.extraction.model import ReaderOutput, Refusal, failed, skipped
 from raglive.extraction.readers.html import declared_charset, html_to_text
+from raglive.extraction.readers.kreuzberg_formats import convert
 from raglive.extraction.readers.mapi import Item, StoredItem
-from raglive.extraction.readers.native import convert
-from raglive.extraction.readers.nested_files import Attached, Nesting, add_attachments
+from raglive.extraction.readers.nested_files import Attached, NestedFileReader, add_attachments
+from raglive.extraction.readers.ole_container import CompoundFile
 from raglive.extraction.readers.tnef import TnefItem
-from raglive.extraction.text import one_line
+from raglive.extraction.text_encoding import decode
+from raglive.extraction.text_normalisation import one_line
 
 __all__ = ["read_msg", "read_tnef"]
 
@@ -35,21 +35,23 @@ _MOST_RECIPIENTS = 200
 _MOST_HEADER_CHARS = 2_000
 
 
-def read_msg(data: bytes, _name: str, nesting: Nesting) -> Draft:
+def read_msg(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
     """Read a mail of Outlook, and what is attached to it, other mails included."""
-    with Compound(data) as file:
-        return _read_mail(StoredItem(file), nesting)
+    with CompoundFile(data) as file:
+        return _read_mail(StoredItem(file), nested)
 
 
-def read_tnef(data: bytes, _name: str, nesting: Nesting) -> Draft:
+def read_tnef(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
     """Read a mail in the form that is known as winmail.dat, and what is attached to it."""
-    return _read_mail(TnefItem.of(data), nesting)
+    return _read_mail(TnefItem.of(data), nested)
 
 
-def _read_mail(mail: Item, nesting: Nesting) -> Draft:
+def _read_mail(mail: Item, nested: NestedFileReader) -> ReaderOutput:
     subject = one_line(mail.text(_SUBJECT), _MOST_HEADER_CHARS)
-    draft = Draft(["\n".join(_headers(mail, subject)), _body(mail, nesting)], title=subject or None)
-    add_attachments(draft, _attached(mail, nesting))
+    draft = ReaderOutput(
+        ["\n".join(_headers(mail, subject)), _body(mail, nested)], title=subject or None
+    )
+    add_attachments(draft, _attached(mail, nested))
     return draft
 
 
@@ -90,16 +92,16 @@ def _person(name: str, address: str) -> str:
     return f"{name} <{address}>" if name else address
 
 
-def _body(mail: Item, nesting: Nesting) -> str:
+def _body(mail: Item, nested: NestedFileReader) -> str:
     text = mail.text(_BODY).strip()
     if text:
         return text
     markup = mail.data(_HTML)
     html = decode(markup, declared_charset(markup) or mail.encoding) if markup else mail.text(_HTML)
-    return html_to_text(html)[0] or _rich_text(mail.data(_RTF), nesting)
+    return html_to_text(html)[0] or _rich_text(mail.data(_RTF), nested)
 
 
-def _rich_text(packed: bytes | None, nesting: Nesting) -> str:
+def _rich_text(packed: bytes | None, nested: NestedFileReader) -> str:
     if not packed:
         return ""
     try:
@@ -108,38 +110,38 @@ def _rich_text(packed: bytes | None, nesting: Nesting) -> str:
         raise
     except Exception as error:
         raise failed("extraction_error", f"The text of the mail is damaged: {error}.") from error
-    nesting.unpacked(len(rtf), len(rtf), len(packed))
+    nested.unpacked(len(rtf), len(rtf), len(packed))
     return str(convert(rtf, "application/rtf").content)
 
 
-def _attached(mail: Item, nesting: Nesting) -> Iterator[Attached]:
+def _attached(mail: Item, nested: NestedFileReader) -> Iterator[Attached]:
     for attachment in mail.items("attachment"):
         try:
-            attached = _named(attachment, nesting)
+            attached = _named(attachment, nested)
         except Refusal as refusal:
             attached = "attachment", partial(_refuse, refusal)
         yield attached
 
 
-def _named(attachment: Item, nesting: Nesting) -> Attached:
+def _named(attachment: Item, nested: NestedFileReader) -> Attached:
     inner = attachment.mail(_CONTENT)
     name = one_line(attachment.text(_FILE_NAME, _SHORT_FILE_NAME), 255)
     if inner is None:
         name = name or one_line(attachment.text(_NAME, _MIME_TYPE), 255) or "attachment"
-        return name, partial(_read_file, attachment, name, nesting)
+        return name, partial(_read_file, attachment, name, nested)
     name = name or f"{one_line(inner.text(_SUBJECT), 250) or 'message'}.msg"
-    return name, partial(nesting.enter, name, partial(_read_mail, inner, nesting))
+    return name, partial(nested.enter, name, partial(_read_mail, inner, nested))
 
 
 def _refuse(refusal: Refusal) -> NoReturn:
     raise refusal
 
 
-def _read_file(attachment: Item, name: str, nesting: Nesting) -> Draft:
+def _read_file(attachment: Item, name: str, nested: NestedFileReader) -> ReaderOutput:
     data = attachment.data(_CONTENT)
     if data is None:
         raise skipped("unsupported", "The attachment is a link, or an object of another program.")
     declared = one_line(attachment.text(_MIME_TYPE), 255).lower()
     # All of a mail that was signed is one attachment, which says how its parts are divided.
     mime_type = "message/rfc822" if declared.startswith("multipart/") else declared
-    return nesting.read(data, name, mime_type or None)
+    return nested.read(data, name, mime_type or None)

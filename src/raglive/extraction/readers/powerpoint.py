@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from raglive.extraction.model import Draft, failed
-from raglive.extraction.readers.zip_container import Archive
+from raglive.extraction.model import ReaderOutput, failed
+from raglive.extraction.readers.zip_container import ZipContainer
 
 __all__ = ["read_presentation"]
 
@@ -20,20 +20,20 @@ _DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 _FURNITURE = {"sldNum", "dt", "ftr", "sldImg"}
 
 
-def read_presentation(data: bytes, _name: str) -> Draft:
+def read_presentation(data: bytes, _name: str) -> ReaderOutput:
     """Read a presentation slide by slide, in the order of the show."""
-    with Archive(data) as archive:
+    with ZipContainer(data) as archive:
         slides = _slides(archive)
         if not slides:
             raise failed("extraction_error", "The presentation is damaged: it lists no slides.")
         core = archive.xml("docProps/core.xml")
         title = core.findtext(_DC_TITLE) if core is not None else None
-        return Draft(
+        return ReaderOutput(
             [_slide(archive, s) for s in slides], paged=True, title=title, is_markdown=True
         )
 
 
-def _slides(archive: Archive) -> list[str]:
+def _slides(archive: ZipContainer) -> list[str]:
     root = archive.xml("ppt/presentation.xml")
     if root is None:
         return []
@@ -42,7 +42,7 @@ def _slides(archive: Archive) -> list[str]:
     return [path for path in order if path in archive.names]
 
 
-def _relations(archive: Archive, part: str) -> dict[str, str]:
+def _relations(archive: ZipContainer, part: str) -> dict[str, str]:
     folder, name = posixpath.split(part)
     root = archive.xml(f"{folder}/_rels/{name}.rels")
     return {
@@ -52,7 +52,7 @@ def _relations(archive: Archive, part: str) -> dict[str, str]:
     }
 
 
-def _slide(archive: Archive, part: str) -> str:
+def _slide(archive: ZipContainer, part: str) -> str:
     root = archive.xml(part)
     targets = _relations(archive, part)
     lines = list(_shapes(root, archive, targets)) if root is not None else []
@@ -64,7 +64,7 @@ def _slide(archive: Archive, part: str) -> str:
     return "\n\n".join(lines)
 
 
-def _shapes(root: Element, archive: Archive, targets: dict[str, str]) -> Iterator[str]:
+def _shapes(root: Element, archive: ZipContainer, targets: dict[str, str]) -> Iterator[str]:
     for element in root.iter():
         if element.tag == f"{_P}sp":
             yield from _text_shape(element)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from raglive.extraction.compound import Compound
-from raglive.extraction.model import Draft, Refusal
-from raglive.extraction.readers.native import convert
-from raglive.extraction.readers.protection import refuse_protected
+from raglive.extraction.model import ReaderOutput, Refusal
+from raglive.extraction.readers.kreuzberg_formats import convert
+from raglive.extraction.readers.ole_container import CompoundFile
+from raglive.extraction.readers.password_protection import refuse_protected
 
 __all__ = ["read_ppt"]
 
@@ -45,11 +45,11 @@ class _Listed:
     texts: list[str] = field(default_factory=list)
 
 
-def read_ppt(data: bytes, _name: str) -> Draft:
+def read_ppt(data: bytes, _name: str) -> ReaderOutput:
     """Read a presentation slide by slide, in the order of the show."""
     refuse_protected(data)
     try:
-        with Compound(data) as file:
+        with CompoundFile(data) as file:
             document = file.read(("PowerPoint Document",)) or b""
             user = file.read(("Current User",)) or b""
         slides = _Show(document).slides(struct.unpack_from("<I", user, 16)[0])
@@ -59,12 +59,12 @@ def read_ppt(data: bytes, _name: str) -> Draft:
         result = convert(data, _MIME_TYPE)
     except Refusal:
         if any(slides):
-            return Draft(slides, paged=True, is_markdown=True)
+            return ReaderOutput(slides, paged=True, is_markdown=True)
         raise
     title = result.metadata.get("title")
     if any(slides):
-        return Draft(slides, paged=True, is_markdown=True, title=title)
-    return Draft([result.content], title=title)
+        return ReaderOutput(slides, paged=True, is_markdown=True, title=title)
+    return ReaderOutput([result.content], title=title)
 
 
 class _Show:

@@ -10,10 +10,10 @@ from io import BytesIO
 
 import kreuzberg
 
-from raglive.extraction.mime import DOCX
-from raglive.extraction.model import Draft
-from raglive.extraction.readers.native import COMMON_OPTIONS, convert
-from raglive.extraction.readers.zip_container import Archive
+from raglive.extraction.mime_types import DOCX
+from raglive.extraction.model import ReaderOutput
+from raglive.extraction.readers.kreuzberg_formats import COMMON_OPTIONS, convert
+from raglive.extraction.readers.zip_container import ZipContainer
 
 __all__ = ["read_docx"]
 
@@ -30,9 +30,9 @@ _MEANT = {ord(stand_in): meant for meant, stand_in in _STAND_INS.items()}
 _FORMULA_TEXT = re.compile(rb"<m:t(?: [^>]*)?>([^<]*)</m:t>")
 
 
-def read_docx(data: bytes, _name: str) -> Draft:
+def read_docx(data: bytes, _name: str) -> ReaderOutput:
     """Read a document of Word, its comments at the end."""
-    with Archive(data) as archive:
+    with ZipContainer(data) as archive:
         comments = _comments(archive)
         notes = list(_notes(archive))
         body = archive.read(_BODY) or b""
@@ -48,10 +48,10 @@ def read_docx(data: bytes, _name: str) -> Draft:
     ]
     lists = (("Notes:", left_out), ("Comments:", comments))
     parts = [text, *("\n".join([name, *found]) for name, found in lists if found)]
-    return Draft(parts, title=result.metadata.get("title"), is_markdown=True)
+    return ReaderOutput(parts, title=result.metadata.get("title"), is_markdown=True)
 
 
-def _comments(archive: Archive) -> list[str]:
+def _comments(archive: ZipContainer) -> list[str]:
     root = archive.xml("word/comments.xml")
     if root is None:
         return []
@@ -59,7 +59,7 @@ def _comments(archive: Archive) -> list[str]:
     return [f"- {text}" for text in texts if text.strip()]
 
 
-def _notes(archive: Archive) -> Iterator[tuple[str, str]]:
+def _notes(archive: ZipContainer) -> Iterator[tuple[str, str]]:
     """Yield numbers and texts of foot- and endnotes: kreuzberg 4.10 leaves out the first."""
     for part in ("word/footnotes.xml", "word/endnotes.xml"):
         root = archive.xml(part)
@@ -69,7 +69,7 @@ def _notes(archive: Archive) -> Iterator[tuple[str, str]]:
                 yield note.get(f"{_WORD}id", ""), text
 
 
-def _rewritten(archive: Archive, body: bytes) -> bytes:
+def _rewritten(archive: ZipContainer, body: bytes) -> bytes:
     """Return the document with what kreuzberg would leave out of its body put as plain text."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as rewritten:

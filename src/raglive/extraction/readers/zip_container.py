@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 
 from raglive.extraction.model import failed, skipped
 
-__all__ = ["DAMAGED", "Archive", "told"]
+__all__ = ["DAMAGE_ERRORS", "ZipContainer", "describe_damage"]
 
 _MAX_PART_BYTES = 256 * 1024 * 1024
-DAMAGED = (
+DAMAGE_ERRORS = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     tarfile.TarError,
@@ -34,19 +34,21 @@ DAMAGED = (
 """What Python's readers of archives raise on damaged ones."""
 
 
-def told(error: Exception) -> str:
+def describe_damage(error: Exception) -> str:
     """Say what is wrong with a zip file; of one whose end is missing, Python says it is none."""
     return "its end is missing" if "not a zip file" in str(error) else str(error)
 
 
-class Archive:
+class ZipContainer:
     """The parts of a zipped document. A part that is missing reads as None."""
 
     def __init__(self, data: bytes) -> None:
         try:
             self._zip = zipfile.ZipFile(BytesIO(data))
-        except DAMAGED as error:
-            raise failed("extraction_error", f"The file is damaged: {told(error)}.") from error
+        except DAMAGE_ERRORS as error:
+            raise failed(
+                "extraction_error", f"The file is damaged: {describe_damage(error)}."
+            ) from error
         self.names = frozenset(self._zip.namelist())
         self._left = _MAX_PART_BYTES
 
@@ -68,7 +70,7 @@ class Archive:
         try:
             with self._zip.open(name) as part:
                 data = part.read(self._left + 1)
-        except DAMAGED as error:
+        except DAMAGE_ERRORS as error:
             raise failed("extraction_error", f"The file is damaged: {error}.") from error
         except RuntimeError as error:  # "is encrypted, password required"
             raise skipped("encrypted", "The file is protected by a password.") from error
