@@ -1,4 +1,4 @@
-"""SearchService."""
+"""Queries of the command line: search, status, tail and verification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The child process: reads one file after the other for its parent, over its standard streams."""
+"""The main function of a child process: reads files for its parent, over its standard streams."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["main"]
 Send = Callable[..., None]
 
 _LONG_CHARS = 1_000_000
-_FIGURES = psutil.Process()
+_THIS_PROCESS = psutil.Process()
 
 
 def main(arguments: list[str]) -> None:
-    """Serve requests until the parent closes the pipe. `arguments`: the memory limit in bytes."""
+    """Serve requests until the parent closes the pipe; takes the memory limit in bytes."""
     requests, send = _private_streams()
     load_pdf_library()
     confine(int(arguments[0]))
@@ -34,11 +34,11 @@ def main(arguments: list[str]) -> None:
     while (frame := read_frame(requests)) is not None:
         request, path = frame
         if not _serve(request, Path(os.fsdecode(path)), send):
-            return  # something broke that may have left the libraries in a bad state
+            return  # an error may have left the libraries in a bad state
 
 
 def _private_streams() -> tuple[BinaryIO, Send]:
-    """Take the pipes away from the standard streams, so that no library can write into them."""
+    """Detach the pipes from the standard streams, so that no library can write to them."""
     requests, replies = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -55,12 +55,14 @@ def _private_streams() -> tuple[BinaryIO, Send]:
 
 
 def _serve(request: dict[str, Any], path: Path, send: Send) -> bool:
-    """Answer one request; tell whether the process is fit for another."""
+    """Answer one request; return False if the process should not be used again."""
     try:
         _stage(send, "extraction", 0.0)
         limits = Limits(**request["limits"])
         extracted = read_file(path, request["name"], request["mime_type"], limits)
-        _stage(send, "extraction", 1.0, now=False)  # with what follows soon: a wake-up saved
+        _stage(
+            send, "extraction", 1.0, now=False
+        )  # sent with the next frame, to wake the parent only once
         spans = _spans(extracted, request["chunks"], send)
         _answer(send, _document(extracted, spans), extracted.text.encode())
     except Refusal as refusal:
@@ -113,8 +115,8 @@ def _refused(refusal: Refusal) -> dict[str, Any]:
 
 
 def _answer(send: Send, header: dict[str, Any], body: bytes = b"", *, is_fit: bool = True) -> None:
-    """Send the last word about a file, and what the process is like after it."""
-    memory_bytes = _FIGURES.memory_info().rss
+    """Send the result of a file, with the memory use and the health of this process."""
+    memory_bytes = _THIS_PROCESS.memory_info().rss
     is_fit = is_fit and not has_panicked()
     send(header | {"is_fit": is_fit, "memory_bytes": memory_bytes}, body)
 

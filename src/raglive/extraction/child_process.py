@@ -1,4 +1,4 @@
-"""One child process: started, asked, watched and ended."""
+"""The parent's handle of one child process: start, requests, time and memory limits, end."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ OnStage = Callable[[str, float], None]
 
 _MODULE = "raglive.extraction.child_main"
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH")
-_START_SECONDS = 30.0
-_WATCH_SECONDS = 0.1
-_END_SECONDS = 2.0
+_START_TIMEOUT_SECONDS = 30.0
+_MEMORY_CHECK_SECONDS = 0.1
+_STDERR_TIMEOUT_SECONDS = 2.0
 _STDERR_BYTES = 4096
 _PIPE_BYTES = 1 << 20
 _OUT_OF_MEMORY_SIGNS = (b"memory allocation of", b"MemoryError", b"bad_alloc", b"out of memory")
 
 
 class ExtractorProcess:
-    """A child that reads one file at a time. `start` makes one, `end` ends it for certain."""
+    """A child process that reads one file at a time. Create it with `start`, kill it with `end`."""
 
     def __init__(self, process: asyncio.subprocess.Process, memory_limit_bytes: int) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         self.files_read = 0
-        self.memory_left_over_bytes = 0  # as it said with its last answer
+        self.memory_left_over_bytes = 0  # as of its last response
         self._process = process
         self._requests, self._replies = process.stdin, process.stdout
         self._memory_limit_bytes = memory_limit_bytes
-        self._complaints = b""
-        self._figures = psutil.Process(process.pid)
+        self._stderr = b""
+        self._stats = psutil.Process(process.pid)
         self._listening = asyncio.create_task(self._listen(process.stderr))
 
     @classmethod
     async def start(cls, memory_limit_bytes: int, ocr_data: Path | None = None) -> Self:
-        """Start a child and wait until it is ready. Raises `ExtractorUnavailable`.
+        """Start a child process and wait until it is ready. Raises `ExtractorUnavailable`.
 
-        `ocr_data`: the folder of Tesseract's languages.
+        `ocr_data` is the folder with Tesseract's language files.
         """
         try:
             environment = _environment()
@@ -72,38 +72,40 @@ class ExtractorProcess:
         )
         child = cls(process, memory_limit_bytes)
         try:
-            async with asyncio.timeout(_START_SECONDS):
+            async with asyncio.timeout(_START_TIMEOUT_SECONDS):
                 await receive_frame(child._replies)
         except BaseException as error:
             await child.end()
             if isinstance(error, EOFError | TimeoutError):
-                reason = child.last_words or f"it was not ready within {_START_SECONDS:.0f} s"
+                reason = (
+                    child.last_words or f"it was not ready within {_START_TIMEOUT_SECONDS:.0f} s"
+                )
                 raise ExtractorUnavailable(f"The extractor does not start: {reason}") from error
             raise
         return child
 
     @property
     def pid(self) -> int:
-        """The process id."""
+        """Process id of the child."""
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process still runs, as far as is known."""
+        """Whether the process has not been reaped yet."""
         return self._process.returncode is None
 
     @property
     def last_words(self) -> str:
-        """The last line that the child wrote to its standard error."""
-        lines = self._complaints.decode(errors="replace").strip().splitlines()
+        """The last line of the child's standard error, for the log."""
+        lines = self._stderr.decode(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
 
     async def ask(
         self, request: dict[str, Any], path: bytes, timeout_seconds: float, on_stage: OnStage | None
     ) -> Frame | None:
-        """Have a file read. None: the child was gone before it began. Raises `ExtractionFailed`.
+        """Send a request and return the response; None if the child died before it began to read.
 
-        After any exception the child is ended.
+        Raises `ExtractionFailed`. After any exception the child is killed.
         """
         reading = asyncio.create_task(self._reply(request, path, on_stage))
         try:
@@ -121,20 +123,20 @@ class ExtractorProcess:
         return frame
 
     async def end(self) -> None:
-        """Kill the child and wait until it is gone. May be called again."""
+        """Kill the child and wait for its exit. Idempotent."""
         if self.is_alive:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 _kill(self.pid)
         await self._process.wait()
         self._requests.close()
-        _, unheard = await asyncio.wait({self._listening}, timeout=_END_SECONDS)
+        _, unheard = await asyncio.wait({self._listening}, timeout=_STDERR_TIMEOUT_SECONDS)
         for listening in unheard:
             listening.cancel()
 
     async def _watch(self, reading: asyncio.Task[Any], timeout_seconds: float) -> None:
-        """Wait for the answer while the child keeps within time and memory."""
+        """Wait for the response while the child stays within its time and memory limits."""
         deadline = asyncio.get_running_loop().time() + timeout_seconds
-        while not (await asyncio.wait({reading}, timeout=_WATCH_SECONDS))[0]:
+        while not (await asyncio.wait({reading}, timeout=_MEMORY_CHECK_SECONDS))[0]:
             if asyncio.get_running_loop().time() >= deadline:
                 message = f"Reading took longer than {timeout_seconds:g} s and was stopped."
                 raise ExtractionFailed(message, code="extraction_timeout", retryable=True)
@@ -143,8 +145,8 @@ class ExtractorProcess:
 
     def _memory_bytes(self) -> int:
         try:
-            return int(self._figures.memory_info().rss)
-        except psutil.Error:  # it has gone
+            return int(self._stats.memory_info().rss)
+        except psutil.Error:  # it has exited
             return 0
 
     async def _reply(
@@ -168,7 +170,7 @@ class ExtractorProcess:
             raise self._crash() from error
 
     def _crash(self) -> ExtractionFailed:
-        if any(sign in self._complaints for sign in _OUT_OF_MEMORY_SIGNS):
+        if any(sign in self._stderr for sign in _OUT_OF_MEMORY_SIGNS):
             return self._out_of_memory()
         code = self._process.returncode or 0
         how = _signal_name(-code) if code < 0 else f"status {code}"
@@ -182,11 +184,11 @@ class ExtractorProcess:
 
     async def _listen(self, stderr: asyncio.StreamReader) -> None:
         while data := await stderr.read(_STDERR_BYTES):
-            self._complaints = (self._complaints + data)[-_STDERR_BYTES:]
+            self._stderr = (self._stderr + data)[-_STDERR_BYTES:]
 
 
 def _environment() -> dict[str, str]:
-    """No secrets, our own module path, and one thread for each native library."""
+    """Return an environment without secrets, and with one thread for each native library."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return inherited | {
         "TMPDIR": str(private_folder()),
@@ -211,12 +213,12 @@ def _signal_name(number: int) -> str:
 
 
 def private_folder() -> Path:
-    """Return a folder of this account's, the same one every time if it can be had.
+    """Return a temporary folder of this account, the same one each time unless it is unsafe.
 
     Raises `OSError`.
     """
     if sys.platform == "win32":
-        return Path(tempfile.gettempdir())  # is the account's own
+        return Path(tempfile.gettempdir())  # already private to the account
     path = Path(tempfile.gettempdir()) / f"raglive-extraction-{os.geteuid()}"
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)

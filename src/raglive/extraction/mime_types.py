@@ -1,4 +1,4 @@
-"""What a file is: by its content first, by its name where content does not say."""
+"""Detects the MIME type of a file: by its content, or else by its name."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _EXTENSIONS = {
     **dict.fromkeys(("bz2", "tbz2"), "application/x-bzip2"),
     **dict.fromkeys(("xz", "txz"), "application/x-xz"),
 }
-# Formats that are always binary: a text under such a name is a broken download, not a document.
+# Formats that are always binary: text with such a name is a broken download, not a document.
 _NEVER_TEXT = {DOCX, PPTX, XLSX, XLSB, ODT, ODS, ODP, "application/pdf", "application/epub+zip"}
 _ZIPPED = _NEVER_TEXT - {"application/pdf"}
 
@@ -127,15 +127,16 @@ _MAIL = re.compile(r"(?:[A-Za-z][A-Za-z-]*:[ \t].*\r?\n(?:[ \t].*\r?\n)*)+")
 
 
 def mime_of_name(name: str) -> str | None:
-    """Return the type that the extension of `name` stands for, None when it says nothing."""
+    """Return the type that belongs to the extension of `name`, None for an unknown one."""
     return _EXTENSIONS.get(PurePath(name).suffix[1:].lower())
 
 
 def detect(name: str, data: bytes, hint: str | None = None) -> str:
-    """Return the type of a file called `name` that holds `data`.
+    """Return the MIME type of a file.
 
-    `hint` is what a source says that the file is; it counts where neither content nor name speak.
-    `application/octet-stream` means unknown, or not what the name promises.
+    `hint` is the type according to the source, used if neither content nor name determine one. The
+    result is `application/octet-stream` for unknown content, and for content that contradicts the
+    name.
     """
     named = mime_of_name(name) or SYNONYMS.get(hint or "", hint)
     binary = _binary_type(data, named)
@@ -149,7 +150,7 @@ def detect(name: str, data: bytes, hint: str | None = None) -> str:
 def _binary_type(data: bytes, named: str | None) -> str | None:
     if b"%PDF-" in data[:1024]:
         return "application/pdf"
-    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # the latter holds nothing
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # the latter is an empty archive
         return _zip_type(data, named)
     if data.startswith(_OLE):
         return _ole_type(data, named)
@@ -174,11 +175,10 @@ def _zip_type(data: bytes, named: str | None) -> str:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = archive.namelist()
             if "mimetype" in names:
-                with archive.open("mimetype") as told:
-                    return (
-                        told.read(100).decode("ascii", "replace").strip().removesuffix("-template")
-                    )
-    except (*DAMAGE_ERRORS, RuntimeError):  # the latter is about passwords
+                with archive.open("mimetype") as part:
+                    stated = part.read(100).decode("ascii", "replace").strip()
+                    return stated.removesuffix("-template")
+    except (*DAMAGE_ERRORS, RuntimeError):  # RuntimeError: a password is required
         return named if named in _ZIPPED else "application/zip"
     if "[Content_Types].xml" in names:
         for prefix, mime in _ZIP_PARTS:
@@ -188,13 +188,13 @@ def _zip_type(data: bytes, named: str | None) -> str:
 
 
 def _ole_type(data: bytes, named: str | None) -> str:
-    """Say by the outermost names: a mail may hold a document, and a document a mail."""
+    """Detect by the outermost names, as a mail may contain a document and vice versa."""
     unknown = "application/x-ole-storage"
     try:
         with CompoundFile(data) as file:
             names = {name.lower() for name in file.names()}
         found = (mime for name, mime in _OLE_NAMES if name.lower() in names)
-    except Refusal:  # it is damaged: by any names in it, then, or by its own
+    except Refusal:  # damaged: search for the names anywhere, or trust the file's own name
         found = (mime for name, mime in _OLE_NAMES if name.encode("utf-16-le") in data)
         unknown = named if named and named in _OLE_TYPES else unknown
     return next(found, unknown)
@@ -209,7 +209,7 @@ def _text_type(data: bytes, named: str | None) -> str:
         "application/vnd.ms-excel",
     }:
         return "text/html"
-    if named == "application/vnd.ms-excel":  # many programs export tables under its name
+    if named == "application/vnd.ms-excel":  # many programs export CSV with this name
         return "text/csv"
     if named in {None, "application/xml"} and head.lstrip().startswith("<"):
         return "application/rss+xml" if _FEED.search(head) else "application/xml"

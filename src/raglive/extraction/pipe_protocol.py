@@ -1,4 +1,4 @@
-"""What parent and child say to each other: a JSON header and a body of bytes, both measured."""
+"""The framing between parent and child process: a JSON header and a binary body, with lengths."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MAX_BYTES = 1 << 30
 
 
 def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
-    """Return the bytes of a frame."""
+    """Encode a frame."""
     packed = orjson.dumps(header)
     return b"".join((_SIZES.pack(len(packed), len(body)), packed, body))
 
 
 def read_frame(stream: BinaryIO) -> Frame | None:
-    """Read the next frame in the child; None when the parent has gone."""
+    """Read the next frame in the child; None when the parent closed the pipe."""
     sizes = stream.read(_SIZES.size)
     if len(sizes) < _SIZES.size:
         return None
@@ -32,7 +32,7 @@ def read_frame(stream: BinaryIO) -> Frame | None:
 
 
 async def receive_frame(stream: asyncio.StreamReader) -> Frame:
-    """Read the next frame in the parent. Raises EOFError when the child has gone."""
+    """Read the next frame in the parent. Raises EOFError when the child exited."""
     header_size, body_size = _SIZES.unpack(await stream.readexactly(_SIZES.size))
     if header_size + body_size > _MAX_BYTES:
         raise EOFError(f"a frame of {header_size + body_size} bytes")

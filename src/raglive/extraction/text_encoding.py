@@ -1,4 +1,4 @@
-"""Bytes of unknown encoding to text."""
+"""Decodes text of unknown encoding."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["decode", "looks_binary"]
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark is a prefix of it
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
-# The letters beyond ASCII of the languages that each Western code page was made for. The right code
-# page is the one under which a single language accounts for the letters of the text.
+# The non-ASCII letters of the languages of each Western code page. The right code page is the one
+# with a language that contains most of the text's letters.
 _ALPHABETS = {
     "cp1252": (
         "äöüß",
@@ -46,7 +46,7 @@ _CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
-    """Decode `data`: byte order mark, UTF-8, `declared`, then the likeliest, damaged or legacy."""
+    """Decode by byte order mark, as UTF-8, as `declared`, or else with the most likely encoding."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace")
@@ -60,7 +60,7 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
 
 def looks_binary(data: bytes) -> bool:
-    """Tell whether `data` is no text in any encoding that `decode` knows."""
+    """Check whether `data` is not text in any encoding that `decode` supports."""
     head = data[:8192]
     if any(head.startswith(mark) for mark, _ in _BOMS) or _wide_encoding(head):
         return False
@@ -91,9 +91,9 @@ def _wide_encoding(data: bytes) -> str | None:
 
 
 def _is_damaged_utf8(sample: bytes) -> bool:
-    """Tell whether a few bytes are wrong in what else is UTF-8: a cut end, a line from elsewhere.
+    """Check for UTF-8 with a few invalid bytes, such as a truncated end.
 
-    In other encodings hardly any letters happen to be what UTF-8 makes of them.
+    Text in another encoding hardly ever contains valid UTF-8 sequences.
     """
     left_over = len(re.findall(rb"[\x80-\xff]", _UTF8_LETTER.sub(b"", sample)))
     return len(_UTF8_LETTER.findall(sample)) > 4 * left_over
@@ -110,7 +110,7 @@ def _legacy_encoding(sample: bytes) -> str:
 
 
 def _non_ascii_sample(data: bytes) -> bytes:
-    """Only lines that say something about the encoding, and not more than is needed."""
+    """Return lines with non-ASCII characters, up to a limit."""
     lines: list[bytes] = []
     size = 0
     for line in _NON_ASCII_LINE.finditer(data):
@@ -123,12 +123,12 @@ def _non_ascii_sample(data: bytes) -> bytes:
 
 def _western_encoding(sample: bytes) -> str | None:
     scores = {encoding: _coverage(sample, encoding) for encoding in _ALPHABETS}
-    best = max(scores, key=lambda encoding: scores[encoding])  # cp1252 wins ties: it is first
+    best = max(scores, key=lambda encoding: scores[encoding])  # the first, cp1252, wins ties
     return best if scores[best] >= 0.8 else None
 
 
 def _coverage(sample: bytes, encoding: str) -> float:
-    """Share of the letters beyond ASCII that one language of `encoding` accounts for."""
+    """Return the share of non-ASCII letters that belong to one language of `encoding`."""
     text = _decoded(sample, encoding)
     if text is None:
         return 0.0
@@ -136,7 +136,7 @@ def _coverage(sample: bytes, encoding: str) -> float:
     special = [c for c in letters if not c.isascii()]
     inside_words = len(re.findall(r"[^\W\d_][^\w\s\-'\u2019.,/&@:;()«»·]+[^\W\d_]", text))
     if len(special) > 0.65 * len(letters) and len(special) > 3:
-        return 0.0  # no Western language has so many: it is another script
+        return 0.0  # too many for a Western language
     if not special:
         return 0.9 if not inside_words else 0.0
     alphabets = _ALPHABETS[encoding]
@@ -145,7 +145,7 @@ def _coverage(sample: bytes, encoding: str) -> float:
 
 
 def _paired_encoding(sample: bytes) -> str | None:
-    """Tell Japanese and Chinese by their rows of characters, where all are pairs of high bytes."""
+    """Recognise Japanese and Chinese, whose characters are pairs of high bytes."""
     runs = re.findall(rb"[\x80-\xff]+", sample)
     rows = b"".join(run[::2] for run in runs)
     if len(rows) < 8 or any(len(run) % 2 for run in runs):
@@ -160,6 +160,6 @@ def _paired_encoding(sample: bytes) -> str | None:
 
 
 def _is_hebrew(sample: bytes) -> bool:
-    """Hebrew letters end where the most frequent Cyrillic ones go on."""
+    """Recognise Hebrew by its range of bytes, which the most frequent Cyrillic letters exceed."""
     high = [byte for byte in sample if byte >= 0xC0]
     return len(high) >= 8 and all(0xE0 <= byte <= 0xFA for byte in high)

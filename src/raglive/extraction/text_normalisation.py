@@ -1,4 +1,4 @@
-"""The one form that every text leaves extraction in."""
+"""Normalises extracted text: Unicode form, newlines and control characters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIGATURES = re.compile(r"[\ufb00-\ufb06]")
 
 
 def normalise(text: str) -> str:
-    r"""Return `text` as NFC with "\n" newlines and nothing that Postgres would refuse."""
+    r"""Convert to NFC with "\n" newlines, and remove characters that Postgres cannot store."""
     text = _NEWLINES.sub("\n", text) if _NEWLINES.search(text) else text
     text = _TERMINAL.sub("", text) if "\x1b" in text else text
     text = _CONTROLS.sub("", text)
@@ -26,5 +26,5 @@ def normalise(text: str) -> str:
 
 
 def one_line(text: str, limit: int) -> str:
-    """Return `text` with white space collapsed, cut to `limit` characters."""
+    """Collapse white space, and truncate to `limit` characters."""
     return " ".join(normalise(text).split())[:limit].rstrip()

@@ -27,7 +27,7 @@ class PipelineMetrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self._attempts = self._counter("attempts", "AttemptRunner that ended", "outcome")
+        self._attempts = self._counter("attempts", "Attempts that ended", "outcome")
         self._chunks = self._counter("chunks", "Chunks stored")
         self._embeddings = self._counter("embeddings", "Embeddings computed, not reused")
         self._stages = Histogram(
@@ -43,9 +43,7 @@ class PipelineMetrics:
             buckets=QUERY_BUCKETS,
             registry=self.registry,
         )
-        self._active = Gauge(
-            "raglive_active_files", "Files in progress", registry=self.registry
-        )
+        self._active = Gauge("raglive_active_files", "Files in progress", registry=self.registry)
 
     def ended(self, outcome: str, stages: Mapping[Any, float]) -> None:
         """Count an attempt by outcome (`completed`, `skipped`, `failed`), with seconds by stage."""

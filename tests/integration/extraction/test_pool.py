@@ -152,7 +152,7 @@ async def test_closing_ends_every_child_at_once(note: Path, slow_file: Path) -> 
 async def test_a_child_is_recycled_when_it_has_read_enough(
     note: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("raglive.extraction.pool._FILES_PER_PROCESS", 3)
+    monkeypatch.setattr("raglive.extraction.pool.FILES_PER_PROCESS", 3)
     async with ExtractorPool(1) as pool:
         before = {child.pid for child in children()}
         for _ in range(4):
@@ -184,7 +184,7 @@ async def test_odd_names_and_odd_files(pool: ExtractorPool, tmp_path: Path, note
     assert (await pool.extract(Path(odd))).text.startswith("The harbour")
     pipe = tmp_path / "pipe.txt"
     os.mkfifo(pipe)
-    with pytest.raises(Skipped, match="no regular file"):
+    with pytest.raises(Skipped, match="not a regular file"):
         await pool.extract(pipe)
 
 

@@ -1,4 +1,4 @@
-"""Archives: every file in them, one after the other, within limits that a bomb does not pass."""
+"""Archives and compressed files, within limits that stop decompression bombs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["COMPRESSIONS", "read_compressed", "read_tar", "read_zip"]
 _BLOCK_BYTES = 1 << 20
 _NAME_IS_UTF8 = 0x800
 _WESTERN_LETTERS = frozenset("ÄÅÆÇÉÑÖÜßàáâäåæçèéêëìíîïñòóôöùúûüÿ")
-_FURNITURE = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
+_IGNORED_NAMES = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 COMPRESSIONS: dict[str, Callable[[IO[bytes]], Any]] = {
     "application/gzip": gzip.open,
     "application/x-bzip2": bz2.open,
@@ -49,17 +49,17 @@ def read_zip(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             for member in archive.infolist():
                 if not member.is_dir():
-                    yield _meant_name(member), lambda m=member: unpack(archive, m)  # type: ignore[misc]
+                    yield _decoded_name(member), lambda m=member: unpack(archive, m)  # type: ignore[misc]
 
     return _read_all(members(), nested)
 
 
-def _meant_name(member: zipfile.ZipInfo) -> str:
-    """Return the name as its maker meant it: old archives do not tell its encoding."""
+def _decoded_name(member: zipfile.ZipInfo) -> str:
+    """Return the name in its most likely encoding, which old archives do not state."""
     if member.flag_bits & _NAME_IS_UTF8 or member.filename.isascii():
         return member.filename
     try:
-        data = member.filename.encode("cp437")  # as which Python has read it
+        data = member.filename.encode("cp437")  # the encoding that Python assumed
     except UnicodeEncodeError:
         return member.filename
     is_sensible = all(c.isascii() or c in _WESTERN_LETTERS for c in member.filename)
@@ -67,7 +67,7 @@ def _meant_name(member: zipfile.ZipInfo) -> str:
 
 
 def read_tar(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
-    """Read the files of a tar archive; links and devices are no files."""
+    """Read the files of a tar archive; links and devices are ignored."""
 
     def members() -> Iterator[Member]:
         with tarfile.open(fileobj=BytesIO(data), mode="r:") as archive:
@@ -83,7 +83,7 @@ def read_tar(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
 def read_compressed(
     data: bytes, name: str, nested: NestedFileReader, mime_type: str
 ) -> ReaderOutput:
-    """Read what one file was compressed from, a tar archive or any other."""
+    """Read a single compressed file, which may be a tar archive."""
     try:
         with COMPRESSIONS[mime_type](BytesIO(data)) as part:
             content = _bounded(part, len(data), nested)
@@ -95,13 +95,13 @@ def read_compressed(
 
 
 def _bounded(part: IO[bytes], packed: int, nested: NestedFileReader) -> bytes:
-    """Unpack block by block, so that a bomb is known before it fills the memory."""
+    """Unpack in blocks, so that a decompression bomb is detected before it fills the memory."""
     blocks: list[bytes] = []
     size = 0
     while block := part.read(_BLOCK_BYTES):
         blocks.append(block)
         size += len(block)
-        nested.unpacked(len(block), size, packed)
+        nested.count_unpacked(len(block), size, packed)
     return b"".join(blocks)
 
 
@@ -112,7 +112,7 @@ def _read_all(members: Iterable[Member], nested: NestedFileReader) -> ReaderOutp
     refusals: list[Refusal] = []
     try:
         for name, unpack in members:
-            if _FURNITURE.intersection(PurePosixPath(name).parts):
+            if _IGNORED_NAMES.intersection(PurePosixPath(name).parts):
                 continue
             shown = one_line(name, 1_000)
             found += 1
@@ -137,7 +137,7 @@ def _read_all(members: Iterable[Member], nested: NestedFileReader) -> ReaderOutp
 
 def _nothing_in(refusals: list[Refusal]) -> Refusal:
     if not refusals:
-        return skipped("empty", "The archive holds no file.")
+        return skipped("empty", "The archive contains no files.")
     broken = next((refusal for refusal in refusals if refusal.outcome == "failed"), None)
     if broken:
         message = f"No file in the archive can be read; of the first: {broken.message}"
@@ -145,4 +145,4 @@ def _nothing_in(refusals: list[Refusal]) -> Refusal:
     codes = {refusal.code for refusal in refusals}
     if codes == {"encrypted"}:
         return skipped("encrypted", "The archive is protected by a password.")
-    return skipped("no_text", "No file in the archive holds text that can be indexed.")
+    return skipped("no_text", "No file in the archive contains text that can be indexed.")

@@ -1,9 +1,7 @@
-"""Which reader takes which type."""
+"""Maps MIME types to readers."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 from functools import partial
 
@@ -15,20 +13,21 @@ from raglive.extraction.readers.archives import (
     read_tar,
     read_zip,
 )
+from raglive.extraction.readers.epub import read_epub
 from raglive.extraction.readers.html import read_html
 from raglive.extraction.readers.kreuzberg_formats import native_reader, read_pdf
 from raglive.extraction.readers.mail import read_mail
 from raglive.extraction.readers.nested_files import NestedFileReader
 from raglive.extraction.readers.opendocument import read_odp, read_ods, read_odt
 from raglive.extraction.readers.outlook import read_msg, read_tnef
+from raglive.extraction.readers.plain_text import read_json, read_markdown, read_text
 from raglive.extraction.readers.powerpoint import read_presentation
 from raglive.extraction.readers.powerpoint97 import read_ppt
 from raglive.extraction.readers.spreadsheets import delimited_reader, workbook_reader
 from raglive.extraction.readers.word import read_docx
-from raglive.extraction.readers.xml_feeds import read_epub, read_feed, read_xml
-from raglive.extraction.text_encoding import decode
+from raglive.extraction.readers.xml_feeds import read_feed, read_xml
 
-__all__ = ["Reader", "read_json", "read_markdown", "read_text", "reader_for"]
+__all__ = ["Reader", "reader_for"]
 
 Reader = Callable[[bytes, str], ReaderOutput]
 
@@ -40,46 +39,10 @@ _NATIVE = (
 _WORKBOOKS = (mime_types.XLSX, mime_types.XLSB, "application/vnd.ms-excel")
 
 
-# What Python, Emacs and Vim agree on: a comment in one of the first two lines.
-_CODING = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*[^\w\s][^\n]*?coding[:=][ \t]*([-\w.]+)")
-_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-fA-F]{4})+)")
-_LONG_LINE_CHARS = 2_000
-
-
-def read_text(data: bytes, _name: str) -> ReaderOutput:
-    """Read text as it stands."""
-    told = _CODING.search(data[:400])
-    return ReaderOutput([decode(data, told[1].decode("ascii") if told else None)])
-
-
-def read_markdown(data: bytes, _name: str) -> ReaderOutput:
-    """Read Markdown as it stands; its first heading is the title."""
-    text = decode(data)
-    heading = next((line[2:] for line in text.splitlines() if line.startswith("# ")), None)
-    return ReaderOutput([text], title=heading, is_markdown=True)
-
-
-def read_json(data: bytes, _name: str) -> ReaderOutput:
-    """Read JSON with its letters unescaped, and laid out in lines when it has none."""
-    text = decode(data)
-    text = _ESCAPED.sub(_unescaped, text) if "\\u" in text else text
-    if max(map(len, text.splitlines()), default=0) <= _LONG_LINE_CHARS:
-        return ReaderOutput([text])
-    try:
-        return ReaderOutput([json.dumps(json.loads(text), ensure_ascii=False, indent=1)])
-    except (ValueError, RecursionError):
-        return ReaderOutput([text])
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    letters: str = json.loads(f'"{found[2]}"')
-    return found[0] if min(letters) < "\xa0" else found[1] + letters
-
-
 def reader_for(mime_type: str, nested: NestedFileReader | None = None) -> Reader:
-    """Return the reader of `mime_type`. Raises the refusal of a type that nobody reads.
+    """Return the reader of `mime_type`. Raises `Refusal` for an unsupported type.
 
-    `nested` is that of the file which the one to read lies in.
+    `nested` carries the limits of the outer file when the file is within another one.
     """
     container = _CONTAINERS.get(mime_type)
     if container is not None:
@@ -92,7 +55,7 @@ def reader_for(mime_type: str, nested: NestedFileReader | None = None) -> Reader
     if mime_type == mime_types.ENCRYPTED_OFFICE:
         raise skipped("encrypted", "The document is protected by a password.")
     if mime_type == mime_types.BINARY:
-        raise skipped("unsupported", "What the file holds is of no type that is known here.")
+        raise skipped("unsupported", "The type of the file's content is unknown.")
     if mime_type in mime_types.UNREAD_ARCHIVES:
         message = f"Archives of this type are not read ({mime_type}). Pack the files as zip or tar."
         raise skipped("unsupported", message)

@@ -1,4 +1,4 @@
-"""Mail: the headers that matter, the text, and what is attached."""
+"""Internet mail: headers, text and attachments."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 
 
 def read_mail(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
-    """Read an RFC 822 message, and what is attached to it, other messages included."""
+    """Read an RFC 822 message and its attachments, including other messages."""
     return _read_message(message_from_bytes(_readable(data), policy=policy.default), nested)
 
 
 def _readable(data: bytes) -> bytes:
-    """Return the mail with headers in UTF-8, where they are in an encoding that none told."""
+    """Convert headers of an undeclared encoding to UTF-8."""
     end = _END_OF_HEADERS.search(data)
     head = data[: end.start()] if end else data
     if head.isascii():
@@ -55,16 +55,21 @@ def _headers(message: EmailMessage) -> Iterator[str]:
 def _header(message: EmailMessage, name: str) -> str:
     try:
         return one_line(str(message[name] or ""), 2_000)
-    except (ValueError, LookupError, IndexError, AttributeError):  # the email package's parsers
+    except (
+        ValueError,
+        LookupError,
+        IndexError,
+        AttributeError,
+    ):  # exceptions of the email package's parsers
         return ""
 
 
 def _body(message: EmailMessage) -> EmailMessage | None:
-    """Return the text that the mail opens with: plain, unless that is blank."""
+    """Return the part to show as the message: plain text, unless that is blank."""
     kinds = (message.get_body((kind,)) for kind in ("plain", "html"))
     found = [cast("EmailMessage", part) for part in kinds if part is not None]
     if not found and message.get_content_maintype() == "multipart" and not message.is_multipart():
-        return message  # no boundary says where its parts begin
+        return message  # multipart without a boundary
     return next(filter(_text, found), None)
 
 
@@ -94,14 +99,14 @@ def _read_text(part: EmailMessage) -> ReaderOutput:
 
 
 def _read_report(inner: list[EmailMessage]) -> ReaderOutput:
-    """Read a report of delivery, which consists of headers alone."""
+    """Read a delivery report, which consists only of headers."""
     return ReaderOutput(
         ["\n".join(f"{name}: {value}" for name, value in m.raw_items()) for m in inner]
     )
 
 
 def _parts(message: EmailMessage, body: EmailMessage | None) -> Iterator[EmailMessage]:
-    """Yield what there is beside the body; of alternatives one text alone."""
+    """Yield the parts other than the body, with only one text of each set of alternatives."""
     waiting = [(message, False)]
     chosen = body
     while waiting:

@@ -1,4 +1,4 @@
-"""CompoundFile files (OLE): what holds the mails of Outlook and older documents of Office."""
+"""OLE compound files, the containers of Outlook mails and of Office 97 to 2003 documents."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ["CompoundFile", "Path"]
 
 Path = tuple[str, ...]
 
-_TABLE_LENGTHS = (44, 64, 72)  # where the header says how many sectors each of its tables has
+_TABLE_LENGTHS = (44, 64, 72)  # offsets of the numbers of sectors of each table in the header
 _SMALLEST_SECTOR_BYTES = 512
-_TIMES_READ = 2  # streams lie side by side, so that all of them are no longer than the file
+_MAX_READ_FACTOR = 2  # of the file's size; streams do not overlap in an intact file
 
 
 class CompoundFile:
-    """A compound file: storages, which hold storages and streams. Raises `Refusal` if damaged."""
+    """A tree of storages and streams. Every method raises `Refusal` if the file is damaged."""
 
     def __init__(self, data: bytes) -> None:
         self._size = len(data)
-        self._left = _TIMES_READ * len(data)
-        with _damage_told():
+        self._left = _MAX_READ_FACTOR * len(data)
+        with _refusing_damage():
             _require_sane_header(data)
             self._file: Any = olefile.OleFileIO(
                 BytesIO(data), raise_defects=olefile.DEFECT_INCORRECT
@@ -46,12 +46,12 @@ class CompoundFile:
         self._file.close()
 
     def names(self, storage: Path = ()) -> list[str]:
-        """Return the names of what a storage holds, in their order; nothing if it is missing."""
+        """Return the names in a storage, in their order; an empty list if it does not exist."""
         entry = self._entry(storage)
         return [kid.name for kid in entry.kids] if entry else []
 
     def read(self, stream: Path) -> bytes | None:
-        """Return the bytes of a stream, None if there is none."""
+        """Return the content of a stream, None if it does not exist."""
         entry = self._entry(stream)
         if entry is None or entry.entry_type != olefile.STGTY_STREAM:
             return None
@@ -60,7 +60,7 @@ class CompoundFile:
         self._left -= entry.size
         if self._left < 0:
             raise failed("extraction_error", "The file is damaged: its streams overlap.")
-        with _damage_told():
+        with _refusing_damage():
             return bytes(self._file.openstream(list(stream)).read())
 
     def _entry(self, path: Path) -> Any:
@@ -73,15 +73,15 @@ class CompoundFile:
 
 
 def _require_sane_header(data: bytes) -> None:
-    """Refuse tables longer than the file: olefile would read them for as long as they claim."""
+    """Reject tables that are longer than the file, which olefile would try to read."""
     for offset in _TABLE_LENGTHS:
         if struct.unpack_from("<I", data, offset)[0] * _SMALLEST_SECTOR_BYTES > len(data):
             raise OSError("its tables are longer than the file")
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
-    """Turn the errors, of many kinds, that olefile raises on what is damaged into a refusal."""
+def _refusing_damage() -> Iterator[None]:
+    """Convert the various exceptions of olefile for damaged files to a refusal."""
     try:
         yield
     except MemoryError:

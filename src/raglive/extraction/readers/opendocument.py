@@ -1,4 +1,4 @@
-"""Documents of LibreOffice and its kin: texts, spreadsheets, presentations."""
+"""OpenDocument texts, spreadsheets and presentations."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _TEXT = f"{_NAMES}text:1.0}}"
 _PARAGRAPHS = {f"{_TEXT}p", f"{_TEXT}h"}
 _SPACES = {f"{_TEXT}s": " ", f"{_TEXT}tab": " ", f"{_TEXT}line-break": "\n"}
 _DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
-_FURNITURE = {"page-number", "date-time", "footer", "header"}
+_IGNORED_PLACEHOLDERS = {"page-number", "date-time", "footer", "header"}
 
 _read_workbook = workbook_reader(mime_types.ODS)
 
 
 def read_odt(data: bytes, _name: str) -> ReaderOutput:
-    """Read a text."""
+    """Read a text document."""
     with ZipContainer(data) as archive:
         _refuse_encrypted(archive)
     result = convert(data, mime_types.ODT)
@@ -71,7 +71,7 @@ def _slide(page: Element) -> Iterator[str]:
 def _frame(frame: Element) -> Iterator[str]:
     kind = frame.get(_CLASS, "")
     rows = list(frame.iter(_ROW))
-    if kind in _FURNITURE:
+    if kind in _IGNORED_PLACEHOLDERS:
         return
     if rows:
         yield "\n".join(" | ".join(_lines(cell, " ") for cell in row.iter(_CELL)) for row in rows)

@@ -1,4 +1,4 @@
-"""Mail of Outlook: the headers that matter, the text, and what is attached."""
+"""Outlook mail (.msg and winmail.dat): headers, text and attachments."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ _SUBJECT, _BODY, _HTML, _RTF = 0x0037, 0x1000, 0x1013, 0x1009
 _SENT, _DELIVERED = 0x0039, 0x0E06
 _NAME, _MAIL_ADDRESS, _ADDRESS = 0x3001, 0x39FE, 0x3003
 _ROLE, _TO, _CC = 0x0C15, 1, 2
-_SENDERS = ((0x0042, 0x5D02, 0x0065), (0x0C1A, 0x5D01, 0x0C1F))  # for whom, and by whom
+_SENDERS = ((0x0042, 0x5D02, 0x0065), (0x0C1A, 0x5D01, 0x0C1F))  # represented and actual sender
 _SHOWN = {_TO: 0x0E04, _CC: 0x0E03}
 _FILE_NAME, _SHORT_FILE_NAME, _MIME_TYPE, _CONTENT = 0x3707, 0x3704, 0x370E, 0x3701
 
-_MOST_RECIPIENTS = 200
-_MOST_HEADER_CHARS = 2_000
+_MAX_RECIPIENTS = 200
+_MAX_HEADER_CHARS = 2_000
 
 
 def read_msg(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
-    """Read a mail of Outlook, and what is attached to it, other mails included."""
+    """Read an Outlook mail (.msg) and its attachments, including other mails."""
     with CompoundFile(data) as file:
         return _read_mail(StoredItem(file), nested)
 
 
 def read_tnef(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
-    """Read a mail in the form that is known as winmail.dat, and what is attached to it."""
+    """Read a mail in TNEF format (winmail.dat) and its attachments."""
     return _read_mail(TnefItem.of(data), nested)
 
 
 def _read_mail(mail: Item, nested: NestedFileReader) -> ReaderOutput:
-    subject = one_line(mail.text(_SUBJECT), _MOST_HEADER_CHARS)
+    subject = one_line(mail.text(_SUBJECT), _MAX_HEADER_CHARS)
     draft = ReaderOutput(
         ["\n".join(_headers(mail, subject)), _body(mail, nested)], title=subject or None
     )
@@ -75,17 +75,17 @@ def _sender(mail: Item) -> str:
 
 def _recipients(mail: Item) -> dict[int, str]:
     people: dict[int | None, list[str]] = defaultdict(list)
-    for one in islice(mail.items("recipient"), _MOST_RECIPIENTS):
+    for one in islice(mail.items("recipient"), _MAX_RECIPIENTS):
         person = _person(one.text(_NAME), one.text(_MAIL_ADDRESS, _ADDRESS))
         people[one.number(_ROLE)].append(person)
     return {
-        role: one_line(", ".join(people[role]) or mail.text(shown), _MOST_HEADER_CHARS)
+        role: one_line(", ".join(people[role]) or mail.text(shown), _MAX_HEADER_CHARS)
         for role, shown in _SHOWN.items()
     }
 
 
 def _person(name: str, address: str) -> str:
-    """Return `name <address>`, without an address that only Exchange itself understands."""
+    """Return `name <address>`, or only the name if the address is internal to Exchange."""
     name, address = (one_line(text, 300).strip("'\"") for text in (name, address))
     if "@" not in address or address.startswith("/") or address == name:
         return name
@@ -110,7 +110,7 @@ def _rich_text(packed: bytes | None, nested: NestedFileReader) -> str:
         raise
     except Exception as error:
         raise failed("extraction_error", f"The text of the mail is damaged: {error}.") from error
-    nested.unpacked(len(rtf), len(rtf), len(packed))
+    nested.count_unpacked(len(rtf), len(rtf), len(packed))
     return str(convert(rtf, "application/rtf").content)
 
 
@@ -142,6 +142,6 @@ def _read_file(attachment: Item, name: str, nested: NestedFileReader) -> ReaderO
     if data is None:
         raise skipped("unsupported", "The attachment is a link, or an object of another program.")
     declared = one_line(attachment.text(_MIME_TYPE), 255).lower()
-    # All of a mail that was signed is one attachment, which says how its parts are divided.
+    # A signed mail is a single attachment with the content type of a multipart message.
     mime_type = "message/rfc822" if declared.startswith("multipart/") else declared
     return nested.read(data, name, mime_type or None)

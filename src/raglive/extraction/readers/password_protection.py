@@ -1,4 +1,4 @@
-"""Whether an older document of Office is protected by a password: kreuzberg does not tell."""
+"""Detects password protection of Office 97 to 2003 documents, which kreuzberg does not report."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _RECORDS_BEFORE_FILE_PASS = 16
 
 
 def refuse_protected(data: bytes) -> None:
-    """Raise the refusal of a Word, PowerPoint or Excel document that needs a password."""
+    """Raise `Refusal` for a Word, PowerPoint or Excel document that needs a password."""
     try:
         with CompoundFile(data) as file:
             is_protected = _is_protected(file)
     except Refusal:
-        return  # what is damaged about it, its own reader says better
+        return  # the document's own reader reports the damage
     if is_protected:
         raise skipped("encrypted", "The document is protected by a password.")
 

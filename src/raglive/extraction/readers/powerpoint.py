@@ -1,4 +1,4 @@
-"""PowerPoint: slides as pages, with tables, charts, diagrams, notes, and what pictures show."""
+"""PowerPoint: slides as pages, with tables, charts, diagrams, notes, and alternative texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _D = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
-_FURNITURE = {"sldNum", "dt", "ftr", "sldImg"}
+_IGNORED_PLACEHOLDERS = {"sldNum", "dt", "ftr", "sldImg"}
 
 
 def read_presentation(data: bytes, _name: str) -> ReaderOutput:
@@ -83,7 +83,7 @@ def _shapes(root: Element, archive: ZipContainer, targets: dict[str, str]) -> It
 def _text_shape(shape: Element) -> Iterator[str]:
     placeholder = shape.find(f".//{_P}ph")
     kind = placeholder.get("type", "") if placeholder is not None else ""
-    if kind in _FURNITURE:
+    if kind in _IGNORED_PLACEHOLDERS:
         return
     text = "\n".join(filter(None, map(_paragraph, shape.iter(f"{_A}p"))))
     if text:
@@ -106,13 +106,13 @@ def _table_rows(table: Element) -> Iterator[str]:
 
 
 def _diagram(root: Element | None) -> Iterator[str]:
-    """The texts of a diagram (SmartArt), a line each."""
+    """Yield the texts of a SmartArt diagram, one line each."""
     paragraphs = root.iter(f"{_A}p") if root is not None else ()
     yield from filter(None, ["\n".join(filter(None, map(_paragraph, paragraphs)))])
 
 
 def _chart(root: Element | None) -> Iterator[str]:
-    """A chart's title, and each of its series with its categories and values."""
+    """Yield a chart's title, and each of its series with categories and values."""
     if root is None:
         return
     title = root.find(f".//{_C}title")

@@ -1,4 +1,4 @@
-"""Rows: delimited files and the sheets of workbooks."""
+"""Tables: delimited files (CSV, TSV) and the sheets of workbooks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from raglive.extraction.text_normalisation import normalise, one_line
 
 __all__ = ["delimited_reader", "read_delimited", "workbook_reader"]
 
-_MAX_TABLE_ROWS = 10_000
-_MAX_TABLE_COLUMNS = 1_000
+MAX_TABLE_ROWS = 10_000
+MAX_TABLE_COLUMNS = 1_000
 _MAX_FIELD_CHARS = 2**31 - 1
-_MOST_TITLES = 6
-_TOLD_SEPARATOR = re.compile(r"sep=(.)", re.I)  # for Excel, in a line of its own
+_MAX_TITLE_LINES = 6
+_DECLARED_SEPARATOR = re.compile(r"sep=(.)", re.I)  # a first line for Excel
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _MOMENT = re.compile(r"(?!1899)(\d{4}-\d\d-\d\d) 00:00:00|1899-12-3[01] (\d\d:\d\d:\d\d)")
 _DURATION = re.compile(r"DURATION: PT(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S")
@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"[\s$€£¥%+-]*\d[\d\s.,:/%-]*")
 
 
 def delimited_reader(delimiter: str | None) -> Any:
-    """Return a reader of comma or tab separated values; None: find out."""
+    """Return a reader of delimited files; with None it detects the delimiter."""
 
     def read(data: bytes, name: str) -> ReaderOutput:
         return read_delimited(decode(data), name, delimiter)
@@ -47,16 +47,16 @@ def delimited_reader(delimiter: str | None) -> Any:
 
 
 def read_delimited(text: str, name: str, delimiter: str | None = None) -> ReaderOutput:
-    """Read rows from `text`; quoting that is broken is taken as it stands."""
+    """Read rows from `text`; if a quote is never closed, quotes are read as plain characters."""
     csv.field_size_limit(_MAX_FIELD_CHARS)
     lines = text.replace("\0", "").splitlines(keepends=True)
-    told = _TOLD_SEPARATOR.fullmatch(lines[0].strip("\r\n")) if lines else None
-    if told:
-        delimiter, lines = told[1], lines[1:]
+    declared = _DECLARED_SEPARATOR.fullmatch(lines[0].strip("\r\n")) if lines else None
+    if declared:
+        delimiter, lines = declared[1], lines[1:]
     separator = delimiter or _delimiter_of(lines)
     rows = [row for row in _rows(lines, separator) if any(row)]
     if rows and rows[-1][-1].endswith("\n") and not lines[-1].rstrip().endswith('"'):
-        # A quote was never closed, and what came after it is no cell.
+        # A quote was never closed, so that the rest of the text became one cell.
         rows = [row for row in _rows(lines, separator, csv.QUOTE_NONE) if any(row)]
     table, shown = _table(name, rows)
     return ReaderOutput(["\n".join(shown)], tables=(table,) if table else ())
@@ -71,7 +71,7 @@ def _rows(
 
 
 def workbook_reader(mime_type: str) -> Any:
-    """Return a reader of Excel's and LibreOffice's workbooks."""
+    """Return a reader of Excel and OpenDocument workbooks."""
 
     def read(data: bytes, _name: str) -> ReaderOutput:
         refuse_protected(data)
@@ -99,7 +99,7 @@ def _sheet_name(names: Sequence[str], number: int) -> str:
 
 
 def _tidy(cell: str) -> str:
-    """Undo what kreuzberg makes of days, of times without a day, and of errors."""
+    """Restore dates, times without a date, and errors that kreuzberg formats differently."""
     if cell.endswith(" 00:00:00") or cell.startswith("1899-12-3"):
         return _MOMENT.sub(r"\1\2", cell)
     if cell.startswith("DURATION: "):
@@ -108,7 +108,7 @@ def _tidy(cell: str) -> str:
 
 
 def _table(name: str, rows: list[list[str]]) -> tuple[Table | None, Iterable[str]]:
-    """Return the table that `rows` are, and each row as text that names its columns."""
+    """Return rows as a table, and as lines of text that name the columns."""
     titles, rows = _without_titles(rows)
     if not rows:
         return None, titles
@@ -117,22 +117,22 @@ def _table(name: str, rows: list[list[str]]) -> tuple[Table | None, Iterable[str
     columns = _columns(rows[0] if has_header else [], width)
     body = rows[1:] if has_header else rows
     shown = chain(titles, (_shown(cells, columns if has_header else None) for cells in body))
-    if width > _MAX_TABLE_COLUMNS:
+    if width > MAX_TABLE_COLUMNS:
         return None, shown
-    kept = tuple(_row(cells, width) for cells in islice(body, _MAX_TABLE_ROWS))
+    kept = tuple(_row(cells, width) for cells in islice(body, MAX_TABLE_ROWS))
     return Table(name, columns, kept, len(body)), shown
 
 
 def _without_titles(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    """Part the lines above a table, which fill one cell alone, from its rows."""
-    for i, row in enumerate(rows[:_MOST_TITLES]):
+    """Separate the title lines above a table, which fill only one cell, from its rows."""
+    for i, row in enumerate(rows[:_MAX_TITLE_LINES]):
         if len(list(filter(str.strip, row))) > 1:
             return [_shown(title, None) for title in rows[:i]], rows[i:]
     return [], rows
 
 
 def _is_header(row: Sequence[str], below: Sequence[str]) -> bool:
-    """Names are distinct and no numbers, though they may be years above what is none."""
+    """Recognise column names: distinct, and not numbers except for years above other values."""
     filled = [
         (cell.strip(), under.strip())
         for cell, under in zip_longest(row, below[: len(row)], fillvalue="")
@@ -161,7 +161,7 @@ def _shown(cells: Iterable[str], columns: Sequence[str] | None) -> str:
 
 
 def _delimiter_of(lines: Sequence[str]) -> str:
-    """The separator that cuts most of the first lines into the same number of pieces."""
+    """Return the separator that splits most of the first lines into equally many cells."""
     sample = list(islice((line for line in lines if line.strip()), 20))
 
     def quality(separator: str) -> tuple[float, int]:

@@ -1,4 +1,4 @@
-"""A zip container, read within limits."""
+"""Zip containers of documents, read within a size limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from raglive.extraction.model import failed, skipped
 
 __all__ = ["DAMAGE_ERRORS", "ZipContainer", "describe_damage"]
 
-_MAX_PART_BYTES = 256 * 1024 * 1024
+MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 DAMAGE_ERRORS = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -31,16 +31,16 @@ DAMAGE_ERRORS = (
     ValueError,
     NotImplementedError,
 )
-"""What Python's readers of archives raise on damaged ones."""
+"""The exceptions of Python's archive modules for damaged archives."""
 
 
 def describe_damage(error: Exception) -> str:
-    """Say what is wrong with a zip file; of one whose end is missing, Python says it is none."""
+    """Describe the damage; Python reports a truncated zip file as "not a zip file"."""
     return "its end is missing" if "not a zip file" in str(error) else str(error)
 
 
 class ZipContainer:
-    """The parts of a zipped document. A part that is missing reads as None."""
+    """The parts of a zipped document."""
 
     def __init__(self, data: bytes) -> None:
         try:
@@ -50,7 +50,7 @@ class ZipContainer:
                 "extraction_error", f"The file is damaged: {describe_damage(error)}."
             ) from error
         self.names = frozenset(self._zip.namelist())
-        self._left = _MAX_PART_BYTES
+        self._left = MAX_UNPACKED_BYTES
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +64,10 @@ class ZipContainer:
         self._zip.close()
 
     def read(self, name: str) -> bytes | None:
-        """Return the unpacked bytes of a part; all parts together are limited."""
+        """Return the content of a part, None if it does not exist.
+
+        Raises `Refusal` for damage, a password, and when all parts together exceed the limit.
+        """
         if name not in self.names:
             return None
         try:
@@ -80,7 +83,7 @@ class ZipContainer:
         return data
 
     def xml(self, name: str) -> ElementTree.Element | None:
-        """Return the root of an XML part."""
+        """Return the root of an XML part, None if it does not exist."""
         data = self.read(name)
         if data is None:
             return None
