@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from raglive.app.wiring import revealed
+from raglive.app.installation import revealed
 from raglive.embedding import Embedder, EmbeddingConfig, create_embedder
 from raglive.embedding.budget import BudgetConfig
 from raglive.search.service import SearchConfig
