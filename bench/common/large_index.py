@@ -59,7 +59,7 @@ async def fill_index(database: Database, chunks: int) -> None:
                 records=_rows(files[first : first + per_batch]),
             )
     for _ in range(2):  # after the first, it is known how many there are
-        await SearchIndexes(database.dsn).keep_up()
+        await SearchIndexes(database.dsn).maintain()
 
 
 def _rows(files: list[int]) -> Iterator[tuple[Any, ...]]:

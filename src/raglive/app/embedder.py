@@ -10,10 +10,9 @@ from raglive.embedding import Embedder, EmbeddingConfig, create_embedder
 from raglive.embedding.budget import BudgetConfig
 from raglive.search.service import SearchConfig
 from raglive.settings import Settings
+from raglive.store.index.model_source import DEFAULT_SOURCE, ModelSource
 from raglive.store.index.vector_space import (
-    PLAIN,
     ChosenSpace,
-    ModelSource,
     VectorSpace,
     active_model,
     choose_vector_space,
@@ -84,7 +83,7 @@ async def configured_embedder(settings: Settings, known: ChosenSpace | None) -> 
 def source_of(settings: Settings, embedder: Embedder, known: ChosenSpace | None) -> ModelSource:
     """Return the address and the dimensions with which the configured embedder is asked."""
     if embedder.provider == "builtin":
-        return PLAIN
+        return DEFAULT_SOURCE
     asked = settings.embedding_dimensions
     if asked is None and known is not None and known.space == space_of(embedder):
         asked = known.source.asked_dimensions

@@ -14,21 +14,25 @@ from raglive.store.access.revocations import revoke
 from raglive.store.index.reindexing import reindexing
 from raglive.store.index.vector_space import VectorSpace
 from raglive.store.log.event_log import EventLog
-from raglive.store.registry.held_deletions import Held, approve_deletions, held_pipelines
-from raglive.store.registry.retry import files_named, retry_files
+from raglive.store.registry.held_deletions import (
+    HeldDeletions,
+    approve_deletions,
+    list_held_deletions,
+)
+from raglive.store.registry.retry import file_ids_of, retry_files
 from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["Reindexed", "approve", "give_up", "reindex", "retry", "revoke_tokens"]
 
 
-async def approve(installation: Installation, pipeline_id: str | None) -> Held:
+async def approve(installation: Installation, pipeline_id: str | None) -> HeldDeletions:
     """Let one pipeline delete what it holds back; return which, and what it said.
 
     Raises `not_found` when none does, or several do and none is named, and `conflict` when what
     it would delete is not known yet.
     """
     async with installation.database("approve", max_size=1) as database:
-        held = await held_pipelines(database)
+        held = await list_held_deletions(database)
         chosen = [one for one in held if pipeline_id in (None, one.pipeline_id)]
         if not chosen:
             raise RagliveError(
@@ -43,7 +47,7 @@ async def approve(installation: Installation, pipeline_id: str | None) -> Held:
                 code=ErrorCode.NOT_FOUND,
             )
         [one] = chosen
-        if not one.is_decided:
+        if not one.can_be_approved:
             raise RagliveError(
                 f"{one.pipeline_id} holds nothing back that can be deleted yet: {one.message} "
                 "If its files are meant to be gone, make an empty folder in its place, and approve "
@@ -66,7 +70,7 @@ async def retry(
         if pipeline_id is not None:
             require_known([pipeline_id], [head.pipeline_id for head in heads])
         keys = [head.pipeline_key for head in heads if pipeline_id in {None, head.pipeline_id}]
-        wanted = await files_named(database, keys, files) if files else dict.fromkeys(keys)
+        wanted = await file_ids_of(database, keys, files) if files else dict.fromkeys(keys)
         counts = [
             await retry_files(database, key, file_ids=ids, code=code, asked_by="command-line")
             for key, ids in wanted.items()

@@ -30,9 +30,10 @@ from raglive.ingest.pipeline_service import PipelineService
 from raglive.ingest.worker import Worker
 from raglive.settings import Settings
 from raglive.sources.source import Source
-from raglive.store.accounting.saved_work import Kept
-from raglive.store.index.documents import Documents
-from raglive.store.index.search_indexes import SearchIndexes, keep_indexes, keeping_indexes
+from raglive.store.accounting.spending import Spending
+from raglive.store.index.drafts import Drafts
+from raglive.store.index.search_indexes import SearchIndexes, index_maintenance, maintain_indexes
+from raglive.store.index.vector_cache import VectorCache
 from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 
@@ -98,14 +99,14 @@ async def open_service(
         queued = asyncio.Event()
         source = make_source(record, queued.set)
         jobs = Jobs(record, owner, settings.lease_seconds)
-        kept = Kept(database, record.key, owner, space)
-        budget = Budget(kept, budget_config(settings))
-        vectors = VectorLookup(Documents(database, space.key))
+        spending = Spending(database, record.key)
+        cache = VectorCache(database, space)
+        budget = Budget(spending, budget_config(settings))
         attempts = AttemptRunner(
             jobs,
-            kept,
+            Drafts(database, owner),
             extractor,
-            CachedEmbedder(embedder, vectors, kept, budget),
+            CachedEmbedder(embedder, VectorLookup(cache), cache, spending, budget),
             await stack.enter_async_context(GroupCommit(jobs, space)),
             source.fetch,
             settings.max_attempts,
@@ -115,7 +116,7 @@ async def open_service(
             record,
             jobs,
             attempts,
-            PauseMonitor(record, embedder, space, budget, kept=kept, changed=queued),
+            PauseMonitor(record, embedder, space, budget, changed=queued),
             bus,
             slots=ATTEMPTS_PER_EXTRACTOR * settings.workers,
             stuck_seconds=settings.stuck_seconds,
@@ -124,7 +125,7 @@ async def open_service(
         indexes = SearchIndexes(database.dsn, config=settings.text_search_config)
         is_single = settings.run_mode == "single"
         if database.listens and not is_single:
-            await stack.enter_async_context(keeping_indexes(indexes))
+            await stack.enter_async_context(index_maintenance(indexes))
         yield PipelineService(
             record,
             source,
@@ -135,7 +136,7 @@ async def open_service(
             check_interval_seconds=settings.check_interval,
         )
         if database.listens and is_single:
-            await keep_indexes(indexes)
+            await maintain_indexes(indexes)
 
 
 def _extractor(settings: Settings) -> ExtractorPool:

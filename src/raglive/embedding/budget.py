@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Literal
 
 from raglive.embedding.embedder import estimated_tokens
-from raglive.store.accounting.saved_work import Kept
+from raglive.store.accounting.spending import Spending
 from raglive.store.errors import DATABASE_ERRORS, retry_transient
-from raglive.store.registry.pipelines import Paused
+from raglive.store.registry.pipelines import PauseReason
 from raglive_contract.errors import RagliveError
 
 __all__ = ["Budget", "BudgetConfig", "BudgetSpent", "Period"]
@@ -54,8 +54,8 @@ class BudgetConfig:
 class Budget:
     """Limits one pipeline's spending across its processes; reservations count as spent."""
 
-    def __init__(self, kept: Kept, config: BudgetConfig) -> None:
-        self._kept = kept
+    def __init__(self, spending: Spending, config: BudgetConfig) -> None:
+        self._spending = spending
         self.config = config
 
     def estimate(self, texts: Sequence[str]) -> Decimal:
@@ -76,9 +76,9 @@ class Budget:
             yield reservation
         finally:
             with suppress(*DATABASE_ERRORS):  # the reservation expires by itself
-                await self._kept.release(reservation)
+                await self._spending.release(reservation)
 
-    async def pause(self) -> Paused | None:
+    async def pause(self) -> PauseReason | None:
         """Return the reason to pause the pipeline, None while the budget allows a request."""
         if self.config.budget is None:
             return None
@@ -86,13 +86,13 @@ class Budget:
         left = budget - await self._spent()
         if left > budget * EXHAUSTED_SHARE:
             return None
-        if left > 0 and not await self._kept.some_wait_for_budget():
+        if left > 0 and not await self._spending.files_wait_for_budget():
             return None
         rest = f" except for {_money(left)}, and the next file costs more" if left > 0 else ""
         why = f"{self._name.capitalize()} is spent{rest}."
         until, or_wait = _PERIOD_ENDS[self.config.period]
         advice = f"Raise RAGLIVE_EMBEDDING_BUDGET and start the pipeline again{or_wait}."
-        return Paused(BudgetSpent.code, why, f"Files wait until {until}.", advice)
+        return PauseReason(BudgetSpent.code, why, f"Files wait until {until}.", advice)
 
     async def _reserve(self, expected: Decimal, budget: Decimal) -> int:
         """Reserve, waiting for requests in flight that may cost less than was reserved for them."""
@@ -120,13 +120,13 @@ class Budget:
     async def _try_to_reserve(self, expected: Decimal, budget: Decimal) -> int | None:
         begin = self._period_start()
         return await retry_transient(
-            lambda: self._kept.reserve(expected, budget, begin),
+            lambda: self._spending.reserve(expected, budget, begin),
             within_seconds=DATABASE_TIMEOUT_SECONDS,
             what="reserving the cost of embedding",
         )
 
     async def _spent(self) -> Decimal:
-        return (await self._kept.spent(self._period_start())).cost
+        return (await self._spending.since(self._period_start())).cost
 
     @property
     def _name(self) -> str:

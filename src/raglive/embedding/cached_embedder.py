@@ -11,9 +11,9 @@ from itertools import islice
 
 from raglive.embedding.budget import Budget
 from raglive.embedding.embedder import Embedder
-from raglive.store.accounting.saved_work import Kept, Usage
+from raglive.store.accounting.spending import Draw, Spending, Usage
 from raglive.store.errors import retry_transient
-from raglive.store.index.documents import Documents, Vector
+from raglive.store.index.vector_cache import Vector, VectorCache
 from raglive_contract.errors import RagliveError
 
 __all__ = ["CachedEmbedder", "VectorLookup"]
@@ -36,7 +36,8 @@ class CachedEmbedder:
 
     embedder: Embedder
     stored: VectorLookup
-    kept: Kept
+    cache: VectorCache
+    spending: Spending
     budget: Budget
     piecemeal: bool = False
     _in_flight: dict[bytes, _Awaited] = field(default_factory=dict)
@@ -147,14 +148,16 @@ class CachedEmbedder:
                 paid = [payers[it] for it in hashes] if self.embedder.is_paid else []
                 used = self._usage(paid, batch, sum(tokens))
                 await retry_transient(
-                    lambda: self.kept.keep_vectors(made, used, self._drawn(own or whole, batch)),
+                    lambda: self.cache.add(
+                        made, self.spending, used, self._drawn(own or whole, batch)
+                    ),
                     within_seconds=DATABASE_TIMEOUT_SECONDS,
                     what="saving vectors",
                 )
         return dict(made)
 
-    def _drawn(self, reservation: int | None, batch: Sequence[str]) -> tuple[int, Decimal] | None:
-        return None if reservation is None else (reservation, self.budget.estimate(batch))
+    def _drawn(self, reservation: int | None, batch: Sequence[str]) -> Draw | None:
+        return None if reservation is None else Draw(reservation, self.budget.estimate(batch))
 
     def _usage(self, payers: Sequence[int], batch: Sequence[str], tokens: int) -> dict[int, Usage]:
         """Divide the tokens of a request among its files by their share of the bytes."""
@@ -194,8 +197,8 @@ class _LookupBatch:
 class VectorLookup:
     """Looks up stored vectors with one query at a time; callers that wait share the next query."""
 
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
+    def __init__(self, cache: VectorCache) -> None:
+        self._cache = cache
         self._turn = asyncio.Lock()
         self._next = _LookupBatch()
 
@@ -208,6 +211,6 @@ class VectorLookup:
                 self._next = _LookupBatch()
             if batch.vectors is None:  # not queried yet, or the query failed
                 asked = list(batch.hashes)
-                batch.vectors = await self._documents.known_embeddings(asked)
+                batch.vectors = await self._cache.find(asked)
             vectors = batch.vectors
         return {it: vectors[it] for it in content_hashes if it in vectors}

@@ -15,7 +15,7 @@ from raglive.embedding.embedder import (
     EmbeddingFault,
     EmbeddingRefused,
 )
-from raglive.retrying import Backoff
+from raglive_contract.backoff import Backoff
 
 __all__ = ["CircuitBreaker", "CircuitOpen"]
 

@@ -23,7 +23,7 @@ from raglive.embedding.embedder import (
 )
 from raglive.embedding.openai_batches import batches
 from raglive.embedding.openai_responses import parse_response, response_error
-from raglive.retrying import Backoff
+from raglive_contract.backoff import Backoff
 
 __all__ = ["DEFAULT_MODEL", "OPENAI_URL", "OpenAIEmbedder"]
 

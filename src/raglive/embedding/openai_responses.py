@@ -20,7 +20,7 @@ from raglive.embedding.embedder import (
     Vectors,
     unit_vectors,
 )
-from raglive.retrying import retry_after_seconds
+from raglive_contract.backoff import retry_after_seconds
 
 __all__ = ["parse_response", "response_error"]
 

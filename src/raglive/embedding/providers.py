@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from raglive.embedding.embedder import Embedder, EmbeddingError
-from raglive.store.index.vector_space import PLAIN, ModelSource, VectorSpace
+from raglive.store.index.model_source import DEFAULT_SOURCE, ModelSource
+from raglive.store.index.vector_space import VectorSpace
 
 __all__ = ["EmbeddingConfig", "create_embedder"]
 
@@ -30,7 +31,7 @@ async def create_embedder(
     config: EmbeddingConfig,
     *,
     known: VectorSpace | None = None,
-    known_source: ModelSource = PLAIN,
+    known_source: ModelSource = DEFAULT_SOURCE,
 ) -> Embedder:
     """Return an embedder that is ready to use.
 

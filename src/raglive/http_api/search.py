@@ -12,7 +12,7 @@ from raglive.http_api.openapi import refusals
 from raglive.http_api.pipelines import Viewer
 from raglive.http_api.responses import json_response
 from raglive.search.service import MAX_QUESTION_CHARS, SearchMode, SearchRequest, SearchService
-from raglive.store.index.search import Hit, Only
+from raglive.store.index.search import Hit, SearchFilter
 from raglive.store.log.pipeline_status import no_such_pipeline
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.http import SearchAnswer
@@ -72,7 +72,7 @@ def search_router(search: SearchService, viewer: Viewer) -> APIRouter:
             query.q,
             query.mode,
             visible,
-            Only(types=query.type, since=query.since, until=query.until),
+            SearchFilter(types=query.type, since=query.since, until=query.until),
             query.limit,
         )
         hits = await search.search(question)

@@ -27,15 +27,14 @@ from raglive.ingest.retry_policy import (
     next_attempt_at,
 )
 from raglive.sources.source import FileChanged, FileVanished
-from raglive.store.accounting.saved_work import Kept, keep_indexed
 from raglive.store.errors import DATABASE_ERRORS, retry_transient
 from raglive.store.index.documents import (
     Document,
     EmbeddedChunk,
-    Vector,
-    drop_kept,
     replace_document,
 )
+from raglive.store.index.drafts import Drafts, delete_drafts
+from raglive.store.index.vector_cache import Vector, cache_indexed
 from raglive.store.index.vector_space import EmbeddingModelChanged
 from raglive.store.registry.jobs import Ending, Job, Jobs, LeaseLost
 from raglive_contract.errors import RagliveError
@@ -62,7 +61,7 @@ class AttemptRunner:
     """Runs attempts for one worker."""
 
     jobs: Jobs
-    kept: Kept
+    drafts: Drafts
     extractor: ExtractorPool
     embedding: CachedEmbedder
     group_commit: GroupCommit
@@ -125,7 +124,7 @@ class AttemptRunner:
 
     async def _extract(self, job: Job, progress: AttemptProgress) -> ChunkedDocument:
         """Return the file's text in chunks: from a checkpoint if there is one, else extracted."""
-        if job.attempt > 1 and (content := await self._retried(lambda: self.kept.draft(job))):
+        if job.attempt > 1 and (content := await self._load_checkpoint(job)):
             progress.resume(Stage.EMBEDDING)
             return await deserialize(content)
         async with self.fetch(job) as path:
@@ -135,6 +134,9 @@ class AttemptRunner:
                 on_stage=lambda stage, share: progress.enter(Stage(stage), share),
             )
         return ChunkedDocument.of(extracted, chunks)
+
+    async def _load_checkpoint(self, job: Job) -> bytes | None:
+        return await self._retried(lambda: self.drafts.load(job.file_key, job.generation))
 
     async def _embed(
         self, job: Job, chunked: ChunkedDocument, progress: AttemptProgress
@@ -162,7 +164,7 @@ class AttemptRunner:
         if chunked.is_saved:
             return
         content = await serialize(chunked)
-        await self._retried(lambda: self.kept.keep_draft(job, content))
+        await self._retried(lambda: self.drafts.save(job.file_key, job.generation, content))
 
     async def _retried(self, operation: Callable[[], Awaitable[Result]]) -> Result:
         return await retry_transient(
@@ -200,9 +202,9 @@ class AttemptRunner:
                     return
                 # the chunks of the file's earlier content are out of date
                 if error:
-                    await keep_indexed(connection, job.file_key)
+                    await cache_indexed(connection, job.file_key)
                 else:
-                    await drop_kept(connection, [Document(job.file_key, [])])
+                    await delete_drafts(connection, [job.file_key])
                 await replace_document(connection, job.file_key, [])
 
         await self._record_outcome(end)

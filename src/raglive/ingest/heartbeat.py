@@ -13,9 +13,8 @@ import structlog
 from raglive.bus.postgres import PostgresBus
 from raglive.ingest.worker import Worker
 from raglive.sources.source import Watcher
-from raglive.store.errors import DATABASE_ERRORS
-from raglive.store.registry.pipelines import Beat, PipelineRecord, new_event
-from raglive_contract.errors import RagliveError
+from raglive.store.errors import STORE_ERRORS
+from raglive.store.registry.pipelines import HeartbeatResult, PipelineRecord, new_event
 from raglive_contract.model import rfc3339
 
 __all__ = ["BEAT_SECONDS", "Heartbeat"]
@@ -73,13 +72,13 @@ class Heartbeat:
             sent, sent_at = checks, now
             try:
                 await self._beat()
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 log.warning("heartbeat_failed", error=type(error).__name__)
 
     async def _beat(self) -> None:
         memory = psutil.Process().memory_info().rss
         uptime = self.uptime_seconds
-        beat = await self._record.beat(
+        beat = await self._record.heartbeat(
             uptime_seconds=uptime,
             memory_bytes=memory,
             is_checking=self._watcher.is_checking,
@@ -91,7 +90,7 @@ class Heartbeat:
             await self._record.announce_online(self._check_interval, self._watcher.location)
         await self._bus.send([self._event(beat, uptime, memory)])
 
-    def _event(self, beat: Beat, uptime: float, memory: int) -> dict[str, Any]:
+    def _event(self, beat: HeartbeatResult, uptime: float, memory: int) -> dict[str, Any]:
         event = new_event(
             "heartbeat",
             pipeline_id=self._record.pipeline_id,

@@ -11,11 +11,10 @@ import structlog
 
 from raglive.embedding import PROBE, Embedder, EmbeddingError, EmbeddingRefused
 from raglive.embedding.budget import Budget
-from raglive.store.accounting.saved_work import Kept
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.index.vector_space import ChosenSpace, EmbeddingModelChanged
-from raglive.store.registry.pipelines import Paused, PipelineRecord
-from raglive_contract.errors import RagliveError
+from raglive.store.registry.pipelines import PauseReason, PipelineRecord
+from raglive.store.retention import delete_expired
 from raglive_contract.file_errors import what_to_do
 
 __all__ = ["PauseMonitor"]
@@ -40,19 +39,17 @@ class PauseMonitor:
         space: ChosenSpace,
         budget: Budget,
         *,
-        kept: Kept,
         changed: asyncio.Event,
     ) -> None:
         self._record = record
         self._embedder = embedder
         self._space = space
         self._budget = budget
-        self._kept = kept
         self._changed = changed
         self._has_published = False  # an earlier process may have published a pause
-        self._published: Paused | None = None
+        self._published: PauseReason | None = None
         self.has_checked = False
-        self.paused: Paused | None = None
+        self.paused: PauseReason | None = None
         self.paused_at = float("inf")  # by the event loop's clock
 
     @property
@@ -81,9 +78,9 @@ class PauseMonitor:
                     is_budget_published = True
                 await self._check()
                 if loop.time() >= cleanup_at:
-                    await self._kept.forget_old()
+                    await delete_expired(self._record.database)
                     cleanup_at = loop.time() + CLEANUP_SECONDS
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 log.warning("pause_check_failed", error=type(error).__name__)
             await asyncio.sleep(POLL_SECONDS)
 
@@ -102,20 +99,20 @@ class PauseMonitor:
         self.paused_at = min(self.paused_at, now) if self.paused else float("inf")
         self.has_checked = True
 
-    async def _reason(self) -> Paused | None:
+    async def _reason(self) -> PauseReason | None:
         if isinstance(trouble := self._embedder.trouble, EmbeddingRefused):
             advice = f"{trouble.what_to_do} {_RESTART}"
-            return Paused(str(trouble.code), trouble.why, _UNTIL_ACCEPTED, advice)
+            return PauseReason(str(trouble.code), trouble.why, _UNTIL_ACCEPTED, advice)
         if trouble is not None:
             advice = what_to_do(str(trouble.code))
-            return Paused("embedding_unavailable", trouble.message, _UNTIL_AVAILABLE, advice)
+            return PauseReason("embedding_unavailable", trouble.message, _UNTIL_AVAILABLE, advice)
         if successor := await self._space.successor(self._record.database):
             return _model_changed(successor, self._space)
         return await self._budget.pause()
 
 
-def _model_changed(now: ChosenSpace, was: ChosenSpace) -> Paused:
-    return Paused(
+def _model_changed(now: ChosenSpace, was: ChosenSpace) -> PauseReason:
+    return PauseReason(
         EmbeddingModelChanged.code,
         f"The index changed to {now.space}, but this pipeline embeds with {was.space}.",
         _UNTIL_RESTARTED,

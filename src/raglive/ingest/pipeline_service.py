@@ -120,7 +120,7 @@ class PipelineService:
     async def _go_offline(self, reason: OfflineReason) -> None:
         async def announce() -> None:
             await self._record.announce_offline(reason)
-            await self._record.leave_watch(self._owner)
+            await self._record.release_watch(self._owner)
 
         try:
             async with asyncio.timeout(OFFLINE_TIMEOUT_SECONDS):
@@ -158,7 +158,7 @@ class PipelineService:
         try:
             present = await self._record.watcher()
             dead = dead_owners([present] if present else [])
-            return await self._record.take_watch(self._owner, WATCH_LEASE_SECONDS, dead)
+            return await self._record.acquire_watch(self._owner, WATCH_LEASE_SECONDS, dead)
         except DATABASE_ERRORS as error:
             log.warning("watch_lease_not_renewed", error=type(error).__name__)
             return holding

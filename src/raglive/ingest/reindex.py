@@ -12,13 +12,13 @@ from typing import TypeVar
 from raglive.embedding import Embedder, EmbeddingError
 from raglive.embedding.budget import Budget, BudgetConfig, BudgetSpent
 from raglive.embedding.cached_embedder import CachedEmbedder, VectorLookup
-from raglive.retrying import Backoff
-from raglive.store.accounting.saved_work import Kept
+from raglive.store.accounting.spending import Spending
 from raglive.store.errors import retry_transient
-from raglive.store.index.documents import Documents
-from raglive.store.index.reindexing import Missing, Reindexing
+from raglive.store.index.reindexing import MissingVector, Reindexing
+from raglive.store.index.vector_cache import VectorCache
 from raglive.store.index.vector_space import ChosenSpace
 from raglive.store.pool import Database
+from raglive_contract.backoff import Backoff
 from raglive_contract.errors import RagliveError
 
 __all__ = ["ReindexProgress", "Reindexer"]
@@ -131,7 +131,7 @@ class Reindexer:
         self._report("embedding")
         return found
 
-    async def _fill(self, page: Sequence[Missing]) -> None:
+    async def _fill(self, page: Sequence[MissingVector]) -> None:
         """Store a page's vectors over two connections, as updating every index is CPU-bound."""
         half = (len(page) + 1) // 2
         halves = [part for part in (page[:half], page[half:]) if part]
@@ -144,7 +144,7 @@ class Reindexer:
                 raise error
         self._done = min(self._done + len(page), self._chunks)
 
-    async def _embed_with_retries(self, page: Sequence[Missing]) -> None:
+    async def _embed_with_retries(self, page: Sequence[MissingVector]) -> None:
         """Embed a page and save its vectors, waiting while the provider is unavailable."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PROVIDER_TIMEOUT_SECONDS
@@ -161,7 +161,7 @@ class Reindexer:
             else:
                 return
 
-    async def _embed(self, pipeline_key: int, chunks: Sequence[Missing]) -> None:
+    async def _embed(self, pipeline_key: int, chunks: Sequence[MissingVector]) -> None:
         embedder = self._embedder_of(pipeline_key)
         texts = {one.content_hash: one.content for one in chunks}
         payers = {one.content_hash: one.file_key for one in chunks}
@@ -176,12 +176,14 @@ class Reindexer:
     def _embedder_of(self, pipeline_key: int) -> CachedEmbedder:
         """Return the embedder that charges one pipeline's budget."""
         if pipeline_key not in self._embedders:
-            kept = Kept(self.database, pipeline_key, "", self.space)
+            spending = Spending(self.database, pipeline_key)
+            cache = VectorCache(self.database, self.space)
             self._embedders[pipeline_key] = CachedEmbedder(
                 self.embedder,
-                VectorLookup(Documents(self.database, self.space.key)),
-                kept,
-                Budget(kept, self.budget),
+                VectorLookup(cache),
+                cache,
+                spending,
+                Budget(spending, self.budget),
                 piecemeal=True,
             )
         return self._embedders[pipeline_key]

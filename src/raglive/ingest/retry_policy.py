@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from raglive.ingest.progress import AttemptProgress
-from raglive.retrying import Backoff
 from raglive.store.errors import TRANSIENT
 from raglive.store.registry.jobs import Job
+from raglive_contract.backoff import Backoff
 from raglive_contract.errors import RagliveError
 from raglive_contract.file_errors import OUTAGES
 from raglive_contract.model import rfc3339

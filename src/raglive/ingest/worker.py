@@ -17,7 +17,7 @@ from raglive.ingest.progress import AttemptProgress
 from raglive.ingest.retry_policy import LONGEST_RETRY_SECONDS
 from raglive.store.errors import DATABASE_ERRORS
 from raglive.store.registry.jobs import Job, Jobs
-from raglive.store.registry.pipelines import Paused, PipelineRecord
+from raglive.store.registry.pipelines import PauseReason, PipelineRecord
 from raglive_contract.errors import RagliveError
 from raglive_contract.file_errors import what_to_do
 
@@ -67,7 +67,7 @@ class Worker:
         return len(self._running)
 
     @property
-    def paused(self) -> Paused | None:
+    def paused(self) -> PauseReason | None:
         """The reason why no file is claimed, None while files are."""
         return self._pauses.paused
 
@@ -109,7 +109,7 @@ class Worker:
                 await work
 
     async def _require_nothing_queued(self) -> None:
-        files, code = await self._jobs.left_waiting()
+        files, code = await self._jobs.count_queued()
         if files:
             raise RagliveError(
                 f"Left for another run: {files} file{'' if files == 1 else 's'} ({code}). "
@@ -199,7 +199,7 @@ class Worker:
             if not held:
                 continue
             try:
-                renewed = await self._jobs.keep(
+                renewed = await self._jobs.renew_leases(
                     [(p.job.file_key, str(p.stage), p.progress) for p, _ in held]
                 )
             except DATABASE_ERRORS as error:

@@ -8,16 +8,14 @@ from enum import StrEnum
 from typing import Final
 
 from raglive.embedding import Embedder, EmbeddingConfig, EmbeddingError, create_embedder
-from raglive.store.index.documents import Vector
-from raglive.store.index.search import EVERYTHING, ChunkSearch, Hit, Only
+from raglive.store.index.model_source import ModelSource, embedding_settings, settings_advice
+from raglive.store.index.search import NO_FILTER, ChunkSearch, Hit, SearchFilter
+from raglive.store.index.vector_cache import Vector
 from raglive.store.index.vector_space import (
     ChosenSpace,
     EmbeddingModelChanged,
-    ModelSource,
     VectorSpace,
     active_model,
-    advice,
-    as_settings,
 )
 from raglive.store.pool import Database
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -59,7 +57,7 @@ class SearchRequest:
     text: str
     mode: SearchMode = SearchMode.HYBRID
     pipeline_ids: frozenset[str] | None = None
-    only: Only = EVERYTHING
+    only: SearchFilter = NO_FILTER
     limit: int = 10
 
 
@@ -110,12 +108,12 @@ class SearchService:
             request.text,
             vector=vector,
             space=None if vector is None else index.space,
-            words=request.mode is not SearchMode.VECTOR,
-            only=only,
+            full_text=request.mode is not SearchMode.VECTOR,
+            where=only,
             limit=request.limit,
         )
 
-    async def _filter_of(self, request: SearchRequest) -> Only:
+    async def _filter_of(self, request: SearchRequest) -> SearchFilter:
         if request.pipeline_ids is None:
             return request.only
         known = await self._chunks.pipelines()
@@ -187,8 +185,8 @@ class SearchService:
     def _advice(self, index: ChosenSpace) -> str:
         config = self._config
         source = ModelSource(config.base_url, config.dimensions)
-        own = as_settings(config.provider, config.model, source)
-        return advice(index.settings(), own)
+        own = embedding_settings(config.provider, config.model, source)
+        return settings_advice(index.settings(), own)
 
 
 def _fault(request: SearchRequest) -> str | None:

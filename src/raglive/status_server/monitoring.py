@@ -13,10 +13,9 @@ import structlog
 from raglive.status_server.audit import Audit
 from raglive.status_server.metrics import StatusMetrics
 from raglive.status_server.subscriptions.rooms import Audience, Viewer
-from raglive.store.access.audit_log import acts_after, last_act
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.access.audit_log import entries_after, last_entry
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.pool import Database
-from raglive_contract.errors import RagliveError
 from raglive_contract.monitoring import AuditEvent, MonitoringStatus
 
 __all__ = ["Monitoring"]
@@ -74,13 +73,13 @@ class Monitoring:
                 self._send("monitoring:status", status.model_dump_json().encode())
             try:
                 reached = await self._relay(audit, reached)
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 log.debug("acts_not_read", error=type(error).__name__)
 
     async def _relay(self, audit: Audit, reached: int | None) -> int:
         if reached is None:
-            return await last_act(self._database)
-        for act in await acts_after(self._database, reached):
+            return await last_entry(self._database)
+        for act in await entries_after(self._database, reached):
             audit.acted(
                 act["actor"], act["action"], act["acted_at"], act["pipeline_id"], act["detail"]
             )

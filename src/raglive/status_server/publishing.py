@@ -19,7 +19,7 @@ from raglive.status_server.admission import Limits
 from raglive.status_server.metrics import StatusMetrics
 from raglive.store.log.event_log import Appended, pipeline_key, publish_events
 from raglive.store.pool import Connection, Database
-from raglive.store.registry.pipelines import note_heartbeat
+from raglive.store.registry.pipelines import record_heartbeat
 from raglive_contract.cursor import Cursor, parse_cursor
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.events import CONFLATED_TYPES, Submission, SubmittedEvent
@@ -166,6 +166,6 @@ def _conflated(event: Event) -> bool:
 async def _complete(connection: Connection, key: int, event: Event, head: Appended) -> Event:
     completed: Event = {"timestamp": rfc3339(datetime.now(UTC))} | event
     if event["type"] == "heartbeat":
-        await note_heartbeat(connection, key, event["uptime"], event["memory_usage"])
+        await record_heartbeat(connection, key, event["uptime"], event["memory_usage"])
         completed |= {"head_seq": head.seq, "digest": head.digest.hex(), "is_checking": False}
     return completed

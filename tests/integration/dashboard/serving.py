@@ -18,7 +18,7 @@ from raglive.settings import read_settings
 from raglive.store.index.documents import replace_document
 from raglive.store.index.vector_space import VectorSpace, choose_vector_space
 from raglive.store.pool import Database
-from raglive.store.registry.files import Observed, Reconciliation, Registry
+from raglive.store.registry.files import FileChanges, ObservedFile, Registry
 from raglive.store.registry.jobs import Ending, Job, Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.permissions import Grant, Role
@@ -67,10 +67,12 @@ class Work:
 
     async def queue(self, *names: str, size: int | None = 10, folder: str = "") -> None:
         new = [
-            Observed(f"id:{folder}/{n}", f"{folder}/{n}", n, folder, None, "text/plain", size, {})
+            ObservedFile(
+                f"id:{folder}/{n}", f"{folder}/{n}", n, folder, None, "text/plain", size, {}
+            )
             for n in names
         ]
-        await Registry(self.pipeline).apply(Reconciliation(new=new))
+        await Registry(self.pipeline).apply(FileChanges(new=new))
 
     async def start(self) -> Job:
         [job] = await self.jobs.claim(1)

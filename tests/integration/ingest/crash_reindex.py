@@ -14,8 +14,9 @@ from functools import partial
 
 from raglive.app.operations import reindex
 from raglive.ingest import reindex as reindexing
+from raglive.store.index.model_source import ModelSource
 from raglive.store.index.reindexing import Reindexing
-from raglive.store.index.vector_space import ChosenSpace, ModelSource, VectorSpace
+from raglive.store.index.vector_space import ChosenSpace, VectorSpace
 from tests.integration.ingest.crash_process import DIED, REPORT, Steps, count, run
 from tests.integration.ingest.ingesting import wired
 

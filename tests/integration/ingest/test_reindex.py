@@ -17,7 +17,7 @@ from raglive.ingest import reindex as reindexing
 from raglive.ingest.reindex import ReindexProgress
 from raglive.search.service import SearchMode, SearchRequest, SearchService
 from raglive.settings import read_settings
-from raglive.store.index import search_indexes
+from raglive.store.index import index_statistics
 from raglive.store.index.reindexing import ReindexRefused
 from raglive.store.index.vector_space import VectorSpace, active_vector_space
 from raglive.store.index.verify import find_disagreements
@@ -93,7 +93,7 @@ async def test_searchable_throughout_while_files_come_and_go(
 ) -> None:
     monkeypatch.setattr(openai_batches, "MAX_INPUTS_PER_REQUEST", 8)
     monkeypatch.setattr(reindexing, "PAGE_CHUNKS", 32)
-    monkeypatch.setattr(search_indexes, "LEAST_NUMBERS", 1)  # with a vector index
+    monkeypatch.setattr(index_statistics, "MIN_NUMBERS", 1)  # with a vector index
     for number in range(20):
         (tmp_path / f"{number}.txt").write_text(document(f"old{number}", 8))
     kept = tmp_path / "kept.txt"
@@ -271,7 +271,7 @@ async def test_what_cannot_be_done_is_refused_with_what_to_do(
     poor = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1", "RAGLIVE_EMBEDDING_BUDGET": "1e-9"}
     with pytest.raises(RagliveError, match="BUDGET"):
         await reindex(wired(dsn, paid.url, **poor), silent)
-    with pytest.raises(RagliveError, match="is being made anew with openai small"):
+    with pytest.raises(RagliveError, match="is being rebuilt with openai small"):
         await ingest(dsn, tmp_path, paid.url)
     with pytest.raises(ReindexRefused, match="--give-up"):
         await reindex(wired(dsn, paid.url, EMBEDDING_MODEL="large"), silent)

@@ -95,7 +95,7 @@ async def test_a_pid_file_that_names_a_foreign_process_is_dropped(data_dir: Path
         assert postgres.port == port
 
 
-async def test_an_interrupted_initialisation_is_begun_anew(tmp_path: Path) -> None:
+async def test_an_interrupted_initialisation_is_begun_again(tmp_path: Path) -> None:
     process = await spawn(tmp_path)
     async with asyncio.timeout(SECONDS):
         while not [*tmp_path.glob("postgres/cluster.new-*/base/1/*")]:

@@ -26,7 +26,7 @@ WHERE pronamespace IN {OURS} AND has_function_privilege($1, oid, 'EXECUTE')
 
 @pytest.fixture
 async def hosted_dsn(empty_dsn: str) -> AsyncIterator[str]:
-    """A database that, as Supabase does, gives what is new in `public` to its API roles."""
+    """A database that grants new objects of `public` to API roles, as Supabase does."""
     connection = await asyncpg.connect(empty_dsn)
     try:
         await connection.execute("SELECT pg_advisory_lock(hashtext('raglive tests: roles'))")

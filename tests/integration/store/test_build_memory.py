@@ -1,4 +1,4 @@
-"""Vector indexes are built in memory as far as there is some, and it is said when there is not."""
+"""Vector indexes are built in memory if there is enough, and a warning is logged if not."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from raglive.store.index import search_indexes
-from raglive.store.index.search_indexes import give_memory
+from raglive.store.index import build_memory
+from raglive.store.index.build_memory import raise_build_memory
 
 ROOM = 300 << 20
 ALLOWED = "SELECT pg_size_bytes(current_setting('maintenance_work_mem'))"
@@ -28,13 +28,13 @@ async def test_the_embedded_server_gets_what_it_needs_within_the_room(
         if await connection.fetchval("SHOW cluster_name") != "raglive":
             pytest.skip("this server's memory is not known")
         before = await connection.fetchval(ALLOWED)
-        await give_memory(connection, 1_000, 256)
+        await raise_build_memory(connection, 1_000, 256)
         assert await connection.fetchval(ALLOWED) == before
-        monkeypatch.setattr(search_indexes, "_room", lambda **_: ROOM)
-        await give_memory(connection, 45_000, 1_536)
+        monkeypatch.setattr(build_memory, "_available_bytes", lambda **_: ROOM)
+        await raise_build_memory(connection, 45_000, 1_536)
         assert await connection.fetchval(ALLOWED) == ROOM
         monkeypatch.undo()
-        await give_memory(connection, 50_000, 1_536)
+        await raise_build_memory(connection, 50_000, 1_536)
         assert ROOM < await connection.fetchval(ALLOWED) <= 50_000 * (4 * 1_536 + 1_000)
     finally:
         await connection.close()
@@ -48,15 +48,15 @@ def test_a_container_s_limit_is_kept(
 ) -> None:
     (tmp_path / "memory.max").write_text(f"{limit}\n")
     (tmp_path / "memory.current").write_text(f"{taken}\n")
-    monkeypatch.setattr(search_indexes, "CONTAINER", tmp_path)
-    found = search_indexes._room(shared=False)
+    monkeypatch.setattr(build_memory, "CONTAINER", tmp_path)
+    found = build_memory._available_bytes(shared=False)
     assert found >= room if limit == "max" else found == room
 
 
 async def test_an_index_that_outgrows_its_memory_is_told_of(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        await give_memory(connection, 1, 256)
+        await raise_build_memory(connection, 1, 256)
         await connection.execute("SET maintenance_work_mem = '1MB'")
         await connection.execute(VECTORS)
         with capture_logs() as logs:

@@ -15,7 +15,7 @@ from raglive.store.index.verify import find_disagreements
 from raglive.store.log.event_log import EventLog
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive.store.pool import Database
-from raglive.store.registry.files import Reconciliation, Registry
+from raglive.store.registry.files import FileChanges, Registry
 from raglive.store.registry.jobs import Job, Jobs, LeaseLost
 from raglive.store.registry.pipelines import PipelineRecord, new_event
 from raglive_contract.model import rfc3339
@@ -62,11 +62,11 @@ class History:
         known = [file for file in await self._registry.known() if file.file_id == f"id of {name}"]
         again = [(file, observed(name, file.source["version"] + 1)) for file in known]
         changes = {
-            "found": Reconciliation(new=[observed(name)]),
-            "edited": Reconciliation(changed=again),
-            "renamed": Reconciliation(moved=again),
-            "removed": Reconciliation(gone=known),
-            "reported": Reconciliation(),
+            "found": FileChanges(new=[observed(name)]),
+            "edited": FileChanges(changed=again),
+            "renamed": FileChanges(moved=again),
+            "removed": FileChanges(gone=known),
+            "reported": FileChanges(),
         }
         await self._registry.apply(changes[what])
 

@@ -6,11 +6,12 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from raglive.store.index.documents import Documents, Vector, replace_document
+from raglive.store.index.documents import replace_document
 from raglive.store.index.search import ChunkSearch
+from raglive.store.index.vector_cache import Vector, VectorCache
 from raglive.store.index.vector_space import choose_vector_space
 from raglive.store.pool import Database
-from raglive.store.registry.files import Reconciliation, Registry
+from raglive.store.registry.files import FileChanges, Registry
 from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 from tests.conftest import VECTOR_SPACE
@@ -26,13 +27,13 @@ async def process(pipeline: PipelineRecord, text: str, count: int = 2) -> None:
 
 
 async def nearest(database: Database, vector: Vector) -> list[str]:
-    hits = await ChunkSearch(database).find("", vector=vector, words=False)
+    hits = await ChunkSearch(database).find("", vector=vector, full_text=False)
     return [hit.content for hit in hits]
 
 
 async def edit(pipeline: PipelineRecord, name: str, version: int) -> None:
     changed = [(await known(pipeline, name), observed(name, version))]
-    await Registry(pipeline).apply(Reconciliation(changed=changed))
+    await Registry(pipeline).apply(FileChanges(changed=changed))
 
 
 @pytest.mark.disagrees
@@ -87,7 +88,7 @@ async def test_a_deleted_file_is_found_no_more(
 ) -> None:
     await enqueue(pipeline, "a")
     await process(pipeline, "gone")
-    await Registry(pipeline).apply(Reconciliation(gone=[await known(pipeline, "a")]))
+    await Registry(pipeline).apply(FileChanges(gone=[await known(pipeline, "a")]))
     assert await nearest(database, chunks("gone")[0].embedding) == []
 
 
@@ -99,7 +100,7 @@ async def test_known_text_is_not_embedded_again(
     await process(pipeline, "stored")
     unknown = chunks("unknown")[0].content_hash
     space = await choose_vector_space(database, VECTOR_SPACE)
-    found = await Documents(database, space.key).known_embeddings([stored[0].content_hash, unknown])
+    found = await VectorCache(database, space).find([stored[0].content_hash, unknown])
     assert found.keys() == {stored[0].content_hash}
     assert np.array_equal(found[stored[0].content_hash], stored[0].embedding)
 

@@ -10,7 +10,7 @@ import pytest
 from raglive.store.index.verify import find_disagreements
 from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database
-from raglive.store.registry.files import Reconciliation, Registry
+from raglive.store.registry.files import FileChanges, Registry
 from raglive.store.registry.jobs import Job, Jobs, LeaseLost
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.model import rfc3339
@@ -91,7 +91,7 @@ async def test_a_lease_that_ran_out_is_taken_over_and_its_result_is_void(
     stalled, other = Jobs(pipeline, "stalled", 0.0), Jobs(pipeline, "other", LEASE)
     (lost,) = await stalled.claim(1)
     assert await other.release_lost([]) == 1
-    assert await stalled.keep([(lost.file_key, "embedding", 0.5)]) == set()
+    assert await stalled.renew_leases([(lost.file_key, "embedding", 0.5)]) == set()
     (taken,) = await other.claim(1)
     assert (lost.attempt, taken.attempt) == (1, 2)
     with pytest.raises(LeaseLost):
@@ -109,9 +109,9 @@ async def test_a_lease_that_is_kept_is_not_taken(
     jobs, other = Jobs(pipeline, "worker", LEASE), Jobs(pipeline, "other", LEASE)
     short = Jobs(pipeline, "worker", 0.0)
     one, two = await short.claim(2)
-    kept = await jobs.keep([(one.file_key, "embedding", 0.5)])
+    kept = await jobs.renew_leases([(one.file_key, "embedding", 0.5)])
     assert kept == {one.file_key}
-    assert await other.keep([(one.file_key, "embedding", 0.9)]) == set()
+    assert await other.renew_leases([(one.file_key, "embedding", 0.9)]) == set()
     assert await other.release_lost([]) == 1
     assert [job.name for job in await other.claim(5)] == [two.name]
     row = await database.fetchrow(
@@ -139,7 +139,7 @@ async def test_an_edit_while_it_is_processed_is_processed_again(
     await enqueue(pipeline, "a")
     jobs = Jobs(pipeline, "worker", LEASE)
     (first,) = await jobs.claim(1)
-    edit = Reconciliation(changed=[(await known(pipeline, "a"), observed("a", version=2))])
+    edit = FileChanges(changed=[(await known(pipeline, "a"), observed("a", version=2))])
     await Registry(pipeline).apply(edit)
     assert await state(database, "a") == "processing"
     await complete(jobs, first, chunks("old"))
@@ -158,7 +158,7 @@ async def test_a_failure_of_an_older_version_does_not_delay_the_newer(
     await enqueue(pipeline, "a")
     jobs = Jobs(pipeline, "worker", LEASE)
     (first,) = await jobs.claim(1)
-    edit = Reconciliation(changed=[(await known(pipeline, "a"), observed("a", version=2))])
+    edit = FileChanges(changed=[(await known(pipeline, "a"), observed("a", version=2))])
     await Registry(pipeline).apply(edit)
     later = rfc3339(datetime.now(UTC) + timedelta(hours=1))
     async with jobs.ending(first, failed(next_attempt_at=later)):
@@ -173,8 +173,8 @@ async def test_a_file_that_is_deleted_while_it_is_processed_stays_deleted(
     await enqueue(pipeline, "a")
     jobs = Jobs(pipeline, "worker", LEASE)
     (job,) = await jobs.claim(1)
-    await Registry(pipeline).apply(Reconciliation(gone=[await known(pipeline, "a")]))
-    assert await jobs.keep([(job.file_key, "embedding", 0.5)]) == set()
+    await Registry(pipeline).apply(FileChanges(gone=[await known(pipeline, "a")]))
+    assert await jobs.renew_leases([(job.file_key, "embedding", 0.5)]) == set()
     with pytest.raises(LeaseLost):
         await complete(jobs, job)
     await jobs.give_back(job, 0)
@@ -250,7 +250,7 @@ async def test_watcher_and_workers_never_lock_each_other_out(
             claimed = await jobs.claim(4)
             held = sorted(claimed, key=lambda job: -job.file_key)
             await asyncio.gather(
-                jobs.keep([(job.file_key, "embedding", 0.5) for job in held]),
+                jobs.renew_leases([(job.file_key, "embedding", 0.5) for job in held]),
                 *(_end(jobs, job) for job in claimed),
             )
 
@@ -260,7 +260,7 @@ async def test_watcher_and_workers_never_lock_each_other_out(
             seen = sorted(await registry.known(), key=lambda file: (file.file_key * 7) % 11)
             third = len(seen) // 3
             await registry.apply(
-                Reconciliation(
+                FileChanges(
                     new=[observed(f"new {turn} {n}") for n in range(3)],
                     moved=[(file, observed(file.name)) for file in seen[:third]],
                     changed=[(file, observed(file.name, turn)) for file in seen[third:-2]],

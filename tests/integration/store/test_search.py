@@ -10,13 +10,14 @@ import asyncpg
 import numpy as np
 import pytest
 
-from raglive.store.index import search, search_indexes
-from raglive.store.index.documents import EmbeddedChunk, Vector
-from raglive.store.index.search import EVERYTHING, ChunkSearch, Hit, Only
+from raglive.store.index import index_statistics, search, search_indexes
+from raglive.store.index.documents import EmbeddedChunk
+from raglive.store.index.search import NO_FILTER, ChunkSearch, Hit, SearchFilter
 from raglive.store.index.search_indexes import SearchIndexes
+from raglive.store.index.vector_cache import Vector
 from raglive.store.index.vector_space import VectorSpace, require_space
 from raglive.store.pool import Connection, Database
-from raglive.store.registry.files import Reconciliation, Registry
+from raglive.store.registry.files import FileChanges, Registry
 from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import RagliveError
@@ -44,8 +45,8 @@ def names(hits: Sequence[Hit]) -> list[str]:
     return [hit.name for hit in hits]
 
 
-async def by_words(database: Database, question: str, only: Only = EVERYTHING) -> list[str]:
-    return names(await ChunkSearch(database).find(question, only=only))
+async def by_words(database: Database, question: str, only: SearchFilter = NO_FILTER) -> list[str]:
+    return names(await ChunkSearch(database).find(question, where=only))
 
 
 def vector_of(text: str) -> Vector:
@@ -63,7 +64,7 @@ async def test_words_find_what_holds_all_of_them_first_and_the_rarer_ones_next(
         none_txt="Nothing of that kind.",
         **common,
     )
-    await SearchIndexes(database.dsn).keep_up()
+    await SearchIndexes(database.dsn).maintain()
     found = await by_words(database, "what is the hotel limit in Paris?")
     assert found[:2] == ["both.txt", "rare.txt"]
     assert "none.txt" not in found
@@ -110,7 +111,7 @@ async def test_words_that_hold_a_question_together_are_neither_asked_for_nor_mar
         **english,
         **german,
     )
-    await SearchIndexes(database.dsn).keep_up()
+    await SearchIndexes(database.dsn).maintain()
     hit = (await ChunkSearch(database).find(question))[0]
     assert hit.name == best
     assert {hit.snippet[a:b] for a, b in hit.marks} == marked
@@ -137,7 +138,7 @@ async def test_both_ways_together_put_first_what_both_find(
     assert scores == sorted(scores, reverse=True)
     assert 1 >= scores[0] > scores[-1] > 0
     assert hits[0].similarity == pytest.approx(1)
-    nearest = await search.find("pumps", vector=vector_of("salaries"), words=False)
+    nearest = await search.find("pumps", vector=vector_of("salaries"), full_text=False)
     assert names(nearest)[0] == "near.txt"
     assert nearest[0].score == nearest[0].similarity
     assert all(hit.similarity is None for hit in await search.find("pumps"))
@@ -163,21 +164,25 @@ async def test_a_search_is_kept_to_pipelines_types_and_times(
     other = await PipelineRecord.register(database, "another", "local_files")
     await index(pipeline, a_md="apples", b_pdf="apples")
     await index(other, c_md="apples")
-    assert await by_words(database, "apples", Only([pipeline.key])) == ["a.md", "b.pdf"]
-    assert await by_words(database, "apples", Only([])) == []
-    assert await by_words(database, "apples", Only(types=["md"])) == ["a.md", "c.md"]
-    assert await by_words(database, "apples", Only(types=["PDF", ".txt"])) == ["b.pdf"]
-    assert await by_words(database, "apples", Only(types=["text/*"])) == ["a.md", "b.pdf", "c.md"]
-    assert await by_words(database, "apples", Only(types=["%", "application/pdf"])) == []
+    assert await by_words(database, "apples", SearchFilter([pipeline.key])) == ["a.md", "b.pdf"]
+    assert await by_words(database, "apples", SearchFilter([])) == []
+    assert await by_words(database, "apples", SearchFilter(types=["md"])) == ["a.md", "c.md"]
+    assert await by_words(database, "apples", SearchFilter(types=["PDF", ".txt"])) == ["b.pdf"]
+    assert await by_words(database, "apples", SearchFilter(types=["text/*"])) == [
+        "a.md",
+        "b.pdf",
+        "c.md",
+    ]
+    assert await by_words(database, "apples", SearchFilter(types=["%", "application/pdf"])) == []
     now = datetime.now(UTC)
-    assert len(await by_words(database, "apples", Only(until=now))) == 3
-    assert await by_words(database, "apples", Only(since=now + timedelta(hours=1))) == []
-    kept = Only([pipeline.key], ["md"], now - timedelta(hours=1), now)
-    hits = await ChunkSearch(database).find("apples", vector=vector_of("pears"), only=kept)
+    assert len(await by_words(database, "apples", SearchFilter(until=now))) == 3
+    assert await by_words(database, "apples", SearchFilter(since=now + timedelta(hours=1))) == []
+    kept = SearchFilter([pipeline.key], ["md"], now - timedelta(hours=1), now)
+    hits = await ChunkSearch(database).find("apples", vector=vector_of("pears"), where=kept)
     assert names(hits) == ["a.md"]
 
 
-async def test_an_index_does_not_change_in_the_midst_of_a_search(
+async def test_an_index_does_not_change_during_a_search(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await index(pipeline, a_txt="heat pumps")
@@ -215,17 +220,17 @@ async def test_the_vector_index_is_away_during_a_bulk_load_and_back_afterwards(
 ) -> None:
     indexes = SearchIndexes(database.dsn)
     await index(pipeline, a_txt="heat pumps", b_txt="salaries")
-    await indexes.keep_up()
+    await indexes.maintain()
     assert await valid_indexes(database) == {"chunks_by_words_simple"}  # too few to be worth it
-    monkeypatch.setattr(search_indexes, "LEAST_NUMBERS", DIMENSIONS)
-    await indexes.keep_up()
+    monkeypatch.setattr(index_statistics, "MIN_NUMBERS", DIMENSIONS)
+    await indexes.maintain()
     assert await valid_indexes(database) == {"chunks_by_words_simple", "chunks_by_vector"}
-    await Registry(pipeline).apply(Reconciliation(new=[observed(f"{n}") for n in range(1100)]))
-    await indexes.keep_up()
+    await Registry(pipeline).apply(FileChanges(new=[observed(f"{n}") for n in range(1100)]))
+    await indexes.maintain()
     assert await valid_indexes(database) == {"chunks_by_words_simple"}
-    hits = await ChunkSearch(database).find("", vector=vector_of("salaries"), words=False)
+    hits = await ChunkSearch(database).find("", vector=vector_of("salaries"), full_text=False)
     assert names(hits)[0] == "b.txt"
-    await SearchIndexes(database.dsn, config="english").keep_up()
+    await SearchIndexes(database.dsn, config="english").maintain()
     assert await valid_indexes(database) == {"chunks_by_words_english"}
 
 
@@ -239,12 +244,12 @@ async def test_what_a_bulk_load_fills_is_counted_before_postgres_looks(database:
     counted = []
     for more in (100, 6_000, 7_000, 6_000):
         await database.execute(fill, more)
-        await SearchIndexes(database.dsn).keep_up()
+        await SearchIndexes(database.dsn).maintain()
         counted.append(await database.fetchval(count))
     assert counted == [-1, 6_100, 13_100, 13_100]  # too few, many, more than twice as many, not so
 
 
-async def test_an_index_that_was_not_finished_is_built_anew(
+async def test_an_unfinished_index_is_built_again(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await index(pipeline, a_txt="heat pumps", b_txt="salaries")
@@ -253,7 +258,7 @@ async def test_an_index_that_was_not_finished_is_built_anew(
             "CREATE UNIQUE INDEX CONCURRENTLY chunks_by_words_simple "
             "ON raglive.chunks (start_offset)"
         )
-    await SearchIndexes(database.dsn).keep_up()
+    await SearchIndexes(database.dsn).maintain()
     assert await valid_indexes(database) == {"chunks_by_words_simple"}
     assert await by_words(database, "pumps") == ["a.txt"]
 
@@ -265,11 +270,11 @@ async def test_only_one_process_builds_at_a_time(
     other = await asyncpg.connect(database.dsn)
     try:
         assert await other.fetchval(search_indexes._QUERIES["lock"])
-        await SearchIndexes(database.dsn).keep_up()
+        await SearchIndexes(database.dsn).maintain()
         assert await valid_indexes(database) == set()
     finally:
         await other.close()
-    await SearchIndexes(database.dsn).keep_up()
+    await SearchIndexes(database.dsn).maintain()
     assert await valid_indexes(database) == {"chunks_by_words_simple"}
 
 
@@ -277,7 +282,7 @@ async def test_with_the_vector_index_nothing_is_missed_that_a_filter_lets_throug
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The few chunks asked for are the farthest from the question among thousands."""
-    monkeypatch.setattr(search_indexes, "LEAST_NUMBERS", DIMENSIONS)
+    monkeypatch.setattr(index_statistics, "MIN_NUMBERS", DIMENSIONS)
     jobs = Jobs(pipeline, "worker", 60)
     await enqueue(pipeline, "many.txt", "few.md")
     made = np.random.default_rng(1)
@@ -290,15 +295,15 @@ async def test_with_the_vector_index_nothing_is_missed_that_a_filter_lets_throug
         ]
         await complete(jobs, job, stored)
     await database.execute("ANALYZE raglive.chunks")
-    await SearchIndexes(database.dsn).keep_up()
+    await SearchIndexes(database.dsn).maintain()
     assert "chunks_by_vector" in await valid_indexes(database)
     question = np.full(DIMENSIONS, 1, np.float32)
     search = ChunkSearch(database)
-    found = await search.find("", vector=question, words=False, limit=10)
+    found = await search.find("", vector=question, full_text=False, limit=10)
     exact = np.argsort(-(near @ question) / np.linalg.norm(near, axis=1))[:10]
     assert [hit.chunk_index for hit in found] == [int(n) for n in exact]
-    only = Only(types=["md"])
-    few = await search.find("", vector=question, words=False, only=only, limit=30)
+    only = SearchFilter(types=["md"])
+    few = await search.find("", vector=question, full_text=False, where=only, limit=30)
     assert sorted(hit.chunk_index for hit in few) == list(range(20))
     matches = "SELECT id FROM match_documents($1, $2, $3)"
     assert len(await database.fetch(matches, question, 500, {})) == 500
@@ -312,7 +317,7 @@ async def test_a_configuration_that_postgres_does_not_know_is_named(
     await index(pipeline, a_txt="heat pumps")
     for attempt in (
         ChunkSearch(database, config="klingon").find("pumps"),
-        SearchIndexes(database.dsn, config="klingon").keep_up(),
+        SearchIndexes(database.dsn, config="klingon").maintain(),
     ):
         with pytest.raises(RagliveError, match="RAGLIVE_TEXT_SEARCH_CONFIG"):
             await attempt

@@ -6,11 +6,10 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from raglive.store.index.model_source import DEFAULT_SOURCE, ModelSource
 from raglive.store.index.vector_space import (
-    PLAIN,
     ChosenSpace,
     EmbeddingModelChanged,
-    ModelSource,
     VectorSpace,
     active_model,
     active_vector_space,
@@ -35,7 +34,7 @@ async def test_the_space_that_was_chosen_may_be_chosen_again(database: Database)
     [
         (
             replace(SPACE, provider="builtin"),
-            PLAIN,
+            DEFAULT_SOURCE,
             "Set EMBEDDING_PROVIDER=openai, EMBEDDING_MODEL=text-embedding-3-small, "
             "EMBEDDING_BASE_URL=http://127.0.0.1:4000/v1 and EMBEDDING_API_KEY if",
         ),

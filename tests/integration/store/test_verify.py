@@ -1,9 +1,10 @@
-"""`raglive verify` names whatever is broken: each check is shown what it is there for."""
+"""`raglive verify` names whatever is broken: every check finds its case."""
 
 from __future__ import annotations
 
 import pytest
 
+from raglive.store.index import verify
 from raglive.store.index.verify import find_disagreements
 from raglive.store.pool import Database
 from raglive.store.registry.jobs import Jobs
@@ -119,5 +120,5 @@ async def test_what_is_broken_is_named(sound: Database, check: str, broken_by: l
     assert found[check].action
 
 
-def test_each_check_is_shown_what_it_is_there_for() -> None:
-    assert set(BREAKS) == set(load_queries("index/verify"))
+def test_every_check_has_a_case() -> None:
+    assert set(BREAKS) == set(load_queries(verify.__name__))

@@ -24,8 +24,8 @@ from raglive.embedding import (
 from raglive.embedding.circuit_breaker import OPENS_AFTER, CircuitBreaker, CircuitOpen
 from raglive.embedding.openai import OpenAIEmbedder
 from raglive.embedding.openai_batches import batches
-from raglive.retrying import Backoff
 from raglive.store.index.vector_space import VectorSpace
+from raglive_contract.backoff import Backoff
 
 KEY = "sk-very-secret"
 IMPATIENT = Backoff(first_seconds=0.002, longest_seconds=5)

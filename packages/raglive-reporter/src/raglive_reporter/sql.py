@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 
 from raglive.bus.postgres import PostgresBus
-from raglive.store.errors import TRANSIENT, place_of
+from raglive.store.errors import DATABASE_ERRORS, place_of
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -75,7 +75,7 @@ class SqlTransport:
             raise RagliveError(str(error), code=ErrorCode.INVALID_EVENT) from error
         except asyncpg.InsufficientPrivilegeError as error:
             raise RagliveError(str(error), code=ErrorCode.FORBIDDEN) from error
-        except (*TRANSIENT, asyncpg.PostgresError) as error:  # type: ignore[misc]  # a flat tuple
+        except DATABASE_ERRORS as error:
             where = place_of(self._dsn)
             raise unavailable(
                 f"The database at {where} does not take events ({type(error).__name__})."
@@ -84,7 +84,7 @@ class SqlTransport:
 
 async def _beat(database: Database, batch: Batch, event: dict[str, Any]) -> dict[str, Any]:
     record = await PipelineRecord.register(database, batch.pipeline_id, batch.pipeline_type)
-    beat = await record.beat(
+    beat = await record.heartbeat(
         uptime_seconds=event["uptime"],
         memory_bytes=event["memory_usage"],
         is_checking=False,

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from raglive.retrying import retry_after_seconds
+from raglive_contract.backoff import retry_after_seconds
 from raglive_contract.errors import RagliveError
 
 __all__ = [

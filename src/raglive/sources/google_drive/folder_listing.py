@@ -103,8 +103,10 @@ class FolderListing:
 
         async def commit(connection: Connection) -> None:
             folders = gone.keys() - lost.keys()
-            await registry.tables.end_listing(connection, folders, registry.state.number, met=False)
-            await registry.tables.unmeet(connection, folders)
+            await registry.tables.end_listing(
+                connection, folders, registry.state.number, found=False
+            )
+            await registry.tables.mark_unseen(connection, folders)
 
         await registry.in_transaction(commit, "marking missing folders")
 

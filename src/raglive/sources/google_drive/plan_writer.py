@@ -11,14 +11,13 @@ from raglive.sources.google_drive.reconcile import Plan, States
 from raglive.store.log.event_log import append_events
 from raglive.store.pool import Connection
 from raglive.store.registry.files import (
-    MENTIONED,
+    FileChanges,
     GoneReason,
     KnownFile,
-    Reconciliation,
     Registry,
 )
-from raglive.store.registry.google_drive import GoogleDriveTables, Leaving, Rehoused
-from raglive.store.registry.pipelines import PipelineRecord, new_event
+from raglive.store.registry.google_drive import GoogleDriveTables, RelocatedFiles, Removals
+from raglive.store.registry.pipelines import MENTIONED, PipelineRecord, new_event
 
 __all__ = ["FullListingState", "PlanWriter", "WriteResult"]
 
@@ -60,7 +59,7 @@ class WriteResult:
 
     events: list[dict[str, Any]]
     moved_with_folder: int
-    leaving: Leaving
+    leaving: Removals
     targets_changed: bool
     deleted: int = 0
 
@@ -84,12 +83,12 @@ class PlanWriter:
         if plan.relist:
             await tables.relist(connection, plan.relist)
         events = await self._registry.write(
-            connection, Reconciliation(plan.new, plan.changed, plan.moved)
+            connection, FileChanges(plan.new, plan.changed, plan.moved)
         )
         await tables.put_shortcuts(connection, plan.shortcuts)
         targets_changed = bool(plan.shortcuts or plan.gone_shortcuts or plan.gone_folders)
         if plan.targets:
-            targets_changed |= await tables.note_drives(connection, plan.targets)
+            targets_changed |= await tables.save_target_drives(connection, plan.targets)
         leaving = await self._remove(connection, plan)
         if is_full:
             alive = [item for item, found in states.items() if found and not found.trashed]
@@ -106,8 +105,8 @@ class PlanWriter:
         """Delete the files that leave, append the events, and count the deletions."""
         events, leaving = written.events, written.leaving
         if leaving:
-            await self._tables.lock_leaving(connection, leaving)
-            async for portion in self._tables.leaving(connection, leaving):
+            await self._tables.lock_removals(connection, leaving)
+            async for portion in self._tables.removed_files(connection, leaving):
                 gone: dict[GoneReason, list[KnownFile]] = defaultdict(list)
                 for file, reason in portion:
                     gone[reason].append(file)
@@ -126,22 +125,24 @@ class PlanWriter:
         """Delete files, and append `earlier_events` followed by the events of the deletions."""
         events = list(earlier_events)
         for reason, files in gone.items():
-            difference = Reconciliation(gone=files, gone_reason=reason)
+            difference = FileChanges(gone=files, gone_reason=reason)
             events += await self._registry.write(connection, difference)
         if events:
             await append_events(connection, self._key, events)
 
-    async def _move_content(self, connection: Connection, plan: Plan) -> Rehoused:
+    async def _move_content(self, connection: Connection, plan: Plan) -> RelocatedFiles:
         """Update the paths of files below moved folders; return those that need an event."""
         if not plan.repath:
-            return Rehoused()
+            return RelocatedFiles()
         published = {known.file_id for known, _ in plan.moved}
-        return await self._tables.repath(connection, plan.repath, told=published, limit=MENTIONED)
+        return await self._tables.repath(
+            connection, plan.repath, reported=published, limit=MENTIONED
+        )
 
-    async def _remove(self, connection: Connection, plan: Plan) -> Leaving:
+    async def _remove(self, connection: Connection, plan: Plan) -> Removals:
         """Remove folders and shortcuts; return the files that leave the index with them."""
         tables = self._tables
-        leaving = Leaving({file.file_key: reason for file, reason in plan.gone})
+        leaving = Removals({file.file_key: reason for file, reason in plan.gone})
         reasons: dict[GoneReason, list[str]] = defaultdict(list)
         for folder_id, reason in plan.gone_folders.items():
             reasons[reason].append(folder_id)
@@ -157,7 +158,7 @@ class PlanWriter:
         return leaving
 
 
-def _moved_event(moved: Rehoused) -> dict[str, Any]:
+def _moved_event(moved: RelocatedFiles) -> dict[str, Any]:
     files = [
         {
             "id": one["file_id"],

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from raglive.sources.google_drive.drive_file import FOLDER, DriveFile
 from raglive.sources.google_drive.folder_tree import FolderScope, FolderTree
-from raglive.store.registry.files import GoneReason, KnownFile, Observed
-from raglive.store.registry.google_drive import Folder, Known, Shortcut
+from raglive.store.registry.files import GoneReason, KnownFile, ObservedFile
+from raglive.store.registry.google_drive import Folder, KnownItems, Shortcut
 
 __all__ = ["Plan", "States", "decide", "parents_of"]
 
@@ -24,9 +24,9 @@ class Plan:
     """
 
     ask: set[str] = field(default_factory=set)
-    new: list[Observed] = field(default_factory=list)
-    changed: list[tuple[KnownFile, Observed]] = field(default_factory=list)
-    moved: list[tuple[KnownFile, Observed]] = field(default_factory=list)
+    new: list[ObservedFile] = field(default_factory=list)
+    changed: list[tuple[KnownFile, ObservedFile]] = field(default_factory=list)
+    moved: list[tuple[KnownFile, ObservedFile]] = field(default_factory=list)
     gone: list[tuple[KnownFile, GoneReason]] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
     repath: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ def parents_of(states: States) -> set[str]:
 
 def decide(
     states: States,
-    known: Known,
+    known: KnownItems,
     *,
     log: str | None = None,
     asked: Collection[str] = (),
@@ -67,7 +67,7 @@ def decide(
 
 class _Decision:
     def __init__(
-        self, states: States, known: Known, log: str | None, asked: Collection[str]
+        self, states: States, known: KnownItems, log: str | None, asked: Collection[str]
     ) -> None:
         self.plan = Plan()
         self._states = states
@@ -183,7 +183,7 @@ class _Decision:
             return
         self._compare(before, self._observe(state, is_inside=is_inside))
 
-    def _compare(self, before: KnownFile | None, after: Observed) -> None:
+    def _compare(self, before: KnownFile | None, after: ObservedFile) -> None:
         if before is None:
             self.plan.new.append(after)
             return
@@ -193,11 +193,11 @@ class _Decision:
         if not same_place or _without_key(before.source) != _without_key(after.source):
             self.plan.moved.append((before, after))
 
-    def _observe(self, state: DriveFile, *, is_inside: bool) -> Observed:
+    def _observe(self, state: DriveFile, *, is_inside: bool) -> ObservedFile:
         folder = ""
         if is_inside and state.parent is not None:
             folder = self._tree.with_path(state.parent).path
-        return Observed(
+        return ObservedFile(
             file_id=state.id,
             location=state.id,
             name=state.name,

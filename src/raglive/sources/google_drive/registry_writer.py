@@ -15,9 +15,9 @@ from raglive.sources.google_drive.reconcile import Plan, States, decide, parents
 from raglive.store.errors import retry_transient
 from raglive.store.log.event_log import append_events
 from raglive.store.pool import Connection
-from raglive.store.registry.files import MENTIONED, GoneReason, KnownFile
-from raglive.store.registry.google_drive import GoogleDriveTables, Known
-from raglive.store.registry.pipelines import PipelineRecord, new_event
+from raglive.store.registry.files import GoneReason, KnownFile
+from raglive.store.registry.google_drive import GoogleDriveTables, KnownItems
+from raglive.store.registry.pipelines import MENTIONED, PipelineRecord, new_event
 
 __all__ = ["ChangeCounts", "DriveRegistry"]
 
@@ -109,7 +109,7 @@ class DriveRegistry:
                 await self.tables.put_cursor(connection, log or "", cursor)
             if listed:
                 await self.tables.end_listing(
-                    connection, listed, self.state.number, met=self.state.is_running
+                    connection, listed, self.state.number, found=self.state.is_running
                 )
             if checked:
                 await self.tables.checked(connection, checked)
@@ -141,7 +141,7 @@ class DriveRegistry:
     async def recheck_unseen_targets(self) -> None:
         """Mark the shortcut targets that the full listing did not find to be requested."""
         await self.in_transaction(
-            lambda connection: self.tables.uncheck_unmet(connection, self.state.number),
+            lambda connection: self.tables.uncheck_unseen(connection, self.state.number),
             "marking shortcut targets",
         )
 
@@ -220,8 +220,8 @@ class DriveRegistry:
         plan.found_unknown_folder = bool(is_reported)
         return plan
 
-    async def _known(self, states: States) -> Known:
-        async def read() -> Known:
+    async def _known(self, states: States) -> KnownItems:
+        async def read() -> KnownItems:
             async with self.record.database.connection() as connection:
                 return await self.tables.known(connection, states.keys(), parents_of(states))
 

@@ -12,10 +12,10 @@ import httpx
 import orjson
 import structlog
 
-from raglive.retrying import Backoff
 from raglive.sources.google_drive.credentials import TokenSource
 from raglive.sources.google_drive.errors import DriveUnavailable, read_error_response
 from raglive.sources.google_drive.quota import COSTS, QuotaBucket
+from raglive_contract.backoff import Backoff
 from raglive_contract.errors import RagliveError
 
 __all__ = ["GOOGLE", "DriveTransport", "RetryPolicy"]

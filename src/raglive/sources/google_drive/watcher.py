@@ -11,7 +11,6 @@ from pathlib import Path
 
 import structlog
 
-from raglive.retrying import Backoff
 from raglive.sources.google_drive.change_logs import ChangeLogReader
 from raglive.sources.google_drive.client import DriveClient
 from raglive.sources.google_drive.deletion_guard import DeletionGuard
@@ -22,9 +21,10 @@ from raglive.sources.google_drive.registry_writer import ChangeCounts, DriveRegi
 from raglive.sources.google_drive.watched_folders import WatchedFolders
 from raglive.sources.problems import Problem, ProblemPublisher
 from raglive.sources.source import CheckResult
-from raglive.store.errors import DATABASE_ERRORS, retry_transient
+from raglive.store.errors import STORE_ERRORS, retry_transient
 from raglive.store.registry.jobs import Job
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.backoff import Backoff
 from raglive_contract.errors import RagliveError
 
 __all__ = ["GoogleDriveWatcher"]
@@ -92,7 +92,7 @@ class GoogleDriveWatcher:
             self._woken.clear()
             try:
                 await self.check()
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 wait = RETRY_BACKOFF.seconds(failures)
                 log.debug("check_retry", after=type(error).__name__, seconds=round(wait, 2))
                 failures += 1
@@ -117,7 +117,7 @@ class GoogleDriveWatcher:
             log.warning("check_failed", code=error.code, message=error.message)
             self._must_check_folders |= error.code in _ACCESS_ERRORS
             self._has_recovered |= error.code in _REQUEUED_AFTER_RECOVERY
-            with suppress(RagliveError, *DATABASE_ERRORS):
+            with suppress(*STORE_ERRORS):
                 await self._problems.publish(Problem(str(error.code), error.message))
             raise
         finally:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from raglive.sources.local_files.file_version import FileVersion
 from raglive.sources.local_files.location import parent_of
-from raglive.store.registry.files import KnownFile, Observed
+from raglive.store.registry.files import KnownFile, ObservedFile
 
 __all__ = ["KnownFiles"]
 
@@ -85,7 +85,7 @@ class KnownFiles:
         keys = self._same.get(identity, ()) if identity is not None else ()
         return [self._files[key] for key in keys]
 
-    def put_new(self, observed: Sequence[Observed], keys: Mapping[str, int]) -> None:
+    def put_new(self, observed: Sequence[ObservedFile], keys: Mapping[str, int]) -> None:
         """Add files that were just written to the registry, with their keys by file id."""
         for one in observed:
             if one.file_id not in keys:

@@ -18,7 +18,7 @@ from raglive.sources.local_files.scan import ScannedFile
 from raglive.sources.local_files.watched_folder import FolderState
 from raglive.sources.problems import Problem, ProblemPublisher
 from raglive.store.errors import retry_transient
-from raglive.store.registry.files import KnownFile, Observed, Reconciliation, Registry
+from raglive.store.registry.files import FileChanges, KnownFile, ObservedFile, Registry
 from raglive.store.registry.pipelines import PipelineRecord
 
 __all__ = ["LocalFilesRegistry", "as_known", "portions"]
@@ -54,7 +54,7 @@ class LocalFilesRegistry:
             if portion:
                 await self._write(portion, known)
 
-    async def _write(self, portion: Reconciliation, known: KnownFiles) -> None:
+    async def _write(self, portion: FileChanges, known: KnownFiles) -> None:
         await retry_transient(lambda: self._registry.apply(portion), what="writing to the registry")
         if portion.new or portion.changed:
             self._on_queued()
@@ -81,7 +81,7 @@ class LocalFilesRegistry:
 
         async def save() -> None:
             async with self._record.database.transaction() as connection:
-                await self._record.keep_watch_state(connection, state.to_json())
+                await self._record.save_watch_state(connection, state.to_json())
 
         await retry_transient(save, what="saving the state of the watcher")
 
@@ -90,7 +90,7 @@ class LocalFilesRegistry:
         await self._problems.publish(problem)
 
 
-def portions(difference: Difference, folder: Path) -> Iterator[Reconciliation]:
+def portions(difference: Difference, folder: Path) -> Iterator[FileChanges]:
     """Split a difference into portions for one transaction each.
 
     Moves come first, so that a moved file leaves its old location before another file takes it.
@@ -99,22 +99,22 @@ def portions(difference: Difference, folder: Path) -> Iterator[Reconciliation]:
     changed = difference.changed + difference.relocated
     new, gone = difference.new, difference.gone
 
-    def observe(pairs: Sequence[Pair]) -> list[tuple[KnownFile, Observed]]:
+    def observe(pairs: Sequence[Pair]) -> list[tuple[KnownFile, ObservedFile]]:
         return [(known, _observe(seen, folder, known.file_id)) for known, seen in pairs]
 
-    def observe_new(some: Sequence[ScannedFile]) -> list[Observed]:
+    def observe_new(some: Sequence[ScannedFile]) -> list[ObservedFile]:
         return [_observe(seen, folder) for seen in some]
 
     if len(moved) + len(changed) + len(new) + len(gone) <= ROWS_PER_TRANSACTION:
-        yield Reconciliation(observe_new(new), observe(changed), observe(moved), gone)
+        yield FileChanges(observe_new(new), observe(changed), observe(moved), gone)
         return
-    yield from (Reconciliation(moved=observe(some)) for some in _slices(moved))
-    yield from (Reconciliation(gone=some) for some in _slices(gone))
-    yield from (Reconciliation(changed=observe(some)) for some in _slices(changed))
-    yield from (Reconciliation(new=observe_new(some)) for some in _slices(new))
+    yield from (FileChanges(moved=observe(some)) for some in _slices(moved))
+    yield from (FileChanges(gone=some) for some in _slices(gone))
+    yield from (FileChanges(changed=observe(some)) for some in _slices(changed))
+    yield from (FileChanges(new=observe_new(some)) for some in _slices(new))
 
 
-def as_known(file: KnownFile, seen: Observed) -> KnownFile:
+def as_known(file: KnownFile, seen: ObservedFile) -> KnownFile:
     """Return the file with the values that were written to the registry."""
     return replace(
         file,
@@ -126,10 +126,10 @@ def as_known(file: KnownFile, seen: Observed) -> KnownFile:
     )
 
 
-def _observe(scanned: ScannedFile, folder: Path, file_id: str | None = None) -> Observed:
+def _observe(scanned: ScannedFile, folder: Path, file_id: str | None = None) -> ObservedFile:
     name = readable(name_of(scanned.location))
     url = path_of(folder, scanned.location).as_uri()
-    return Observed(
+    return ObservedFile(
         file_id=file_id or str(uuid7()),
         location=scanned.location,
         name=name,

@@ -44,7 +44,7 @@ class FolderState(NamedTuple):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the value for `PipelineRecord.keep_watch_state`."""
+        """Return the value for `PipelineRecord.save_watch_state`."""
         root = None if self.root is None else self.root._asdict()
         return {"root": root, "deletions_approved": self.deletions_approved}
 

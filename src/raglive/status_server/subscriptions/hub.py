@@ -19,11 +19,10 @@ from raglive.bus.postgres import PostgresBus
 from raglive.status_server.subscriptions.channel import Channel, Opening
 from raglive.status_server.subscriptions.log_tail import Deliver, Tail, Welcome
 from raglive.status_server.subscriptions.messages import Message
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.log.event_log import EventLog, Head
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive_contract.cursor import Cursor
-from raglive_contract.errors import RagliveError
 
 __all__ = ["Deliver", "Hub", "Join", "Welcome"]
 
@@ -186,7 +185,7 @@ class Hub:
                     due = loop.time() + self._poll_seconds
                     await self._tail.read_all()
                 self._current_at = loop.time()
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 self._tail.doubtful.set()
                 log.warning(
                     "log_unreadable", error=type(error).__name__, lag_seconds=self.lag_seconds

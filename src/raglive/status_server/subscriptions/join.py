@@ -13,7 +13,7 @@ from raglive.status_server.sessions.registry import Door
 from raglive.status_server.subscriptions.channel import Opening
 from raglive.status_server.subscriptions.hub import Hub
 from raglive.status_server.subscriptions.rooms import Audience, Viewer
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.errors import STORE_ERRORS
 from raglive_contract.cursor import Cursor, Position
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.permissions import Grant
@@ -61,7 +61,7 @@ class Showing:
                     return
                 if pipeline_id not in viewer.pipelines:  # or it would be older than their events
                     self._send_status(viewer, snapshot)
-        except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+        except STORE_ERRORS as error:
             log.warning("status_not_sent", connection=viewer.sid, error=type(error).__name__)
 
     async def show_new(self, pipeline_id: str, displaced: list[Viewer]) -> None:
@@ -84,7 +84,7 @@ class Showing:
             try:
                 await self._room(viewer)
                 await self._hub.open(pipeline_id, None, join)
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
+            except STORE_ERRORS as error:
                 log.warning("pipeline_not_shown", pipeline=pipeline_id, error=type(error).__name__)
                 if isinstance(error, RagliveError) and not error.retryable:
                     return

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from raglive.store.accounting.spending import budget_of, usage_of_pipeline
 from raglive.store.errors import TRANSIENT, DatabaseUnavailable
 from raglive.store.log.event_log import Head, LoggedEvent, logged_event
 from raglive.store.pool import Database
@@ -22,8 +23,7 @@ from raglive_contract.states import Stage
 
 __all__ = ["PipelineReads", "Standing", "estimate", "no_such_pipeline", "read_within"]
 
-_QUERIES = load_queries("log/pipeline_status")
-_KEPT = load_queries("accounting/saved_work")
+_QUERIES = load_queries(__name__)
 
 RETRY_AFTER_MS = 1000
 BUCKET_SECONDS = 60
@@ -123,16 +123,16 @@ class PipelineReads:
         buckets = [dict(row) | {"start": rfc3339(row["start"])} for row in rows]
         [pace] = await self._fetch(_QUERIES["pace"], head.pipeline_key)
         month = datetime.now(UTC).date().replace(day=1)
-        [usage] = await self._fetch(_KEPT["spent"], head.pipeline_key, month)
-        [total] = await self._fetch(_KEPT["spent"], head.pipeline_key, date.min)
-        budget = await self._fetch(_KEPT["budget"], head.pipeline_key)
+        usage = await self._read(usage_of_pipeline(self._database, head.pipeline_key, month))
+        total = await self._read(usage_of_pipeline(self._database, head.pipeline_key, date.min))
+        budget = await self._read(budget_of(self._database, head.pipeline_key))
         return {
             "bucket_seconds": BUCKET_SECONDS,
             "buckets": buckets,
             "estimate": estimate(pace),
-            "usage": dict(usage),
-            "total_usage": dict(total),
-            "budget": dict(budget[0]) if budget else None,
+            "usage": usage.wire(),
+            "total_usage": total.wire(),
+            "budget": budget,
         }
 
     async def _fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:

@@ -10,12 +10,12 @@ from fake_google_drive.drive import FakeDrive
 from fake_google_drive.items import Item
 from fake_google_drive.oauth import SERVICE_ACCOUNT
 from fake_google_drive.server import FakeDriveServer
-from raglive.retrying import Backoff
 from raglive.sources.google_drive.client import DriveClient, open_drive
 from raglive.sources.google_drive.credentials import read_credentials
 from raglive.sources.google_drive.transport import RetryPolicy
 from raglive.sources.google_drive.watcher import GoogleDriveWatcher
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.backoff import Backoff
 
 USER = SERVICE_ACCOUNT
 IMPATIENT = RetryPolicy(attempts=3, backoff=Backoff(first_seconds=0.01, longest_seconds=0.02))

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from raglive.retrying import Backoff
 from raglive.sources.google_drive.credentials import is_oauth_client, read_credentials
 from raglive.sources.google_drive.drive_file import DriveFile, export_plan
 from raglive.sources.google_drive.errors import CredentialsInvalid, read_error_response
 from raglive.sources.google_drive.quota import QuotaBucket
 from raglive.sources.google_drive.watched_folders import folder_id_of
+from raglive_contract.backoff import Backoff
 
 
 def _body(reason: str, location: str = "") -> bytes:

@@ -1,4 +1,5 @@
--- The rules of contract/cursor.py and contract/digest.py, tested against the same vectors.
+-- Cursors and digests, by the rules of `raglive_contract.cursor` and `raglive_contract.digest`, and tested with the same vectors;
+-- ids and times as events carry them.
 
 CREATE FUNCTION raglive.cursor(epoch text, seq bigint) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -12,7 +13,7 @@ CREATE FUNCTION raglive.rfc3339(moment timestamptz) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
--- RFC 9562, version 7.
+-- Returns a UUID of version 7 (RFC 9562): its first bits are the time.
 CREATE FUNCTION raglive.uuid7() RETURNS uuid
 LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN encode(
@@ -23,8 +24,10 @@ RETURN encode(
         52, 1), 53, 1),
     'hex')::uuid;
 
--- Unique to one life of one log; a later life sorts after an earlier one.
+-- Returns a name for a new log: unique, and sorted after the name of any log made earlier.
 CREATE FUNCTION raglive.new_epoch() RETURNS text
 LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
        || encode(substring(uuid_send(gen_random_uuid()) FROM 1 FOR 2), 'hex');
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA raglive FROM PUBLIC;

@@ -1,15 +1,5 @@
--- The names that agents and earlier clients read, as views. Row-level security keeps them to their owner.
-
-ALTER TABLE raglive.pipelines ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.heads ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.events ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.event_fields ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.files ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.attempts ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.embedding_models ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.chunks ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.dataset_rows ENABLE ROW LEVEL SECURITY;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA raglive FROM PUBLIC;
+-- Views with the names that agents and earlier clients read. `documents` and `match_documents` are made with the first model.
+-- Row-level security applies to the reader, because the views run with the reader's rights.
 
 CREATE VIEW public.document_metadata WITH (security_invoker) AS
 SELECT file.file_id AS id,
@@ -41,7 +31,7 @@ SELECT pipeline.pipeline_id,
        greatest(pipeline.created_at, pipeline.last_heartbeat, head.last_activity) AS updated_at
 FROM raglive.pipelines AS pipeline JOIN raglive.heads AS head USING (pipeline_key);
 
--- Supabase grants new objects of `public` to its API roles.
+-- Supabase grants its API roles access to every new object of `public`.
 DO $$
 DECLARE
     api_role text;

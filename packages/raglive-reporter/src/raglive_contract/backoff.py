@@ -1,4 +1,4 @@
-"""How long to wait before a retry: exponential back-off with jitter, and the Retry-After header."""
+"""How long to pause before a retry: exponential back-off with jitter, and Retry-After."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 __all__ = ["Backoff", "retry_after_seconds"]
 
-_MAX_DOUBLINGS = 30
+MAX_DOUBLINGS = 30  # beyond, a float would overflow before the ceiling is applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,15 @@ class Backoff:
     longest_seconds: float
 
     def seconds(self, failures: int, asked_seconds: float | None = None) -> float:
-        """Return the pause after `failures` earlier pauses.
+        """Return the pause after `failures` earlier pauses, in seconds.
 
-        It is at least `asked_seconds`, which is what the other side asked for, but never longer
-        than `longest_seconds`.
+        It is at least `asked_seconds`, which is what the other side asked for (by `Retry-After`,
+        say), but never longer than `longest_seconds`.
         """
-        doubled = self.first_seconds * 2.0 ** min(failures, _MAX_DOUBLINGS)
+        doubled = self.first_seconds * 2.0 ** min(failures, MAX_DOUBLINGS)
         ceiling = min(self.longest_seconds, doubled)
-        jittered = random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter, not a secret
-        return max(jittered, min(asked_seconds or 0.0, self.longest_seconds))
+        drawn = random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter, not a secret
+        return max(drawn, min(asked_seconds or 0.0, self.longest_seconds))
 
 
 def retry_after_seconds(header: str | None) -> float | None:

@@ -1,14 +1,31 @@
--- What requests that are under way will cost, so that processes which share a budget keep it together.
+-- What embedding costs: usage, and reservations that keep processes within a shared budget.
+
+-- What was requested of embedding providers, by pipeline, day (UTC), file and model.
+CREATE TABLE raglive.embedding_usage (
+    pipeline_key integer NOT NULL REFERENCES raglive.pipelines ON DELETE CASCADE,
+    day          date NOT NULL,
+    file_key     bigint NOT NULL REFERENCES raglive.files ON DELETE CASCADE,
+    model        text NOT NULL,
+    texts        bigint NOT NULL CHECK (texts > 0),
+    tokens       bigint NOT NULL CHECK (tokens >= 0),
+    cost         numeric NOT NULL DEFAULT 0 CHECK (cost >= 0),
+    PRIMARY KEY (pipeline_key, day, file_key, model)
+);
+ALTER TABLE raglive.embedding_usage ENABLE ROW LEVEL SECURITY;
+CREATE INDEX embedding_usage_by_file ON raglive.embedding_usage (file_key);
+
+-- What the requests in progress will cost. A reservation expires, because its process may die.
 CREATE TABLE raglive.embedding_reservations (
     reservation_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     pipeline_key   integer NOT NULL REFERENCES raglive.pipelines ON DELETE CASCADE,
     cost           numeric NOT NULL CHECK (cost >= 0),
-    expires_at     timestamptz NOT NULL -- a process may die with it
+    expires_at     timestamptz NOT NULL
 );
-CREATE INDEX embedding_reservations_by_pipeline ON raglive.embedding_reservations (pipeline_key);
 ALTER TABLE raglive.embedding_reservations ENABLE ROW LEVEL SECURITY;
+CREATE INDEX embedding_reservations_by_pipeline ON raglive.embedding_reservations (pipeline_key);
 
--- Reserve a cost, one at a time. Null when what is spent leaves no room for it; 0 when only what is under way does not.
+-- Reserves a cost and returns the reservation's id. Returns null if recorded usage leaves no room for it, and 0 if only the
+-- reservations of others leave none.
 CREATE FUNCTION raglive.reserve_cost(key integer, since date, expected numeric, budget numeric, seconds double precision)
 RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -31,4 +48,5 @@ BEGIN
     RETURNING reservation_id INTO made;
     RETURN made;
 END $$;
-REVOKE ALL ON FUNCTION raglive.reserve_cost FROM PUBLIC;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA raglive FROM PUBLIC;

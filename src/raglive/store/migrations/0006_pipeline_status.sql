@@ -1,48 +1,6 @@
--- What is kept between the attempts at a file, what embedding has cost, and how stuck and waiting files show.
+-- The snapshot `pipeline:status`, and the state of a file as viewers see it.
 
--- `paused`: why no file is taken up for now, though nothing is broken that somebody must mend here.
-ALTER TABLE raglive.heads ADD COLUMN paused jsonb;
-
--- `moved_at`: when the running attempt's stage or progress last changed; `stuck_at`: since when it is said to be stuck.
-ALTER TABLE raglive.files
-    ADD COLUMN moved_at timestamptz,
-    ADD COLUMN stuck_at timestamptz;
-
--- What was extracted from one version of a file, until that version is in the index.
-CREATE TABLE raglive.drafts (
-    file_key   bigint PRIMARY KEY REFERENCES raglive.files ON DELETE CASCADE,
-    generation bigint NOT NULL,
-    content    bytea NOT NULL,
-    made_at    timestamptz NOT NULL DEFAULT now()
-);
-ALTER TABLE raglive.drafts ALTER COLUMN content SET STORAGE EXTERNAL; -- it is compressed already
-
--- Vectors that a provider was paid for and that no document in the index holds yet.
-CREATE TABLE raglive.kept_vectors (
-    content_hash bytea PRIMARY KEY CHECK (octet_length(content_hash) = 32),
-    embedding    vector NOT NULL,
-    made_at      timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX kept_vectors_by_age ON raglive.kept_vectors (made_at);
-
--- What was asked of embedding providers: by pipeline, day (UTC), file and model.
-CREATE TABLE raglive.embedding_usage (
-    pipeline_key integer NOT NULL REFERENCES raglive.pipelines ON DELETE CASCADE,
-    day          date NOT NULL,
-    file_key     bigint NOT NULL REFERENCES raglive.files ON DELETE CASCADE,
-    model        text NOT NULL,
-    texts        bigint NOT NULL CHECK (texts > 0),
-    tokens       bigint NOT NULL CHECK (tokens >= 0),
-    cost         numeric NOT NULL DEFAULT 0 CHECK (cost >= 0),
-    PRIMARY KEY (pipeline_key, day, file_key, model)
-);
-CREATE INDEX embedding_usage_by_file ON raglive.embedding_usage (file_key);
-
-ALTER TABLE raglive.drafts ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.kept_vectors ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.embedding_usage ENABLE ROW LEVEL SECURITY;
-
--- What people are told of a file: of those queued, who waits for a retry; of those in progress, who does not progress.
+-- Returns a file's state, where a queued file may be `waiting` for its next attempt, and a processing one `stuck` or `lost`.
 CREATE FUNCTION raglive.standing(file raglive.files) RETURNS text LANGUAGE sql STABLE
 RETURN CASE
     WHEN file.state = 'queued' AND file.next_attempt_at > clock_timestamp() THEN 'waiting'
@@ -51,10 +9,9 @@ RETURN CASE
     WHEN file.stuck_at IS NOT NULL THEN 'stuck'
     ELSE 'processing'
 END;
-REVOKE ALL ON FUNCTION raglive.standing FROM PUBLIC;
 
--- The snapshot `pipeline:status`, with what pauses it. One statement reads all of it, so that it is true at its cursor.
-CREATE OR REPLACE FUNCTION raglive.pipeline_status(key integer) RETURNS jsonb LANGUAGE sql STABLE
+-- One statement reads the whole snapshot, so that it is true at its cursor.
+CREATE FUNCTION raglive.pipeline_status(key integer) RETURNS jsonb LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT jsonb_build_object(
         'pipeline_id', pipeline.pipeline_id,
@@ -116,3 +73,5 @@ BEGIN ATOMIC
     FROM raglive.pipelines AS pipeline JOIN raglive.heads AS head USING (pipeline_key)
     WHERE pipeline.pipeline_key = key;
 END;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA raglive FROM PUBLIC;

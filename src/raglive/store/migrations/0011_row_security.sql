@@ -1,49 +1,16 @@
--- Tokens that hold no longer, and what operators did.
+-- The rights of a token in SQL, for roles that `raglive.let_in` was called for: the rules of `raglive_contract.permissions`, tested
+-- against them.
 
--- A token by its id, or every token of a subject that was issued until then.
-CREATE TABLE raglive.revocations (
-    revocation_key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    token_id       text CHECK (token_id <> ''),
-    subject        text CHECK (subject <> ''),
-    revoked_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
-    revoked_by     text NOT NULL,
-    reason         text,
-    CHECK (num_nonnulls(token_id, subject) = 1)
-);
-
--- Who did what: acts of operators, the last 100,000. What viewers do is in the servers' logs.
-CREATE TABLE raglive.operator_acts (
-    act_key     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    acted_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-    actor       text NOT NULL,
-    action      text NOT NULL,
-    pipeline_id text,
-    detail      jsonb NOT NULL DEFAULT '{}'
-);
-
-CREATE FUNCTION raglive.forget_old_acts() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    DELETE FROM raglive.operator_acts WHERE act_key <= (SELECT max(act_key) FROM raglive.operator_acts) - 100000;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER forget_old AFTER INSERT ON raglive.operator_acts
-FOR EACH STATEMENT EXECUTE FUNCTION raglive.forget_old_acts();
-
-ALTER TABLE raglive.revocations ENABLE ROW LEVEL SECURITY;
-ALTER TABLE raglive.operator_acts ENABLE ROW LEVEL SECURITY;
-REVOKE ALL ON FUNCTION raglive.forget_old_acts() FROM PUBLIC;
-
--- The rights of a token in SQL, for a role that `raglive.let_in` was called for: the rules of contract/permissions.py, tested
--- against them. The claims are where PostgREST, and so Supabase, puts those of the token that it has checked.
+-- Returns the claims of the token that PostgREST, and so Supabase, has verified for this session.
 CREATE FUNCTION raglive.claims() RETURNS jsonb LANGUAGE sql STABLE
 RETURN nullif(current_setting('request.jwt.claims', true), '')::jsonb;
 
--- `*` stands for any characters and `?` for one; nothing else is special.
+-- Matches a glob, in which `*` stands for any characters and `?` for one.
 CREATE FUNCTION raglive.matches(name text, glob text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN name LIKE translate(
     replace(replace(replace(glob, '\', '\\'), '%', '\%'), '_', '\_'), '*?', '%_');
 
--- What the token says of raglive, if it gives the right to look, holds, and can be understood.
+-- Returns the token's claim about raglive, if it is well-formed, gives the right to view, and is not revoked.
 CREATE FUNCTION raglive.viewing_grant() RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
 RETURN (
@@ -64,6 +31,7 @@ RETURN (
                  AND CASE jsonb_typeof(claims -> 'iat') WHEN 'number' THEN (claims ->> 'iat')::numeric ELSE 0 END
                      <= extract(epoch FROM revoked.revoked_at))));
 
+-- Returns whether the token's globs cover a pipeline.
 CREATE FUNCTION raglive.may_view(pipeline_id text) RETURNS boolean LANGUAGE sql STABLE
 RETURN EXISTS (
     SELECT FROM jsonb_array_elements_text(
@@ -76,8 +44,8 @@ RETURN EXISTS (
 CREATE FUNCTION raglive.is_redacted() RETURNS boolean LANGUAGE sql STABLE
 RETURN coalesce((raglive.viewing_grant() -> 'redact')::boolean, false);
 
--- Let a role read what the claims of its sessions allow. A redacted token sees which pipelines there are, and no row that
--- names a file or a place: rows cannot be masked here.
+-- Lets a role read what the claims of its sessions allow. A session with a redacted token sees the pipelines but no row that
+-- names a file or a location, because single columns of a row cannot be masked here.
 CREATE FUNCTION raglive.let_in(reader regrole) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     rule record;
@@ -90,7 +58,7 @@ BEGIN
         ' next_check_time, is_checking, uptime, memory_usage) ON raglive.pipelines TO %s', reader);
     EXECUTE format('GRANT SELECT ON raglive.heads, raglive.events, raglive.files, raglive.attempts, raglive.chunks,'
         ' raglive.dataset_rows, public.document_metadata, public.document_rows, public.rag_pipeline_state TO %s', reader);
-    IF to_regclass('public.documents') IS NOT NULL THEN -- once a first pipeline has started
+    IF to_regclass('public.documents') IS NOT NULL THEN -- made when the first pipeline starts
         EXECUTE format('GRANT SELECT ON public.documents TO %s', reader);
         EXECUTE format('GRANT EXECUTE ON FUNCTION public.match_documents TO %s', reader);
     END IF;
@@ -110,5 +78,4 @@ BEGIN
     END LOOP;
 END $$;
 
-REVOKE ALL ON FUNCTION raglive.claims(), raglive.matches(text, text), raglive.viewing_grant(), raglive.may_view(text),
-    raglive.is_redacted(), raglive.let_in(regrole) FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA raglive FROM PUBLIC;

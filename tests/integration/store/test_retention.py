@@ -1,14 +1,14 @@
-"""What is kept between attempts is let go of when nobody can want it any more."""
+"""Cached vectors and reservations are deleted when no attempt can need them any more."""
 
 from __future__ import annotations
 
 import pytest
 
-from raglive.store.accounting import saved_work
-from raglive.store.accounting.saved_work import Kept
+from raglive.store import retention
 from raglive.store.index.vector_space import active_model
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive.store.retention import delete_expired
 
 pytestmark = pytest.mark.disagrees  # vectors are made by hand
 
@@ -31,16 +31,16 @@ SELECT $1, 1, now() + due::interval FROM unnest(ARRAY['-1 second', '1 hour']) AS
 """
 
 
-async def test_only_what_may_still_be_wanted_is_kept(
+async def test_only_what_may_still_be_needed_is_retained(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(saved_work, "FORGOTTEN_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "BATCH_ROWS", 2)
     space = await active_model(database)
     assert space is not None
     await database.execute(MODELS)
     await database.execute(VECTORS)
     await database.execute(RESERVATIONS, pipeline.key)
-    await Kept(database, pipeline.key, "worker", space).forget_old()
+    await delete_expired(database)
     left = {row["model"]: row["count"] for row in await database.fetch(LEFT)}
     assert left == {space.space.model: 5, "following": 10}
     assert await database.fetchval("SELECT count(*) FROM raglive.embedding_reservations") == 1
