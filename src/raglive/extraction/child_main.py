@@ -12,7 +12,7 @@ import psutil
 
 from raglive.extraction.chunking import find_spans
 from raglive.extraction.file_reader import read_file
-from raglive.extraction.model import Extracted, Limits, Refusal, failed
+from raglive.extraction.model import Extracted, ExtractionLimits, Refusal, failed
 from raglive.extraction.pipe_protocol import pack, read_frame
 from raglive.extraction.readers.kreuzberg_formats import has_panicked, load_pdf_library
 from raglive.extraction.sandbox import confine
@@ -58,7 +58,7 @@ def _serve(request: dict[str, Any], path: Path, send: Send) -> bool:
     """Answer one request; return False if the process should not be used again."""
     try:
         _stage(send, "extraction", 0.0)
-        limits = Limits(**request["limits"])
+        limits = ExtractionLimits(**request["limits"])
         extracted = read_file(path, request["name"], request["mime_type"], limits)
         _stage(
             send, "extraction", 1.0, now=False

@@ -11,7 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from raglive.extraction import mime_types
-from raglive.extraction.model import Extracted, Limits, ReaderOutput, Table, failed, skipped
+from raglive.extraction.model import (
+    Extracted,
+    ExtractionLimits,
+    ReaderOutput,
+    Table,
+    failed,
+    skipped,
+)
 from raglive.extraction.readers.format_registry import reader_for
 from raglive.extraction.readers.kreuzberg_formats import SCAN_TYPES, read_scan
 from raglive.extraction.text_normalisation import normalise, one_line
@@ -26,7 +33,7 @@ _PART_BREAK = "\n\n"
 MAX_CELLS = 2_000_000  # of all tables of a file together
 
 
-def read_file(path: Path, name: str, hint: str | None, limits: Limits) -> Extracted:
+def read_file(path: Path, name: str, hint: str | None, limits: ExtractionLimits) -> Extracted:
     """Read the file at `path` as if it was called `name`. Raises `Refusal`."""
     data = _content(path, limits.max_file_bytes)
     if not data.strip():
@@ -76,7 +83,7 @@ def _too_large(what: str, size: int, limit: int, unit: str) -> Exception:
     return skipped("too_large", f"The {what} has {size:,} {unit}; the limit is {limit:,}.")
 
 
-def _finished(draft: ReaderOutput, mime_type: str, limits: Limits) -> Extracted:
+def _finished(draft: ReaderOutput, mime_type: str, limits: ExtractionLimits) -> Extracted:
     parts = [normalise(part) for part in draft.parts]
     if not draft.paged:
         parts = [part.strip("\n") for part in parts if part.strip()]

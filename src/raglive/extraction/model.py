@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Extracted", "Limits", "ReaderOutput", "Refusal", "Table", "failed", "skipped"]
+__all__ = ["Extracted", "ExtractionLimits", "ReaderOutput", "Refusal", "Table", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Extracted:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ExtractionLimits:
     """Size limits for one file, and the languages of text recognition."""
 
     max_file_bytes: int

@@ -17,7 +17,7 @@ from raglive.store.errors import STORE_ERRORS
 from raglive.store.registry.pipelines import HeartbeatResult, PipelineRecord, new_event
 from raglive_contract.model import rfc3339
 
-__all__ = ["BEAT_SECONDS", "Heartbeat"]
+__all__ = ["BEAT_SECONDS", "HeartbeatSender"]
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ LATE_AFTER_BEATS = 3
 STATE_POLL_SECONDS = 0.1  # a check that begins or ends is sent at once, before the next beat
 
 
-class Heartbeat:
+class HeartbeatSender:
     """Sends a heartbeat every few seconds, and whenever a full check begins or ends."""
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from raglive.bus.postgres import PostgresBus
-from raglive.ingest.heartbeat import BEAT_SECONDS, Heartbeat
+from raglive.ingest.heartbeat import BEAT_SECONDS, HeartbeatSender
 from raglive.ingest.lease_owner import dead_owners
 from raglive.ingest.metrics import PipelineMetrics
 from raglive.ingest.worker import Worker
@@ -51,7 +51,7 @@ class PipelineService:
         metrics.observe_active_files(lambda: worker.active)
         self._owner = owner
         self._check_interval = check_interval_seconds
-        self._heartbeat = Heartbeat(
+        self._heartbeat = HeartbeatSender(
             record, watcher, worker, bus, check_interval_seconds=check_interval_seconds
         )
 

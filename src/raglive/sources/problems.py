@@ -7,7 +7,7 @@ from typing import NamedTuple
 from raglive.store.errors import retry_transient
 from raglive.store.registry.pipelines import PipelineRecord
 
-__all__ = ["Problem", "ProblemPublisher"]
+__all__ = ["ProblemPublisher", "WatcherProblem"]
 
 _WATCHER_CODES = frozenset(
     {
@@ -26,7 +26,7 @@ _WATCHER_CODES = frozenset(
 )
 
 
-class Problem(NamedTuple):
+class WatcherProblem(NamedTuple):
     """An error code, and a message that says what to do."""
 
     code: str
@@ -39,7 +39,7 @@ class ProblemPublisher:
     def __init__(self, record: PipelineRecord) -> None:
         self._record = record
 
-    async def publish(self, problem: Problem | None) -> None:
+    async def publish(self, problem: WatcherProblem | None) -> None:
         """Publish the current problem, or clear the last one of the watcher if there is none.
 
         Raises `DatabaseUnavailable` after a minute.

@@ -11,7 +11,21 @@ from typing import Protocol
 from raglive.store.registry.jobs import Job
 from raglive_contract.errors import RagliveError
 
-__all__ = ["CheckResult", "FileChanged", "FileVanished", "Source", "Watcher"]
+__all__ = [
+    "CheckResult",
+    "FileChanged",
+    "FileVanished",
+    "FolderUnavailable",
+    "Source",
+    "Watcher",
+]
+
+
+class FolderUnavailable(RagliveError):
+    """A watched folder does not exist, or cannot be read."""
+
+    code = "watch_location_unavailable"
+    retryable = True
 
 
 class FileChanged(RagliveError):

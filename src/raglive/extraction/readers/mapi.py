@@ -13,7 +13,16 @@ from typing import Literal
 from raglive.extraction.readers.ole_container import CompoundFile, Path
 from raglive.extraction.text_encoding import decode
 
-__all__ = ["BINARY", "OBJECT", "STRING8", "UNICODE", "Item", "ItemKind", "StoredItem", "codec_of"]
+__all__ = [
+    "BINARY",
+    "OBJECT",
+    "STRING8",
+    "UNICODE",
+    "ItemKind",
+    "MapiItem",
+    "StoredItem",
+    "codec_of",
+]
 
 ItemKind = Literal["file", "mail", "attachment", "recipient"]
 
@@ -50,7 +59,7 @@ _HEADER_BYTES: dict[ItemKind, int] = {"file": 32, "mail": 24, "attachment": 8, "
 _ENTRY = struct.Struct("<HHI8s")
 
 
-class Item(ABC):
+class MapiItem(ABC):
     """A mail, recipient or attachment. Missing properties are returned as empty or None."""
 
     inherited_encoding: str | None = None
@@ -97,11 +106,11 @@ class Item(ABC):
         return self.inherited_encoding
 
     @abstractmethod
-    def items(self, kind: ItemKind) -> Iterator[Item]:
+    def items(self, kind: ItemKind) -> Iterator[MapiItem]:
         """Yield this item's recipients or attachments."""
 
     @abstractmethod
-    def mail(self, number: int) -> Item | None:
+    def mail(self, number: int) -> MapiItem | None:
         """Return a property that is an embedded mail, None otherwise."""
 
     @property
@@ -114,7 +123,7 @@ class Item(ABC):
         """Return a property of variable size, None if there is none of this type."""
 
 
-class StoredItem(Item):
+class StoredItem(MapiItem):
     """An item in a compound file."""
 
     def __init__(
@@ -129,13 +138,13 @@ class StoredItem(Item):
         self._header_bytes = _HEADER_BYTES[kind]
         self.inherited_encoding = encoding
 
-    def items(self, kind: ItemKind) -> Iterator[Item]:
+    def items(self, kind: ItemKind) -> Iterator[MapiItem]:
         """Yield this item's recipients or attachments."""
         for name in self._file.names(self._path):
             if name.startswith(_PREFIXES[kind]):
                 yield StoredItem(self._file, (*self._path, name), kind, self.encoding)
 
-    def mail(self, number: int) -> Item | None:
+    def mail(self, number: int) -> MapiItem | None:
         """Return a property that is an embedded mail, None otherwise."""
         path = (*self._path, _stream_name(number, OBJECT))
         is_mail = _PROPERTIES in self._file.names(path)

@@ -14,7 +14,7 @@ from compressed_rtf import decompress
 from raglive.extraction.model import ReaderOutput, Refusal, failed, skipped
 from raglive.extraction.readers.html import declared_charset, html_to_text
 from raglive.extraction.readers.kreuzberg_formats import convert
-from raglive.extraction.readers.mapi import Item, StoredItem
+from raglive.extraction.readers.mapi import MapiItem, StoredItem
 from raglive.extraction.readers.nested_files import Attached, NestedFileReader, add_attachments
 from raglive.extraction.readers.ole_container import CompoundFile
 from raglive.extraction.readers.tnef import TnefItem
@@ -46,7 +46,7 @@ def read_tnef(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput
     return _read_mail(TnefItem.of(data), nested)
 
 
-def _read_mail(mail: Item, nested: NestedFileReader) -> ReaderOutput:
+def _read_mail(mail: MapiItem, nested: NestedFileReader) -> ReaderOutput:
     subject = one_line(mail.text(_SUBJECT), _MAX_HEADER_CHARS)
     draft = ReaderOutput(
         ["\n".join(_headers(mail, subject)), _body(mail, nested)], title=subject or None
@@ -55,7 +55,7 @@ def _read_mail(mail: Item, nested: NestedFileReader) -> ReaderOutput:
     return draft
 
 
-def _headers(mail: Item, subject: str) -> Iterator[str]:
+def _headers(mail: MapiItem, subject: str) -> Iterator[str]:
     sent = mail.moment(_SENT) or mail.moment(_DELIVERED)
     recipients = _recipients(mail)
     headers = {
@@ -68,12 +68,12 @@ def _headers(mail: Item, subject: str) -> Iterator[str]:
     return (f"{name}: {value}" for name, value in headers.items() if value)
 
 
-def _sender(mail: Item) -> str:
+def _sender(mail: MapiItem) -> str:
     people = (_person(mail.text(name), mail.text(*at)) for name, *at in _SENDERS)
     return next(filter(None, people), "")
 
 
-def _recipients(mail: Item) -> dict[int, str]:
+def _recipients(mail: MapiItem) -> dict[int, str]:
     people: dict[int | None, list[str]] = defaultdict(list)
     for one in islice(mail.items("recipient"), _MAX_RECIPIENTS):
         person = _person(one.text(_NAME), one.text(_MAIL_ADDRESS, _ADDRESS))
@@ -92,7 +92,7 @@ def _person(name: str, address: str) -> str:
     return f"{name} <{address}>" if name else address
 
 
-def _body(mail: Item, nested: NestedFileReader) -> str:
+def _body(mail: MapiItem, nested: NestedFileReader) -> str:
     text = mail.text(_BODY).strip()
     if text:
         return text
@@ -114,7 +114,7 @@ def _rich_text(packed: bytes | None, nested: NestedFileReader) -> str:
     return str(convert(rtf, "application/rtf").content)
 
 
-def _attached(mail: Item, nested: NestedFileReader) -> Iterator[Attached]:
+def _attached(mail: MapiItem, nested: NestedFileReader) -> Iterator[Attached]:
     for attachment in mail.items("attachment"):
         try:
             attached = _named(attachment, nested)
@@ -123,7 +123,7 @@ def _attached(mail: Item, nested: NestedFileReader) -> Iterator[Attached]:
         yield attached
 
 
-def _named(attachment: Item, nested: NestedFileReader) -> Attached:
+def _named(attachment: MapiItem, nested: NestedFileReader) -> Attached:
     inner = attachment.mail(_CONTENT)
     name = one_line(attachment.text(_FILE_NAME, _SHORT_FILE_NAME), 255)
     if inner is None:
@@ -137,7 +137,7 @@ def _refuse(refusal: Refusal) -> NoReturn:
     raise refusal
 
 
-def _read_file(attachment: Item, name: str, nested: NestedFileReader) -> ReaderOutput:
+def _read_file(attachment: MapiItem, name: str, nested: NestedFileReader) -> ReaderOutput:
     data = attachment.data(_CONTENT)
     if data is None:
         raise skipped("unsupported", "The attachment is a link, or an object of another program.")

@@ -12,8 +12,8 @@ from raglive.extraction.readers.mapi import (
     OBJECT,
     STRING8,
     UNICODE,
-    Item,
     ItemKind,
+    MapiItem,
     codec_of,
 )
 
@@ -43,7 +43,7 @@ _INTERFACE_BYTES = 16  # precede an embedded mail
 Properties = dict[tuple[int, int], bytes]
 
 
-class TnefItem(Item):
+class TnefItem(MapiItem):
     """A mail or an attachment in a TNEF file."""
 
     def __init__(
@@ -76,19 +76,19 @@ class TnefItem(Item):
             elif tag == _NEW_ATTACHMENT:
                 attachments.append({})
             elif tag == _PROPERTIES:
-                mail |= _Reader(content).properties()
+                mail |= _PropertyReader(content).properties()
             elif tag == _ATTACHMENT_PROPERTIES:
-                within |= _Reader(content).properties()
+                within |= _PropertyReader(content).properties()
             elif tag in _AS_PROPERTIES:
                 within.setdefault(_AS_PROPERTIES[tag], content)
         return cls(mail, attachments, encoding)
 
-    def items(self, kind: ItemKind) -> Iterator[Item]:
+    def items(self, kind: ItemKind) -> Iterator[MapiItem]:
         """Yield the attachments. Recipients are only in the headers of the enclosing mail."""
         for properties in self._attachments if kind == "attachment" else ():
             yield TnefItem(properties, encoding=self.encoding)
 
-    def mail(self, number: int) -> Item | None:
+    def mail(self, number: int) -> MapiItem | None:
         """Return the property that is a mail, if it is one."""
         inner = (self._value(number, OBJECT) or b"")[_INTERFACE_BYTES:]
         return TnefItem.of(inner) if inner.startswith(MAGIC) else None
@@ -113,7 +113,7 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
         yield tag, data[start : start + size]
 
 
-class _Reader:
+class _PropertyReader:
     """Reads a list of properties, each padded to four bytes."""
 
     def __init__(self, data: bytes) -> None:

@@ -14,7 +14,7 @@ from raglive.sources.google_drive.drive_file import FIELDS, DriveFile
 from raglive.sources.google_drive.transport import GOOGLE, DriveTransport, RetryPolicy
 from raglive_contract.errors import RagliveError
 
-__all__ = ["Change", "ChangeLogPage", "DriveClient", "ListingPage", "open_drive"]
+__all__ = ["ChangeLogPage", "DriveChange", "DriveClient", "ListingPage", "open_drive"]
 
 PAGE_SIZE = 1000
 TIMEOUT = httpx.Timeout(60, connect=15)
@@ -31,7 +31,7 @@ class ListingPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DriveChange:
     """The new state of a file; `file` is None when it was removed from this change log."""
 
     file_id: str
@@ -45,7 +45,7 @@ class ChangeLogPage:
     `mentions_drives` is set when a shared drive itself changed, or the account's membership.
     """
 
-    changes: list[Change]
+    changes: list[DriveChange]
     cursor: str
     is_last: bool
     mentions_drives: bool = False
@@ -159,6 +159,6 @@ async def open_drive(
         yield DriveClient(transport)
 
 
-def _change(found: dict[str, Any]) -> Change:
+def _change(found: dict[str, Any]) -> DriveChange:
     gone = found.get("removed") or not found.get("file")
-    return Change(found["fileId"], None if gone else DriveFile.of(found["file"]))
+    return DriveChange(found["fileId"], None if gone else DriveFile.of(found["file"]))

@@ -13,7 +13,7 @@ from raglive.sources.google_drive.registry_writer import DriveRegistry
 from raglive.store.errors import retry_transient
 from raglive.store.registry.files import GoneReason, KnownFile
 
-__all__ = ["DeletionGuard"]
+__all__ = ["DriveDeletionGuard"]
 
 log = structlog.get_logger()
 
@@ -23,7 +23,7 @@ MAX_DELETED_SHARE = 0.2
 FILES_PER_TRANSACTION = 1000
 
 
-class DeletionGuard:
+class DriveDeletionGuard:
     """Ends a full listing: checks each missing file, then deletes it or holds it back."""
 
     def __init__(self, registry: DriveRegistry) -> None:

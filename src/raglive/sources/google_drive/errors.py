@@ -15,12 +15,11 @@ __all__ = [
     "AuthRequired",
     "CredentialsInvalid",
     "CursorLost",
+    "DriveErrorResponse",
     "DriveForbidden",
     "DriveNotFound",
     "DriveRateLimited",
     "DriveUnavailable",
-    "ErrorResponse",
-    "FolderUnavailable",
     "ListingIncomplete",
     "TransferFailed",
     "read_error_response",
@@ -96,13 +95,6 @@ class ListingIncomplete(RagliveError):
     retryable = True
 
 
-class FolderUnavailable(RagliveError):
-    """A watched folder does not exist, or not for this account."""
-
-    code = "watch_location_unavailable"
-    retryable = True
-
-
 class TransferFailed(RagliveError):
     """A download ended early, or its checksum is wrong."""
 
@@ -111,7 +103,7 @@ class TransferFailed(RagliveError):
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorResponse:
+class DriveErrorResponse:
     """A response other than success. `location` is the parameter that it complains about."""
 
     status: int
@@ -153,13 +145,13 @@ class ErrorResponse:
         return self.status in {400, 404} and self.location == "pageToken"
 
 
-def read_error_response(status: int, headers: Mapping[str, str], body: bytes) -> ErrorResponse:
+def read_error_response(status: int, headers: Mapping[str, str], body: bytes) -> DriveErrorResponse:
     """Parse an error response, whatever its body contains."""
     error = _error(body)
     errors = error.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else {}
     first = first if isinstance(first, dict) else {}
-    return ErrorResponse(
+    return DriveErrorResponse(
         status,
         str(first.get("reason") or error.get("status") or "unknown")[:100],
         str(error.get("message") or "no message")[:300],

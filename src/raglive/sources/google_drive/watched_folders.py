@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from raglive.sources.google_drive.client import DriveClient
 from raglive.sources.google_drive.drive_file import DriveFile
-from raglive.sources.google_drive.errors import DriveNotFound, FolderUnavailable
+from raglive.sources.google_drive.errors import DriveNotFound
 from raglive.sources.google_drive.registry_writer import DriveRegistry
+from raglive.sources.source import FolderUnavailable
 from raglive.store.errors import retry_transient
 from raglive.store.pool import Connection
 from raglive.store.registry.google_drive import Folder

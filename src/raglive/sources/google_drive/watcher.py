@@ -13,14 +13,13 @@ import structlog
 
 from raglive.sources.google_drive.change_logs import ChangeLogReader
 from raglive.sources.google_drive.client import DriveClient
-from raglive.sources.google_drive.deletion_guard import DeletionGuard
+from raglive.sources.google_drive.deletion_guard import DriveDeletionGuard
 from raglive.sources.google_drive.download import fetch
-from raglive.sources.google_drive.errors import FolderUnavailable
 from raglive.sources.google_drive.folder_listing import FolderListing
 from raglive.sources.google_drive.registry_writer import ChangeCounts, DriveRegistry
 from raglive.sources.google_drive.watched_folders import WatchedFolders
-from raglive.sources.problems import Problem, ProblemPublisher
-from raglive.sources.source import CheckResult
+from raglive.sources.problems import ProblemPublisher, WatcherProblem
+from raglive.sources.source import CheckResult, FolderUnavailable
 from raglive.store.errors import STORE_ERRORS, retry_transient
 from raglive.store.registry.jobs import Job
 from raglive.store.registry.pipelines import PipelineRecord
@@ -61,7 +60,7 @@ class GoogleDriveWatcher:
         self._folders = WatchedFolders(client, self._registry, folders)
         self._listing = FolderListing(client, self._registry)
         self._change_logs = ChangeLogReader(client, self._registry)
-        self._deletions = DeletionGuard(self._registry)
+        self._deletions = DriveDeletionGuard(self._registry)
         self._problems = ProblemPublisher(record)
         self._must_check_folders = True
         self._has_recovered = True  # also at the start: an earlier process may have failed
@@ -118,7 +117,7 @@ class GoogleDriveWatcher:
             self._must_check_folders |= error.code in _ACCESS_ERRORS
             self._has_recovered |= error.code in _REQUEUED_AFTER_RECOVERY
             with suppress(*STORE_ERRORS):
-                await self._problems.publish(Problem(str(error.code), error.message))
+                await self._problems.publish(WatcherProblem(str(error.code), error.message))
             raise
         finally:
             self.is_checking = False
@@ -190,7 +189,7 @@ class GoogleDriveWatcher:
                 f"{reason} Until then nothing is deleted; `raglive pipeline approve` deletes its "
                 "files."
             )
-            problem = Problem(FolderUnavailable.code, unavailable.message)
+            problem = WatcherProblem(FolderUnavailable.code, unavailable.message)
             await self._problems.publish(problem)
         elif registry.state.held:
             await self._problems.publish(_held(registry.state.held))
@@ -202,8 +201,8 @@ class GoogleDriveWatcher:
         return unavailable
 
 
-def _held(files: int) -> Problem:
-    return Problem(
+def _held(files: int) -> WatcherProblem:
+    return WatcherProblem(
         "deletions_held",
         f"{files} files are missing in Google Drive, too many to be deleted without approval. "
         "Nothing was deleted. If they are meant to be gone, run `raglive pipeline approve`.",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from raglive.sources.local_files.deletion_guard import DeletionGuard
+from raglive.sources.local_files.deletion_guard import LocalDeletionGuard
 from raglive.sources.local_files.ignore_rules import IgnoreRules
 from raglive.sources.local_files.known_files import KnownFiles
 from raglive.sources.local_files.notifications import NotificationSource
@@ -17,9 +17,9 @@ from raglive.sources.local_files.scan import Scan, ScannedFile, Scanner
 from raglive.sources.local_files.watched_folder import (
     FolderIdentity,
     FolderState,
-    FolderUnavailable,
     identify,
 )
+from raglive.sources.source import FolderUnavailable
 from raglive.store.registry.files import KnownFile
 
 __all__ = ["ChangeDetector", "DetectedChanges"]
@@ -57,7 +57,7 @@ class ChangeDetector:
         watch = notifications.watch_folder if notifications is not None else _do_not_watch
         self.scanner = Scanner(folder, rules, watch)
         self._quiet_period = QuietPeriod()
-        self._deletions = DeletionGuard(folder, known)
+        self._deletions = LocalDeletionGuard(folder, known)
 
     @property
     def is_certain(self) -> bool:

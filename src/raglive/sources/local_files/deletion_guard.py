@@ -19,14 +19,14 @@ from raglive.sources.local_files.volumes import number_of
 from raglive.sources.local_files.watched_folder import FolderIdentity, FolderState
 from raglive.store.registry.files import KnownFile
 
-__all__ = ["MISSING_SECONDS", "DeletionGuard"]
+__all__ = ["MISSING_SECONDS", "LocalDeletionGuard"]
 
 # Editors remove a file for a moment when they save it, and the notification of a move's target
 # comes after that of its origin.
 MISSING_SECONDS = 0.5
 
 
-class DeletionGuard:
+class LocalDeletionGuard:
     """Remembers which files are missing, since when, and which of them are held back."""
 
     def __init__(self, folder: Path, known: KnownFiles) -> None:

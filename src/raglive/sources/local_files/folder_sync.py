@@ -14,7 +14,7 @@ from raglive.sources.local_files.location import readable
 from raglive.sources.local_files.notifications import NotificationSource
 from raglive.sources.local_files.registry_writer import LocalFilesRegistry
 from raglive.sources.local_files.watched_folder import FolderState
-from raglive.sources.problems import Problem
+from raglive.sources.problems import WatcherProblem
 from raglive_contract.errors import RagliveError
 
 __all__ = ["FolderSync"]
@@ -85,7 +85,7 @@ class FolderSync:
             log.warning("watch_location_unavailable", message=error.message)
             self._reported = error.message
         message = f"{error.message} Until then nothing is deleted from the index."
-        await self._registry.publish(Problem("watch_location_unavailable", message))
+        await self._registry.publish(WatcherProblem("watch_location_unavailable", message))
 
     @property
     def needs_frequent_checks(self) -> bool:
@@ -122,12 +122,12 @@ class FolderSync:
         self._too_long = detected.too_long
 
 
-def _problem_in(detected: DetectedChanges, folder: Path) -> Problem | None:
+def _problem_in(detected: DetectedChanges, folder: Path) -> WatcherProblem | None:
     if detected.held:
-        return Problem("deletions_held", _held_message(detected, folder))
+        return WatcherProblem("deletions_held", _held_message(detected, folder))
     unreadable = sorted(detected.unreadable.items())
     if unreadable and not detected.found_folder_link:
-        return Problem("folder_unreadable", _unreadable_message(unreadable, folder))
+        return WatcherProblem("folder_unreadable", _unreadable_message(unreadable, folder))
     return None
 
 
@@ -152,8 +152,8 @@ def _unreadable_message(unreadable: list[tuple[str, str]], folder: Path) -> str:
     )
 
 
-def _unresponsive(folder: Path) -> Problem:
-    return Problem(
+def _unresponsive(folder: Path) -> WatcherProblem:
+    return WatcherProblem(
         "watch_location_unavailable",
         f"{folder} does not respond. Check its disk or network; nothing is deleted from the index.",
     )

@@ -16,7 +16,7 @@ from raglive.sources.local_files.location import name_of, parent_of, path_of, re
 from raglive.sources.local_files.reconcile import Difference, Pair
 from raglive.sources.local_files.scan import ScannedFile
 from raglive.sources.local_files.watched_folder import FolderState
-from raglive.sources.problems import Problem, ProblemPublisher
+from raglive.sources.problems import ProblemPublisher, WatcherProblem
 from raglive.store.errors import retry_transient
 from raglive.store.registry.files import FileChanges, KnownFile, ObservedFile, Registry
 from raglive.store.registry.pipelines import PipelineRecord
@@ -85,7 +85,7 @@ class LocalFilesRegistry:
 
         await retry_transient(save, what="saving the state of the watcher")
 
-    async def publish(self, problem: Problem | None) -> None:
+    async def publish(self, problem: WatcherProblem | None) -> None:
         """Publish the current problem, or clear it."""
         await self._problems.publish(problem)
 

@@ -9,16 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from raglive.sources.local_files.volumes import number_of
-from raglive_contract.errors import RagliveError
+from raglive.sources.source import FolderUnavailable
 
-__all__ = ["FolderIdentity", "FolderState", "FolderUnavailable", "identify"]
-
-
-class FolderUnavailable(RagliveError):
-    """The watched folder does not exist, is not a folder, or cannot be read."""
-
-    code = "watch_location_unavailable"
-    retryable = True
+__all__ = ["FolderIdentity", "FolderState", "identify"]
 
 
 class FolderIdentity(NamedTuple):

@@ -24,8 +24,8 @@ from raglive.sources.local_files.notifications import (
 )
 from raglive.sources.local_files.registry_writer import LocalFilesRegistry
 from raglive.sources.local_files.volumes import Volume
-from raglive.sources.local_files.watched_folder import FolderUnavailable, identify
-from raglive.sources.source import CheckResult, FileChanged, FileVanished
+from raglive.sources.local_files.watched_folder import identify
+from raglive.sources.source import CheckResult, FileChanged, FileVanished, FolderUnavailable
 from raglive.store.errors import DatabaseUnavailable
 from raglive.store.registry.jobs import Job
 from raglive.store.registry.pipelines import PipelineRecord

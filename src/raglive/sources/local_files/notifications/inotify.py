@@ -51,7 +51,7 @@ _LIMITS = {
 }
 
 
-class _Reader(InotifyFD):
+class _ReaderThread(InotifyFD):
     """The reader thread; it requests a full check when it ends."""
 
     def __init__(self, queue: NotificationQueue) -> None:
@@ -76,7 +76,7 @@ class InotifySource:
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
         self._folders: dict[WatchDescriptor, tuple[CallbackId, str]] = {}
-        self._reader: _Reader | None = None
+        self._reader: _ReaderThread | None = None
         self._limit: str | None = None
         self._closed = False
 
@@ -92,7 +92,7 @@ class InotifySource:
             return
         self._stop_reader()
         try:
-            self._reader = _Reader(self._queue)
+            self._reader = _ReaderThread(self._queue)
             self._reader.start()
         except OSError as error:
             self._limit = _LIMITS.get(error.errno or 0, str(error))
