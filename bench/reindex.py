@@ -25,15 +25,16 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
 
 from bench.common.large_index import fill_index
 from bench.common.report import Report, is_quick, percentile
+from raglive.app.embedder import search_config
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
-from raglive.search.questions import Question, Search, SearchMode
+from raglive.search.service import SearchMode, SearchRequest, SearchService
 from raglive.settings import read_settings
 from raglive.store.migrate import migrate
 from raglive.store.pool import Database
@@ -175,13 +176,15 @@ async def probing(
     probes: Probes, database: Database, provider: Provider, postgres: psutil.Process
 ) -> AsyncIterator[None]:
     """Search, read, take the writers' lock and weigh, again and again."""
-    settings = read_settings(provider.settings)
-    search = Search(database, settings, within_seconds=60)
+    config = replace(search_config(read_settings(provider.settings)), timeout_seconds=60)
+    search = SearchService(database, config)
     active = "SELECT raglive.holds_model(model_key) FROM raglive.embedding_models WHERE active"
 
     async def ask() -> None:
         number = len(probes.searches)
-        hits = await search.answer(Question(f"What is the number {number}?", SearchMode.VECTOR))
+        hits = await search.search(
+            SearchRequest(f"What is the number {number}?", SearchMode.VECTOR)
+        )
         if len(hits) != 10:
             raise RuntimeError(f"a search found {len(hits)} chunks")
 

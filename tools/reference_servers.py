@@ -19,7 +19,8 @@ from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
 from raglive.http_api.tokens import Tokens
 from raglive.ingest.metrics import PipelineMetrics
-from raglive.ingest.service import PipelineService
+from raglive.ingest.pipeline_service import PipelineService
+from raglive.search.service import SearchConfig, SearchService
 from raglive.settings import Settings
 from raglive.status_server.server import StatusServer
 from raglive.store.pool import Database
@@ -94,7 +95,7 @@ def _paths(app: ASGIApp, address: str) -> OpenApi:
 
 def _dashboard() -> ASGIApp:
     bus = PostgresBus(DSN, listens=False)
-    return create_dashboard(Settings.model_validate({}), _database(), _tokens(), bus)
+    return create_dashboard(Settings.model_validate({}), _database(), _tokens(), bus, _search())
 
 
 def _pipeline() -> ASGIApp:
@@ -102,7 +103,11 @@ def _pipeline() -> ASGIApp:
 
 
 def _status_server() -> ASGIApp:
-    return StatusServer(Settings.model_validate({}), _database(), _tokens()).asgi
+    return StatusServer(Settings.model_validate({}), _database(), _tokens(), _search()).asgi
+
+
+def _search() -> SearchService:
+    return SearchService(_database(), SearchConfig())
 
 
 def _database() -> Database:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from raglive.embedding.builtin import BuiltinEmbedder
-from raglive.extraction.model import Limits
-from raglive.extraction.reading import read_file
+from raglive.extraction.file_reader import read_file
+from raglive.extraction.model import ExtractionLimits
 
-LIMITS = Limits(max_file_bytes=1 << 29, max_text_chars=50_000_000)
+LIMITS = ExtractionLimits(max_file_bytes=1 << 29, max_text_chars=50_000_000)
 
 
 class Text(NamedTuple):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from raglive.app.embedder import configured_embedder, source_of, space_of
+from raglive.app.embedder import budget_config, configured_embedder, source_of, space_of
 from raglive.app.installation import Installation
-from raglive.app.pipeline import price_of
 from raglive.app.queries import require_known
 from raglive.app.servers import tokens_of
 from raglive.ingest.reindex import Reindexer, ReindexProgress
@@ -137,7 +136,7 @@ async def reindex(installation: Installation, tell: Callable[[ReindexProgress], 
             if space is None:
                 await store.tidy()
                 return Reindexed(space_of(embedder), None)
-            price = price_of(settings)
+            price = budget_config(settings)
             chunks = await Reindexer(database, store, embedder, space, price, tell).run()
             return Reindexed(space.space, chunks)
         finally:

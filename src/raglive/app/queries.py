@@ -1,4 +1,4 @@
-"""Search."""
+"""Queries of the command line: search, status, tail and verification."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any
 
+from raglive.app.embedder import search_config
 from raglive.app.installation import Installation
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.rag_status import Missed, full_status
@@ -15,7 +16,7 @@ from raglive.dashboard.status_probe import StatusProbe
 from raglive.dashboard.status_server_address import StatusPlace
 from raglive.dashboard.system_status import Picture
 from raglive.log_reader.follow import follow
-from raglive.search.questions import Question, Search
+from raglive.search.service import SearchRequest, SearchService
 from raglive.store.index.search import Hit
 from raglive.store.index.verify import Disagreement, find_disagreements
 from raglive.store.log.event_log import EventLog
@@ -28,17 +29,17 @@ from raglive_contract.permissions import Grant, Role
 __all__ = ["read_status", "require_known", "search", "tail", "verify"]
 
 
-async def search(installation: Installation, question: Question) -> list[Hit]:
+async def search(installation: Installation, question: SearchRequest) -> list[Hit]:
     """Return the chunks that answer a question best, with the model that made the index.
 
-    Raises what `Search.answer` does, and `not_found` for a pipeline that does not exist.
+    Raises what `SearchService.search` does, and `not_found` for a pipeline that does not exist.
     """
     async with installation.database("search", max_size=2) as database:
-        asking = Search(database, installation.settings)
+        asking = SearchService(database, search_config(installation.settings))
         try:
             if question.pipeline_ids is not None:
                 require_known(question.pipeline_ids, await asking.pipeline_ids())
-            return await asking.answer(question)
+            return await asking.search(question)
         finally:
             await asking.close()
 

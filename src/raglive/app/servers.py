@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
 
+from raglive.app.embedder import search_config
 from raglive.app.installation import Installation, revealed
 from raglive.app.serving import serve_http
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
 from raglive.http_api.key_set import KeySet
 from raglive.http_api.tokens import SUPABASE_AUDIENCE, Issuer, Tokens
+from raglive.search.service import SearchService
 from raglive.settings import Settings
 from raglive.status_server.server import StatusServer
 
@@ -20,7 +22,8 @@ async def run_status_server(installation: Installation, stop: Awaitable[None]) -
     """Serve Socket.IO and HTTP until `stop`."""
     settings = installation.settings
     async with installation.database("status server", max_size=10) as database:
-        server = StatusServer(settings, database, tokens_of(installation))
+        search = SearchService(database, search_config(settings))
+        server = StatusServer(settings, database, tokens_of(installation), search)
         await serve_http(
             server.asgi,
             settings.host,
@@ -37,7 +40,8 @@ async def run_dashboard(installation: Installation, stop: Awaitable[None]) -> No
         installation.database("dashboard") as database,
         PostgresBus(database.dsn, listens=database.listens) as bus,
     ):
-        app = create_dashboard(settings, database, tokens_of(installation), bus)
+        search = SearchService(database, search_config(settings))
+        app = create_dashboard(settings, database, tokens_of(installation), bus, search)
         await serve_http(
             app,
             settings.host,

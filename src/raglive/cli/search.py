@@ -15,7 +15,7 @@ from raglive.app.installation import find_installation
 from raglive.app.queries import search as find_passages
 from raglive.cli.running import Json, load_settings, run
 from raglive.http_api.search import hit_on_wire
-from raglive.search.questions import Question, SearchMode
+from raglive.search.service import SearchMode, SearchRequest
 from raglive.store.index.search import Hit, SearchFilter
 
 __all__ = ["search"]
@@ -53,7 +53,7 @@ def search(
         raise typer.BadParameter(
             "nothing is at or after it and before --until", param_hint="--since"
         )
-    question = Question(query, mode, frozenset(pipeline) or None, only, limit)
+    question = SearchRequest(query, mode, frozenset(pipeline) or None, only, limit)
 
     async def ask() -> None:
         hits = await find_passages(find_installation(settings), question)

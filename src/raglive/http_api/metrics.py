@@ -35,7 +35,7 @@ class Metrics:
         )
         self.queries = Histogram(
             "raglive_database_query_seconds",
-            "What queries took, on their way too",
+            "Duration of database queries, network included",
             buckets=FAST_BUCKETS,
             registry=self.registry,
         )

@@ -23,7 +23,7 @@ from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.responses import install_error_handlers
 from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
-from raglive.search.questions import Search
+from raglive.search.service import SearchService
 from raglive.settings import Settings
 from raglive.status_server.admission import Entrance, Limits, Origins
 from raglive.status_server.audit import Audit
@@ -69,12 +69,13 @@ class StatusServer:
         settings: Settings,
         database: Database,
         tokens: Tokens,
+        search: SearchService,
         patience: Patience = PATIENCE,
     ) -> None:
         self._database = database
         self._patience = patience
         self._reads = PipelineReads(database)
-        self._search = Search(database, settings)
+        self._search = search
         self._tasks = Tasks()
         redaction = tokens.redaction()
         self._audience = Audience(self._fell_behind, redaction)

@@ -114,7 +114,7 @@ async def connect_with_retry(
 
 
 async def retry_transient(
-    operation: Callable[[], Awaitable[Result]], *, within_seconds: float, what: str
+    operation: Callable[[], Awaitable[Result]], *, within_seconds: float = 60.0, what: str
 ) -> Result:
     """Run an idempotent operation, and repeat it while it fails with a transient error.
 

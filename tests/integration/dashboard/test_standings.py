@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from httpx import AsyncClient
 
-from raglive.embedding.budget import Price
+from raglive.embedding.budget import BudgetConfig
 from raglive.store.accounting.spending import Spending, Usage
 from raglive.store.index.vector_cache import VectorCache
 from raglive.store.index.vector_space import choose_vector_space
@@ -215,10 +215,10 @@ async def test_what_embedding_costs_is_shown_beside_the_budget(
     job: Job = await work.start()
     space = await choose_vector_space(database, MODEL)
     cache, spending = VectorCache(database, space), Spending(database, work.pipeline.key)
-    price = Price(per_million_tokens=2.0, budget=5.0, period="day")
+    price = BudgetConfig(per_million_tokens=2.0, budget=5.0, period="day")
     for tokens in (250_000, 500_000):
         vector = (tokens.to_bytes(32, "big"), np.ones(256, np.float32))
-        used = {job.file_key: Usage(1, tokens, price.of(tokens))}
+        used = {job.file_key: Usage(1, tokens, price.cost_of(tokens))}
         await cache.add([vector], spending, used)
     await database.execute(
         """INSERT INTO raglive.embedding_usage

@@ -20,7 +20,7 @@ from typing import Any
 
 import asyncpg.connection
 
-from raglive.embedding import batches
+from raglive.embedding import openai_batches
 from raglive.embedding.openai import OpenAIEmbedder
 from raglive.ingest.progress import AttemptProgress
 from raglive_contract.states import Stage
@@ -84,7 +84,7 @@ def run(work: Callable[[], Coroutine[Any, Any, None]], last: int) -> int:
     if child == 0:
         status = 1
         try:
-            batches._MAX_INPUTS = BATCH
+            openai_batches.MAX_INPUTS_PER_REQUEST = BATCH
             if last:
                 count(Steps(last))
             asyncio.run(_named(work))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from raglive.embedding import budget as budgeting
-from raglive.embedding.budget import Budget, BudgetSpent, Price
+from raglive.embedding.budget import Budget, BudgetConfig, BudgetSpent
 from raglive.store.accounting.spending import Draw, Spending, Usage
 from raglive.store.index.vector_cache import VectorCache
 from raglive.store.index.vector_space import choose_vector_space
@@ -20,7 +20,7 @@ from tests.integration.store.files import enqueue
 
 PROCESSES = 4
 TEXT = "four"  # one token, by the guess that is reserved
-PRICE = Price(per_million_tokens=100_000.0, budget=1.0)  # 0.1 for each
+PRICE = BudgetConfig(per_million_tokens=100_000.0, budget=1.0)  # 0.1 for each
 
 
 async def budgets(pipeline: PipelineRecord) -> list[Budget]:
@@ -38,7 +38,7 @@ async def spend(budget: Budget, pipeline: PipelineRecord, number: int, cost: str
         async with budget.reserved([TEXT]) as reservation:
             assert reservation
             used = {file_key: Usage(1, 1, Decimal(cost))}
-            draw = Draw(reservation, budget.guess([TEXT]))
+            draw = Draw(reservation, budget.estimate([TEXT]))
             await cache.add([vector], budget._spending, used, draw)
     except BudgetSpent:
         return False
@@ -66,7 +66,7 @@ async def test_what_fits_goes_on_when_something_larger_did_not(
     pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Texts are paid for as a whole or not begun, whichever process embeds them."""
-    monkeypatch.setattr(budgeting, "OTHERS_SECONDS", 0.0)
+    monkeypatch.setattr(budgeting, "RESERVATION_TIMEOUT_SECONDS", 0.0)
     await enqueue(pipeline, "a")
     sharing = await budgets(pipeline)
     async with sharing[0].reserved([TEXT] * 6):
@@ -109,9 +109,9 @@ async def test_what_a_process_took_along_when_it_died_is_given_back_in_time(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await enqueue(pipeline, "a")
-    monkeypatch.setattr(budgeting, "OTHERS_SECONDS", 0.0)
+    monkeypatch.setattr(budgeting, "RESERVATION_TIMEOUT_SECONDS", 0.0)
     [dead, budget, *_] = await budgets(pipeline)
-    await dead._spending.reserve(Decimal(1), Decimal(1), dead._begin())
+    await dead._spending.reserve(Decimal(1), Decimal(1), dead._period_start())
     assert not await spend(budget, pipeline, 1, "0.1")
     assert await budget.pause() is None  # it may still turn out cheaper
     await database.execute("UPDATE raglive.embedding_reservations SET expires_at = now()")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from raglive.embedding import circuit_breaker
-from raglive.ingest import attempt
+from raglive.ingest import retry_policy
 from raglive.store.index.verify import find_disagreements
 from raglive.store.pool import Database
 
@@ -80,7 +80,7 @@ async def test_a_provider_that_fails_in_every_way(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(attempt, "LONGEST_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(retry_policy, "LONGEST_RETRY_SECONDS", 0.2)
     monkeypatch.setattr(circuit_breaker, "LONGEST_PAUSE_SECONDS", 0.2)
     for number in range(40):
         (tmp_path / f"{number}.txt").write_text(document(f"{number}", 1 + number % 7))

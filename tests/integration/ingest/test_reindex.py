@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from raglive.app.embedder import search_config
 from raglive.app.operations import Reindexed, give_up, reindex
-from raglive.embedding import batches, circuit_breaker
+from raglive.embedding import circuit_breaker, openai_batches
 from raglive.ingest import reindex as reindexing
 from raglive.ingest.reindex import ReindexProgress
-from raglive.search.questions import Question, Search, SearchMode
+from raglive.search.service import SearchMode, SearchRequest, SearchService
 from raglive.settings import read_settings
 from raglive.store.index import index_statistics
 from raglive.store.index.reindexing import ReindexRefused
@@ -58,9 +59,9 @@ def silent(_: ReindexProgress) -> None:
 
 async def nearest(database: Database, text: str, **environment: str) -> str:
     """Return what a search by meaning finds first."""
-    search = Search(database, read_settings(environment))
+    search = SearchService(database, search_config(read_settings(environment)))
     try:
-        hits = await search.answer(Question(text, SearchMode.VECTOR, limit=1))
+        hits = await search.search(SearchRequest(text, SearchMode.VECTOR, limit=1))
     finally:
         await search.close()
     return hits[0].content
@@ -90,7 +91,7 @@ async def test_searchable_throughout_while_files_come_and_go(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "_MAX_INPUTS", 8)
+    monkeypatch.setattr(openai_batches, "MAX_INPUTS_PER_REQUEST", 8)
     monkeypatch.setattr(reindexing, "PAGE_CHUNKS", 32)
     monkeypatch.setattr(index_statistics, "MIN_NUMBERS", 1)  # with a vector index
     for number in range(20):
@@ -213,7 +214,7 @@ async def test_a_budget_ends_it_and_a_raised_one_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "_MAX_INPUTS", 4)
+    monkeypatch.setattr(openai_batches, "MAX_INPUTS_PER_REQUEST", 4)
     await index_built_in(dsn, tmp_path, a=document("a", 20), b=document("b", 20))
     price = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1000"}
     poor = wired(dsn, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET="1.2")
@@ -242,7 +243,7 @@ async def test_a_provider_in_trouble_is_waited_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "_MAX_INPUTS", 2)
+    monkeypatch.setattr(openai_batches, "MAX_INPUTS_PER_REQUEST", 2)
     monkeypatch.setattr(reindexing, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(circuit_breaker, "LONGEST_PAUSE_SECONDS", 0.2)
     await index_built_in(dsn, tmp_path, a=document("a", 20))
@@ -301,7 +302,7 @@ async def test_every_process_knows_how_the_model_is_asked_or_what_to_change(
         await ingest(dsn, tmp_path, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="7")
     nowhere = "http://127.0.0.1:1/v1"
     await database.execute("UPDATE raglive.embedding_models SET base_url = $1", nowhere)
-    with pytest.raises(RagliveError, match="set EMBEDDING_BASE_URL to where this process") as away:
+    with pytest.raises(RagliveError, match="Set EMBEDDING_BASE_URL to an address") as away:
         await nearest(database, QUESTION)
     assert nowhere in away.value.message
     await database.execute("UPDATE raglive.embedding_models SET base_url = NULL")

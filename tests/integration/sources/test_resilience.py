@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from watchdog.observers.inotify_c import InotifyFD
 
-from raglive.sources.local_files.hints.inotify import InotifyHints
+from raglive.sources.local_files.notifications.inotify import InotifySource
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
 from tests.relay import Relay
@@ -59,13 +59,13 @@ async def test_after_a_storm_the_registry_is_the_folder(
 async def test_when_hints_are_lost_a_full_check_finds_what_they_told_of(
     pipeline: PipelineRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deaf, heard = threading.Event(), InotifyHints.on_event
+    deaf, heard = threading.Event(), InotifySource.on_event
 
-    def on_event(self: InotifyHints, event: Any) -> None:
+    def on_event(self: InotifySource, event: Any) -> None:
         deaf.wait(30)  # the reader stops reading, so that the kernel's queue overflows
         heard(self, event)
 
-    monkeypatch.setattr(InotifyHints, "on_event", on_event)
+    monkeypatch.setattr(InotifySource, "on_event", on_event)
     queue = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     async with watching(pipeline, tmp_path) as watched:
         for number in range(queue // 2):

@@ -14,7 +14,7 @@ import pytest
 from raglive.app.installation import Installation
 from raglive.app.operations import approve
 from raglive.settings import read_settings
-from raglive.sources.local_files.root import FolderUnavailable
+from raglive.sources.source import FolderUnavailable
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import RagliveError
 

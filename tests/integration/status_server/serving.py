@@ -14,7 +14,9 @@ import uvicorn
 from httpx import AsyncClient, HTTPError
 from uuid6 import uuid7
 
+from raglive.app.embedder import search_config
 from raglive.http_api.tokens import Tokens
+from raglive.search.service import SearchService
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
 from raglive.status_server.timeouts import Patience
@@ -118,7 +120,8 @@ async def serving(
     """Serve as the program does (raglive.app.serving)."""
     port = port or free_port()
     settings = read_settings({"SOCKET_IO_PORT": str(port)} | environment)
-    status = StatusServer(settings, database, TOKENS, patience)
+    search = SearchService(database, search_config(settings))
+    status = StatusServer(settings, database, TOKENS, search, patience)
     config = uvicorn.Config(
         status.asgi,
         host="127.0.0.1",

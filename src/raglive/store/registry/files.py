@@ -80,6 +80,13 @@ class Registry:
         rows = await self._record.database.fetch(_QUERIES["known"], self._record.key)
         return [KnownFile(**dict(row)) for row in rows]
 
+    async def keys_of(self, file_ids: Sequence[str]) -> dict[str, int]:
+        """Return the keys of the files with these ids."""
+        rows = await self._record.database.fetch(
+            _QUERIES["keys_of"], self._record.key, list(file_ids)
+        )
+        return {row["file_id"]: row["file_key"] for row in rows}
+
     async def apply(self, changes: FileChanges, watch_state: dict[str, Any] | None = None) -> None:
         """Apply changes to registry, index and log, and save the state, in one transaction."""
         async with self._record.database.transaction() as connection:

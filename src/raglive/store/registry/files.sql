@@ -3,6 +3,9 @@ SELECT file_key, file_id, location, name, folder, size_bytes, state, source
 FROM raglive.files
 WHERE pipeline_key = $1 AND state <> 'deleted' AND location IS NOT NULL
 
+-- name: keys_of
+SELECT file_id, file_key FROM raglive.files WHERE pipeline_key = $1 AND file_id = ANY ($2::text[])
+
 -- name: enqueue_new
 INSERT INTO raglive.files AS known (
     pipeline_key, file_id, location, name, folder, url, mime_type, size_bytes, source,

@@ -167,6 +167,11 @@ class PipelineRecord:
             {"code": code, "message": message, "since": rfc3339(datetime.now(UTC))}
         )
 
+    async def problem_code(self) -> str | None:
+        """Return the code of the published problem, None without one."""
+        problem = await self.database.fetchval(_QUERIES["problem"], self.key)
+        return None if problem is None else str(problem["code"])
+
     async def clear_problem(self) -> None:
         """Publish that the pipeline works again, unless it had no problem."""
         await self._publish_problem(None)

@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 
 from fake_google_drive.server import FakeDriveServer
-from raglive.sources.google_drive.errors import FolderUnavailable
 from raglive.sources.google_drive.watcher import GoogleDriveWatcher
+from raglive.sources.source import FolderUnavailable
 from raglive.store.pool import Database
 from raglive.store.registry.held_deletions import approve_deletions
 from raglive.store.registry.pipelines import PipelineRecord

@@ -208,7 +208,7 @@ async def test_a_folder_that_was_never_there_is_named(
         await watcher_of(record, client, other).check()
     assert missing.value.code == "watch_location_unavailable"
     file = drive.create("file.txt", root, b"")
-    with pytest.raises(RagliveError, match="no folder") as wrong:
+    with pytest.raises(RagliveError, match="not a folder") as wrong:
         await watcher_of(record, client, file).check()
     assert wrong.value.code == "settings_invalid"
 

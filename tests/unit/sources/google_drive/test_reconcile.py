@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive.sources.google_drive.files import FOLDER, DriveFile
+from raglive.sources.google_drive.drive_file import FOLDER, DriveFile
 from raglive.sources.google_drive.reconcile import decide
 from raglive.store.registry.google_drive import Folder, KnownItems
 
