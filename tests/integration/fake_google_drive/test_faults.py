@@ -183,7 +183,10 @@ async def test_it_is_steered_over_http(server: FakeDriveServer, ann: Asker) -> N
         ({"action": "trash", "item": "nope"}, "'nope' does not exist"),
         ({"action": "trash", "item": root}, "root of a drive"),
         ({"action": "fail", "method": "*", "kind": "boredom"}, "kind"),
-        ({"action": "fail", "method": "files.lst", "kind": "internal"}, "unknown method 'files.lst'"),
+        (
+            {"action": "fail", "method": "files.lst", "kind": "internal"},
+            "unknown method 'files.lst'",
+        ),
     ):
         result, error = await steer(**asked)
         assert result is None
