@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web -mindepth 1 \
 	\( -name node_modules -o -name .next -o -name out \) -prune -o \
 	! -name '*.tsbuildinfo' ! -name next-env.d.ts -print 2>/dev/null)
 
-.PHONY: help setup up check test bench bench-ingest test-examples lock generate format clean
+.PHONY: help setup up check test bench bench-ingest test-examples lock dist generate format clean
 
 help: ## List what can be made
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -61,11 +61,16 @@ bench: setup ## Measure the speeds that are promised; FULL=1 takes longer and me
 bench-ingest: setup .make/peers/installed ## Measure indexing against LlamaIndex and LangChain, in one run
 	$(BIN)/python -m bench.peers $(if $(FULL),,--quick)
 
-lock: .venv/bin/uv ## Bring the lock files in step with pyproject.toml; UPGRADE=--upgrade renews all
+lock: .venv/bin/uv ## Bring the lock files in step with all pyproject.toml; UPGRADE=--upgrade renews all
 	$(LOCK) pyproject.toml --output-file requirements.lock
-	$(LOCK) pyproject.toml --extra dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
 	$(LOCK) --group uv --output-file tools/requirements-uv.lock
 	$(LOCK) --group node --output-file tools/requirements-node.lock
+
+dist: setup ## Build wheels and sdists of raglive and its packages into dist/
+	@for package in . $(PACKAGES); do \
+		tools/uv.sh build --quiet --no-build-isolation --out-dir dist "$$package" || exit 1; \
+	done
 
 generate: .make/python web/node_modules/.package-lock.json ## Write contract/ and the TypeScript types from the Python models
 	$(BIN)/python -m tools.generate_contract

@@ -178,12 +178,15 @@ async def test_it_is_steered_over_http(server: FakeDriveServer, ann: Asker) -> N
     requests, _ = await steer(action="requests")
     assert [each["method"] for each in requests] == ["files.getMedia", "files.get", "files.list"]
     for asked, fault in (
-        ({"action": "explode"}, "There is no action 'explode'"),
+        ({"action": "explode"}, "Unknown action 'explode'"),
         ({"action": "create", "name": "a"}, "parent"),
-        ({"action": "trash", "item": "nope"}, "there is no 'nope'"),
+        ({"action": "trash", "item": "nope"}, "'nope' does not exist"),
         ({"action": "trash", "item": root}, "root of a drive"),
         ({"action": "fail", "method": "*", "kind": "boredom"}, "kind"),
-        ({"action": "fail", "method": "files.lst", "kind": "internal"}, "no method 'files.lst'"),
+        (
+            {"action": "fail", "method": "files.lst", "kind": "internal"},
+            "unknown method 'files.lst'",
+        ),
     ):
         result, error = await steer(**asked)
         assert result is None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from raglive.store.pool import Database
-from raglive_reporter.delivery import Pace
+from raglive_reporter import DeliveryIntervals
 from tests.integration.reporter.status_process import (
     PIPELINE,
     StatusProcess,
@@ -18,7 +18,7 @@ from tests.integration.reporter.status_process import (
     status_process,
 )
 
-QUICK = Pace(heartbeat=0.2, progress=0.01, look=0.02, first_pause=0.01, longest_pause=0.1)
+QUICK = DeliveryIntervals(heartbeat=0.2, progress=0.01, poll=0.02, first_retry=0.01, max_retry=0.1)
 
 Settings = dict[str, Any]
 ReadLog = Callable[..., Awaitable[list[dict[str, Any]]]]
@@ -37,7 +37,7 @@ def settings(tmp_path: Path) -> Settings:
         "pipeline_type": "web_crawler",
         "token": producer_token(),
         "outbox": tmp_path / "outbox.sqlite3",
-        "pace": QUICK,
+        "intervals": QUICK,
         "close_seconds": 60,
     }
 

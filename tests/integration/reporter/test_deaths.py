@@ -176,7 +176,7 @@ async def test_a_pipeline_that_was_silent_for_long_is_online_again(
     read_log: ReadLog,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("raglive_reporter.delivery.PRESUMED_DEAD_SECONDS", 0.0)
+    monkeypatch.setattr("raglive_reporter.delivery.OFFLINE_AFTER_SECONDS", 0.0)
     async with AsyncReporter(PIPELINE, url=server.url, **settings):
         log = await read_log(within=2)
     assert {event["type"] for event in log} == {"pipeline:online"}

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fake_google_drive.change_log import Change
+from fake_google_drive.change_logs import LoggedChange
 from fake_google_drive.drive import FakeDrive
 from fake_google_drive.items import Item
 from fake_google_drive.listing import FileSearch, Listings
 from fake_google_drive.mime import FOLDER
 from fake_google_drive.query import parse_query
-from fake_google_drive.resources import Viewer, change_resource, file_resource
+from fake_google_drive.resources import ResourceViewer, change_resource, file_resource
 from fake_google_drive.tree import Corpus
 
 USERS = ["ann@example.com", "bob@example.com", "cy@example.com"]
@@ -87,7 +87,7 @@ class Reader:
     def __init__(self, drive: FakeDrive, corpus: Corpus, user: str) -> None:
         self.drive = drive
         self.corpus = corpus
-        self.viewer = Viewer(drive.tree, user, "")
+        self.viewer = ResourceViewer(drive.tree, user, "")
         self.listings = Listings(drive)
         self.log = drive.logs.of(corpus)
         self.token = self.log.head
@@ -123,7 +123,7 @@ class Reader:
             self.apply(change)
         self.token = page.next or page.head or self.token
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: LoggedChange) -> None:
         if change.kind == "drive":
             return
         said = change_resource(

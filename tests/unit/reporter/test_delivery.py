@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from raglive_reporter import Reporter
-from raglive_reporter.delivery import Pace
+from raglive_reporter import DeliveryIntervals, Reporter
 from tests.unit.reporter.answering import Answer, Answering, answering
 
-PACE = Pace(look=0.01, first_pause=0.01, longest_pause=0.02)
+INTERVALS = DeliveryIntervals(poll=0.01, first_retry=0.01, max_retry=0.02)
 COMMITTED = Answer()
 
 
@@ -23,7 +22,12 @@ def _refusal(code: str, status: int, **more: Any) -> Answer:
 
 
 def _reporter(url: str, **settings: Any) -> Reporter:
-    given: dict[str, Any] = {"pipeline_type": "t", "token": "x", "outbox": ":memory:", "pace": PACE}
+    given: dict[str, Any] = {
+        "pipeline_type": "t",
+        "token": "x",
+        "outbox": ":memory:",
+        "intervals": INTERVALS,
+    }
     return Reporter("p", url=url, **given | settings)
 
 

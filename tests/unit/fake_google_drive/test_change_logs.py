@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_google_drive.change_log import ChangeLog, TokenExpired, TokenUnknown
+from fake_google_drive.change_logs import ChangeLog, TokenExpired, TokenUnknown
 
 
 @given(
