@@ -11,10 +11,9 @@ import { eventsHref, fileHref, pipelineHref, searchHref } from "@/components/ui/
 import { place, Snippet } from "@/components/ui/passage";
 import { Kbd } from "@/components/ui/section";
 import { shownState, StateLabel } from "@/components/ui/state";
-import { usePipelineIds } from "@/realtime/hooks";
+import { usePipelineIds } from "@/react/hooks";
 import type { SearchHit } from "@/contract/types";
-import { useFileSearch } from "./file-search";
-import { usePassages } from "./passages";
+import { useFileSearch, usePassages } from "./found";
 
 export interface Command {
   id: string;
@@ -35,7 +34,7 @@ interface Item {
   run: () => void;
 }
 
-/** Goes anywhere and does anything from the keyboard; opened by Ctrl/Cmd K, or `/` to search. */
+/** Goes to any page and runs any command from the keyboard; Ctrl/Cmd K opens it, `/` searches. */
 export function CommandPalette({ commands }: { commands: Command[] }) {
   const [mode, setMode] = useState<Mode | null>(null);
   useShortcuts(setMode);

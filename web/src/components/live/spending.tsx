@@ -1,19 +1,6 @@
-"use client";
-import { useResource } from "@/realtime/hooks";
-import type { Resource } from "@/realtime/resources";
 import type { EmbeddingBudget, Throughput } from "@/contract/types";
 import { classes } from "@/components/ui/classes";
 import { count, money } from "@/components/ui/format";
-
-const REFRESH_MS = 60_000;
-
-export function throughputPath(pipelineId: string): string {
-  return `/api/pipelines/${encodeURIComponent(pipelineId)}/throughput`;
-}
-
-export function useThroughput(pipelineId: string): Resource<Throughput> {
-  return useResource<Throughput>(throughputPath(pipelineId), { refreshMs: REFRESH_MS });
-}
 
 const PERIODS: Record<EmbeddingBudget["period"], string> = {
   day: "today",
@@ -21,11 +8,15 @@ const PERIODS: Record<EmbeddingBudget["period"], string> = {
   total: "in all",
 };
 
-/** What embedding has cost; nothing where nothing was paid for. */
-export function Spending({ pipelineId, className }: { pipelineId: string; className?: string }) {
-  const { data } = useThroughput(pipelineId);
-  if (!data || (data.total_usage.tokens === 0 && !data.budget)) return null;
-  const { usage, total_usage: total, budget } = data;
+interface SpendingProps {
+  throughput: Throughput | null;
+  className?: string;
+}
+
+/** What embedding has cost; absent while nothing was paid for. */
+export function Spending({ throughput, className }: SpendingProps) {
+  if (!throughput || (throughput.total_usage.tokens === 0 && !throughput.budget)) return null;
+  const { usage, total_usage: total, budget } = throughput;
   const cost = total.cost > 0 ? `, which cost ${money(total.cost)}` : "";
   return (
     <p

@@ -1,43 +1,47 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Client } from "../client";
 import type { ConnectionState } from "../connection";
-import { Engine } from "../engine";
-import { Http } from "../http";
-import { SessionKeeper } from "../session";
-import { Store } from "../store";
-import { Servers } from "./server";
+import { Servers } from "./servers";
 
 const DEADLINE_MS = 30_000;
 let servers: Servers;
-let store: Store;
-let engine: Engine;
+let client: Client;
 
 beforeEach(async () => {
   servers = new Servers();
   await servers.start();
-  store = new Store((run) => setTimeout(run, 5));
-  engine = makeEngine(false);
+  client = newClient(false);
 });
 
 afterEach(async () => {
-  engine.stop();
+  client.stop();
   await servers.stop();
 });
 
-function makeEngine(preferPolling: boolean): Engine {
-  const http = new Http(servers.url);
-  return new Engine(http, new SessionKeeper(http), store, { preferPolling, hidden: () => false });
+function newClient(preferPolling: boolean): Client {
+  const choices = new Map(preferPolling ? [["raglive.prefer-polling", "yes"]] : []);
+  return new Client({
+    base: servers.url,
+    schedule: (run) => setTimeout(run, 5),
+    hidden: () => false,
+    choices: {
+      get: (key) => choices.get(key) ?? null,
+      set: (key, value) => (value === null ? choices.delete(key) : choices.set(key, value)),
+    },
+    secrets: { get: () => null, set: () => undefined },
+  });
 }
 
-/** Waits until the engine or the store says so. */
+/** Waits for a condition on the connection or the store. */
 function until(condition: () => boolean, what: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stops = [engine.subscribe(check), store.subscribe(check)];
+    const stops = [client.onConnection(check), client.store.subscribe(check)];
     const timer = setTimeout(
       () =>
         finish(() =>
           reject(
             new Error(
-              `${what}; ${engine.connection.state} ${engine.connection.reason.code} ${JSON.stringify(store.audit())}`,
+              `${what}; ${client.connection.state} ${client.connection.reason.code} ${JSON.stringify(client.store.audit())}`,
             ),
           ),
         ),
@@ -56,9 +60,9 @@ function until(condition: () => boolean, what: string): Promise<void> {
 }
 
 const state = (wanted: ConnectionState) =>
-  until(() => engine.connection.state === wanted, `wanted ${wanted}`);
+  until(() => client.connection.state === wanted, `wanted ${wanted}`);
 const caughtUp = () => until(() => audit()?.digest === servers.log.digest, "wanted the server's digest");
-const audit = () => store.audit()[servers.log.id];
+const audit = () => client.store.audit()[servers.log.id];
 
 function work(files: number, from = 0): void {
   const { log } = servers;
@@ -72,25 +76,25 @@ async function expectExact(): Promise<void> {
   await caughtUp();
   const { log } = servers;
   expect(audit()).toMatchObject({ seq: log.seq, applied: log.seq - (audit()?.baseline ?? 0), gaps: 0 });
-  expect(store.pipeline(log.id)?.counts).toEqual(log.status().counts);
+  expect(client.store.pipeline(log.id)?.counts).toEqual(log.status().counts);
 }
 
 test("goes live, and receives every event", async () => {
   work(3);
-  engine.start();
+  client.start();
   await state("live");
   expect(audit()).toMatchObject({ baseline: 6, verified: 6 });
   work(20, 3);
   await expectExact();
   expect(audit()).toMatchObject({ applied: 40, duplicates: 0 });
-  await until(() => engine.connection.latencyMs !== null, "wanted a latency");
+  await until(() => client.connection.latencyMs !== null, "wanted a latency");
 });
 
 test(
   "a killed status server: polling within 3 s, back by itself, and nothing lost or doubled",
   { timeout: 40_000 },
   async () => {
-    engine.start();
+    client.start();
     await state("live");
     work(5);
     const killedAt = Date.now();
@@ -100,17 +104,17 @@ test(
     work(5, 5);
     await expectExact();
     await servers.startSocket();
-    engine.retryNow();
+    client.retryNow();
     await state("live");
     work(5, 10);
     await expectExact();
     expect(audit()).toMatchObject({ applied: 30, duplicates: 0, resyncs: 0 });
-    expect(engine.connection).toMatchObject({ reconnects: 1, fallbacks: 1 });
+    expect(client.connection).toMatchObject({ reconnects: 1, fallbacks: 1 });
   },
 );
 
 test("comes back without being asked", { timeout: 40_000 }, async () => {
-  engine.start();
+  client.start();
   await state("live");
   await servers.killSocket();
   await state("polling");
@@ -119,10 +123,10 @@ test("comes back without being asked", { timeout: 40_000 }, async () => {
 });
 
 test("is told by the answers to its polls that the status server is back", { timeout: 60_000 }, async () => {
-  engine.start();
+  client.start();
   await state("live");
   await servers.killSocket();
-  await until(() => (engine.connection.retryAt ?? 0) - Date.now() > 7_000, "wanted a long pause");
+  await until(() => (client.connection.retryAt ?? 0) - Date.now() > 7_000, "wanted a long pause");
   await servers.startSocket();
   const startedAt = Date.now();
   await state("live");
@@ -131,9 +135,9 @@ test("is told by the answers to its polls that the status server is back", { tim
 
 test("polls from the start when there is no status server, and long-polls when idle", async () => {
   await servers.killSocket();
-  engine.start();
+  client.start();
   await state("polling");
-  expect(engine.connection.reason.code).toBe("socket_unavailable");
+  expect(client.connection.reason.code).toBe("socket_unavailable");
   work(4);
   await expectExact();
   await until(() => servers.polls > 0, "wanted polls");
@@ -144,20 +148,20 @@ test("polls from the start when there is no status server, and long-polls when i
 });
 
 test("polls when that is preferred, and stops when it is not any more", async () => {
-  engine = makeEngine(true);
-  engine.start();
+  client = newClient(true);
+  client.start();
   await state("polling");
-  expect(engine.connection.reason.code).toBe("preferred");
-  engine.setPreferPolling(false);
+  expect(client.connection.reason.code).toBe("preferred");
+  client.preferPolling(false);
   await state("live");
-  engine.setPreferPolling(true);
+  client.preferPolling(true);
   await state("polling");
   work(2);
   await expectExact();
 });
 
 test("is offline when nothing answers, keeps what it knows, and returns", { timeout: 40_000 }, async () => {
-  engine.start();
+  client.start();
   await state("live");
   work(2);
   await expectExact();
@@ -165,13 +169,30 @@ test("is offline when nothing answers, keeps what it knows, and returns", { time
   await state("offline");
   expect(audit()?.seq).toBe(4);
   await servers.start();
-  await until(() => engine.connection.state !== "offline", "wanted a connection");
+  await until(() => client.connection.state !== "offline", "wanted a connection");
   work(2, 2);
   await expectExact();
 });
 
+test("live, learns of queued files and standings from summaries and asks nothing", async () => {
+  client.start();
+  await state("live");
+  const { log } = servers;
+  servers.publish(log.start("slow"));
+  await caughtUp();
+  const asked = servers.requests.length;
+  log.queued = 7;
+  log.standings = [{ id: "slow", standing: "stuck", moved_at: null }];
+  servers.publish(log.summary());
+  await until(() => client.store.pipeline(log.id)?.counts.queued === 7, "wanted the queued files");
+  expect(client.store.file(log.id, "slow")?.standing).toBe("stuck");
+  servers.publish(log.complete("slow"));
+  await expectExact();
+  expect(servers.requests.slice(asked)).toEqual([]);
+});
+
 test("heals a lost event from the cursor", async () => {
-  engine.start();
+  client.start();
   await state("live");
   servers.log.start("lost");
   work(1);
@@ -180,7 +201,7 @@ test("heals a lost event from the cursor", async () => {
 });
 
 test("heals a silent lag that a heartbeat reveals", async () => {
-  engine.start();
+  client.start();
   await state("live");
   servers.log.start("lost");
   servers.publish(servers.log.heartbeat());
@@ -189,7 +210,7 @@ test("heals a silent lag that a heartbeat reveals", async () => {
 });
 
 test("takes a snapshot when digests disagree", async () => {
-  engine.start();
+  client.start();
   await state("live");
   work(1);
   await caughtUp();
@@ -201,7 +222,7 @@ test("takes a snapshot when digests disagree", async () => {
 describe("when the cursor is no use", () => {
   test("polling starts over", async () => {
     await servers.killSocket();
-    engine.start();
+    client.start();
     await state("polling");
     await servers.killDashboard();
     await state("offline");
@@ -212,16 +233,16 @@ describe("when the cursor is no use", () => {
     expect(audit()).toMatchObject({ baseline: 6, resyncs: 1 });
   });
 
-  test("a log that began anew replaces the old", { timeout: 40_000 }, async () => {
-    engine.start();
+  test("a log of another epoch replaces the old", { timeout: 40_000 }, async () => {
+    client.start();
     await state("live");
     work(2);
     await expectExact();
     await servers.killSocket();
-    servers.log.beginAnew();
+    servers.log.startNewEpoch();
     work(1);
     await servers.startSocket();
-    engine.retryNow();
+    client.retryNow();
     await caughtUp();
     await state("live");
     expect(audit()?.seq).toBe(2);
@@ -229,24 +250,24 @@ describe("when the cursor is no use", () => {
 });
 
 test("a server that drains is left at once and returned to when it says", { timeout: 20_000 }, async () => {
-  engine.start();
+  client.start();
   await state("live");
   servers.tell("server:draining", { retry_in: 1_500 });
   await state("polling");
-  expect(engine.connection.reason.code).toBe("server_draining");
+  expect(client.connection.reason.code).toBe("server_draining");
   await state("live");
   work(2);
   await expectExact();
 });
 
 test("a connection that no longer answers is given up", { timeout: 30_000 }, async () => {
-  engine.start();
+  client.start();
   await state("live");
-  await until(() => engine.connection.latencyMs !== null, "wanted a latency");
+  await until(() => client.connection.latencyMs !== null, "wanted a latency");
   servers.answersPings = false;
-  engine.wake();
+  client.wake();
   await state("polling");
-  expect(engine.connection.reason.code).toBe("socket_silent");
+  expect(client.connection.reason.code).toBe("socket_silent");
   work(2);
   await expectExact();
 });

@@ -14,15 +14,14 @@ export type ReasonCode =
   | "server_draining"
   | "unauthorized"
   | "server_unreachable"
-  | "server_error"
-  | "waking";
+  | "server_error";
 
 export interface Reason {
   readonly code: ReasonCode;
   readonly message: string;
 }
 
-export const REASONS: Record<ReasonCode, string> = {
+const REASONS: Record<ReasonCode, string> = {
   starting: "Opening the connection.",
   connected: "Events arrive over a WebSocket the moment they are committed.",
   preferred: "You chose polling.",
@@ -36,35 +35,59 @@ export const REASONS: Record<ReasonCode, string> = {
   unauthorized: "You are not signed in, or no longer have access.",
   server_unreachable: "The dashboard server cannot be reached.",
   server_error: "The dashboard server answers with errors.",
-  waking: "Back from sleep; catching up.",
 };
 
 export function reason(code: ReasonCode, detail?: string): Reason {
   return { code, message: detail ? `${REASONS[code]} ${detail}` : REASONS[code] };
 }
 
-export interface Connection {
-  readonly state: ConnectionState;
-  /** Unix time in ms of the last change of `state`. */
-  readonly since: number;
-  readonly reason: Reason;
-  /** Round trip in ms, of the transport in use. */
-  readonly latencyMs: number | null;
-  /** When the server was last heard from over any transport. */
-  readonly heardAt: number | null;
-  /** When the WebSocket is tried again; null when it is not waited for. */
-  readonly retryAt: number | null;
-  readonly preferPolling: boolean;
-  readonly reconnects: number;
-  readonly fallbacks: number;
+/** What the session answer says about this viewer and its status server. */
+export interface SessionFacts {
   readonly url: string | null;
   readonly version: string | null;
   readonly role: string | null;
   readonly mayOperate: boolean;
 }
 
-/** Full jitter between half and the whole of a delay that doubles from 1 s to 15 s. */
-export function backoffMs(attempt: number, random: () => number = Math.random): number {
-  const ceiling = Math.min(15_000, 1_000 * 2 ** Math.min(attempt, 10));
-  return ceiling / 2 + random() * (ceiling / 2);
+/** The connection as viewers see it. */
+export interface Connection extends SessionFacts {
+  readonly state: ConnectionState;
+  /** Unix time in ms of the last change of `state`. */
+  readonly since: number;
+  readonly reason: Reason;
+  /** Round trip in ms, of the transport in use. */
+  readonly latencyMs: number | null;
+  /** Unix time in ms of the last answer over any transport. */
+  readonly heardAt: number | null;
+  /** Unix time in ms of the next WebSocket attempt; null when none is scheduled. */
+  readonly retryAt: number | null;
+  readonly preferPolling: boolean;
+  readonly reconnects: number;
+  readonly fallbacks: number;
+}
+
+/** The connection before the client starts, also what a prerendered page shows. */
+export const NOT_STARTED: Connection = {
+  state: "connecting",
+  since: 0,
+  reason: reason("starting"),
+  latencyMs: null,
+  heardAt: null,
+  retryAt: null,
+  preferPolling: false,
+  reconnects: 0,
+  fallbacks: 0,
+  url: null,
+  version: null,
+  role: null,
+  mayOperate: false,
+};
+
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 15_000;
+
+/** Exponential back-off with jitter: between half and the whole of a delay that doubles. `random` is in [0, 1). */
+export function backoffMs(attempt: number, random: number): number {
+  const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 10));
+  return ceiling / 2 + random * (ceiling / 2);
 }

@@ -7,36 +7,21 @@ import type {
   ServerDraining,
   Session,
   SubscribeAck,
-  SubscribedPipeline,
 } from "@/contract/types";
 import { reason, type Reason } from "./connection";
-
-export interface SocketHandlers {
-  /** A namespace is connected and about to be subscribed; the cursor is asked for next. */
-  connected(): void;
-  cursor(pipelineType: string): string | null;
-  events(events: Event[]): void;
-  snapshot(status: PipelineStatus): void;
-  settled(pipelines: SubscribedPipeline[]): void;
-  live(): void;
-  down(why: Reason, error: ErrorBody | null): void;
-  draining(retryInMs: number): void;
-  expiring(): void;
-  latency(ms: number): void;
-}
+import type { Activity, SocketHandlers, SocketTransport } from "./transports";
 
 interface Refusal {
   ok: false;
   error: ErrorBody;
 }
-export type Activity = "active" | "idle" | "background";
 
 const OPENING_TIMEOUT_MS = 6_000;
 const ACK_TIMEOUT_MS = 5_000;
 const FIRST_PING_MS = 600;
 const PING_INTERVAL_MS = 5_000;
 const PING_TIMEOUT_MS = 4_000;
-const DURABLE_AND_PROGRESS = [
+const EVENT_TYPES: Event["type"][] = [
   "pipeline:online",
   "pipeline:offline",
   "file:processing",
@@ -47,11 +32,12 @@ const DURABLE_AND_PROGRESS = [
   "file:deleted",
   "status:update",
   "heartbeat",
+  "pipeline:summary",
 ];
 const REFUSED_FOR_GOOD = new Set(["forbidden", "not_found"]);
 
 /** One Socket.IO connection with a namespace per pipeline type. It ends once, and is not reused. */
-export class SocketChannel {
+export class SocketConnection implements SocketTransport {
   private readonly manager: Manager;
   private readonly sockets = new Map<string, Socket>();
   private readonly subscribed = new Set<string>();
@@ -86,8 +72,8 @@ export class SocketChannel {
     if (this.sockets.size === 0) this.end(reason("socket_refused", "It offers no namespace."));
   }
 
-  /** Asks again for one pipeline: what was missed after the cursor, or without one a snapshot. */
-  resubscribe(pipelineType: string, pipelineId: string | null, cursor: string | null): void {
+  /** Subscribes to one pipeline again: replays what follows the cursor, or sends a snapshot without one. */
+  resubscribe(pipelineType: string, pipelineId: string, cursor: string | null): void {
     const entry = [...this.sockets].find(([name]) => typeOf(name) === pipelineType);
     if (entry) void this.subscribe(entry[0], entry[1], pipelineId, cursor);
   }
@@ -106,7 +92,7 @@ export class SocketChannel {
       socket.emit("client:status", { client_id: clientId, status, timestamp: new Date().toISOString() });
   }
 
-  /** Ends the channel unless the server answers soon. */
+  /** Ends the connection unless the server answers in time. */
   async probe(timeoutMs: number): Promise<void> {
     const socket = this.connectedSockets()[0];
     if (!socket) {
@@ -145,10 +131,10 @@ export class SocketChannel {
     socket.on("disconnect", (why) =>
       this.end(reason("socket_lost", why === "io server disconnect" ? "The server closed it." : undefined)),
     );
-    for (const type of DURABLE_AND_PROGRESS) socket.on(type, (event: Event) => this.handlers.events([event]));
+    for (const type of EVENT_TYPES) socket.on(type, (event: Event) => this.handlers.events([event]));
     socket.on("events:batch", (batch: EventsBatch) => this.handlers.events(batch.events));
     socket.on("pipeline:status", (status: PipelineStatus) => {
-      // The answer to a subscription under way says where this viewer stands.
+      // The acknowledgement of a pending subscription carries the snapshot and its cursor.
       if (!this.subscribing.has(namespace)) this.handlers.snapshot(status);
     });
     socket.on("server:draining", (notice: ServerDraining) => this.handlers.draining(notice.retry_in));
@@ -174,7 +160,7 @@ export class SocketChannel {
       this.onSubscribeRefused(namespace, pipelineId, cursor, answer.error);
       return;
     }
-    this.handlers.settled(answer.pipelines);
+    this.handlers.settled(answer.pipelines, pipelineId === null ? typeOf(namespace) : null);
     this.subscribed.add(namespace);
     this.goLiveWhenComplete();
   }
@@ -199,7 +185,7 @@ export class SocketChannel {
     else this.refuse(namespace, body);
   }
 
-  /** A namespace that this token may not see is done without; any other refusal ends the attempt. */
+  /** Continues without a namespace that this token may not see; any other refusal ends the attempt. */
   private refuse(namespace: string, error: ErrorBody | null): void {
     if (error && !REFUSED_FOR_GOOD.has(error.code)) {
       const code =
@@ -220,7 +206,7 @@ export class SocketChannel {
     if (this.subscribed.size + this.refused.size < this.sockets.size) return;
     this.isLive = true;
     this.handlers.live();
-    // The rush of the start would be measured with it.
+    // An earlier ping would measure the burst of the start.
     this.after(FIRST_PING_MS, () => void this.keepMeasuring());
   }
 
@@ -229,7 +215,7 @@ export class SocketChannel {
     if (!this.ended) this.after(PING_INTERVAL_MS, () => void this.keepMeasuring());
   }
 
-  /** Null when the channel ended before an answer came. */
+  /** Null when the connection ended before an answer came. */
   private async ask<T extends { ok: true }>(
     socket: Socket,
     type: string,

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Event, PipelineStatus } from "@/contract/types";
+import type { Event, FailureGroup, FileStanding, PipelineStatus, PipelineSummary } from "@/contract/types";
 import { formatPosition, parseCursor } from "../cursor";
 import { rollDigest } from "../digest";
 import type { DurableEvent } from "../log-position";
@@ -10,6 +10,10 @@ type Envelope = "id" | "pipeline_id" | "pipeline_type" | "timestamp" | "seq" | "
 /** A pipeline's log in memory, by the rules of the contract. */
 export class Log {
   readonly events: DurableEvent[] = [];
+  /** Files that were found and are not in progress yet: no event tells of them. */
+  queued = 0;
+  failures: FailureGroup[] = [];
+  standings: FileStanding[] = [];
   epoch = randomBytes(8).toString("hex");
   digest = "";
 
@@ -107,21 +111,45 @@ export class Log {
     };
   }
 
-  /** Another life of the log, as after a restored database. */
-  beginAnew(): void {
+  summary(): PipelineSummary {
+    const usage = { texts: 0, tokens: 0, cost: 0 };
+    return {
+      id: randomUUID(),
+      type: "pipeline:summary",
+      pipeline_id: this.id,
+      pipeline_type: this.type,
+      timestamp: new Date().toISOString(),
+      head_seq: this.seq,
+      digest: this.digest,
+      counts: this.status().counts,
+      failures: this.failures,
+      throughput: {
+        bucket_seconds: 60,
+        buckets: [],
+        estimate: { seconds_left: null, unknown_because: "too_few_completed", files_left: 0, stages: [] },
+        usage,
+        total_usage: usage,
+        budget: null,
+      },
+      standings: this.standings,
+    };
+  }
+
+  /** Starts another epoch, as after a restored database. */
+  startNewEpoch(): void {
     this.epoch = randomBytes(8).toString("hex");
     this.events.length = 0;
     this.digest = "";
   }
 
-  /** What came after a cursor; null when the cursor is of another life. */
+  /** What follows a cursor; null when it is of another epoch. */
   after(cursor: string): DurableEvent[] | null {
     const position = parseCursor(cursor)?.find(({ epoch }) => epoch === this.epoch);
     return position ? this.events.slice(position.seq) : null;
   }
 
   status(): PipelineStatus {
-    const counts = { queued: 0, processing: 0, completed: 0, failed: 0, skipped: 0, waiting: 0 };
+    const counts = { queued: this.queued, processing: 0, completed: 0, failed: 0, skipped: 0, waiting: 0 };
     const latest = new Map<string, DurableEvent>();
     for (const event of this.events) if ("file" in event) latest.set(event.file.id, event);
     const processing: PipelineStatus["files_processing"] = [];

@@ -1,18 +1,6 @@
 import type { RagStatus } from "@/contract/types";
 import { ApiError, type Http } from "./http";
-
-export interface PollHandlers {
-  cursor(): string | null;
-  /** True while progress is worth asking for every moment. */
-  working(): boolean;
-  hidden(): boolean;
-  /** True while the answers should tell soon that the status server is back. */
-  awaitsSocket(): boolean;
-  answer(answer: RagStatus, sinceCursor: boolean): void;
-  unchanged(): void;
-  failed(error: ApiError, failures: number): void;
-  latency(ms: number): void;
-}
+import type { PollHandlers, PollingTransport } from "./transports";
 
 const LONG_POLL_SECONDS = 20;
 const SHORT_POLL_SECONDS = 4;
@@ -22,8 +10,8 @@ const SHORTEST_INTERVAL_MS = 100;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
 
-/** Polls `/api/rag-status` from the same cursor as the socket, until it is stopped. */
-export class PollingChannel {
+/** Polls `/api/rag-status` with the same cursor as the WebSocket, until it is stopped. */
+export class Poller implements PollingTransport {
   private readonly stopping = new AbortController();
   private wake: (() => void) | null = null;
   private etag: string | null = null;
@@ -45,15 +33,15 @@ export class PollingChannel {
     this.wake?.();
   }
 
-  /** Asks now instead of after the pause. */
-  kick(): void {
+  /** Polls now instead of after the pause. */
+  pollNow(): void {
     this.wake?.();
   }
 
-  /** Takes everything anew with the next answer. */
-  restart(): void {
+  /** Polls without a cursor, so that the answer replaces what is known. */
+  pollFromStart(): void {
     this.startOver = true;
-    this.kick();
+    this.pollNow();
   }
 
   private get stopped(): boolean {
@@ -119,7 +107,7 @@ export class PollingChannel {
     return text ? `/api/rag-status?${text}` : "/api/rag-status";
   }
 
-  /** The server's ETag tells progress apart too, though that does not move the cursor. */
+  /** The ETag changes with progress too, which does not move the cursor. */
   private conditions(cursor: string | null): Record<string, string> {
     return cursor !== null && this.etag !== null ? { "if-none-match": this.etag } : {};
   }

@@ -3,26 +3,27 @@ import { LockKeyhole } from "lucide-react";
 import { useState, type SyntheticEvent, type ReactNode } from "react";
 import { Button } from "@/components/ui/button";
 import { Empty } from "@/components/ui/notice";
-import { hasToken, signIn } from "@/realtime/client";
-import { useConnection, usePipelineIds } from "@/realtime/hooks";
+import { useConnection, usePipelineIds } from "@/react/hooks";
+import { useClient } from "@/react/provider";
 
-/** Stands before the pages while nobody has said who they are. */
-export function Gate({ children }: { children: ReactNode }) {
+/** Asks for a token instead of showing the page while the viewer has no access. */
+export function SignInWall({ children }: { children: ReactNode }) {
   const { reason } = useConnection();
   const nothingKnown = usePipelineIds().length === 0;
   return reason.code === "unauthorized" && nothingKnown ? <SignIn /> : children;
 }
 
 function SignIn() {
+  const client = useClient();
   const [token, setToken] = useState("");
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
-    if (token.trim()) signIn(token.trim());
+    if (token.trim()) client.signIn(token.trim());
   };
   return (
     <Empty icon={LockKeyhole} title="You have no access yet" className="py-24">
       <p>
-        Paste a token. Whoever runs this installation makes one with{" "}
+        Paste a token. The person who runs this installation can make one with{" "}
         <code className="font-mono text-xs text-ink">raglive token --role viewer</code>.
       </p>
       <form onSubmit={submit} className="mt-5 flex gap-2">
@@ -39,12 +40,12 @@ function SignIn() {
           Continue
         </Button>
       </form>
-      {hasToken() && (
+      {client.hasToken() && (
         <p role="alert" className="mt-2 text-failed">
-          The token was refused: it is wrong, has ended, or may not see any pipeline.
+          The token was refused: it is wrong, has expired, or may not see any pipeline.
         </p>
       )}
-      <p className="mt-2 text-xs text-faint">It is kept until this tab is closed.</p>
+      <p className="mt-2 text-xs text-faint">It is remembered until this tab is closed.</p>
     </Empty>
   );
 }

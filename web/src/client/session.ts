@@ -3,7 +3,7 @@ import type { Http } from "./http";
 
 const EXPIRY_MARGIN_MS = 15_000;
 
-/** Holds the page's short-lived token, and renews it ahead of its end. */
+/** Holds the viewer's short-lived token. */
 export class SessionKeeper {
   private current: Session | null = null;
   private pending: Promise<Session> | null = null;
@@ -19,7 +19,7 @@ export class SessionKeeper {
     return this.current && !this.isExpiring() ? this.current : this.refresh();
   }
 
-  /** Asks for a new token; callers at the same time share one request. */
+  /** Requests a new token; concurrent callers share one request. */
   refresh(): Promise<Session> {
     this.pending ??= this.http
       .get<Session>("/api/session", { timeoutMs: 5_000 })
@@ -32,11 +32,12 @@ export class SessionKeeper {
     this.current = null;
   }
 
-  /** Milliseconds until the token should be renewed; null when it has no end. */
-  renewInMs(): number | null {
+  /** When the token should be renewed (Unix time in ms); null when it does not expire. */
+  renewAt(): number | null {
     if (!this.current?.expires_at) return null;
-    const left = Date.parse(this.current.expires_at) - Date.now();
-    return Math.max(1_000, Math.min(left * 0.8, left - EXPIRY_MARGIN_MS));
+    const now = Date.now();
+    const left = Date.parse(this.current.expires_at) - now;
+    return now + Math.min(left * 0.8, left - EXPIRY_MARGIN_MS);
   }
 
   private isExpiring(): boolean {

@@ -2,15 +2,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { Server as SocketServer, type Socket } from "socket.io";
 import type { Event, RagStatus, Session, Subscribe, SubscribeAck } from "@/contract/types";
-import { Log } from "./world";
+import { Log } from "./log";
 
-/** A dashboard server and a status server over one log, which can be killed one by one. */
+/** A dashboard server and a status server over one log; each can be killed. */
 export class Servers {
   readonly log = new Log();
   /** Requests to `/api/rag-status` with a cursor before this seq are refused as too old. */
   oldestSeq = 0;
   answersPings = true;
   polls = 0;
+  readonly requests: string[] = [];
   private dashboard: Server | null = null;
   private sockets: SocketServer | null = null;
   private socketHttp: Server | null = null;
@@ -40,7 +41,7 @@ export class Servers {
     this.socketPort = await listen(this.socketHttp, this.socketPort);
   }
 
-  /** As kill -9: connections end without a word. */
+  /** As kill -9: connections end without a close frame. */
   async killSocket(): Promise<void> {
     this.viewers.clear();
     const http = this.socketHttp;
@@ -63,7 +64,7 @@ export class Servers {
     await this.killDashboard();
   }
 
-  /** Sends events to all who watch, over whatever they watch. */
+  /** Sends events to all viewers, over whatever transport they use. */
   publish(...events: Event[]): void {
     for (const viewer of this.viewers) viewer.emit("events:batch", { events });
     this.wake();
@@ -105,22 +106,20 @@ export class Servers {
           },
         ],
       });
+      socket.emit("pipeline:summary", log.summary());
     });
     socket.on("disconnect", () => this.viewers.delete(socket));
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", this.url);
+    this.requests.push(url.pathname);
     if (url.pathname === "/api/session") {
       send(response, 200, this.session());
       return;
     }
     if (url.pathname === "/api/socket/info") {
       send(response, 200, { available: this.socketHttp !== null });
-      return;
-    }
-    if (url.pathname === "/api/pipelines") {
-      send(response, 200, { pipelines: [this.log.status()] });
       return;
     }
     if (url.pathname === "/api/rag-status") return this.poll(url, request, response);
@@ -163,6 +162,7 @@ export class Servers {
           last_heartbeat: null,
           status_details: details,
           is_active: true,
+          summary: log.summary(),
         },
       ],
       events: missed,

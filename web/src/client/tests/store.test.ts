@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { SubscribedPipeline } from "@/contract/types";
-import { Store, type Trouble } from "../store";
-import { Log } from "./world";
+import { Store } from "../store";
+import type { Trouble } from "../verification";
+import { Log } from "./log";
 
 let log: Log;
 let store: Store;
@@ -55,8 +56,8 @@ describe("durable events", () => {
     expect(store.audit().other).toMatchObject({ baseline: 0, seq: 2, digest: other.digest });
   });
 
-  test("of another life of the log ask for a snapshot", () => {
-    log.beginAnew();
+  test("of another epoch ask for a snapshot", () => {
+    log.startNewEpoch();
     store.enqueue([log.start("a")]);
     store.flush();
     expect(troubles).toEqual(["other-epoch"]);
@@ -76,7 +77,7 @@ describe("verification", () => {
     expect(audit()?.verified).toBe(1);
   });
 
-  test("that fails asks for everything anew", () => {
+  test("that fails asks for a snapshot", () => {
     store.enqueue([log.start("a"), log.heartbeat(1, "0".repeat(64))]);
     store.flush();
     expect(troubles).toEqual(["digest"]);
@@ -111,6 +112,72 @@ describe("snapshots", () => {
     store.takeSnapshot(old);
     expect(store.pipeline(log.id)?.counts.processing).toBe(1);
   });
+});
+
+describe("summaries", () => {
+  const counts = () => store.pipeline(log.id)?.counts;
+
+  test("give what no event tells: queued files, failures, throughput, standings", () => {
+    store.enqueue([log.start("a")]);
+    log.queued = 3;
+    log.standings = [{ id: "a", standing: "lost", moved_at: "2026-01-01T00:00:00Z" }];
+    log.failures = [failure];
+    store.enqueue([log.summary()]);
+    store.flush();
+    expect(counts()).toMatchObject({ queued: 3, processing: 1 });
+    expect(store.file(log.id, "a")).toMatchObject({ standing: "lost", moved_at: "2026-01-01T00:00:00Z" });
+    expect(store.pipeline(log.id)).toMatchObject({ failures: [failure], throughput: { bucket_seconds: 60 } });
+    log.standings = [];
+    store.enqueue([log.summary()]);
+    store.flush();
+    expect(store.file(log.id, "a")?.standing).toBe("processing");
+  });
+
+  test("that are late are moved on by the events after them", () => {
+    log.queued = 2;
+    const late = log.summary();
+    log.queued = 0;
+    store.enqueue([log.start("a"), log.complete("a"), log.start("b"), late]);
+    store.flush();
+    expect(counts()).toEqual({ ...log.status().counts, queued: 0 });
+    expect(audit()).toMatchObject({ seq: 3, gaps: 0 });
+  });
+
+  test("that are older than another statement change nothing", () => {
+    const old = { ...log.summary(), failures: [failure], counts: { ...log.status().counts, failed: 9 } };
+    store.enqueue([log.start("a"), log.summary(), old]);
+    store.flush();
+    expect(counts()).toEqual(log.status().counts);
+    expect(store.pipeline(log.id)?.failures).toEqual([]);
+  });
+
+  test("that are ahead include the events still to come", () => {
+    const [start, complete] = [log.start("a"), log.complete("a")];
+    log.queued = 4;
+    store.enqueue([log.summary(), start, complete]);
+    store.flush();
+    expect(counts()).toEqual(log.status().counts);
+    expect(troubles).toEqual(["behind"]);
+    expect(audit()?.verified).toBe(2);
+  });
+});
+
+const failure = {
+  state: "failed" as const,
+  code: "broken",
+  stage: null,
+  count: 1,
+  message: "It is broken.",
+  retryable: false,
+  next_attempt_at: null,
+  what_to_do: "Repair it.",
+};
+
+test("a subscription to a whole type forgets its pipelines that are gone", () => {
+  const [other, drive] = [new Log("other"), new Log("drive", "google_drive")];
+  for (const each of [other, drive]) store.replace(each.status());
+  store.settle(ack(), log.type);
+  expect(store.pipelineIds()).toEqual(["docs", "drive"]);
 });
 
 describe("progress", () => {
