@@ -39,6 +39,8 @@ export interface Pages<P> {
   reload: () => void;
 }
 
+const NO_PAGES: readonly never[] = [];
+
 interface PagedQuery {
   pipelineId: string;
   /** Without the parameter that names the next page. */
@@ -68,7 +70,7 @@ export function usePages<P extends { next: string | null }>(query: PagedQuery): 
     if (hasNextPage && !isFetching && error === null) void fetchNextPage();
   }, [hasNextPage, isFetching, error, fetchNextPage]);
   return {
-    pages: data?.pages ?? [],
+    pages: data?.pages ?? NO_PAGES,
     more: hasNextPage,
     loading: isFetching,
     error,

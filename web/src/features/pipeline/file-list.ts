@@ -37,20 +37,18 @@ export function currentRows(
   more: boolean,
 ): File[] {
   const order = ORDERS[sort];
-  const liveById = new Map(live.map((file) => [file.id, file]));
-  const fetchedIds = new Set(fetched.map(({ id }) => id));
+  const rows = new Map(fetched.map((row) => [row.id, row]));
   const last = fetched.at(-1);
-  const unchanged: File[] = [];
-  const changed: File[] = live.filter(
-    (file) => !fetchedIds.has(file.id) && !(more && last && order(file, last) > 0),
-  );
-  for (const row of fetched) {
-    const file = currentFile(row, liveById.get(row.id));
-    if (file === row) unchanged.push(row);
-    else changed.push(file);
+  const changed: File[] = [];
+  for (const file of [...live].reverse()) {
+    const row = rows.get(file.id);
+    const current = row ? currentFile(row, file) : file;
+    if (current === row || (!row && more && last && order(file, last) > 0)) continue;
+    changed.push(current);
+    rows.delete(file.id);
   }
   changed.sort(order);
-  return mergeSorted(unchanged, changed, order).filter((file) => belongs(file, filter));
+  return mergeSorted([...rows.values()], changed, order).filter((file) => belongs(file, filter));
 }
 
 /**
