@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1] / "contract"
 
 
 def contract_files() -> dict[Path, str]:
-    """Return the text of every file below contract/ by its path there."""
+    """Return the text of every generated file, by its path below contract/."""
     fixtures = {
         "cursor": cursor_vectors(),
         "digest": digest_vectors(),
@@ -46,7 +46,7 @@ def _differing(wanted: dict[Path, str]) -> list[Path]:
 
 
 def main() -> None:
-    """Write what differs, or with `--check` name it and fail."""
+    """Write the files that differ; with `--check`, name them and fail."""
     wanted = contract_files()
     differing = _differing(wanted)
     if sys.argv[1:] == ["--check"]:
