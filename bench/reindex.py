@@ -116,7 +116,7 @@ def report_pace(report: Report, chunks: int, killed: Phases, again: Phases) -> N
     rate = chunks / 2 / killed.seconds("embedding", "ended")
     report.figure("embedded and stored, until it is killed", f"{rate:.0f} chunks/s")
     resumed = again.notes["embedding"] - again.began
-    report.figure("killed half-way; goes on after", f"{resumed:.1f} s")
+    report.figure("killed half-way; resumed after", f"{resumed:.1f} s")
     for what, note, until in (
         ("vector index built in", "building the vector index", "changing over"),
         ("changed over in", "changing over", "tidying up"),
