@@ -173,7 +173,7 @@ async def _hear(process: asyncio.subprocess.Process, phases: Phases) -> None:
 async def probing(
     probes: Probes, database: Database, provider: Provider, postgres: psutil.Process
 ) -> AsyncIterator[None]:
-    """Search, read, take the writers' lock and measure memory, repeatedly."""
+    """Search, read, take the writers' lock and weigh, again and again."""
     settings = read_settings(provider.settings)
     search = Search(database, settings, within_seconds=60)
     active = "SELECT raglive.holds_model(model_key) FROM raglive.embedding_models WHERE active"

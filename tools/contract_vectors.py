@@ -1,4 +1,4 @@
-"""Test vectors for every implementation of cursor and digest."""
+"""What every implementation of cursor and digest must agree on."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ _RESUMED = [
     ("now", _A, [_A, _B]),
     (f"{_A}.0000000000000007", _A, [_A]),
     (f"{_A}.0000000000000007", _A, [_A, _B]),
-    # began after the cursor was made
+    # made after the cursor was
     (f"{_A}.0000000000000007", _B, [_A, _B]),
-    # from another life of the log
+    # of another life of the log
     (f"{_A}.0000000000000007", _B, [_B]),
     (f"{_A}.0000000000000007~{_B}.0000000000000009", _B, [_B]),
     (f"{_A}.0000000000000007~{_B}.0000000000000009", "019b", ["019b"]),
@@ -68,7 +68,7 @@ _RESUMED = [
 
 
 def cursor_vectors() -> dict[str, Any]:
-    """Return texts with their meaning, and the position at which each log is resumed."""
+    """Return texts with what they mean, and where each log is resumed."""
     return {
         "valid": [{"text": text, **_meaning(parse_cursor(text))} for text in _VALID],
         "invalid": _INVALID,
@@ -100,7 +100,7 @@ def _resumed(found: Position | Start) -> str | int:
 
 
 def digest_vectors() -> dict[str, Any]:
-    """Return single steps, and a log with its digest from the first event on."""
+    """Return single steps, and a log whose digest folds from nothing."""
     log, digest = [], EMPTY
     for seq in range(1, 9):
         event_id = _event_id(f"log {seq}")
@@ -121,7 +121,7 @@ def digest_vectors() -> dict[str, Any]:
 
 
 def _event_id(text: str) -> UUID:
-    """Return a constant id with the form of a UUIDv7."""
+    """Return an id that is always the same, of the form of a UUIDv7."""
     raw = bytearray(sha256(text.encode()).digest()[:16])
     raw[6] = 0x70 | raw[6] & 0x0F
     raw[8] = 0x80 | raw[8] & 0x3F

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1] / "contract"
 
 
 def contract_files() -> dict[Path, str]:
-    """Return the text of every generated file, by its path below contract/."""
+    """Return the text of every file below contract/ by its path there."""
     fixtures = {
         "cursor": cursor_vectors(),
         "digest": digest_vectors(),

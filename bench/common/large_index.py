@@ -58,7 +58,7 @@ async def fill_index(database: Database, chunks: int) -> None:
                 columns=_CHUNK,
                 records=_rows(files[first : first + per_batch]),
             )
-    for _ in range(2):  # the first pass counts the chunks
+    for _ in range(2):  # after the first, it is known how many there are
         await SearchIndexes(database.dsn).keep_up()
 
 
