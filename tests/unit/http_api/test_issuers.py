@@ -1,4 +1,4 @@
-"""Tokens of other issuers: signed with a private key, verified with their published key."""
+"""Tokens of other issuers: signed with a private key, checked with the public one they show."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def refusal(tokens: Tokens, token: str) -> RagliveError:
 async def test_each_kind_of_key_is_accepted(server: KeyServer, algorithm: str) -> None:
     tokens = tokens_of(server)
     for kid in (algorithm, None):
-        if kid is None:  # then there must be exactly one key
+        if kid is None:  # then there must be one key only
             server.publish(algorithm)
             tokens = tokens_of(server)
         identity = await tokens.verify(sign(algorithm, kid=kid))
@@ -59,7 +59,7 @@ async def test_each_kind_of_key_is_accepted(server: KeyServer, algorithm: str) -
 
 
 def forged(algorithm: str, secret: bytes, **claims: Any) -> str:
-    """Return a token signed by hand, because libraries refuse to make it."""
+    """Return a token that is signed by hand, as a library would refuse to."""
     body = jwt.decode(sign("RS256", **claims), options={"verify_signature": False})
     parts = [
         base64url_encode(orjson.dumps(part))
