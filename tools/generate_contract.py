@@ -46,7 +46,7 @@ def _differing(wanted: dict[Path, str]) -> list[Path]:
 
 
 def main() -> None:
-    """Write what differs, or with `--check` name it and fail."""
+    """Write the files that differ; with `--check`, name them and fail."""
     wanted = contract_files()
     differing = _differing(wanted)
     if sys.argv[1:] == ["--check"]:

@@ -1,4 +1,4 @@
-"""The servers' addresses and metrics, asked of the real applications without a database."""
+"""The servers' addresses and metrics, read from the real applications without a database."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ def pipeline_addresses() -> list[str]:
 
 
 def metrics() -> str:
-    """Return raglive's own metrics of the status server, as it gives them."""
+    """Return the status server's metrics of raglive's own."""
     return _metrics_table(_status_server())
 
 
 def dashboard_metrics() -> str:
-    """Return raglive's own metrics of the dashboard server."""
+    """Return the dashboard server's metrics of raglive's own."""
     return _metrics_table(_dashboard())
 
 
 def pipeline_metrics() -> str:
-    """Return raglive's own metrics of a pipeline."""
+    """Return a pipeline's metrics of raglive's own."""
     return _metrics_table(_pipeline())
 
 
@@ -99,7 +99,7 @@ def _dashboard() -> ASGIApp:
 
 
 def _pipeline() -> ASGIApp:
-    return health_app(cast("PipelineService", None), PipelineMetrics())  # asked for nothing else
+    return health_app(cast("PipelineService", None), PipelineMetrics())  # needs nothing else
 
 
 def _status_server() -> ASGIApp:
@@ -111,7 +111,7 @@ def _search() -> SearchService:
 
 
 def _database() -> Database:
-    return Database(DSN, cast("Any", None))  # nothing is asked that needs it
+    return Database(DSN, cast("Any", None))  # nothing here connects
 
 
 def _tokens() -> Tokens:

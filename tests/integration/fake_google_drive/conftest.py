@@ -1,4 +1,4 @@
-"""A Drive with something in it, served, and ways to ask it."""
+"""A test double of Google Drive with contents, its server, and clients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL_DRIVES = {"supportsAllDrives": "true", "includeItemsFromAllDrives": "true"}
 
 @pytest.fixture
 def drive() -> FakeDrive:
-    """A Drive of two users."""
+    """A Drive with two users."""
     drive = FakeDrive()
     drive.my_drive(ANN)
     drive.my_drive(BOB)
@@ -28,13 +28,13 @@ def drive() -> FakeDrive:
 
 @pytest.fixture
 async def server(drive: FakeDrive) -> AsyncIterator[FakeDriveServer]:
-    """The Drive, served."""
+    """The running server of the Drive."""
     async with FakeDriveServer(drive) as server:
         yield server
 
 
 class Asker:
-    """A user who asks over HTTP, without any library of Google's."""
+    """A user who sends HTTP requests, without a library of Google's."""
 
     def __init__(self, server: FakeDriveServer, user: str) -> None:
         token = server.google.oauth.access_token(user)
@@ -45,14 +45,14 @@ class Asker:
         )
 
     async def get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        """Return the JSON of an answer that must be good."""
+        """Return the JSON of an answer that must succeed."""
         answer = await self.http.get(path, params=parameters)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
     async def refused(self, path: str, **parameters: Any) -> tuple[int, str]:
-        """Return status and reason of an answer that must be a refusal."""
+        """Return status and reason of an answer that must be an error."""
         answer = await self.http.get(path, params=parameters)
         error = answer.json()["error"]
         assert error["code"] == answer.status_code
@@ -60,7 +60,7 @@ class Asker:
         return answer.status_code, error["errors"][0]["reason"]
 
     async def names(self, **parameters: Any) -> list[str]:
-        """Return the names of a listing, all pages."""
+        """Return the names of a listing, over all pages."""
         found: list[str] = []
         while True:
             page = await self.get("files", **parameters)
@@ -72,7 +72,7 @@ class Asker:
 
 @pytest.fixture
 async def ann(server: FakeDriveServer) -> AsyncIterator[Asker]:
-    """Ann, asking."""
+    """The client of Ann."""
     asker = Asker(server, ANN)
     async with asker.http:
         yield asker
@@ -80,14 +80,14 @@ async def ann(server: FakeDriveServer) -> AsyncIterator[Asker]:
 
 @pytest.fixture
 async def bob(server: FakeDriveServer) -> AsyncIterator[Asker]:
-    """Bob, asking."""
+    """The client of Bob."""
     asker = Asker(server, BOB)
     async with asker.http:
         yield asker
 
 
 def google_client(server: FakeDriveServer, user: str | None) -> Any:
-    """Return Google's own client; use it in a thread, for it blocks."""
+    """Return Google's own client; it blocks, so use it in a thread."""
     make: Any = service_account.Credentials.from_service_account_info
     credentials = make(
         json.loads(server.credentials_json()),

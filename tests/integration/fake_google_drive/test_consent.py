@@ -1,4 +1,4 @@
-"""A user's consent in a browser, without a browser."""
+"""A user's consent, with an HTTP client instead of a browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BACK = "http://127.0.0.1:1/"
 
 
 async def ask(client: dict[str, Any], **changed: str) -> dict[str, str]:
-    """Return what the browser brings back."""
+    """Return the parameters of the redirect."""
     asked = {
         "client_id": client["client_id"],
         "redirect_uri": BACK,

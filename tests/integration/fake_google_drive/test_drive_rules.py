@@ -1,4 +1,4 @@
-"""Who sees what, where: My Drive, shared drives, the trash, shortcuts, and what the logs say."""
+"""Rights and visibility: My Drive, shared drives, trash, shortcuts, and the change logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.integration.fake_google_drive.conftest import ALL_DRIVES, ANN, BOB, A
 
 
 async def told(asker: Asker, token: str = "1000", **parameters: Any) -> dict[str, dict[str, Any]]:
-    """Return what a log tells since a token, by id."""
+    """Return the entries of a change log after a token, by id."""
     found = await asker.get("changes", pageToken=token, fields="*", **parameters)
     return {each.get("fileId", each.get("driveId")): each for each in found["changes"]}
 

@@ -1,4 +1,4 @@
-"""What goes wrong when it is told to."""
+"""Faults on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Push messages, as they arrive."""
+"""Push messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.fake_google_drive.conftest import ANN, Asker
 
 
 class Receiver:
-    """A web hook and what has come in."""
+    """A web hook, and the messages that it has received."""
 
     def __init__(self) -> None:
         self.came: asyncio.Queue[tuple[dict[str, str], bytes]] = asyncio.Queue()

@@ -25,7 +25,7 @@ START_SECONDS = 60
 
 
 class StatusProcess:
-    """`raglive server` on a port of its own, again and again."""
+    """`raglive server` on one port; it can be killed and restarted."""
 
     def __init__(self, dsn: str, log: Path) -> None:
         self._log = log

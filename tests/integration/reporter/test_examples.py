@@ -1,6 +1,6 @@
-"""The examples run as their first lines say, and report what happened.
+"""The examples run as their first lines say, and report their files.
 
-EXAMPLES_PYTHON is the Python that runs them; `make test-examples` gives one with all they need.
+EXAMPLES_PYTHON is the Python that runs them; `make test-examples` sets one with all packages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is refused does not hold up the rest, and nothing is lost without a word."""
+"""A refused event does not block the others, and every loss is reported."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_forbidden_events_are_tried_again_when_somebody_wants_it(
         assert await read_log() == []
 
         tokens.append(producer_token())
-        async with reporter.file("b"):  # from now on, b's first attempt is history
+        async with reporter.file("b"):  # b's first attempt is over
             pass
         assert await reporter.flush(60) == 0
         assert reporter.retry_dead_letters() == 5

@@ -1,4 +1,4 @@
-"""What the documentation names exists: files, anchors, settings, commands, make targets."""
+"""Everything that the documentation names exists: files, anchors, settings, commands, targets."""
 
 from __future__ import annotations
 

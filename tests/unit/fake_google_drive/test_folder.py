@@ -23,7 +23,7 @@ clock = itertools.count(1)
 
 
 def do(folder: Path, name: str, at: str, to: str) -> None:
-    """Do something on disk; what cannot be done is left."""
+    """Apply an operation on disk; ignore one that is impossible."""
     one, other = folder / at, folder / to
     try:
         match name:

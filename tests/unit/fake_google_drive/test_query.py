@@ -51,7 +51,7 @@ def found() -> Callable[[str], list[str]]:
         ("modifiedTime < '2020-12-31T00:00:00'", "plan.pdf"),
         ("modifiedTime >= '2023-11-14T22:13:20.000Z'", "inner, it's a plan.txt, old.txt, link"),
         ("shortcutDetails.targetId = '{folder}'", "link"),
-        # `and` and `or` bind alike, from the left.
+        # `and` and `or` have the same precedence, from left to right.
         ("name='link' or name='old.txt' and trashed=false", "link"),
         ("name='link' or (name='old.txt' and trashed=true)", "old.txt, link"),
         ("trashed=true and name='x' or name='link'", "link"),

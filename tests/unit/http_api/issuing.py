@@ -67,12 +67,12 @@ class KeyServer:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:  # the caller has given up
+        except asyncio.IncompleteReadError:  # the caller has timed out
             writer.close()
             return
         self.requests += 1
         if self.hangs:
-            await reader.read()  # until the caller has had enough
+            await reader.read()  # until the caller's time-out
         head = f"HTTP/1.1 {self.status} Here\r\nContent-Length: {len(self.body)}\r\n"
         writer.write(head.encode() + b"Connection: close\r\n\r\n" + self.body)
         writer.close()

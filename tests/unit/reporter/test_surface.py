@@ -1,4 +1,4 @@
-"""What can be imported is what is meant to be, and it costs little."""
+"""Only the intended names can be imported, and the import is cheap."""
 
 from __future__ import annotations
 
