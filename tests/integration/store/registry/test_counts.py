@@ -20,8 +20,7 @@ from raglive.store.registry.jobs import Job, Jobs, LeaseLost
 from raglive.store.registry.pipelines import PipelineRecord, new_event
 from raglive_contract.model import rfc3339
 from raglive_contract.snapshot import PipelineStatus
-
-from .files import complete, failed, observed
+from tests.integration.store.files import complete, failed, observed
 
 STATES = ("queued", "processing", "completed", "failed", "skipped")
 NAMES = st.sampled_from(["a", "b", "c", "d"])

@@ -14,8 +14,15 @@ from raglive.store.registry.files import FileChanges, Registry
 from raglive.store.registry.jobs import Job, Jobs, LeaseLost
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.model import rfc3339
-
-from .files import COMPLETED, chunks, complete, enqueue, failed, known, observed
+from tests.integration.store.files import (
+    COMPLETED,
+    chunks,
+    complete,
+    enqueue,
+    failed,
+    known,
+    observed,
+)
 
 LEASE = 30.0
 

@@ -15,8 +15,7 @@ from raglive.store.registry.files import FileChanges, Registry
 from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 from tests.conftest import VECTOR_SPACE
-
-from .files import COMPLETED, chunks, complete, enqueue, known, observed
+from tests.integration.store.files import COMPLETED, chunks, complete, enqueue, known, observed
 
 
 async def process(pipeline: PipelineRecord, text: str, count: int = 2) -> None:

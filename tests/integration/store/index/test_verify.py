@@ -10,8 +10,7 @@ from raglive.store.pool import Database
 from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive.store.sql import load_queries
-
-from .files import chunks, complete, enqueue, failed
+from tests.integration.store.files import chunks, complete, enqueue, failed
 
 pytestmark = pytest.mark.disagrees
 

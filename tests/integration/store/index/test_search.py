@@ -22,8 +22,7 @@ from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import RagliveError
 from tests.conftest import VECTOR_SPACE
-
-from .files import DIMENSIONS, chunks, complete, enqueue, observed
+from tests.integration.store.files import DIMENSIONS, chunks, complete, enqueue, observed
 
 pytestmark = pytest.mark.disagrees  # chunks are made by hand
 
