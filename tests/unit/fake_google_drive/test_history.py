@@ -1,4 +1,4 @@
-"""Whoever reads a log from a token, on top of a listing taken then, knows what there is now."""
+"""A listing, with the log read from its token, always yields the present state."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class World:
 
 
 class Reader:
-    """Knows a corpus by a listing and by its log alone."""
+    """Follows a corpus by a listing and its log alone."""
 
     def __init__(self, drive: FakeDrive, corpus: Corpus, user: str) -> None:
         self.drive = drive
@@ -139,7 +139,7 @@ class Reader:
             self.crawl(change.id)
 
     def below(self, folder_id: str) -> list[str]:
-        """What the reader knows to be below a folder; the log is silent about it."""
+        """What the reader knows to be below a folder; the log does not record it."""
         found = [folder_id]
         for each in found:
             found += [
