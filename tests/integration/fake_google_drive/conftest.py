@@ -1,4 +1,4 @@
-"""A test double of Google Drive with contents, its server, and clients."""
+"""A served Drive, and users who send requests to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL_DRIVES = {"supportsAllDrives": "true", "includeItemsFromAllDrives": "true"}
 
 @pytest.fixture
 def drive() -> FakeDrive:
-    """A Drive with two users."""
+    """A Drive of two users."""
     drive = FakeDrive()
     drive.my_drive(ANN)
     drive.my_drive(BOB)
@@ -28,13 +28,13 @@ def drive() -> FakeDrive:
 
 @pytest.fixture
 async def server(drive: FakeDrive) -> AsyncIterator[FakeDriveServer]:
-    """The running server of the Drive."""
+    """The Drive, served."""
     async with FakeDriveServer(drive) as server:
         yield server
 
 
 class Asker:
-    """A user who sends HTTP requests, without a library of Google's."""
+    """A user who sends HTTP requests without Google's library."""
 
     def __init__(self, server: FakeDriveServer, user: str) -> None:
         token = server.google.oauth.access_token(user)
@@ -45,14 +45,14 @@ class Asker:
         )
 
     async def get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        """Return the JSON of an answer that must succeed."""
+        """Return the JSON of an answer; its status must be 200."""
         answer = await self.http.get(path, params=parameters)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
     async def refused(self, path: str, **parameters: Any) -> tuple[int, str]:
-        """Return status and reason of an answer that must be an error."""
+        """Return status and reason of an answer that must be a refusal."""
         answer = await self.http.get(path, params=parameters)
         error = answer.json()["error"]
         assert error["code"] == answer.status_code
@@ -60,7 +60,7 @@ class Asker:
         return answer.status_code, error["errors"][0]["reason"]
 
     async def names(self, **parameters: Any) -> list[str]:
-        """Return the names of a listing, over all pages."""
+        """Return the names of a listing, all pages."""
         found: list[str] = []
         while True:
             page = await self.get("files", **parameters)
@@ -72,7 +72,7 @@ class Asker:
 
 @pytest.fixture
 async def ann(server: FakeDriveServer) -> AsyncIterator[Asker]:
-    """The client of Ann."""
+    """Ann's requests."""
     asker = Asker(server, ANN)
     async with asker.http:
         yield asker
@@ -80,14 +80,14 @@ async def ann(server: FakeDriveServer) -> AsyncIterator[Asker]:
 
 @pytest.fixture
 async def bob(server: FakeDriveServer) -> AsyncIterator[Asker]:
-    """The client of Bob."""
+    """Bob's requests."""
     asker = Asker(server, BOB)
     async with asker.http:
         yield asker
 
 
 def google_client(server: FakeDriveServer, user: str | None) -> Any:
-    """Return Google's own client; it blocks, so use it in a thread."""
+    """Return Google's own client; use it in a thread because it blocks."""
     make: Any = service_account.Credentials.from_service_account_info
     credentials = make(
         json.loads(server.credentials_json()),

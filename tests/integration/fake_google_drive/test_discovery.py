@@ -143,7 +143,7 @@ async def test_refusals_have_googles_form(server: FakeDriveServer, ann: Asker) -
         ("operations/nope", {}, 404, "notFound"),
     ],
 )
-async def test_what_makes_no_sense_is_refused(
+async def test_invalid_requests_are_refused(
     ann: Asker, path: str, parameters: dict[str, str], status: int, reason: str
 ) -> None:
     assert await ann.refused(path, **parameters) == (status, reason)

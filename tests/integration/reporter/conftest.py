@@ -1,4 +1,4 @@
-"""A status server, an outbox, and what the log holds."""
+"""A status server, a reporter's settings, and access to the log."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def server(dsn: str, tmp_path: Path) -> AsyncIterator[StatusProcess]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """What a reporter is given, but the address."""
+    """The settings of a reporter, without the address."""
     return {
         "pipeline_type": "web_crawler",
         "token": producer_token(),
@@ -44,10 +44,10 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def read_log(database: Database) -> ReadLog:
-    """Return the durable events of a pipeline as the log has them, in order."""
+    """A function that returns the durable events of a pipeline in order."""
 
     async def read(pipeline_id: str = PIPELINE, within: int = 0) -> list[dict[str, Any]]:
-        """Wait until there are `within` events, if that is given."""
+        """Return the events, once there are at least `within`."""
         async with asyncio.timeout(60):
             while True:
                 rows = await database.fetch(

@@ -1,4 +1,4 @@
-"""A pipeline in a process of its own; it says each file once the outbox has its end.
+"""A pipeline as a process; it prints each file when its end is in the outbox.
 
 Arguments: the server's address, the token, the outbox, the first file, how many.
 """

@@ -1,4 +1,4 @@
-"""A file's way from a pipeline into the log."""
+"""Reports of files, from a pipeline into the log."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_what_is_reported_is_in_the_log(
     ]
 
 
-async def test_the_same_without_waiting(
+async def test_reports_from_asyncio(
     server: StatusProcess, settings: Settings, read_log: ReadLog
 ) -> None:
     with pytest.raises(ValueError, match="no luck"):

@@ -12,7 +12,7 @@ from fake_google_drive.change_logs import ChangeLog, TokenExpired, TokenUnknown
     start=st.integers(0, 3000),
     limit=st.integers(1, 50),
 )
-def test_a_log_tells_each_item_once_in_the_order_of_its_last_change(
+def test_a_log_has_each_item_once_in_the_order_of_the_last_changes(
     changed: list[int], start: int, limit: int
 ) -> None:
     log, token = ChangeLog(), None
@@ -37,7 +37,7 @@ def test_a_log_tells_each_item_once_in_the_order_of_its_last_change(
     assert page.head == log.head
 
 
-def test_a_log_refuses_tokens_it_never_gave_and_those_that_expired() -> None:
+def test_a_log_refuses_unknown_and_expired_tokens() -> None:
     log = ChangeLog()
     log.append("file", "a", 1)
     old = log.head

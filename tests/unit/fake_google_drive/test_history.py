@@ -1,4 +1,4 @@
-"""A reader that lists everything, and then reads the log from a token, knows the current state."""
+"""A listing, with the log read from its token, always yields the present state."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ changing = st.sampled_from(
 
 
 class World:
-    """Three users and two shared drives, and every operation on them."""
+    """Three users and two shared drives, and a way to do anything in them."""
 
     def __init__(self, lag: int) -> None:
         self.drive = FakeDrive(lag=lag, now=lambda: 1_700_000_000)
@@ -47,7 +47,7 @@ class World:
         self.roots = [*(self.drive.my_drive(user) for user in USERS), *self.shared]
 
     def do(self, name: str, first: int, second: int) -> None:
-        # Drive refuses to move a folder into itself or to rename a root; nothing changes.
+        # A folder moved into itself, a root renamed: Drive refuses, and nothing happens.
         with suppress(ValueError):
             self._do(name, first, second)
 
@@ -57,7 +57,7 @@ class World:
         inner = [each for each in folders if each.parent is not None]
         deep = [each for each in items if each.parent not in {None, *(r.id for r in self.roots)}]
         folder, user = folders[second % len(folders)], USERS[second % len(USERS)]
-        # Most errors concern folders, and the items deep inside them.
+        # What matters happens to folders, and to what lies deep within them.
         pool = deep if name in {"share", "unshare"} else inner if second % 2 else items
         item = (pool or items)[first % len(pool or items)]
         shared = self.shared[first % 2]
@@ -82,7 +82,7 @@ class World:
 
 
 class Reader:
-    """Knows a corpus only from a listing and its log."""
+    """Follows a corpus by a listing and its log alone."""
 
     def __init__(self, drive: FakeDrive, corpus: Corpus, user: str) -> None:
         self.drive = drive
@@ -131,7 +131,7 @@ class Reader:
         )
         assert said["removed"] == ("file" not in said)
         if said["removed"] and change.id not in self.known:
-            # The folder may have appeared and disappeared, with items whose parent was unknown.
+            # It may have come and gone, with what was known without a parent in it.
             for orphan in [id_ for id_, state in self.known.items() if "parents" not in state]:
                 self.resolve_with_what_is_below(orphan)
         self.resolve_with_what_is_below(change.id)
@@ -139,7 +139,7 @@ class Reader:
             self.crawl(change.id)
 
     def below(self, folder_id: str) -> list[str]:
-        """The items that the reader knows below a folder; the log does not report them."""
+        """What the reader knows to be below a folder; the log does not record it."""
         found = [folder_id]
         for each in found:
             found += [
@@ -171,7 +171,7 @@ class Reader:
 
 def corpora(world: World) -> list[tuple[Corpus, str]]:
     users: list[tuple[Corpus, str]] = [(("user", user), user) for user in USERS]
-    # Bob is not like the drives' members: he may leave, and can then no longer read their logs.
+    # Bob is told apart from the drives' members: he may leave and no longer read their logs.
     return [*users, *((("drive", drive.id), "root@example.com") for drive in world.shared)]
 
 

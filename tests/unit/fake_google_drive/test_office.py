@@ -1,4 +1,4 @@
-"""What the double's documents export to is what programs read."""
+"""The generated exports are readable files."""
 
 from __future__ import annotations
 

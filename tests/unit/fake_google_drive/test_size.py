@@ -1,4 +1,4 @@
-"""A hundred thousand files: created in seconds, and the time of a page does not depend on them."""
+"""A hundred thousand files: created in seconds, with pages as fast as in a small Drive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILES = 100_000
 
 
 def quickest(work: Callable[[], object], times: int = 20) -> float:
-    """Return the seconds of the fastest of several runs."""
+    """Return the seconds of the quickest of several runs."""
     best = float("inf")
     for _ in range(times):
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A server on loopback that gives chosen answers, like proxies and failing servers."""
+"""A server on loopback with scripted answers, like those of proxies and failing servers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Answer", "Answering", "answering"]
 @dataclass(frozen=True)
 class Answer:
     status: int = 200
-    body: bytes | None = None  # by default the acknowledgement of the status server
+    body: bytes | None = None  # by default, the acknowledgement of the status server
     headers: dict[str, str] = field(default_factory=dict)
 
 
 class Answering(ThreadingHTTPServer):
-    """Answers durable events with each answer in turn; the last one is repeated."""
+    """Answers durable events with each answer in turn, and then always with the last."""
 
     daemon_threads = True
 

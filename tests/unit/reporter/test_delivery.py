@@ -1,4 +1,4 @@
-"""Answers that are no acknowledgement: events wait, and arrive once."""
+"""Events without an acknowledgement wait, and arrive once."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_only_an_acknowledgement_counts(answer: Answer, caplog: pytest.LogCaptur
     [Answer(503, b"", {"Retry-After": "1"}), _refusal("rate_limited", 429, retry_after_ms=1000)],
     ids=["header", "body"],
 )
-def test_a_server_that_wants_to_be_left_alone_is(answer: Answer) -> None:
+def test_the_requested_delay_is_respected(answer: Answer) -> None:
     with answering(answer, COMMITTED) as server, _reporter(server.url) as reporter:
         assert reporter.flush(30) == 0
         (first, _), (second, _) = server.requests

@@ -1,4 +1,4 @@
-"""Whatever a pipeline calls its files and errors, the events keep the contract."""
+"""Events conform to the contract for any file name and any error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ anything = st.text(st.characters(), max_size=50)  # unpaired surrogates too
 
 
 @given(anything.filter(bool), anything, anything)
-def test_names_and_messages_are_made_fit(name: str, message: str, folder: str) -> None:
+def test_names_and_messages_are_made_storable(name: str, message: str, folder: str) -> None:
     file_id = file_id_for(name, "", folder)
     event = FACTORY.create(
         "file:failed",
@@ -43,7 +43,7 @@ def test_names_and_messages_are_made_fit(name: str, message: str, folder: str) -
     assert name not in file_id or len(name) < 8
 
 
-def test_ids_tell_places_apart() -> None:
+def test_derived_ids_differ_by_place() -> None:
     places = [("a", ""), ("a", "b"), ("ab", ""), ("\udce4", ""), ("?", "")]
     assert len({derived_file_id(*place) for place in places}) == len(places)
 
@@ -73,7 +73,7 @@ def test_codes(error: Exception, code: str) -> None:
         ("pipeline:offline", {"reason": "tired", "shutdown_at": "2026-01-02T03:04:05Z"}, "reason"),
     ],
 )
-def test_faults_are_named(kind: str, fields: dict[str, Any], why: str) -> None:
+def test_errors_name_the_invalid_field(kind: str, fields: dict[str, Any], why: str) -> None:
     with pytest.raises(RagliveError, match=why) as refused:
         FACTORY.create(kind, **fields)
     assert refused.value.code == "invalid_event"

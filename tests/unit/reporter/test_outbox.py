@@ -1,4 +1,4 @@
-"""The outbox keeps what it accepted, in order, within its bounds."""
+"""The outbox keeps accepted events in order and within its limits."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_file_is_never_published_out_of_order(steps: list[tuple[str, object]])
     outbox.file.close()
 
 
-def test_bounds_hold_and_free_again(tmp_path: Path) -> None:
+def test_limits_are_enforced_and_freed(tmp_path: Path) -> None:
     outbox = _outbox(str(tmp_path / "outbox"), max_events=2)
     event = FACTORY.create("status:update", changes={})
     outbox.put(event)
@@ -116,7 +116,7 @@ def test_pipelines_share_a_file(tmp_path: Path) -> None:
         outbox.file.close()
 
 
-def test_foreign_files_are_refused_and_left_alone(tmp_path: Path) -> None:
+def test_other_files_are_refused_and_not_changed(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("Not a database at all. " * 100)
     foreign = tmp_path / "foreign"
@@ -133,7 +133,7 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path: Path) -> None:
         OutboxFile(str(text / "below")).open()
 
 
-def test_one_at_a_time_holds_the_send_lock(tmp_path: Path) -> None:
+def test_one_process_at_a_time_holds_the_send_lock(tmp_path: Path) -> None:
     one, two = (SendLock(str(tmp_path / "outbox"), "p") for _ in "12")
     another = SendLock(str(tmp_path / "outbox"), "q")
     assert one.acquire()

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
-from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from raglive_contract.states import OfflineReason
@@ -80,24 +79,14 @@ class _BaseAsyncFile:
 class AsyncFile(_BaseAsyncFile):
     """An attempt at a file. Leaving the block completes it; an exception fails it."""
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         await self._writer.run(partial(self._report.leave, error))
 
 
 class AsyncContinuingFile(_BaseAsyncFile):
     """An attempt at a file. An exception fails it, is logged, and ends only the block."""
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         return await self._writer.run(partial(self._report.handle, error))
 
 
@@ -115,12 +104,7 @@ class AsyncReporter(BaseReporter):
         await self.open()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         await self.close(reason=offline_reason(error))
 
     async def open(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack, overload
 
 import platformdirs
@@ -45,35 +44,23 @@ class DeletedFileDetails(TypedDict, total=False):
     reason: Literal["removed", "trashed", "moved_out"]
 
 
-class File(FileReport):
-    """An attempt at a file. Leaving `with` completes it; an exception fails it and propagates."""
-
+class _StartedByWith(FileReport):
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+
+class File(_StartedByWith):
+    """An attempt at a file. Leaving `with` completes it; an exception fails it and propagates."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.leave(error)
 
 
-class ContinuingFile(FileReport):
+class ContinuingFile(_StartedByWith):
     """An attempt at a file. An exception fails it, is logged, and ends only the `with` block."""
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         return self.handle(error)
 
 
@@ -154,12 +141,7 @@ class Reporter(BaseReporter):
         self.open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.close(reason=offline_reason(error))
 
     def open(self) -> None:
