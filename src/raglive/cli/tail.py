@@ -31,10 +31,10 @@ def tail(
     ] = "now",
     pipeline: Pipeline = None,
     until_idle: Annotated[
-        bool, typer.Option("--until-idle", help="Stop when everything is said and done.")
+        bool, typer.Option("--until-idle", help="Stop when every pipeline has nothing left to do.")
     ] = False,
 ) -> None:
-    """Follow the events of the log, one a line."""
+    """Print the events of the log as they come, one per line."""
     settings = load_settings()
 
     async def follow() -> None:
@@ -79,7 +79,7 @@ _BECAUSE = {
 
 
 def words(event: Mapping[str, Any]) -> str:
-    """Return what an event of the log says; nothing where its type says it all."""
+    """Describe an event beyond its type; empty if its type says everything."""
     match event:
         case {"error": {"message": str(why)}} | {"reason": {"message": str(why)}}:
             return why
@@ -95,7 +95,7 @@ def words(event: Mapping[str, Any]) -> str:
 
 
 def _change(name: str, value: Any) -> str:
-    """One change of a status; producers may name changes of their own."""
+    """Describe one change of a status; producers may define changes of their own."""
     if name in _ENDS:
         if not isinstance(value, dict):
             return _ENDS[name]

@@ -90,9 +90,9 @@ class Spending:
         return bool(await self._database.fetchval(query, self._pipeline_key))
 
 
-async def usage_of_pipeline(database: Database, pipeline_key: int, since: date) -> Usage:
+async def usage_of_pipeline(reader: Connection | Database, pipeline_key: int, since: date) -> Usage:
     """Return what a pipeline has used from a day (UTC) on."""
-    return _usage(await database.fetchrow(_QUERIES["pipeline_usage"], pipeline_key, since))
+    return _usage(await reader.fetchrow(_QUERIES["pipeline_usage"], pipeline_key, since))
 
 
 async def usage_of_file(database: Database, file_key: int) -> Usage:
@@ -100,9 +100,9 @@ async def usage_of_file(database: Database, file_key: int) -> Usage:
     return _usage(await database.fetchrow(_QUERIES["file_usage"], file_key))
 
 
-async def budget_of(database: Database, pipeline_key: int) -> dict[str, Any] | None:
+async def budget_of(reader: Connection | Database, pipeline_key: int) -> dict[str, Any] | None:
     """Return a pipeline's budget as `{amount, period, spent}`; None if it has no limit."""
-    row = await database.fetchrow(_QUERIES["budget"], pipeline_key)
+    row = await reader.fetchrow(_QUERIES["budget"], pipeline_key)
     return None if row is None else dict(row)
 
 
