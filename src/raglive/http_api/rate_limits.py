@@ -12,7 +12,7 @@ from raglive.http_api.hosts import is_loopback
 from raglive.settings import Settings
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Rate", "RequestLimits", "address_key", "too_often"]
+__all__ = ["Rate", "RequestLimits", "address_key", "rate_limited"]
 
 MAX_KEYS = 20_000
 
@@ -73,7 +73,7 @@ def address_key(address: str) -> str:
     return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
 
 
-def too_often(whose: str, setting: str, wait_seconds: float) -> RagliveError:
+def rate_limited(whose: str, setting: str, wait_seconds: float) -> RagliveError:
     """Return what is said of a request too many."""
     return RagliveError(
         f"Too many requests of {whose}. Wait, then try again. The limit is {setting}.",
@@ -98,10 +98,10 @@ class RequestLimits:
         """Count a request over HTTP; raise `rate_limited`."""
         if not is_loopback(address) and (wait := self._of_addresses.take(address_key(address))):
             setting = "RAGLIVE_ADDRESS_REQUESTS_PER_SECOND"
-            raise too_often(f"the address {address}", setting, wait)
+            raise rate_limited(f"the address {address}", setting, wait)
 
     def request_of_subject(self, subject: str) -> None:
         """Count a request, however it came; raise `rate_limited`."""
         if wait := self._of_subjects.take(subject):
             setting = "RAGLIVE_SUBJECT_REQUESTS_PER_SECOND"
-            raise too_often("the token's subject", setting, wait)
+            raise rate_limited("the token's subject", setting, wait)

@@ -13,7 +13,6 @@ from fastapi.responses import JSONResponse, Response
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.utils import ClientDisconnected
 
 from raglive.store.errors import TRANSIENT, DatabaseUnavailable
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -102,7 +101,6 @@ async def refuse(error: RagliveError, scope: Scope, receive: Receive, send: Send
         head = {"status": answer.status_code, "headers": answer.raw_headers}
         await send({"type": "websocket.http.response.start", **head})
         await send({"type": "websocket.http.response.body", "body": answer.body})
-        raise ClientDisconnected  # or uvicorn takes it for a handshake that was not completed
     else:
         await send({"type": "websocket.close", "code": 1008})
 

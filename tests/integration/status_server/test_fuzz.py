@@ -17,9 +17,9 @@ import pytest
 import websockets
 from hypothesis import strategies as st
 
-from raglive.status_server.subscriptions.rooms import Viewer
-from raglive.status_server.transport.engineio import Session
-from raglive.status_server.transport.outbox import Outbox
+from raglive.status_server.subscriptions.rooms import Subscriber
+from raglive.status_server.transport.engineio_server import EngineSession
+from raglive.status_server.transport.outbound_queue import OutboundQueue
 from raglive.store.pool import Database
 from raglive_contract.errors import ErrorResponse
 from raglive_contract.permissions import Role
@@ -111,12 +111,12 @@ async def test_garbage_over_socket_io(server: Serving, sent: list[str | bytes]) 
         except websockets.ConnectionClosed:
             pass  # what is no packet ends the connection
     async with asyncio.timeout(SECONDS):
-        while server.status._sockets.eio.sockets:
+        while server.status.components.sockets.eio.sockets:
             await asyncio.sleep(0.01)
-    assert not server.status._sockets.environ
-    assert not server.status._sockets._binary_packet
-    assert not server.status._sockets._joining
-    assert not len(server.status._audience)
+    assert not server.status.components.sockets.environ
+    assert not server.status.components.sockets._binary_packet
+    assert not server.status.components.sockets._handshakes
+    assert not len(server.status.components.rooms)
 
 
 @fuzz
@@ -132,7 +132,7 @@ async def test_garbage_to_publish(server: Serving, data: object) -> None:
 def alive() -> Counter[str]:
     """What belongs to connections, by type."""
     gc.collect()
-    kinds = (Session, Viewer, Outbox, websockets.ServerProtocol)
+    kinds = (EngineSession, Subscriber, OutboundQueue, websockets.ServerProtocol)
     return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, kinds))
 
 
@@ -157,10 +157,10 @@ async def test_whoever_comes_and_goes_leaves_nothing_behind(
         tasks = len(asyncio.all_tasks())
         for first in range(0, COMINGS, 50):
             await asyncio.gather(*(come_and_go(number) for number in range(first, first + 50)))
-        while server.status._sockets.eio.sockets or len(asyncio.all_tasks()) > tasks:
+        while server.status.components.sockets.eio.sockets or len(asyncio.all_tasks()) > tasks:
             await asyncio.sleep(0.02)
     assert not alive()
-    assert not server.status._audience._rooms
-    assert not server.status._sockets.environ
-    assert not server.status._sockets._joining
-    assert not list(server.status._sockets.manager.get_namespaces())
+    assert not server.status.components.rooms._rooms
+    assert not server.status.components.sockets.environ
+    assert not server.status.components.sockets._handshakes
+    assert not list(server.status.components.sockets.manager.get_namespaces())

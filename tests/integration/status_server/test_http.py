@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from raglive.status_server.timeouts import Patience
+from raglive.status_server.timeouts import Timeouts
 from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database
 from raglive.store.registry.jobs import Jobs
@@ -63,7 +63,7 @@ async def test_it_is_not_ready_while_the_log_cannot_be_read(database: Database) 
     async with Relay(database.dsn) as relay:
         through = await Database.connect(relay.dsn, name="status server")
         async with (
-            serving(through, patience=Patience(lag=0.5)) as server,
+            serving(through, timeouts=Timeouts(log_lag=0.5)) as server,
             server.client() as client,
         ):
             await relay.cut()

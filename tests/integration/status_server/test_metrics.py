@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import ASGIApp
 from tools import reference_servers
 
-from raglive.status_server.timeouts import Patience
+from raglive.status_server.timeouts import Timeouts
 from raglive.store.pool import Database
 from raglive_contract.permissions import Role
 from tests.integration.status_server.conftest import LogLines
@@ -114,8 +114,8 @@ async def test_a_request_can_be_followed_through_the_log(
 async def test_it_is_not_ready_while_the_bus_is_silent_and_stays_alive(database: Database) -> None:
     async with Relay(database.dsn) as relay:
         through = await Database.connect(relay.dsn, name="status server")
-        patience = Patience(lag=60, bus=0.5)
-        async with serving(through, patience=patience) as server, server.client() as client:
+        timeouts = Timeouts(log_lag=60, bus_silence=0.5)
+        async with serving(through, timeouts=timeouts) as server, server.client() as client:
             await relay.cut()
             async with asyncio.timeout(10):
                 while (answer := await client.get("/health/ready")).status_code == 200:
@@ -134,11 +134,11 @@ async def test_it_is_not_alive_when_the_log_is_no_longer_looked_at(
 ) -> None:
     async with server.client() as client:
         assert (await client.get("/health/live")).status_code == 200
-        monkeypatch.setattr(server.status._hub, "_turned_at", float("-inf"))
-        monkeypatch.setattr(server.status._hub._tail, "read_all", asyncio.Event().wait)
+        monkeypatch.setattr(server.status.components.hub, "_turned_at", float("-inf"))
+        monkeypatch.setattr(server.status.components.hub._tail, "read_all", asyncio.Event().wait)
         async with asyncio.timeout(5):
             while (await client.get("/health/live")).status_code == 200:
-                server.status._hub._turned_at = float("-inf")
+                server.status.components.hub._turned_at = float("-inf")
                 await asyncio.sleep(0.02)
 
 

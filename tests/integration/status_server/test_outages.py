@@ -11,7 +11,7 @@ import pytest
 import socketio
 
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
-from raglive.status_server.timeouts import Patience
+from raglive.status_server.timeouts import Timeouts
 from raglive.store.errors import DATABASE_ERRORS
 from raglive.store.log.event_log import EventLog
 from raglive.store.migrate import migrate
@@ -154,7 +154,7 @@ async def test_a_pipeline_whose_heartbeat_stops_is_offline(database: Database) -
     beat = {"id": update()["id"], "type": "heartbeat", "pipeline_id": "alive", "status": "alive"}
     beat |= {"uptime": 1, "memory_usage": 1, "active_files": 0}
     async with (
-        serving(database, patience=Patience(silent_pipeline=0.6)) as server,
+        serving(database, timeouts=Timeouts(pipeline_heartbeat=0.6)) as server,
         server.client(Role.PRODUCER) as producer,
         watching(server.url) as viewer,
     ):

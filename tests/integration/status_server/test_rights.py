@@ -11,7 +11,7 @@ import pytest
 import socketio
 
 from raglive.http_api.tokens import Tokens
-from raglive.status_server.timeouts import Patience
+from raglive.status_server.timeouts import Timeouts
 from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database
 from raglive_contract.permissions import Grant, Role
@@ -127,7 +127,7 @@ async def test_a_token_ends_with_a_warning_and_takes_the_connection_with_it(
 ) -> None:
     await publish(database, [online()])
     async with (
-        serving(database, patience=Patience(ending_token=1.5)) as server,
+        serving(database, timeouts=Timeouts(token_expiry_warning=1.5)) as server,
         watching(server.url, ttl=300) as lasting,
         watching(server.url, ttl=2) as ending,
     ):
@@ -149,7 +149,7 @@ async def test_a_new_token_prolongs_and_narrows(database: Database) -> None:
     for name in ("one", "two"):
         await publish(database, [online()], name)
     async with (
-        serving(database, patience=Patience(ending_token=1)) as server,
+        serving(database, timeouts=Timeouts(token_expiry_warning=1)) as server,
         watching(server.url, ttl=1.2) as viewer,
     ):
         await viewer.subscribe()

@@ -14,8 +14,8 @@ import pytest
 import websockets
 from httpx import AsyncClient
 
-from raglive.status_server.timeouts import Patience
-from raglive.status_server.transport.outbox import MAX_HELD_BYTES, Outbox
+from raglive.status_server.timeouts import Timeouts
+from raglive.status_server.transport.outbound_queue import MAX_HELD_BYTES, OutboundQueue
 from raglive.store.pool import Database
 from tests.integration.status_server.serving import (
     Serving,
@@ -36,7 +36,7 @@ AUTH = f"40{NAMESPACE}," + orjson.dumps({"token": token()}).decode()
 
 @pytest.fixture
 async def hasty(database: Database) -> AsyncIterator[Serving]:
-    async with serving(database, patience=Patience(stalled_connection=0.4)) as running:
+    async with serving(database, timeouts=Timeouts(stalled_connection=0.4)) as running:
         yield running
 
 
@@ -69,9 +69,9 @@ def narrow(url: str) -> socket.socket:
 async def left(server: Serving, connections: int) -> None:
     """Wait until no more than these are left, and nothing is held of others."""
     async with asyncio.timeout(SECONDS):
-        while len(server.status._audience) > connections:
+        while len(server.status.components.rooms) > connections:
             await asyncio.sleep(0.02)
-        while len(server.status._sockets.eio.sockets) > connections:
+        while len(server.status.components.sockets.eio.sockets) > connections:
             await asyncio.sleep(0.02)
 
 
@@ -135,7 +135,7 @@ async def test_little_is_held_for_a_viewer_that_is_closed_and_comes_back_for_it(
 ) -> None:
     await publish(database, [online()])
     async with (
-        serving(database, patience=Patience(slow_viewer=0.5)) as server,
+        serving(database, timeouts=Timeouts(slow_viewer=0.5)) as server,
         watching(server.url) as other,
         AsyncClient(base_url=server.url) as client,
         deaf_poller(client) as query,
@@ -163,8 +163,9 @@ def has(viewer: Viewer, events: int) -> bool:
 
 def held(server: Serving) -> int:
     """The most that is held for anyone."""
-    outboxes: list[Outbox] = [one.queue for one in server.status._sockets.eio.sockets.values()]
-    return max(outbox.held_bytes for outbox in outboxes)
+    sessions = server.status.components.sockets.eio.sockets.values()
+    queues: list[OutboundQueue] = [one.queue for one in sessions]
+    return max(queue.held_bytes for queue in queues)
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -255,5 +256,5 @@ async def test_nothing_of_a_viewer_outlives_it_whatever_was_going_on(
         await asyncio.gather(asking, return_exceptions=True)
         await viewer.close()
     await left(hasty, 0)
-    assert not hasty.status._audience._rooms
-    assert not hasty.status._door._guests
+    assert not hasty.status.components.rooms._rooms
+    assert not hasty.status.components.registry._sessions

@@ -1,9 +1,9 @@
-"""What stands to be written to one connection, and how many bytes that is.
+"""The outbound queue of an Engine.IO session, with its size in bytes.
 
-Packets wait in a queue for whoever takes them: a poll, or the writer of a WebSocket. Once there is
-a WebSocket, messages need not wait for its writer: they go to the wire in the step that makes them,
-those of one tick in one piece, framed once for all viewers. Pings and the end go through the writer
-still; that a ping is late by some messages harms nothing.
+Packets wait in the queue for a poll or for the writer task of a WebSocket. Once a WebSocket is
+attached, messages bypass the queue: they are written to the connection in the step that makes
+them, one write per tick, with frames that are built once for all subscribers. Pings and the close
+packet still go through the writer task; a ping that is a few messages late does no harm.
 """
 
 from __future__ import annotations
@@ -15,21 +15,31 @@ from functools import cached_property
 from typing import Any
 
 from engineio import packet
-from engineio import packet as engineio_packet
 
 from raglive.status_server.subscriptions.messages import Message
-from raglive.status_server.transport.connection import Wire, binary_frame, text_frame
+from raglive.status_server.transport.connection_writer import (
+    ConnectionWriter,
+    binary_frame,
+    text_frame,
+)
 
-__all__ = ["MAX_HELD_BYTES", "Burst", "Outbox", "ReadyPacket", "batch_packet", "event_packet"]
+__all__ = [
+    "MAX_HELD_BYTES",
+    "Burst",
+    "OutboundQueue",
+    "ReadyPacket",
+    "batch_packet",
+    "event_packet",
+]
 
-# With what the transport holds, and a poll that is being written, twice this at most.
+# The connection's write buffer and a poll in flight may add as much again.
 MAX_HELD_BYTES = 128 * 1024
-LOOK_SECONDS = 0.01  # at a wire, which does not tell when it has been written out
+BUFFER_CHECK_SECONDS = 0.01  # a connection does not report that its buffer has drained
 CONTROL = frozenset({packet.PING, packet.PONG, packet.NOOP, packet.CLOSE})
 
 
 class Burst:
-    """Packets that are sent together, to all viewers of a kind."""
+    """Packets that are sent together to every subscriber of one class."""
 
     def __init__(self, packets: Sequence[ReadyPacket]) -> None:
         self.packets = packets
@@ -41,10 +51,10 @@ class Burst:
         return b"".join(map(_frame_of, self.packets))
 
 
-class Outbox(asyncio.Queue[Any]):
-    """Packets in their order; None ends whoever takes them.
+class OutboundQueue(asyncio.Queue[Any]):
+    """Packets in order; None ends the task that takes them.
 
-    A packet counts until `sent`: it is held for as long as it is not written out.
+    A packet counts as held until `sent`, when it is written out.
     """
 
     def __init__(self) -> None:
@@ -52,60 +62,60 @@ class Outbox(asyncio.Queue[Any]):
         self.dropped = 0
         self._queued_bytes = 0
         self._taken = asyncio.Event()
-        self._wire: Wire | None = None
+        self._writer: ConnectionWriter | None = None
 
     @property
     def held_bytes(self) -> int:
-        """Return how much is not written out yet."""
-        if self._wire is None:
+        """Bytes queued or buffered, not yet written out."""
+        if self._writer is None:
             return self._queued_bytes
-        return self._queued_bytes + self._wire.held_bytes
+        return self._queued_bytes + self._writer.buffered_bytes
 
     def put_nowait(self, item: Any) -> None:
-        """Put a packet behind those that were put before."""
-        if self._wire is not None and item is not None and item.packet_type == packet.MESSAGE:
-            self._wire.write(_frame_of(item))
+        """Append a packet; a message goes directly to an attached connection."""
+        if self._writer is not None and item is not None and item.packet_type == packet.MESSAGE:
+            self._writer.write(_frame_of(item))
         else:
             super().put_nowait(item)
 
     def put_burst(self, burst: Burst) -> None:
-        """Put packets behind those that were put before."""
-        if self._wire is not None:
-            self._wire.write(burst.frames)
+        """Append packets; they go directly to an attached connection."""
+        if self._writer is not None:
+            self._writer.write(burst.frames)
             return
         for item in burst.packets:
             super().put_nowait(item)
 
-    def attach(self, wire: Wire) -> None:
-        """Write what waits, and from now on every message, to a WebSocket's wire."""
+    def attach(self, writer: ConnectionWriter) -> None:
+        """Write the queued packets, and every later message, to a WebSocket's connection."""
         for item in self.take_all():
-            wire.write(_frame_of(item))
-        self._wire = wire
+            writer.write(_frame_of(item))
+        self._writer = writer
 
     def detach(self) -> None:
-        """Write nothing to the wire any more."""
-        self._wire = None
+        """Stop writing to the connection."""
+        self._writer = None
 
-    def takes(self, size: int) -> bool:
-        """Say whether there is room for `size` bytes."""
-        return self.held_bytes + size <= MAX_HELD_BYTES
+    def fits(self, size_bytes: int) -> bool:
+        """Compare the size with what is left of `MAX_HELD_BYTES`."""
+        return self.held_bytes + size_bytes <= MAX_HELD_BYTES
 
     @property
-    def has_room(self) -> bool:
-        """Say whether at least half is free."""
+    def is_half_free(self) -> bool:
+        """At least half of `MAX_HELD_BYTES` is free."""
         return self.held_bytes <= MAX_HELD_BYTES // 2
 
-    async def room(self, within_seconds: float) -> bool:
-        """Wait until at least half is free; say whether it came to that.
+    async def drained(self, within_seconds: float) -> bool:
+        """Wait until at least half is free; False after `within_seconds` without progress.
 
-        The time counts from the last byte that was taken: who is slow, but reads, is waited for.
+        Every byte taken restarts the time: a slow reader is waited for, a stopped one is not.
         """
         loop = asyncio.get_running_loop()
         held, deadline = self.held_bytes, loop.time() + within_seconds
-        while not self.has_room:
+        while not self.is_half_free:
             self._taken.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(BUFFER_CHECK_SECONDS):
                     await self._taken.wait()
             before, held = held, self.held_bytes
             if held < before:
@@ -115,13 +125,13 @@ class Outbox(asyncio.Queue[Any]):
         return True
 
     def sent(self, item: Any) -> None:
-        """Let go of a packet that was taken."""
+        """Release the bytes of a packet that was taken and written out."""
         self._queued_bytes -= _size(item)
         self.task_done()
         self._taken.set()
 
     def take_all(self) -> list[Any]:
-        """Take every packet there is, up to an end that is left standing."""
+        """Take and release every packet; an end marker stays in the queue."""
         taken = []
         with suppress(asyncio.QueueEmpty):
             while (item := self.get_nowait()) is not None:
@@ -133,7 +143,7 @@ class Outbox(asyncio.Queue[Any]):
         return taken
 
     def drop(self) -> None:
-        """Forget every packet."""
+        """Discard every packet, and count the messages among them as dropped."""
         with suppress(asyncio.QueueEmpty):
             while True:
                 item = self.get_nowait()
@@ -156,25 +166,25 @@ def _frame_of(item: Any) -> bytes:
     return binary_frame(encoded) if isinstance(encoded, bytes) else text_frame(encoded.encode())
 
 
-class ReadyPacket(engineio_packet.Packet):  # type: ignore[misc]  # engineio is untyped
-    """An Engine.IO message whose text is ready to be written."""
+class ReadyPacket(packet.Packet):  # type: ignore[misc]  # engineio is untyped
+    """An Engine.IO message whose text is encoded once."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(engineio_packet.MESSAGE, text)
+        super().__init__(packet.MESSAGE, text)
         self._encoded = f"4{text}"
         self.size = len(self._encoded)
 
     def encode(self, b64: bool = False) -> str:  # noqa: ARG002 - engineio's signature
-        """Return the text of the packet."""
+        """Encode for either transport: text needs no base64."""
         return self._encoded
 
 
 def event_packet(namespace: str, event: str, body: bytes) -> ReadyPacket:
-    """Return the packet of one event with its JSON body."""
+    """Make the Socket.IO packet of one event from its JSON body."""
     return ReadyPacket(f'2{namespace},["{event}",{body.decode()}]')
 
 
 def batch_packet(namespace: str, messages: Sequence[Message]) -> ReadyPacket:
-    """Return the packet of `events:batch`."""
+    """Make one `events:batch` packet of several messages."""
     events = b",".join(message.body for message in messages)
     return event_packet(namespace, "events:batch", b'{"events":[' + events + b"]}")
