@@ -206,6 +206,13 @@ async def test_who_comes_for_nothing_is_let_go(database: Database, log_lines: Lo
             while (await silent.receive()).type is aiohttp.WSMsgType.TEXT:
                 pass
         assert [it for it in log_lines if it["event"] == "handshake_not_completed"]
+        async with session.ws_connect(address) as leaving, asyncio.timeout(10):
+            for packet in (f'40{NAMESPACE},{{"token":"{token()}"}}', f"41{NAMESPACE},"):
+                await leaving.receive()
+                await leaving.send_str(packet)
+            while (await leaving.receive()).type is aiohttp.WSMsgType.TEXT:
+                pass
+        assert len([it for it in log_lines if it["event"] == "handshake_not_completed"]) == 2
         await idle.until(idle.closed.is_set)
         assert ServerClosing.model_validate(idle.of("server:closing")[0]).error.code == "idle"
         assert not subscribed.closed.is_set()

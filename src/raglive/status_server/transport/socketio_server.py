@@ -227,8 +227,8 @@ def _is_flushed(session: EngineSession) -> bool:
 def _exceptions_only(name: str) -> logging.Logger:
     """Make a library's logger report exceptions alone.
 
-    Its other messages are about clients' mistakes, which the client is told. A logger with a
-    level also gets no handler from the library.
+    Its other messages are about clients' mistakes, which the client is told. The library adds no
+    handler to a logger that it is given.
     """
     logger = logging.getLogger(name)
     logger.setLevel(logging.ERROR)
