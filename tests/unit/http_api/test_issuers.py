@@ -130,7 +130,7 @@ async def test_keys_that_a_token_brings_along_are_not_used(server: KeyServer) ->
 
 async def test_a_new_key_is_found_and_an_old_one_is_forgotten(server: KeyServer) -> None:
     server.publish("RS256")
-    tokens = tokens_of(server, kept_seconds=0.2, pause_seconds=0.05)
+    tokens = tokens_of(server, cache_seconds=0.2, pause_seconds=0.05)
     await tokens.verify(sign("RS256"))
     server.publish("ES256")
     async with asyncio.timeout(10):
@@ -154,7 +154,7 @@ async def test_unknown_keys_cost_the_issuer_one_request_however_many_ask(
 
 @pytest.mark.parametrize("away", ["gone", "broken", "hanging"])
 async def test_known_keys_hold_while_the_issuer_is_away(server: KeyServer, away: str) -> None:
-    tokens = tokens_of(server, kept_seconds=0, pause_seconds=0, fetch_seconds=2)
+    tokens = tokens_of(server, cache_seconds=0, pause_seconds=0, fetch_seconds=2)
     await tokens.verify(sign("RS256"))
     server.hangs, server.status = away == "hanging", 503 if away == "broken" else 200
     if away == "gone":
