@@ -1,4 +1,4 @@
-"""The status server."""
+"""The two servers of an installation: the status server and the dashboard."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def run_dashboard(wiring: Wiring, stop: Awaitable[None]) -> None:
 
 
 def tokens_of(wiring: Wiring) -> Tokens:
-    """Return the tokens of this installation, of its Supabase project and of another issuer."""
+    """Accept tokens of this installation, of its Supabase project and of another issuer."""
     secret = revealed(wiring.settings.supabase_jwt_secret)
     return Tokens(wiring.jwt_secret, secret, list(_issuers(wiring.settings)))
 

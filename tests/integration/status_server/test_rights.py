@@ -1,4 +1,4 @@
-"""Who may connect, watch and publish; for how long; and what the others are told."""
+"""Rights: connecting, viewing and publishing, expiry and refresh of tokens, and refusals."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ REFUSED: dict[str, tuple[object, str]] = {
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-async def test_who_is_not_let_in_is_told_why(server: Serving, transport: str) -> None:
+async def test_a_refused_connection_gets_the_reason(server: Serving, transport: str) -> None:
     for name, (auth, code) in REFUSED.items():
         viewer = Viewer(server.url)
         with pytest.raises(socketio.exceptions.ConnectionError):
@@ -122,7 +122,7 @@ async def test_roles(server: Serving, database: Database) -> None:
     assert [head.pipeline_id for head in await EventLog(database).heads()] == ["mine"]
 
 
-async def test_a_token_ends_with_a_warning_and_takes_the_connection_with_it(
+async def test_expiry_is_announced_and_ends_the_connection(
     database: Database,
 ) -> None:
     await publish(database, [online()])
@@ -145,7 +145,7 @@ async def test_a_token_ends_with_a_warning_and_takes_the_connection_with_it(
         assert not ending.durable()
 
 
-async def test_a_new_token_prolongs_and_narrows(database: Database) -> None:
+async def test_a_refresh_extends_the_session_and_narrows_its_rights(database: Database) -> None:
     for name in ("one", "two"):
         await publish(database, [online()], name)
     async with (
@@ -175,7 +175,7 @@ async def test_a_new_token_prolongs_and_narrows(database: Database) -> None:
 async def test_rights_are_checked_when_a_pipeline_is_joined(
     server: Serving, database: Database
 ) -> None:
-    """A subscription and a narrower token that cross: over polling, they may."""
+    """Over polling, a subscription and a narrower token can cross."""
     names = [f"pipeline-{number:03}" for number in range(60)]
     for name in names:
         await publish(database, [online()], name)

@@ -193,5 +193,5 @@ class Rooms:
         if subscriber.redact:
             messages = [one.masked(self._redaction.event) for one in messages]
         if subscriber.batch:
-            return Burst([batch_packet(subscriber.namespace, messages)])
+            return Burst([batch_packet(subscriber.namespace, [one.body for one in messages])])
         return Burst([event_packet(subscriber.namespace, one.type, one.body) for one in messages])

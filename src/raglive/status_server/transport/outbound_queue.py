@@ -9,14 +9,13 @@ packet still go through the writer task; a ping that is a few messages late does
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 from engineio import packet
 
-from raglive.status_server.subscriptions.messages import Message
 from raglive.status_server.transport.connection_writer import (
     ConnectionWriter,
     binary_frame,
@@ -184,7 +183,6 @@ def event_packet(namespace: str, event: str, body: bytes) -> ReadyPacket:
     return ReadyPacket(f'2{namespace},["{event}",{body.decode()}]')
 
 
-def batch_packet(namespace: str, messages: Sequence[Message]) -> ReadyPacket:
-    """Make one `events:batch` packet of several messages."""
-    events = b",".join(message.body for message in messages)
-    return event_packet(namespace, "events:batch", b'{"events":[' + events + b"]}")
+def batch_packet(namespace: str, bodies: Iterable[bytes]) -> ReadyPacket:
+    """Make one `events:batch` packet from the JSON bodies of several events."""
+    return event_packet(namespace, "events:batch", b'{"events":[' + b",".join(bodies) + b"]}")
