@@ -1,4 +1,4 @@
-"""The status server."""
+"""The two servers of an installation: the status server and the dashboard."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def run_dashboard(installation: Installation, stop: Awaitable[None]) -> No
 
 
 def tokens_of(installation: Installation) -> Tokens:
-    """Return the tokens of this installation, of its Supabase project and of another issuer."""
+    """Accept tokens of this installation, of its Supabase project and of another issuer."""
     secret = revealed(installation.settings.supabase_jwt_secret)
     return Tokens(installation.jwt_secret, secret, list(_issuers(installation.settings)))
 

@@ -1,4 +1,4 @@
-"""A status server in a process of its own, until its standard input ends."""
+"""Runs a status server in its own process, until its standard input ends."""
 
 from __future__ import annotations
 

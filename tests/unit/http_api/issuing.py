@@ -1,4 +1,4 @@
-"""An issuer of tokens: real keys, and a real HTTP server that publishes them."""
+"""A token issuer: real keys, and an HTTP server that publishes them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def jwk(algorithm: str, **changes: Any) -> dict[str, Any]:
 
 
 def sign(algorithm: str, *, kid: str | None = "", key: Any = None, **changes: Any) -> str:
-    """Return a token of the issuer; a changed claim of None is left out."""
+    """Return a token of the issuer; a claim of None is omitted."""
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,

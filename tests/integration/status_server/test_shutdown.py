@@ -1,4 +1,4 @@
-"""How the server goes, as it is started and stopped by its command."""
+"""Graceful shutdown of `raglive server`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MANY = 60
 
 
 @asynccontextmanager
-async def commanded(
+async def server_process(
     database: Database, port: int, data: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     environment = os.environ | {
@@ -51,7 +51,7 @@ async def commanded(
         await process.wait()
 
 
-async def test_viewers_are_told_when_to_return_and_closed_in_that_order(
+async def test_viewers_are_told_when_to_reconnect_and_closed_in_that_order(
     database: Database, tmp_path: Path
 ) -> None:
     await publish(database, [online()])
@@ -63,7 +63,7 @@ async def test_viewers_are_told_when_to_return_and_closed_in_that_order(
         await viewer.closed.wait()
         gone.append(viewer)
 
-    async with commanded(database, port, tmp_path) as process, AsyncExitStack() as stack:
+    async with server_process(database, port, tmp_path) as process, AsyncExitStack() as stack:
         viewers = [await stack.enter_async_context(watching(url)) for _ in range(MANY)]
         for viewer in viewers:
             await viewer.subscribe()
@@ -76,13 +76,17 @@ async def test_viewers_are_told_when_to_return_and_closed_in_that_order(
         returns = [notice["retry_in"] for [notice] in told]
         assert max(returns) <= 100 + 5 * MANY
         third = MANY // 3
-        assert sum(returns[:third]) < sum(returns[-third:]), "closed as they are to return"
+        assert sum(returns[:third]) < sum(returns[-third:]), (
+            "closed in the order of their reconnects"
+        )
 
 
-async def test_who_does_not_read_holds_nobody_up(database: Database, tmp_path: Path) -> None:
+async def test_a_client_that_does_not_read_does_not_delay_the_shutdown(
+    database: Database, tmp_path: Path
+) -> None:
     await publish(database, [online()])
     port = free_port()
-    async with commanded(database, port, tmp_path) as process:
+    async with server_process(database, port, tmp_path) as process:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         writer.write(
             b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\n"

@@ -1,4 +1,4 @@
-"""Before Engine.IO: what is well-formed passes, anything else gets an answer or a clean end."""
+"""Middleware before Engine.IO: admits handshakes, and refuses malformed packets and payloads."""
 
 from __future__ import annotations
 
@@ -12,28 +12,26 @@ import structlog
 from engineio.payload import Payload
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from raglive.http_api.hosts import client_address
 from raglive.http_api.responses import error_response, refuse
+from raglive.status_server.transport.http_server import MAX_MESSAGE_BYTES
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Gate"]
+__all__ = ["PayloadFilter"]
 
 log = structlog.get_logger()
 
 SEPARATOR = "\x1e"
-MAX_PACKETS = 2000  # in one request; stock Engine.IO drops a seventeenth without a word
-ENGINE_TYPES = frozenset("123456")
+MAX_PACKETS = 2000  # in one payload; python-engineio drops all after the sixteenth by default
+PACKET_TYPES = frozenset("123456")
 
 Payload.max_decode_packets = MAX_PACKETS
 
-Act = Callable[[str], Awaitable[None]]
 
+class PayloadFilter:
+    """Guards every request below `path`.
 
-class Gate:
-    """Middleware around everything below `path`.
-
-    `expel` closes a session that sent what cannot be read; `check` raises for a request that may
-    not be made from where it comes, and `admit` for an address that may not begin another session.
+    `admit` raises the refusal of a request; its second argument says whether the request opens a
+    session. `close_session` ends a session that sent a malformed payload.
     """
 
     def __init__(
@@ -41,19 +39,13 @@ class Gate:
         app: ASGIApp,
         path: str,
         *,
-        max_bytes: int,
-        expel: Act,
-        is_draining: Callable[[], bool],
-        check: Callable[[Scope], None] = lambda _scope: None,
-        admit: Callable[[str], None] = lambda _address: None,
+        admit: Callable[[Scope, bool], None],
+        close_session: Callable[[str], Awaitable[None]],
     ) -> None:
         self._app = app
         self._path = f"/{path.strip('/')}/"
-        self._max_bytes = max_bytes
-        self._expel = expel
-        self._is_draining = is_draining
-        self._check = check
         self._admit = admit
+        self._close_session = close_session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -64,9 +56,7 @@ class Gate:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         session = query.get("sid", [""])[0]
         try:
-            self._check(scope)
-            if not session and scope.get("method") != "OPTIONS":
-                self._let_begin(scope)
+            self._admit(scope, not session and scope.get("method") != "OPTIONS")
             if "transport" not in query:
                 raise _no_transport()
         except RagliveError as refusal:
@@ -79,61 +69,60 @@ class Gate:
         else:
             await self._app(scope, receive, send)
 
-    def _let_begin(self, scope: Scope) -> None:
-        if self._is_draining():
-            raise _leaving()
-        self._admit(client_address(scope))
-
     async def _post(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await self._body(receive)
-            _check(body)
+            body = await _read_body(receive)
+            _check_payload(body)
         except RagliveError as refusal:
             log.info("payload_refused", reason=refusal.message)
-            await self._expel(session)
+            await self._close_session(session)
             await _refuse(refusal, scope, receive, send)
             return
-        await self._app(_with_length(scope, len(body)), _holding(body, receive), send)
+        await self._app(_with_length(scope, len(body)), _replayed(body, receive), send)
 
-    async def _body(self, receive: Receive) -> bytes:
-        body = bytearray()
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if len(body) > self._max_bytes:
-                raise RagliveError(
-                    f"The payload is larger than {self._max_bytes} bytes. Send less at once.",
-                    code=ErrorCode.PAYLOAD_TOO_LARGE,
-                )
-            if not message.get("more_body", False):
-                return bytes(body)
+
+async def _read_body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_MESSAGE_BYTES:
+            raise RagliveError(
+                f"The payload is larger than {MAX_MESSAGE_BYTES} bytes. Send less at once.",
+                code=ErrorCode.PAYLOAD_TOO_LARGE,
+            )
+        if not message.get("more_body", False):
+            return bytes(body)
 
 
 def _checked(receive: Receive, send: Send) -> Receive:
+    """Wrap `receive`: a malformed packet closes the WebSocket."""
+
     async def checked() -> Message:
         message = await receive()
         text = message.get("text")
-        fault = None if text is None else _fault_of_packet(text)
+        fault = None if text is None else _packet_fault(text)
         if fault is None:
             return message
         log.info("packet_refused", reason=fault)
-        with suppress(Exception):  # whatever is wrong, it is being closed
+        with suppress(Exception):  # the connection ends either way
             await send({"type": "websocket.close", "code": 1008, "reason": fault})
         return {"type": "websocket.disconnect", "code": 1008}
 
     return checked
 
 
-def _holding(body: bytes, receive: Receive) -> Receive:
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Make a `receive` that gives a body that was read already."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def held() -> Message:
-        return waiting.pop() if waiting else await receive()
+    async def replayed() -> Message:
+        return pending.pop() if pending else await receive()
 
-    return held
+    return replayed
 
 
-def _check(body: bytes) -> None:
+def _check_payload(body: bytes) -> None:
     try:
         packets = body.decode().split(SEPARATOR)
     except UnicodeDecodeError:
@@ -141,11 +130,11 @@ def _check(body: bytes) -> None:
     if len(packets) > MAX_PACKETS:
         raise _malformed(f"it holds more than {MAX_PACKETS} packets")
     for packet in packets:
-        if fault := _fault_of_packet(packet):
+        if fault := _packet_fault(packet):
             raise _malformed(fault)
 
 
-def _fault_of_packet(packet: str) -> str | None:
+def _packet_fault(packet: str) -> str | None:
     kind, rest = packet[:1], packet[1:]
     if kind == "b":
         try:
@@ -153,7 +142,7 @@ def _fault_of_packet(packet: str) -> str | None:
         except (binascii.Error, ValueError):
             return "a binary packet is not base64"
         return None
-    if kind not in ENGINE_TYPES:
+    if kind not in PACKET_TYPES:
         return "a packet is not of Engine.IO 4"
     return None
 
@@ -178,19 +167,10 @@ def _no_transport() -> RagliveError:
     )
 
 
-def _leaving() -> RagliveError:
-    return RagliveError(
-        "The server is about to stop. Come back in a moment.",
-        code=ErrorCode.UNAVAILABLE,
-        retryable=True,
-        retry_after_ms=1000,
-    )
-
-
 async def _refuse(refusal: RagliveError, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket" or refusal.code != ErrorCode.INVALID_REQUEST:
         await refuse(refusal, scope, receive, send)
         return
     answer = error_response(refusal, scope.get("state", {}).get("request_id"))
-    answer.status_code = 400  # as Engine.IO has it
+    answer.status_code = 400  # the Engine.IO protocol asks for 400
     await answer(scope, receive, send)

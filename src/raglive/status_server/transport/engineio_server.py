@@ -1,7 +1,8 @@
-"""Engine.IO 4 to the letter: one poll at a time, timed heartbeats, and every end is clean.
+"""Engine.IO 4 sessions that pass the protocol's own test suite.
 
-python-engineio passes two thirds of the protocol's own test suite. What it lacks is here; its
-parsing, its routes and its answers are kept.
+python-engineio keeps routing, CORS, payload and packet encoding. This module replaces its session
+and its handshake: one poll at a time, heartbeats on timers, an upgrade that loses nothing, and a
+close that leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -17,31 +18,31 @@ import structlog
 from engineio import async_socket, exceptions, packet
 from starlette.types import Receive, Scope, Send
 
-from raglive.status_server.transport.connection import Wire, wire_of
-from raglive.status_server.transport.outbox import Outbox
+from raglive.status_server.transport.connection_writer import ConnectionWriter, writer_of
+from raglive.status_server.transport.outbound_queue import OutboundQueue
 
-__all__ = ["Engine", "Session"]
+__all__ = ["EngineServer", "EngineSession"]
 
 log = structlog.get_logger()
 
 UPGRADE_SECONDS = 10.0
-UNREAD_SECONDS = 8.0  # until a connection that asks and does not read its answers is closed
+UNREAD_ANSWERS_SECONDS = 8.0  # until a client that sends but does not read is closed
 
 
-class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio is untyped
-    """The sessions; each times and ends itself."""
+class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio is untyped
+    """The Engine.IO sessions of this process; each one times itself out."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, monitor_clients=False)
-        self._ending: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self.dropped = 0
 
-    def create_queue(self, *_: Any, **__: Any) -> Outbox:
-        """Return the queue of a session."""
-        return Outbox()
+    def create_queue(self, *_: Any, **__: Any) -> OutboundQueue:
+        """Make the queue of a new session."""
+        return OutboundQueue()
 
     async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; a session's second WebSocket is opened only to be closed."""
+        """Serve a request; accepts and closes a second WebSocket of an upgraded session."""
         query = parse_qs(scope["query_string"].decode("latin-1"))
         session = self.sockets.get(query.get("sid", [""])[0])
         if scope["type"] == "websocket" and session is not None and session.upgraded:
@@ -51,18 +52,19 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio is untyped
         else:
             await super().handle_request(scope, receive, send)
 
-    def end(self, closing: Coroutine[Any, Any, None]) -> None:
-        """Close a session whose time is up."""
-        task = asyncio.create_task(closing, name="engine-end")
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+    def close_in_background(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Run the close of a session that a timer has ended."""
+        task = asyncio.create_task(closing, name="engine-close")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def _handle_connect(
         self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
     ) -> Any:
-        session = Session(self, self.generate_id())
+        session = EngineSession(self, self.generate_id())
         self.sockets[session.sid] = session
-        session.queue.put_nowait(packet.Packet(packet.OPEN, self._opening(session.sid, transport)))
+        handshake = self._handshake(session.sid, transport)
+        session.queue.put_nowait(packet.Packet(packet.OPEN, handshake))
         await self._trigger_event("connect", session.sid, environ, run_async=False)
         session.schedule_ping()
         if transport == "websocket":
@@ -70,7 +72,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio is untyped
         session.connected = True
         return self._ok(session.queue.take_all(), jsonp_index=jsonp_index)
 
-    def _opening(self, sid: str, transport: str) -> dict[str, Any]:
+    def _handshake(self, sid: str, transport: str) -> dict[str, Any]:
         return {
             "sid": sid,
             "upgrades": self._upgrades(sid, transport),
@@ -86,41 +88,41 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # engineio is untyped
         return answer
 
     def _log_error_once(self, message: str, message_key: str) -> None:
-        log.info("request_refused", reason=message[:200], kind=message_key)
+        log.info("engineio_request_refused", reason=message[:200], kind=message_key)
 
     def _method_not_found(self) -> Any:
         return self._bad_request("Bad handshake method")
 
 
-class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is untyped
-    """One client, on one transport after another."""
+class EngineSession(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is untyped
+    """One client, across its transports."""
 
-    queue: Outbox
+    queue: OutboundQueue
     connected: bool
     upgrading: bool
     upgraded: bool
     closing: bool
     closed: bool
 
-    def __init__(self, server: Engine, sid: str) -> None:
+    def __init__(self, server: EngineServer, sid: str) -> None:
         super().__init__(server, sid)
         self._polling = False
-        self._wire: Wire | None = None
+        self._writer: ConnectionWriter | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def transport(self) -> str:
-        """Return the name of the transport in use."""
+        """The transport in use: `websocket` or `polling`."""
         return "websocket" if self.upgraded else "polling"
 
     async def send(self, pkt: Any) -> None:
-        """Queue a packet."""
+        """Queue a packet. Raises `SocketIsClosedError`."""
         if self.closed:
             raise exceptions.SocketIsClosedError
         self.queue.put_nowait(pkt)
 
     async def receive(self, pkt: Any) -> None:
-        """Act on a packet of the client; pass over those that mean nothing here."""
+        """Act on a client's packet; types without a meaning here are ignored."""
         match pkt.packet_type:
             case packet.PONG:
                 self.schedule_ping()
@@ -132,7 +134,7 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
     async def handle_get_request(self, environ: dict[str, Any]) -> Any:
         """Answer a poll, or serve a WebSocket until it ends."""
         if environ["asgi.scope"]["type"] == "websocket":
-            self._wire = wire_of(environ["asgi.scope"])
+            self._writer = writer_of(environ["asgi.scope"])
             return await self._upgrade_websocket(environ)
         if self.upgrading:
             return [packet.Packet(packet.NOOP)]
@@ -147,18 +149,18 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
 
     async def close(
         self,
-        wait: bool = True,  # noqa: ARG002 - engineio's; nobody waits for a client that may never read
+        wait: bool = True,  # noqa: ARG002 - engineio's signature; never waits for a client to read
         abort: bool = False,
         reason: str | None = None,
     ) -> None:
-        """End the session; with `abort` without telling the client, who knows."""
+        """End the session; with `abort` without a close packet."""
         if self.closed or self.closing:
             return
         self.closing = True
         self.queue.detach()
         if self._timer is not None:
             self._timer.cancel()
-        await self.server._trigger_event(  # noqa: SLF001 - of its own server
+        await self.server._trigger_event(  # noqa: SLF001 - the session's own server
             "disconnect", self.sid, reason or self.server.reason.SERVER_DISCONNECT, run_async=False
         )
         if not abort:
@@ -170,7 +172,7 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
         self.server.sockets.pop(self.sid, None)
 
     def schedule_ping(self) -> None:
-        """Start the next beat: a ping after the interval, the end unless it is answered in time."""
+        """Restart the heartbeat: a ping after the interval, then the pong time-out."""
         if self.closing:
             return
         if self._timer is not None:
@@ -178,37 +180,37 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self.server.ping_interval, self._ping, loop.time())
 
-    def _ping(self, heard_at: float) -> None:
+    def _ping(self, last_pong_at: float) -> None:
         self.queue.put_nowait(packet.Packet(packet.PING))
-        end_at = heard_at + self.server.ping_interval + self.server.ping_timeout
-        self._timer = asyncio.get_running_loop().call_at(end_at, self._time_out)
+        deadline = last_pong_at + self.server.ping_interval + self.server.ping_timeout
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._time_out)
 
     def _time_out(self) -> None:
-        self.server.end(self.close(reason=self.server.reason.PING_TIMEOUT))
+        self.server.close_in_background(self.close(reason=self.server.reason.PING_TIMEOUT))
 
     async def _receive_message(self, pkt: Any) -> None:
-        """Hand on a message, unless the answers to earlier ones are not read."""
-        if not await self.queue.room(UNREAD_SECONDS):
+        """Dispatch a message once the client has read earlier answers, or close the session."""
+        if not await self.queue.drained(UNREAD_ANSWERS_SECONDS):
             log.warning("answers_not_read", session=self.sid[:6])
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
         if not self.closed:
-            await self.server._trigger_event(  # noqa: SLF001 - of its own server
+            await self.server._trigger_event(  # noqa: SLF001 - the session's own server
                 "message", self.sid, pkt.data, run_async=False
             )
 
-    async def _poll(self, receive: Any) -> list[Any]:
-        """Wait for packets; a client that goes away meanwhile has ended its session."""
-        taking = asyncio.ensure_future(self.queue.get())
-        leaving = asyncio.ensure_future(receive())
+    async def _poll(self, receive: Receive) -> list[Any]:
+        """Wait for packets; a client that abandons the poll ends its session."""
+        packet_taken = asyncio.ensure_future(self.queue.get())
+        client_gone = asyncio.ensure_future(receive())
         try:
-            await asyncio.wait({taking, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if leaving.done():
-                await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
-                raise exceptions.EngineIOError("the poll was given up")
+            await asyncio.wait({packet_taken, client_gone}, return_when=asyncio.FIRST_COMPLETED)
+            if client_gone.done():
+                await self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+                raise exceptions.EngineIOError("the client abandoned the poll")
         finally:
-            taking.cancel()
-            leaving.cancel()
-        first = taking.result()
+            packet_taken.cancel()
+            client_gone.cancel()
+        first = packet_taken.result()
         if first is None:
             return []
         self.queue.sent(first)
@@ -219,8 +221,8 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
             self.connected = self.upgraded = True
         elif not await self._upgrade(ws):
             return
-        if self._wire is not None:
-            self.queue.attach(self._wire)
+        if self._writer is not None:
+            self.queue.attach(self._writer)
         writing = asyncio.create_task(self._write(ws), name="engine-write")
         try:
             await self._read(ws)
@@ -232,7 +234,7 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
             self.server.dropped += self.queue.dropped
 
     async def _upgrade(self, ws: Any) -> bool:
-        """Change to WebSocket; say whether the client went through with it."""
+        """Run the upgrade handshake; False when the client does not complete it."""
         if self.upgrading or self.closed:
             return False
         try:
@@ -264,6 +266,6 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # engineio is un
                 data = await ws.wait()
                 await self.receive(packet.Packet(encoded_packet=data))
         if self.closed:
-            with suppress(OSError):  # until what was written last has been sent
+            with suppress(OSError):  # read on until the close packet is written
                 while True:
                     await ws.wait()
