@@ -26,7 +26,6 @@ from raglive.embedding import batches
 from raglive.embedding.openai import OpenAIEmbedder
 from raglive.extraction import child
 from raglive.ingest.progress import AttemptProgress
-from raglive.sources.local_files.settle import OLD_SECONDS
 from raglive_contract.states import Stage
 from tests.http_clients import share_work_of_clients
 from tests.integration.ingest.ingesting import document, ingest
@@ -34,6 +33,7 @@ from tests.integration.ingest.ingesting import document, ingest
 DIED = 9
 COUNTED = ("attempt-", "storing", "worker-claim", "worker-recover", "main", "Task-")  # embedding
 BATCH = 4
+AGE_SECONDS = 10  # of a file that nobody writes to any more
 _COMMENT = re.compile("^--.*$", re.MULTILINE)
 REPORT = os.dup(1)  # standard output is for the log
 
@@ -162,9 +162,9 @@ def main() -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file with an old modification time: the pipeline need not wait until it settles."""
+    """Write a file with an old modification time: the pipeline takes it without waiting."""
     path.write_bytes(content)
-    written = time.time() - OLD_SECONDS
+    written = time.time() - AGE_SECONDS
     os.utime(path, (written, written))
 
 
