@@ -40,7 +40,7 @@ SETTLING_SECONDS = 60
 
 @pytest.mark.drawn(1)
 @pytest.mark.long
-@pytest.mark.timeout(120 + DELIVERIES // 500)
+@pytest.mark.timeout(300 + DELIVERIES // 500)
 @pytest.mark.parametrize("plan", range(PLANS))
 async def test_nothing_is_lost_or_twice_or_out_of_order(
     plan: int, seed: int, tmp_path: Path
