@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from raglive.app.embedder import budget_config, configured_embedder, source_of, space_of
 from raglive.app.installation import Installation
 from raglive.app.queries import require_known
-from raglive.app.servers import tokens_of
 from raglive.ingest.reindex import Reindexer, ReindexProgress
-from raglive.store.access.revocations import revoke
 from raglive.store.index.reindexing import reindexing
 from raglive.store.index.vector_space import VectorSpace
 from raglive.store.log.event_log import EventLog
@@ -22,7 +20,7 @@ from raglive.store.registry.held_deletions import (
 from raglive.store.registry.retry import file_ids_of, retry_files
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Reindexed", "approve", "give_up", "reindex", "retry", "revoke_tokens"]
+__all__ = ["Reindexed", "approve", "give_up", "reindex", "retry"]
 
 
 async def approve(installation: Installation, pipeline_id: str | None) -> HeldDeletions:
@@ -76,41 +74,6 @@ async def retry(
             for key, ids in wanted.items()
         ]
         return sum(counts)
-
-
-async def revoke_tokens(
-    installation: Installation,
-    *,
-    token: str | None = None,
-    token_id: str | None = None,
-    subject: str | None = None,
-    reason: str | None = None,
-) -> str:
-    """Revoke a token, or all of a subject until now; return what was revoked, in words.
-
-    Raises `invalid_request` unless exactly one is named, and for a token without an id.
-    """
-    if sum(stated is not None for stated in (token, token_id, subject)) != 1:
-        raise RagliveError(
-            "Name exactly one of a token, its id, and a subject.", code=ErrorCode.INVALID_REQUEST
-        )
-    if token is not None:
-        token_id = await _id_of(installation, token)
-    async with installation.database("revoke", max_size=1) as database:
-        await revoke(
-            database, token_id=token_id, subject=subject, revoked_by="command-line", reason=reason
-        )
-    return f"the token {token_id}" if subject is None else f"the tokens of {subject} until now"
-
-
-async def _id_of(installation: Installation, token: str) -> str:
-    identity = await tokens_of(installation).verify(token)
-    if identity.token_id is None:
-        raise RagliveError(
-            f"The token has no id (`jti`). Revoke those of its subject {identity.subject!r}.",
-            code=ErrorCode.INVALID_REQUEST,
-        )
-    return identity.token_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from .crashing import deaths
 from .ingesting import document, ingest
 from .providing import DIMENSIONS, Provider, provider
 
-SHARES = 2  # of the steps; each is a test of its own, so that they run side by side
+SHARES = 8  # of the steps; each is a test of its own, so that a run can take some of them
 STORED = """
     SELECT EXISTS (SELECT FROM raglive.chunks WHERE content_hash = ANY ($1))
         OR EXISTS (SELECT FROM raglive.kept_vectors WHERE content_hash = ANY ($1))
@@ -44,6 +44,7 @@ async def states(database: Database) -> Counter[str]:
 
 
 @pytest.mark.long
+@pytest.mark.drawn(2)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("share", range(SHARES))
 async def test_killed_at_every_step(

@@ -28,7 +28,7 @@ from .crashing import deaths
 from .ingesting import document, ingest, watching, wired
 from .providing import DIMENSIONS, Provider, provider
 
-SHARES = 2  # of the steps; each is a test of its own, so that they run side by side
+SHARES = 3  # of the steps; each is a test of its own, so that a run can take some of them
 QUESTION = "The boiler must be descaled every two years."
 NEXT = VectorSpace("openai", "small", DIMENSIONS)
 OPENAI = {"EMBEDDING_PROVIDER": "openai", "EMBEDDING_MODEL": "small"}
@@ -157,6 +157,7 @@ async def texts_of(database: Database) -> AsyncIterator[str]:
         yield row["content"]
 
 
+@pytest.mark.drawn(1)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("share", range(SHARES))
 async def test_killed_at_every_step_and_paid_once(

@@ -49,7 +49,10 @@ class Viewer:
         self._changed = asyncio.Event()
         self.received: list[tuple[str, Any]] = []
         self.refusal: dict[str, Any] | None = None
-        self.socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        self._sessions: list[aiohttp.ClientSession] = []
+        self.socket = socketio.AsyncClient(
+            reconnection=False, handle_sigint=False, http_session=self._open_session
+        )
         self.socket.on("*", self._note, namespace=namespace)
         self.socket.on("connect_error", self._refused, namespace=namespace)
         self.closed = asyncio.Event()
@@ -97,10 +100,10 @@ class Viewer:
         return pipelines
 
     async def until(self, condition: Callable[[], Any]) -> Any:
-        """Wait until the condition is true; it is checked after every event."""
-        async with asyncio.timeout(SECONDS):
-            while not (met := condition()):
-                self._changed.clear()
+        """Wait until what was received meets a condition, as long as anything is received."""
+        while not (met := condition()):
+            self._changed.clear()
+            async with asyncio.timeout(SECONDS):
                 await self._changed.wait()
         return met
 
@@ -126,11 +129,19 @@ class Viewer:
         ]
 
     async def close(self) -> None:
-        async with asyncio.timeout(SECONDS):
-            with suppress(aiohttp.ClientError):  # of a poll that was cut
-                await self.socket.disconnect()
-            if self.socket.eio.http is not None:
-                await self.socket.eio.http.close()
+        try:
+            async with asyncio.timeout(SECONDS):
+                with suppress(aiohttp.ClientError):  # of a poll that was cut
+                    await self.socket.disconnect()
+        finally:
+            for session in self._sessions:
+                await session.close()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """Open a session for the client, which may lose one: when it polls while it disconnects."""
+        session = aiohttp.ClientSession()
+        self._sessions.append(session)
+        return session
 
     def _note(self, event: str, *data: Any) -> None:
         self.received.append((event, data[0] if data else None))
