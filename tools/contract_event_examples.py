@@ -18,7 +18,17 @@ from raglive_contract.events import (
 from raglive_contract.model import rfc3339
 from raglive_contract.snapshot import PipelineStatus
 
-__all__ = ["EVENTS", "SUBMITTED", "at", "described", "failure", "results", "status"]
+__all__ = [
+    "EVENTS",
+    "SUBMITTED",
+    "at",
+    "described",
+    "failure",
+    "failures",
+    "results",
+    "status",
+    "throughput",
+]
 
 EPOCH = "019a5c3e7f01b2c4"
 START = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
@@ -183,6 +193,56 @@ def _published() -> list[dict[str, Any]]:
     ]
 
 
+def failures() -> list[dict[str, Any]]:
+    """Return the groups of files that are not searchable."""
+    group = {
+        "state": "failed",
+        "code": "embedding_unavailable",
+        "stage": "embedding",
+        "count": 3,
+        "message": "The embedding provider answered 503.",
+        "retryable": True,
+        "next_attempt_at": None,
+        "what_to_do": "Nothing: the files are tried again.",
+    }
+    return [group]
+
+
+def throughput() -> dict[str, Any]:
+    """Return what was finished in three minutes, and what that says of the rest."""
+    start = START.replace(minute=0, second=0, microsecond=0)
+    usage = {"texts": 18, "tokens": 4200, "cost": 0.25}
+    return {
+        "bucket_seconds": 60,
+        "buckets": [
+            {"start": rfc3339(start + timedelta(minutes=n)), "completed": 7 * n, "failed": n % 2}
+            for n in range(3)
+        ],
+        "estimate": {
+            "seconds_left": 42.5,
+            "unknown_because": None,
+            "files_left": 30,
+            "stages": [{"stage": "extraction", "seconds_per_mebibyte": 0.75}],
+        },
+        "usage": usage,
+        "total_usage": usage,
+        "budget": {"amount": 5.0, "period": "month", "spent": 0.25},
+    }
+
+
+def _summarized() -> dict[str, Any]:
+    """Return the fields of the summary, which the server makes itself."""
+    return {
+        "type": "pipeline:summary",
+        "head_seq": 42,
+        "digest": status().digest,
+        "counts": status().counts.wire(),
+        "failures": failures(),
+        "throughput": throughput(),
+        "standings": [{"id": "f-2", "standing": "stuck", "moved_at": at(5)}],
+    }
+
+
 def _received(number: int, fields: dict[str, Any]) -> Event:
     whole = {**fields, **PIPELINE, "id": str(_id(number)), "timestamp": at(number)}
     if fields["type"] not in CONFLATED_TYPES:
@@ -205,5 +265,7 @@ def _id(number: int) -> UUID:
     return UUID(int=moment << 80 | 0x7 << 76 | 0xABC << 64 | 0b10 << 62 | number)
 
 
-EVENTS = [_received(number, fields) for number, fields in enumerate(_published(), 1)]
+EVENTS = [
+    _received(number, fields) for number, fields in enumerate([*_published(), _summarized()], 1)
+]
 SUBMITTED = [_submitted(number, fields) for number, fields in enumerate(_published(), 1)]

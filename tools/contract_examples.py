@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tools.contract_event_examples import EVENTS, SUBMITTED, at, described, failure, results, status
+from tools.contract_event_examples import (
+    EVENTS,
+    SUBMITTED,
+    at,
+    described,
+    failure,
+    failures,
+    results,
+    status,
+    throughput,
+)
 
-from raglive_contract import errors, http, monitoring, socket
+from raglive_contract import errors, http, monitoring, socket, summary
 from raglive_contract.cursor import Position
-from raglive_contract.model import WireModel, rfc3339
+from raglive_contract.model import WireModel
 from raglive_contract.snapshot import PipelineStatus
 
 __all__ = ["examples"]
@@ -247,6 +256,7 @@ def _rag_status(**changed: Any) -> http.RagStatus:
         "last_heartbeat": at(8),
         "status_details": whole,
         "is_active": True,
+        "summary": EVENTS[-1].wire(),
     }
     return http.RagStatus.model_validate(
         {
@@ -302,16 +312,6 @@ def _listings() -> list[tuple[str, WireModel]]:
     }
     running = attempt | {"attempt": 2, "finished_at": None, "outcome": "running", "error": None}
     chunk = {"chunk_index": 0, "content": "Heat pumps move heat.", "page": 1}
-    group = {
-        "state": "failed",
-        "code": "embedding_unavailable",
-        "stage": "embedding",
-        "count": 3,
-        "message": "The embedding provider answered 503.",
-        "retryable": True,
-        "next_attempt_at": None,
-        "what_to_do": "Nothing: the files are tried again.",
-    }
     hit = {"score": 0.8125, "similarity": 0.75, "matched": ["text", "vector"], **chunk}
     hit |= {"snippet": "Heat pumps move heat.", "marks": [{"start": 0, "end": 4}]}
     hit |= {"file": _hit_file()}
@@ -338,8 +338,8 @@ def _listings() -> list[tuple[str, WireModel]]:
                 events=logged[::-1], next=None, cursor=whole.cursor, digest=whole.digest
             ),
         ),
-        ("by reason", http.FailureGroups.model_validate({"groups": [group]})),
-        ("half an hour", _throughput()),
+        ("by reason", http.FailureGroups.model_validate({"groups": failures()})),
+        ("half an hour", summary.Throughput.model_validate(throughput())),
         ("found", http.SearchHit.model_validate(hit)),
         ("found", http.SearchAnswer.model_validate({"mode": "hybrid", "hits": [hit]})),
     ]
@@ -355,28 +355,3 @@ def _hit_file() -> dict[str, Any]:
         "pipeline_id": "local-files-pipeline",
         "indexed_at": at(6),
     }
-
-
-def _throughput() -> http.Throughput:
-    start = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
-    buckets = [
-        {"start": rfc3339(start + timedelta(minutes=n)), "completed": 7 * n, "failed": n % 2}
-        for n in range(3)
-    ]
-    estimate = {
-        "seconds_left": 42.5,
-        "unknown_because": None,
-        "files_left": 30,
-        "stages": [{"stage": "extraction", "seconds_per_mebibyte": 0.75}],
-    }
-    usage = {"texts": 18, "tokens": 4200, "cost": 0.25}
-    return http.Throughput.model_validate(
-        {
-            "bucket_seconds": 60,
-            "buckets": buckets,
-            "estimate": estimate,
-            "usage": usage,
-            "total_usage": usage,
-            "budget": {"amount": 5.0, "period": "month", "spent": 0.25},
-        }
-    )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from raglive_contract import errors, events, http, monitoring, snapshot, socket
+from raglive_contract import errors, events, http, monitoring, snapshot, socket, summary
 from raglive_contract.model import WireModel
 
 __all__ = ["FAMILIES", "MODELS", "Document", "schema_documents"]
@@ -46,6 +46,7 @@ _RECEIVED = {
     "FileDeleted",
     "StatusUpdate",
     "Heartbeat",
+    "PipelineSummary",
 }
 
 # The models of each family; where one shape is the whole of it, its name comes with it.
@@ -53,7 +54,12 @@ FAMILIES: Mapping[str, tuple[str | None, list[type[WireModel]]]] = {
     "events": ("Event", _models(*sorted(_RECEIVED), of=events)),
     "submissions": ("Submission", [events.Submission]),
     "snapshot": ("PipelineStatus", [snapshot.PipelineStatus]),
-    "http": (None, _models(*http.__all__, of=http) + _models(*errors.__all__, of=errors)),
+    "http": (
+        None,
+        _models(*http.__all__, of=http)
+        + _models(*summary.__all__, of=summary)
+        + _models(*errors.__all__, of=errors),
+    ),
     "socket": (
         None,
         _models(*socket.__all__, of=socket) + _models(*monitoring.__all__, of=monitoring),

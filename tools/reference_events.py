@@ -42,12 +42,30 @@ _MEANINGS = {
     "results": "what was made",
     "active_files": "files in progress",
     "problem": "what needs somebody, while there is something",
+    "counts": "files by state",
+    "throughput": "as `/v1/pipelines/{pipeline_id}/throughput` returns it",
     "folder": "where it lies below the watched location",
     "size": "bytes",
     "url": "where to open it",
     "id": "outlives a rename and a move",
 }
-_PARTS = ("FileResults", "FileError", "SkipReason", "StageDuration", "Counts", "Problem", "Pause")
+_PARTS = (
+    "FileResults",
+    "FileError",
+    "SkipReason",
+    "StageDuration",
+    "Counts",
+    "Problem",
+    "Pause",
+    "FailureGroup",
+    "FileStanding",
+    "Throughput",
+    "ThroughputBucket",
+    "Estimate",
+    "StageRate",
+    "EmbeddingUsage",
+    "EmbeddingBudget",
+)
 _DEFINITIONS = {
     name: definition
     for document in schema_documents().values()

@@ -29,12 +29,12 @@ from raglive_contract.http import (
     PipelineList,
     RetryAnswer,
     RetryRequest,
-    Throughput,
 )
 from raglive_contract.permissions import Grant
 from raglive_contract.redaction import Redaction
 from raglive_contract.snapshot import PipelineStatus
 from raglive_contract.states import FileState, FinerStanding
+from raglive_contract.summary import Throughput
 
 __all__ = ["Operator", "Viewer", "operations_router", "pipelines_router", "shown_statuses"]
 

@@ -28,7 +28,8 @@ OPEN = {
     "type", "pipeline_id", "pipeline_type", "cursor", "digest", "status", "timestamp",
     "processing_stage", "stage", "started_at", "completed_at", "failed_at", "skipped_at",
     "deleted_at", "shutdown_at", "next_attempt_at", "last_heartbeat", "last_check_time",
-    "next_check_time", "last_activity", "since",
+    "next_check_time", "last_activity", "since", "state", "standing", "moved_at", "start",
+    "period", "unknown_because",
 }  # fmt: skip
 
 

@@ -1,5 +1,9 @@
 // Generated from contract/schema by `npm run generate`. Do not edit.
 
+/**
+ * What is being done to a file, in this order.
+ */
+export type Stage = "extraction" | "chunking" | "embedding" | "storing";
 export type Event =
   | PipelineOnline
   | PipelineOffline
@@ -10,11 +14,8 @@ export type Event =
   | FileSkipped
   | FileDeleted
   | StatusUpdate
-  | Heartbeat;
-/**
- * What is being done to a file, in this order.
- */
-export type Stage = "extraction" | "chunking" | "embedding" | "storing";
+  | Heartbeat
+  | PipelineSummary;
 /**
  * Where a file stands.
  */
@@ -114,6 +115,53 @@ export interface DeletedFile {
   id: string;
   name: string;
   deleted_at: string;
+}
+/**
+ * What a pipeline may spend on embeddings, in the currency of the price that was set.
+ */
+export interface EmbeddingBudget {
+  amount: number;
+  period: "day" | "month" | "total";
+  /**
+   * in the period that runs (UTC)
+   */
+  spent: number;
+}
+/**
+ * What was asked of embedding providers; what the built-in model does is not counted.
+ */
+export interface EmbeddingUsage {
+  texts: number;
+  tokens: number;
+  /**
+   * in the currency of the price that was set
+   */
+  cost: number;
+}
+/**
+ * How long what is queued and in progress will take, judged by what was lately completed.
+ */
+export interface Estimate {
+  /**
+   * null when it cannot be known
+   */
+  seconds_left: number | null;
+  unknown_because: ("nothing_to_do" | "paused" | "offline" | "too_few_completed") | null;
+  /**
+   * without those that wait for a retry
+   */
+  files_left: number;
+  stages: StageRate[];
+}
+/**
+ * How long a stage lately took for a mebibyte of the files.
+ */
+export interface StageRate {
+  stage: Stage;
+  /**
+   * seconds
+   */
+  seconds_per_mebibyte: number;
 }
 /**
  * A pipeline has started.
@@ -530,6 +578,115 @@ export interface Heartbeat {
   is_checking: boolean;
 }
 /**
+ * What no other event tells; conflated. Everything in it is exact at `head_seq`.
+ *
+ * The server sends it after the answer to `subscribe`, and then when it has changed, at most once
+ * a second. Producers do not publish it.
+ */
+export interface PipelineSummary {
+  /**
+   * UUIDv7; an event is published once for each id
+   */
+  id: string;
+  pipeline_id: string;
+  pipeline_type: string;
+  timestamp: string;
+  type: "pipeline:summary";
+  head_seq: number;
+  digest: string;
+  counts: Counts;
+  /**
+   * why files are not searchable
+   *
+   * @maxItems 50
+   */
+  failures: FailureGroup[];
+  throughput: Throughput;
+  /**
+   * files in progress that do not progress
+   *
+   * @maxItems 200
+   */
+  standings: FileStanding[];
+}
+/**
+ * Files that failed, wait for a retry, or were skipped, for the same reason.
+ */
+export interface FailureGroup {
+  state: "failed" | "waiting" | "skipped";
+  code: string;
+  stage: Stage | null;
+  count: number;
+  /**
+   * of the latest of them
+   */
+  message: string;
+  retryable: boolean;
+  /**
+   * of the first of those that wait
+   */
+  next_attempt_at: string | null;
+  what_to_do: string;
+}
+/**
+ * What was finished in the last half hour, and what that says of the rest.
+ */
+export interface Throughput {
+  /**
+   * seconds
+   */
+  bucket_seconds: number;
+  buckets: ThroughputBucket[];
+  estimate: Estimate;
+  usage: EmbeddingUsage1;
+  total_usage: EmbeddingUsage2;
+  /**
+   * null when none is set
+   */
+  budget: EmbeddingBudget | null;
+}
+/**
+ * What was finished in one span of time.
+ */
+export interface ThroughputBucket {
+  start: string;
+  completed: number;
+  failed: number;
+}
+/**
+ * of this month (UTC)
+ */
+export interface EmbeddingUsage1 {
+  texts: number;
+  tokens: number;
+  /**
+   * in the currency of the price that was set
+   */
+  cost: number;
+}
+/**
+ * since the pipeline began
+ */
+export interface EmbeddingUsage2 {
+  texts: number;
+  tokens: number;
+  /**
+   * in the currency of the price that was set
+   */
+  cost: number;
+}
+/**
+ * A file in progress that does not progress.
+ */
+export interface FileStanding {
+  id: string;
+  standing: "stuck" | "lost";
+  /**
+   * when its attempt last progressed
+   */
+  moved_at: string | null;
+}
+/**
  * One attempt at a file; kept for ever.
  */
 export interface Attempt {
@@ -550,28 +707,6 @@ export interface DatabaseHealth {
   error?: string;
 }
 /**
- * What a pipeline may spend on embeddings, in the currency of the price that was set.
- */
-export interface EmbeddingBudget {
-  amount: number;
-  period: "day" | "month" | "total";
-  /**
-   * in the period that runs (UTC)
-   */
-  spent: number;
-}
-/**
- * What was asked of embedding providers; what the built-in model does is not counted.
- */
-export interface EmbeddingUsage {
-  texts: number;
-  tokens: number;
-  /**
-   * in the currency of the price that was set
-   */
-  cost: number;
-}
-/**
  * Why a request was refused.
  */
 export interface ErrorBody {
@@ -588,31 +723,6 @@ export interface ErrorResponse {
   error: ErrorBody;
 }
 /**
- * How long what is queued and in progress will take, judged by what was lately completed.
- */
-export interface Estimate {
-  /**
-   * null when it cannot be known
-   */
-  seconds_left: number | null;
-  unknown_because: ("nothing_to_do" | "paused" | "offline" | "too_few_completed") | null;
-  /**
-   * without those that wait for a retry
-   */
-  files_left: number;
-  stages: StageRate[];
-}
-/**
- * How long a stage lately took for a mebibyte of the files.
- */
-export interface StageRate {
-  stage: Stage;
-  /**
-   * seconds
-   */
-  seconds_per_mebibyte: number;
-}
-/**
  * Durable events, newest first; `next` is the `before` of the next page.
  */
 export interface EventPage {
@@ -620,25 +730,6 @@ export interface EventPage {
   next: string | null;
   cursor: string;
   digest: string;
-}
-/**
- * Files that failed, wait for a retry, or were skipped, for the same reason.
- */
-export interface FailureGroup {
-  state: "failed" | "waiting" | "skipped";
-  code: string;
-  stage: Stage | null;
-  count: number;
-  /**
-   * of the latest of them
-   */
-  message: string;
-  retryable: boolean;
-  /**
-   * of the first of those that wait
-   */
-  next_attempt_at: string | null;
-  what_to_do: string;
 }
 /**
  * Why files are not searchable.
@@ -813,6 +904,7 @@ export interface RagStatusPipeline {
    * online, with a heartbeat lately
    */
   is_active: boolean;
+  summary: PipelineSummary;
 }
 /**
  * How many files were queued again.
@@ -990,53 +1082,6 @@ export interface SystemHealth {
    */
   uptime: number;
   timestamp: string;
-}
-/**
- * What was finished in the last half hour, and what that says of the rest.
- */
-export interface Throughput {
-  /**
-   * seconds
-   */
-  bucket_seconds: number;
-  buckets: ThroughputBucket[];
-  estimate: Estimate;
-  usage: EmbeddingUsage1;
-  total_usage: EmbeddingUsage2;
-  /**
-   * null when none is set
-   */
-  budget: EmbeddingBudget | null;
-}
-/**
- * What was finished in one span of time.
- */
-export interface ThroughputBucket {
-  start: string;
-  completed: number;
-  failed: number;
-}
-/**
- * What was asked of embedding providers; what the built-in model does is not counted.
- */
-export interface EmbeddingUsage1 {
-  texts: number;
-  tokens: number;
-  /**
-   * in the currency of the price that was set
-   */
-  cost: number;
-}
-/**
- * What was asked of embedding providers; what the built-in model does is not counted.
- */
-export interface EmbeddingUsage2 {
-  texts: number;
-  tokens: number;
-  /**
-   * in the currency of the price that was set
-   */
-  cost: number;
 }
 /**
  * The answer to `client:status`.

@@ -33,8 +33,9 @@ from raglive_contract.model import (
     Timestamp,
     WireModel,
 )
-from raglive_contract.snapshot import PipelineStatus, Problem
+from raglive_contract.snapshot import Counts, PipelineStatus, Problem
 from raglive_contract.states import OfflineReason, Stage
+from raglive_contract.summary import FailureGroup, FileStanding, Throughput
 
 __all__ = [
     "CONFLATED_TYPES",
@@ -49,6 +50,7 @@ __all__ = [
     "Heartbeat",
     "PipelineOffline",
     "PipelineOnline",
+    "PipelineSummary",
     "StatusUpdate",
     "Submission",
     "SubmittedEvent",
@@ -207,6 +209,27 @@ class StatusUpdate(_StatusUpdateFields, _Sequenced):
     current_status: PipelineStatus
 
 
+class PipelineSummary(_Envelope):
+    """What no other event tells; conflated. Everything in it is exact at `head_seq`.
+
+    The server sends it after the answer to `subscribe`, and then when it has changed, at most once
+    a second. Producers do not publish it.
+    """
+
+    type: Literal["pipeline:summary"] = "pipeline:summary"
+    head_seq: Count
+    digest: str
+    counts: Counts
+    failures: Annotated[
+        list[FailureGroup], Field(max_length=50, description="why files are not searchable")
+    ]
+    throughput: Throughput
+    standings: Annotated[
+        list[FileStanding],
+        Field(max_length=200, description="files in progress that do not progress"),
+    ]
+
+
 class Heartbeat(_HeartbeatFields, _Envelope):
     """The pipeline is alive; `head_seq` says what a viewer must have seen to be up to date."""
 
@@ -227,7 +250,8 @@ Event = Annotated[
     | FileSkipped
     | FileDeleted
     | StatusUpdate
-    | Heartbeat,
+    | Heartbeat
+    | PipelineSummary,
     Field(discriminator="type"),
 ]
 
@@ -293,7 +317,7 @@ class Submission(WireModel):
     events: Annotated[list[SubmittedEvent], Field(min_length=1, max_length=1000)]
 
 
-CONFLATED_TYPES = frozenset({"file:progress", "heartbeat"})
+CONFLATED_TYPES = frozenset({"file:progress", "heartbeat", "pipeline:summary"})
 DURABLE_TYPES = frozenset(
     {
         "pipeline:online",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from raglive_contract.events import Event
+from raglive_contract.events import Event, PipelineSummary
 from raglive_contract.files import FileError, FileResults, SkipReason, StageDuration
 from raglive_contract.model import (
     Count,
@@ -22,15 +22,12 @@ from raglive_contract.model import (
 from raglive_contract.permissions import Role
 from raglive_contract.snapshot import Pause, PipelineStatus, Problem
 from raglive_contract.states import FileState, PipelineState, Stage, Standing
+from raglive_contract.summary import EmbeddingUsage, FailureGroup
 
 __all__ = [
     "Attempt",
     "DatabaseHealth",
-    "EmbeddingBudget",
-    "EmbeddingUsage",
-    "Estimate",
     "EventPage",
-    "FailureGroup",
     "FailureGroups",
     "FileDetail",
     "FilePage",
@@ -54,10 +51,7 @@ __all__ = [
     "SocketServerInfo",
     "SocketTest",
     "SocketTestRequest",
-    "StageRate",
     "SystemHealth",
-    "Throughput",
-    "ThroughputBucket",
     "WebSocketHealth",
     "WebSocketPlace",
 ]
@@ -74,6 +68,7 @@ class RagStatusPipeline(WireModel):
     last_heartbeat: Timestamp | None
     status_details: PipelineStatus
     is_active: bool = Field(description="online, with a heartbeat lately")
+    summary: PipelineSummary
 
 
 class RagStatus(WireModel):
@@ -281,22 +276,6 @@ class IndexedChunk(WireModel):
     page: int | None
 
 
-class EmbeddingUsage(WireModel):
-    """What was asked of embedding providers; what the built-in model does is not counted."""
-
-    texts: Count
-    tokens: Count
-    cost: float = Field(ge=0, description="in the currency of the price that was set")
-
-
-class EmbeddingBudget(WireModel):
-    """What a pipeline may spend on embeddings, in the currency of the price that was set."""
-
-    amount: float = Field(gt=0)
-    period: Literal["day", "month", "total"]
-    spent: float = Field(ge=0, description="in the period that runs (UTC)")
-
-
 class FileDetail(WireModel):
     """A file with its attempts and the beginning of its text."""
 
@@ -317,19 +296,6 @@ class EventPage(WireModel):
     digest: str
 
 
-class FailureGroup(WireModel):
-    """Files that failed, wait for a retry, or were skipped, for the same reason."""
-
-    state: Literal["failed", "waiting", "skipped"]
-    code: str
-    stage: Stage | None
-    count: Count
-    message: str = Field(description="of the latest of them")
-    retryable: bool
-    next_attempt_at: Timestamp | None = Field(description="of the first of those that wait")
-    what_to_do: str
-
-
 class FailureGroups(WireModel):
     """Why files are not searchable."""
 
@@ -347,41 +313,6 @@ class RetryAnswer(WireModel):
     """How many files were queued again."""
 
     requeued: Count
-
-
-class ThroughputBucket(WireModel):
-    """What was finished in one span of time."""
-
-    start: Timestamp
-    completed: Count
-    failed: Count
-
-
-class StageRate(WireModel):
-    """How long a stage lately took for a mebibyte of the files."""
-
-    stage: Stage
-    seconds_per_mebibyte: Seconds
-
-
-class Estimate(WireModel):
-    """How long what is queued and in progress will take, judged by what was lately completed."""
-
-    seconds_left: Seconds | None = Field(description="null when it cannot be known")
-    unknown_because: Literal["nothing_to_do", "paused", "offline", "too_few_completed"] | None
-    files_left: Count = Field(description="without those that wait for a retry")
-    stages: list[StageRate]
-
-
-class Throughput(WireModel):
-    """What was finished in the last half hour, and what that says of the rest."""
-
-    bucket_seconds: Seconds
-    buckets: list[ThroughputBucket]
-    estimate: Estimate
-    usage: EmbeddingUsage = Field(description="of this month (UTC)")
-    total_usage: EmbeddingUsage = Field(description="since the pipeline began")
-    budget: EmbeddingBudget | None = Field(description="null when none is set")
 
 
 class HitFile(WireModel):

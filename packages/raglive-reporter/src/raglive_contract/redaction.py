@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from raglive_contract.file_errors import what_to_do
+
 __all__ = ["WITHHELD", "Redaction"]
 
 Shape = dict[str, Any]
@@ -46,6 +48,8 @@ _EVENT = frozenset(
         "last_check_time",
         "next_check_time",
         "is_checking",
+        "counts",
+        "throughput",
     ]
 )
 _STATUS = frozenset(
@@ -85,9 +89,7 @@ _FILE = frozenset(
     ]
 )
 _ROW = _FILE | frozenset(["state", "first_seen_at", "finished_at", "updated_at", "next_attempt_at"])
-_FAILURE = frozenset(
-    ["state", "code", "stage", "count", "retryable", "next_attempt_at", "what_to_do"]
-)
+_FAILURE = frozenset(["state", "stage", "count", "retryable", "next_attempt_at"])
 _ERROR = frozenset(["stage", "retryable", "next_attempt_at"])
 _REASONS = frozenset({"normal_shutdown", "error", "timeout", "removed", "trashed", "moved_out"})
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
@@ -116,6 +118,11 @@ class Redaction:
             shown["watch_location"] = WITHHELD
         if "changes" in event:
             shown["changes"] = _holding_up(event["changes"])
+        if "failures" in event:
+            shown["failures"] = [self.failure(group) for group in event["failures"]]
+        if "standings" in event:
+            pipeline_id = event["pipeline_id"]
+            shown["standings"] = [self._standing(file, pipeline_id) for file in event["standings"]]
         if "current_status" in event:
             shown["current_status"] = self.status(event["current_status"])
         return shown
@@ -137,7 +144,12 @@ class Redaction:
 
     def failure(self, group: Mapping[str, Any]) -> Shape:
         """Return a group of failures as a redacted viewer gets it."""
-        return _only(group, _FAILURE) | {"code": _code(group["code"]), "message": WITHHELD}
+        code = _code(group["code"])
+        advice = what_to_do(code)
+        return _only(group, _FAILURE) | {"code": code, "message": WITHHELD, "what_to_do": advice}
+
+    def _standing(self, file: Mapping[str, Any], pipeline_id: str) -> Shape:
+        return _only(file, _FILE) | {"id": self._mask(file, pipeline_id)["id"]}
 
     def _entry(self, file: Mapping[str, Any], pipeline_id: str) -> Shape:
         shown = self._file(file, pipeline_id)
