@@ -491,7 +491,7 @@ class WireFileStanding(TypedDict):
 
 
 class WirePipelineSummary(TypedDict):
-    """What no other event tells; conflated. Everything in it is exact at `head_seq`."""
+    """Counts, failures, throughput and stalled files, all exact at `head_seq`; conflated."""
 
     id: str
     pipeline_id: str
