@@ -14,7 +14,8 @@ from raglive.extraction.chunking import find_spans
 from raglive.extraction.file_reader import read_file
 from raglive.extraction.model import Extracted, ExtractionLimits, Refusal, failed
 from raglive.extraction.pipe_protocol import pack, read_frame
-from raglive.extraction.readers.kreuzberg_formats import has_panicked, load_pdf_library
+from raglive.extraction.readers.kreuzberg_adapter import has_panicked
+from raglive.extraction.readers.pdf import load_pdf_library
 from raglive.extraction.sandbox import confine
 
 __all__ = ["main"]

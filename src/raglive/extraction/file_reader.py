@@ -20,7 +20,7 @@ from raglive.extraction.model import (
     skipped,
 )
 from raglive.extraction.readers.format_registry import reader_for
-from raglive.extraction.readers.kreuzberg_formats import SCAN_TYPES, read_scan
+from raglive.extraction.readers.pdf import SCAN_TYPES, read_scan
 from raglive.extraction.text_normalisation import normalise, one_line
 
 __all__ = ["read_file"]

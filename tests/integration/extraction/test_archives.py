@@ -1,4 +1,4 @@
-"""Archives as the world packs them: names in any encoding, and one bad file among good ones."""
+"""Archives: names in any encoding, bad files among good ones, and decompression bombs."""
 
 from __future__ import annotations
 

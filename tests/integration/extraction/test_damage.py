@@ -1,4 +1,4 @@
-"""Damaged files: whatever is wrong in them is told, and never a traceback."""
+"""Damaged files: the error names the damage, and never contains a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails as the world sends them: nothing that somebody wrote gets lost."""
+"""Unusual mails: no text of the sender is lost."""
 
 from __future__ import annotations
 

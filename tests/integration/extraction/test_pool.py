@@ -1,4 +1,4 @@
-"""What a bad file, a bad moment or a killed child may cost: one file, and never another."""
+"""Bad files, crashes and killed child processes: each costs one file at most."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ async def test_an_extractor_that_cannot_start_says_so(monkeypatch: pytest.Monkey
     assert children() == []
 
 
-async def test_a_path_that_cannot_be_read_is_told(pool: ExtractorPool, tmp_path: Path) -> None:
+async def test_an_unreadable_path_is_reported(pool: ExtractorPool, tmp_path: Path) -> None:
     with pytest.raises(ExtractionFailed, match="No such file") as caught:
         await pool.extract(tmp_path / "gone.txt")
     assert (caught.value.code, caught.value.retryable) == ("file_unreadable", True)

@@ -1,4 +1,4 @@
-"""The local-files pipeline as it is wired, run once over a folder or until the test is done."""
+"""The composed local-files pipeline, run once over a folder or until the test ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A provider of embeddings: it remembers what it was paid for, and misbehaves when asked to."""
+"""An embedding provider that records what it was paid for, and fails on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A budget that several processes share: what is under way in one is spent for the others."""
+"""A budget that several processes share: reservations of one count as spent for the others."""
 
 from __future__ import annotations
 

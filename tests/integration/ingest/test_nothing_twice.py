@@ -1,4 +1,4 @@
-"""Nothing is embedded twice, every token is accounted for, and a spent budget pauses."""
+"""No text is embedded twice, every token is recorded, and a spent budget pauses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text that a provider always fails at: its file fails, and no other file notices."""
+"""A text that the provider always fails for: only its own file fails."""
 
 from __future__ import annotations
 

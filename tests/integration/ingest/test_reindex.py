@@ -1,4 +1,4 @@
-"""An index that is made anew with another model: searchable throughout, and nothing paid twice."""
+"""Reindexing with another model: search keeps working, and nothing is paid for twice."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def eventually(database: Database, query: str, wanted: object) -> None:
             await asyncio.sleep(0.05)
 
 
-async def index_anew(dsn: str, provider_url: str) -> Reindexed:
+async def reindex_with(dsn: str, provider_url: str) -> Reindexed:
     return await reindex(wired(dsn, provider_url), silent)
 
 
@@ -120,7 +120,7 @@ async def test_searchable_throughout_while_files_come_and_go(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ask())
             writing = tasks.create_task(write())
-            made = await index_anew(dsn, paid.url)
+            made = await reindex_with(dsn, paid.url)
             await writing
             done.set()
         assert made.space == NEXT
@@ -196,7 +196,7 @@ async def test_rights_on_the_index_outlast_the_change(
             FROM pg_proc WHERE proname = 'match_documents'
         """
         before = await database.fetchrow(rights)
-        await index_anew(dsn, paid.url)
+        await reindex_with(dsn, paid.url)
         assert await database.fetchrow(rights) == before
         [row] = await database.fetch(
             "SELECT content, similarity FROM match_documents((SELECT embedding FROM documents))"
@@ -261,12 +261,12 @@ async def test_what_cannot_be_done_is_refused_with_what_to_do(
     dsn: str, database: Database, paid: Provider, tmp_path: Path
 ) -> None:
     with pytest.raises(ReindexRefused, match="no index yet"):
-        await index_anew(dsn, paid.url)
+        await reindex_with(dsn, paid.url)
     await index_built_in(dsn, tmp_path, a="Hotels in Paris.")
     assert (await reindex(wired(dsn, None), silent)).chunks is None
     await database.execute("CREATE VIEW public.mine AS SELECT content FROM public.documents")
     with pytest.raises(ReindexRefused, match="view mine"):
-        await index_anew(dsn, paid.url)
+        await reindex_with(dsn, paid.url)
     await database.execute("DROP VIEW public.mine")
 
     poor = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1", "RAGLIVE_EMBEDDING_BUDGET": "1e-9"}

@@ -229,12 +229,12 @@ PASSING = [
 
 
 @pytest.mark.parametrize(("answer", "code"), PASSING)
-async def test_what_may_pass_is_tried_again_and_then_told(
+async def test_transient_errors_are_retried_and_then_raised(
     provider: Provider, answer: Answer, code: str
 ) -> None:
     provider.answers = [answer, answer]
-    patience = 1.0 if answer is never else 30.0
-    embedder = provider.embedder(ask_dimensions=3, timeout_seconds=patience)
+    timeout_seconds = 1.0 if answer is never else 30.0
+    embedder = provider.embedder(ask_dimensions=3, timeout_seconds=timeout_seconds)
     assert (await embedder.embed(["text"])).shape == (1, 3)
     assert len(provider.requests) == 3
 
@@ -246,7 +246,7 @@ async def test_what_may_pass_is_tried_again_and_then_told(
     await embedder.close()
 
 
-async def test_a_text_that_it_always_fails_at_is_told_from_a_provider_that_is_down(
+async def test_a_failing_text_is_distinguished_from_a_failing_provider(
     provider: Provider,
 ) -> None:
     async def failed(_: web.Request) -> web.StreamResponse:
@@ -312,7 +312,7 @@ async def test_a_provider_that_is_down_is_asked_seldom_and_one_request_finds_it_
     await embedder.close()
 
 
-async def test_a_lasting_error_of_one_batch_is_told_before_a_passing_one(
+async def test_a_permanent_error_of_one_batch_is_reported_before_a_transient_one(
     provider: Provider,
 ) -> None:
     provider.answers = [error(429, **{"Retry-After": "60"}), error(401)]

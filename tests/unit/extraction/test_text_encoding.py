@@ -64,7 +64,7 @@ def test_a_few_wrong_bytes_do_not_turn_all_of_utf8_into_something_else(wrong: by
     assert decode(wrong + whole.encode() * 3).endswith(whole * 3)
 
 
-def test_what_is_no_text_is_told_apart() -> None:
+def test_binary_content_is_recognised() -> None:
     assert looks_binary(b"\x00\x01\x02 something \x03")
     assert looks_binary(bytes(range(1, 32)) * 10)
     assert not looks_binary(b"plain words\r\n\twith a tab")

@@ -15,11 +15,12 @@ from raglive.extraction.readers.archives import (
 )
 from raglive.extraction.readers.epub import read_epub
 from raglive.extraction.readers.html import read_html
-from raglive.extraction.readers.kreuzberg_formats import native_reader, read_pdf
+from raglive.extraction.readers.kreuzberg_adapter import kreuzberg_reader
 from raglive.extraction.readers.mail import read_mail
 from raglive.extraction.readers.nested_files import NestedFileReader
 from raglive.extraction.readers.opendocument import read_odp, read_ods, read_odt
 from raglive.extraction.readers.outlook import read_msg, read_tnef
+from raglive.extraction.readers.pdf import read_pdf
 from raglive.extraction.readers.plain_text import read_json, read_markdown, read_text
 from raglive.extraction.readers.powerpoint import read_presentation
 from raglive.extraction.readers.powerpoint97 import read_ppt
@@ -31,7 +32,7 @@ __all__ = ["Reader", "reader_for"]
 
 Reader = Callable[[bytes, str], ReaderOutput]
 
-_NATIVE = (
+_BY_KREUZBERG = (
     "application/msword",
     "application/rtf",
     "application/x-ipynb+json",
@@ -87,7 +88,7 @@ _READERS: dict[str, Reader] = {
     "application/x-ndjson": read_json,
     "application/xml": read_xml,
     "application/rss+xml": read_feed,
-    **{mime_type: native_reader(mime_type) for mime_type in _NATIVE},
+    **{mime_type: kreuzberg_reader(mime_type) for mime_type in _BY_KREUZBERG},
     **{mime_type: workbook_reader(mime_type) for mime_type in _WORKBOOKS},
 }
 _CONTAINERS: dict[str, Callable[..., ReaderOutput]] = {

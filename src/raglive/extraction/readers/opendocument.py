@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from raglive.extraction import mime_types
 from raglive.extraction.model import ReaderOutput, failed, skipped
-from raglive.extraction.readers.kreuzberg_formats import convert
+from raglive.extraction.readers.kreuzberg_adapter import convert
 from raglive.extraction.readers.spreadsheets import workbook_reader
 from raglive.extraction.readers.zip_container import ZipContainer
 

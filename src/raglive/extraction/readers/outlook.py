@@ -13,7 +13,7 @@ from compressed_rtf import decompress
 
 from raglive.extraction.model import ReaderOutput, Refusal, failed, skipped
 from raglive.extraction.readers.html import declared_charset, html_to_text
-from raglive.extraction.readers.kreuzberg_formats import convert
+from raglive.extraction.readers.kreuzberg_adapter import convert
 from raglive.extraction.readers.mapi import MapiItem, StoredItem
 from raglive.extraction.readers.nested_files import Attached, NestedFileReader, add_attachments
 from raglive.extraction.readers.ole_container import CompoundFile

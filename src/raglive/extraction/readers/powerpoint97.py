@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from raglive.extraction.model import ReaderOutput, Refusal
-from raglive.extraction.readers.kreuzberg_formats import convert
+from raglive.extraction.readers.kreuzberg_adapter import convert
 from raglive.extraction.readers.ole_container import CompoundFile
 from raglive.extraction.readers.password_protection import refuse_protected
 

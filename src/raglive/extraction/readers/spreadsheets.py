@@ -10,7 +10,7 @@ from itertools import chain, islice, zip_longest
 from typing import Any, Literal
 
 from raglive.extraction.model import ReaderOutput, Table
-from raglive.extraction.readers.kreuzberg_formats import convert
+from raglive.extraction.readers.kreuzberg_adapter import convert
 from raglive.extraction.readers.password_protection import refuse_protected
 from raglive.extraction.text_encoding import decode
 from raglive.extraction.text_normalisation import normalise, one_line

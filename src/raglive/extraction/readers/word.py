@@ -12,7 +12,7 @@ import kreuzberg
 
 from raglive.extraction.mime_types import DOCX
 from raglive.extraction.model import ReaderOutput
-from raglive.extraction.readers.kreuzberg_formats import COMMON_OPTIONS, convert
+from raglive.extraction.readers.kreuzberg_adapter import COMMON_OPTIONS, convert
 from raglive.extraction.readers.zip_container import ZipContainer
 
 __all__ = ["read_docx"]

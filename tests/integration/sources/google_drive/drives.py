@@ -1,4 +1,4 @@
-"""What the tests of Google Drive share: a client of the double, a watcher, and what it wrote."""
+"""Shared by the Google Drive tests: a client of the fake, a watcher, and its results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Push messages wake the watcher, and only Google's do."""
+"""Push messages wake the watcher, but only authentic ones."""
 
 from __future__ import annotations
 

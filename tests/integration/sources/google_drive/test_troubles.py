@@ -1,4 +1,4 @@
-"""What goes wrong with Google Drive: each trouble has its name, and none deletes what is there."""
+"""Failures of Google Drive: each is reported by its code, and none leads to a deletion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision about a page: pure, so random trees say whether scope and paths are right."""
+"""Random trees of folders: the plan determines scope and paths correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer means, how long to wait, and what credentials are."""
+"""Error responses, retries, quota, credentials and export formats."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_the_innermost_latest_mount_counts(path: str, kind: str) -> None:
     assert Volumes().of(1, path).kind == kind
 
 
-def test_which_are_told_of_and_which_keep_numbers() -> None:
+def test_which_report_changes_and_which_have_stable_inodes() -> None:
     found = Volumes()
     for device, path in enumerate(("/srv", "/mnt/team share", "/mnt/team share/usb")):
         found.of(device, path)

@@ -1,4 +1,4 @@
-"""Changes while nobody watched, and single checks."""
+"""Changes while no watcher ran, and single checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A watcher at work on a folder, and the registry that it keeps."""
+"""Runs a watcher on a folder, and reads the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Storms of changes, a database that is away, hints that fail."""
+"""Bursts of changes, an unavailable database, and failing notifications."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_after_a_storm_the_registry_is_the_folder(
         assert len(rows) > STORM / 2
 
 
-async def test_when_hints_are_lost_a_full_check_finds_what_they_told_of(
+async def test_a_full_check_finds_changes_of_lost_notifications(
     pipeline: PipelineRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deaf, heard = threading.Event(), InotifySource.on_event
@@ -76,7 +76,7 @@ async def test_when_hints_are_lost_a_full_check_finds_what_they_told_of(
         await watched.until_same()
 
 
-async def test_a_reader_of_hints_that_dies_is_started_again(
+async def test_a_notification_reader_that_dies_is_restarted(
     pipeline: PipelineRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readers: list[InotifyFD] = []
@@ -97,7 +97,7 @@ async def test_a_reader_of_hints_that_dies_is_started_again(
 
 
 @pytest.mark.parametrize("limit", [errno.ENOSPC, errno.EMFILE])
-async def test_without_hints_the_folder_is_polled(
+async def test_without_notifications_the_folder_is_polled(
     pipeline: PipelineRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     def refuse(*_args: object) -> None:

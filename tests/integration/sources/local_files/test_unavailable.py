@@ -1,4 +1,4 @@
-"""A folder that is not there, or not the one it was: nothing is deleted."""
+"""A watched folder that is missing or was replaced: nothing is deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker gets to read."""
+"""The file that a worker is given, and changes while it is read."""
 
 from __future__ import annotations
 
