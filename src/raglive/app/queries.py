@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any
 
-from raglive.app.wiring import Wiring
+from raglive.app.installation import Installation
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.rag_status import StatusPoll, full_status
 from raglive.dashboard.server import STALE_HEARTBEATS
@@ -25,13 +25,13 @@ from raglive_contract.http import RagStatus
 __all__ = ["read_status", "require_known", "search", "tail", "verify"]
 
 
-async def search(wiring: Wiring, question: Question) -> list[Hit]:
+async def search(installation: Installation, question: Question) -> list[Hit]:
     """Search with the model that the index was built with.
 
     Raises what `Search.answer` does, and `not_found` for a pipeline that does not exist.
     """
-    async with wiring.database("search", max_size=2) as database:
-        asking = Search(database, wiring.settings)
+    async with installation.database("search", max_size=2) as database:
+        asking = Search(database, installation.settings)
         try:
             if question.pipeline_ids is not None:
                 require_known(question.pipeline_ids, await asking.pipeline_ids())
@@ -40,12 +40,12 @@ async def search(wiring: Wiring, question: Question) -> list[Hit]:
             await asking.close()
 
 
-async def read_status(wiring: Wiring, pipeline_id: str | None) -> RagStatus:
+async def read_status(installation: Installation, pipeline_id: str | None) -> RagStatus:
     """Build the answer of `/api/rag-status` with all rights."""
-    address = StatusServerAddress(wiring.settings)
+    address = StatusServerAddress(installation.settings)
     probe = StatusProbe(address.own_url)
     try:
-        async with wiring.database("status", max_size=2) as database:
+        async with installation.database("status", max_size=2) as database:
             reads = PipelineReads(database)
             rows = await reads.pipelines()
             if pipeline_id is not None:
@@ -63,7 +63,7 @@ async def read_status(wiring: Wiring, pipeline_id: str | None) -> RagStatus:
                 websocket_url=address.own_url,
                 namespaces=address.namespaces,
                 is_available=(await probe.fresh()).is_available,
-                stale_seconds=STALE_HEARTBEATS * wiring.settings.heartbeat_interval,
+                stale_seconds=STALE_HEARTBEATS * installation.settings.heartbeat_interval,
             )
             return RagStatus.model_validate(body)
     finally:
@@ -71,12 +71,12 @@ async def read_status(wiring: Wiring, pipeline_id: str | None) -> RagStatus:
 
 
 async def tail(
-    wiring: Wiring, *, cursor: str, pipeline_id: str | None, until_idle: bool
+    installation: Installation, *, cursor: str, pipeline_id: str | None, until_idle: bool
 ) -> AsyncGenerator[dict[str, Any]]:
     """Yield the events of the log after a cursor; raises what `tail_log` raises."""
     start = parse_cursor(cursor)
     async with (
-        wiring.database("tail", max_size=2) as database,
+        installation.database("tail", max_size=2) as database,
         PostgresBus(database.dsn, listens=database.listens) as bus,
     ):
         log = EventLog(database)
@@ -88,9 +88,9 @@ async def tail(
                 yield event
 
 
-async def verify(wiring: Wiring) -> list[Disagreement]:
+async def verify(installation: Installation) -> list[Disagreement]:
     """Find the disagreements among registry, index and log."""
-    async with wiring.database("verify", max_size=2) as database:
+    async with installation.database("verify", max_size=2) as database:
         return await find_disagreements(database)
 
 

@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from raglive.app.installation import find_installation
 from raglive.app.queries import tail as follow_log
-from raglive.cli.running import Json, Pipeline, find_wiring, load_settings, run
+from raglive.cli.running import Json, Pipeline, load_settings, run
 
 __all__ = ["tail", "words"]
 
@@ -39,7 +40,7 @@ def tail(
     async def follow() -> None:
         console = Console()
         events = follow_log(
-            find_wiring(settings), cursor=cursor, pipeline_id=pipeline, until_idle=until_idle
+            find_installation(settings), cursor=cursor, pipeline_id=pipeline, until_idle=until_idle
         )
         async for event in events:
             if as_json:
