@@ -59,7 +59,8 @@ async def test_the_replay_comes_before_the_answer_and_live_events_after_it(
         await viewer.until(lambda: len(viewer.durable()) == 4)
         assert [event["seq"] for event in viewer.durable()] == [2, 3, 4, 5]
         batches = [body["events"] for kind, body in viewer.received if kind == "events:batch"]
-        assert [len(events) for events in batches] == ([2, 2] if batch else [])
+        durable = [len(events) for events in batches if "seq" in events[0]]
+        assert durable == ([2, 2] if batch else [])
 
 
 async def test_every_cursor_has_its_answer(server: Serving, database: Database) -> None:
