@@ -32,7 +32,7 @@ import psutil
 from bench.common.rate import cpu_seconds
 from bench.common.report import Report, is_quick
 from raglive.http_api.tokens import Tokens
-from raglive.local_stack.child import answers
+from raglive.local_stack.child_process import answers
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
 from raglive.store.log.event_log import append_events
 from raglive.store.migrate import migrate

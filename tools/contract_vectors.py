@@ -6,7 +6,17 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from raglive_contract.cursor import MAX_SEQ, NOW, Cursor, Position, Start, parse_cursor
+from raglive_contract.cursor import (
+    MAX_SEQ,
+    NOW,
+    Cursor,
+    LogRange,
+    Position,
+    ResumeAfter,
+    Start,
+    parse_cursor,
+    resume,
+)
 from raglive_contract.digest import EMPTY, roll
 
 __all__ = ["cursor_vectors", "digest_vectors"]
@@ -52,23 +62,45 @@ _INVALID = [
     f"{_A}.0000000000000001~{_A}.0000000000000002",
     f"{_A}.\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0660",
 ]
-_RESUMED = [
-    ("-1", _A, [_A, _B]),
-    ("now", _A, [_A, _B]),
-    (f"{_A}.0000000000000007", _A, [_A]),
-    (f"{_A}.0000000000000007", _A, [_A, _B]),
-    # made after the cursor was
-    (f"{_A}.0000000000000007", _B, [_A, _B]),
-    # of another life of the log
-    (f"{_A}.0000000000000007", _B, [_B]),
-    (f"{_A}.0000000000000007~{_B}.0000000000000009", _B, [_B]),
-    (f"{_A}.0000000000000007~{_B}.0000000000000009", "019b", ["019b"]),
-    (f"{_A}.0000000000000007~{_B}.0000000000000009", "019b", [_A, _B, "019b"]),
+_C = "019b"
+_LOGS = {
+    _A: LogRange(_A, oldest_seq=1, head_seq=9),
+    _B: LogRange(_B, oldest_seq=4, head_seq=12),  # the first three are no longer kept
+    _C: LogRange(_C, oldest_seq=1, head_seq=0),
+}
+_RESUMED: list[tuple[str, list[str]]] = [
+    ("-1", [_A]),
+    ("-1", [_A, _C]),
+    ("-1", [_A, _B]),
+    ("now", [_A, _B, _C]),
+    (f"{_A}.{_ZERO}", [_A]),
+    (f"{_A}.0000000000000007", [_A]),
+    (f"{_A}.0000000000000009", [_A]),
+    # ahead of the log
+    (f"{_A}.0000000000000010", [_A]),
+    (f"{_A}.{MAX_SEQ:016d}", [_A]),
+    (f"{_C}.0000000000000001", [_C]),
+    # the oldest that can be resumed, and one too old
+    (f"{_B}.0000000000000003", [_B]),
+    (f"{_B}.0000000000000002", [_B]),
+    # of several logs
+    (f"{_A}.0000000000000007~{_B}.0000000000000009", [_A, _B]),
+    (f"{_A}.0000000000000007~{_B}.0000000000000009", [_B]),
+    (f"{_A}.0000000000000007~{_B}.0000000000000002", [_A, _B]),
+    # the log began after the cursor was made
+    (f"{_A}.0000000000000007", [_A, _C]),
+    (f"{_A}.0000000000000007", [_A, _B]),
+    (f"{_A}.0000000000000007~{_B}.0000000000000009", [_A, _B, _C]),
+    # only logs that are not asked for: perhaps an earlier life of this one
+    (f"{_A}.0000000000000007", [_C]),
+    (f"{_A}.0000000000000007~{_B}.0000000000000009", [_C]),
+    (f"{_A}.0000000000000007~{_B}.0000000000000009", [_A, _C]),
+    ("0another.0000000000000001", [_A]),
 ]
 
 
 def cursor_vectors() -> dict[str, Any]:
-    """Return texts with what they mean, and where each log is resumed."""
+    """Return texts with their meaning, and the outcome of each cursor for each log asked for."""
     return {
         "valid": [{"text": text, **_meaning(parse_cursor(text))} for text in _VALID],
         "invalid": _INVALID,
@@ -77,14 +109,17 @@ def cursor_vectors() -> dict[str, Any]:
             for epoch in (_A, "0", "z" * 32)
             for seq in (0, 1, 9, 10, 12345, MAX_SEQ)
         ],
+        "logs": [
+            {"epoch": log.epoch, "oldest_seq": log.oldest_seq, "head_seq": log.head_seq}
+            for log in _LOGS.values()
+        ],
         "resume": [
             {
                 "cursor": text,
-                "epoch": epoch,
                 "epochs": epochs,
-                "from": _resumed(parse_cursor(text).resume(epoch, epochs)),
+                "outcomes": {epoch: _resumed(text, epoch, epochs) for epoch in epochs},
             }
-            for text, epoch, epochs in _RESUMED
+            for text, epochs in _RESUMED
         ],
     }
 
@@ -95,8 +130,11 @@ def _meaning(cursor: Cursor) -> dict[str, Any]:
     return {"canonical": str(cursor), "positions": positions, "otherwise": start}
 
 
-def _resumed(found: Position | Start) -> str | int:
-    return found.seq if isinstance(found, Position) else found.value
+def _resumed(text: str, epoch: str, epochs: list[str]) -> dict[str, int | str]:
+    outcome = resume(parse_cursor(text), _LOGS[epoch], epochs)
+    if isinstance(outcome, ResumeAfter):
+        return {"after": outcome.seq}
+    return {"expired": str(outcome.reason)}
 
 
 def digest_vectors() -> dict[str, Any]:

@@ -48,8 +48,8 @@ MEANINGS = {
         "Pass on a cursor exactly as it was received.",
     ),
     ErrorCode.CURSOR_EXPIRED: (
-        "The cursor is of a log that has ended or begun anew.",
-        "Read the status afresh, and go on from its cursor.",
+        "The cursor belongs to another log, is ahead of it, or is too old.",
+        "Read the status, and continue from its cursor.",
     ),
     ErrorCode.PAYLOAD_TOO_LARGE: ("The body is too large.", "Send less at once."),
     ErrorCode.RATE_LIMITED: ("Too many requests.", "Wait `retry_after_ms`, then try again."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from raglive.app.wiring import revealed
+from raglive.app.installation import revealed
 from raglive.embedding import Embedder, create_embedder
 from raglive.settings import Settings
 from raglive.store.index.vector_space import (

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from raglive.app.embedder import configured_embedder, source_of, space_of
+from raglive.app.installation import Installation
 from raglive.app.pipeline import price_of
 from raglive.app.queries import require_known
 from raglive.app.servers import tokens_of
-from raglive.app.wiring import Wiring
 from raglive.ingest.reindex import Reindexer, ReindexProgress
 from raglive.store.access.revocations import revoke
 from raglive.store.index.reindexing import reindexing
@@ -22,13 +22,13 @@ from raglive_contract.errors import ErrorCode, RagliveError
 __all__ = ["Reindexed", "approve", "give_up", "reindex", "retry", "revoke_tokens"]
 
 
-async def approve(wiring: Wiring, pipeline_id: str | None) -> Held:
+async def approve(installation: Installation, pipeline_id: str | None) -> Held:
     """Let one pipeline delete what it holds back; return which, and what it said.
 
     Raises `not_found` when none does, or several do and none is named, and `conflict` when what
     it would delete is not known yet.
     """
-    async with wiring.database("approve", max_size=1) as database:
+    async with installation.database("approve", max_size=1) as database:
         held = await held_pipelines(database)
         chosen = [one for one in held if pipeline_id in (None, one.pipeline_id)]
         if not chosen:
@@ -56,13 +56,13 @@ async def approve(wiring: Wiring, pipeline_id: str | None) -> Held:
 
 
 async def retry(
-    wiring: Wiring, *, pipeline_id: str | None, files: Sequence[str], code: str | None
+    installation: Installation, *, pipeline_id: str | None, files: Sequence[str], code: str | None
 ) -> int:
     """Queue failed files again, of one pipeline or of all; return how many.
 
     `files` are ids, names or paths below the watched folder; without any, all that failed.
     """
-    async with wiring.database("retry", max_size=1) as database:
+    async with installation.database("retry", max_size=1) as database:
         heads = await EventLog(database).heads()
         if pipeline_id is not None:
             require_known([pipeline_id], [head.pipeline_id for head in heads])
@@ -76,7 +76,7 @@ async def retry(
 
 
 async def revoke_tokens(
-    wiring: Wiring,
+    installation: Installation,
     *,
     token: str | None = None,
     token_id: str | None = None,
@@ -92,16 +92,16 @@ async def revoke_tokens(
             "Name exactly one of a token, its id, and a subject.", code=ErrorCode.INVALID_REQUEST
         )
     if token is not None:
-        token_id = await _id_of(wiring, token)
-    async with wiring.database("revoke", max_size=1) as database:
+        token_id = await _id_of(installation, token)
+    async with installation.database("revoke", max_size=1) as database:
         await revoke(
             database, token_id=token_id, subject=subject, revoked_by="command-line", reason=reason
         )
     return f"the token {token_id}" if subject is None else f"the tokens of {subject} until now"
 
 
-async def _id_of(wiring: Wiring, token: str) -> str:
-    identity = await tokens_of(wiring).verify(token)
+async def _id_of(installation: Installation, token: str) -> str:
+    identity = await tokens_of(installation).verify(token)
     if identity.token_id is None:
         raise RagliveError(
             f"The token has no id (`jti`). Revoke those of its subject {identity.subject!r}.",
@@ -118,13 +118,13 @@ class Reindexed:
     chunks: int | None
 
 
-async def reindex(wiring: Wiring, tell: Callable[[ReindexProgress], None]) -> Reindexed:
+async def reindex(installation: Installation, tell: Callable[[ReindexProgress], None]) -> Reindexed:
     """Embed the index anew and change it over; `tell` hears of the progress.
 
     Raises `ReindexRefused`, `EmbeddingError`, `BudgetSpent`, and the database's errors.
     """
-    settings = wiring.settings
-    async with wiring.database("reindex") as database, reindexing(database) as store:
+    settings = installation.settings
+    async with installation.database("reindex") as database, reindexing(database) as store:
         following = await store.under_way()
         embedder = await configured_embedder(settings, following)
         try:
@@ -140,9 +140,12 @@ async def reindex(wiring: Wiring, tell: Callable[[ReindexProgress], None]) -> Re
             await embedder.close()
 
 
-async def give_up(wiring: Wiring) -> VectorSpace | None:
+async def give_up(installation: Installation) -> VectorSpace | None:
     """Let go of what was embedded anew; return with which model, None if with none."""
-    async with wiring.database("reindex", max_size=2) as database, reindexing(database) as store:
+    async with (
+        installation.database("reindex", max_size=2) as database,
+        reindexing(database) as store,
+    ):
         abandoned = await store.under_way()
         if abandoned is None:
             return None

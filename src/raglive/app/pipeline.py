@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from raglive.app.embedder import open_embedder
+from raglive.app.installation import Installation
 from raglive.app.serving import run_until, serve_http
-from raglive.app.wiring import Wiring
 from raglive.bus.postgres import PostgresBus
 from raglive.embedding.budget import Budget, Price
 from raglive.embedding.reuse import EmbedOnce, StoredVectors
@@ -74,14 +74,14 @@ async def run_service(
 
 @asynccontextmanager
 async def open_service(
-    wiring: Wiring, place: Place, make_source: MakeSource
+    installation: Installation, place: Place, make_source: MakeSource
 ) -> AsyncIterator[PipelineService]:
     """Put a pipeline together; it ends with everything that it holds."""
-    settings = wiring.settings
+    settings = installation.settings
     async with AsyncExitStack() as stack:
         name = place.pipeline_type.replace("_", " ")
         database = await stack.enter_async_context(
-            wiring.database(name, max_size=settings.workers + 6)
+            installation.database(name, max_size=settings.workers + 6)
         )
         bus = await stack.enter_async_context(PostgresBus(database.dsn, listens=database.listens))
         embedder, space = await stack.enter_async_context(open_embedder(settings, database))

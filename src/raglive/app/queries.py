@@ -1,20 +1,18 @@
-"""Search."""
+"""Queries of the command line: search, status, tail and verification."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any
 
-from raglive.app.wiring import Wiring
+from raglive.app.installation import Installation
 from raglive.bus.postgres import PostgresBus
-from raglive.dashboard.rag_status import Missed, full_status
+from raglive.dashboard.rag_status import StatusPoll, full_status
 from raglive.dashboard.server import STALE_HEARTBEATS
 from raglive.dashboard.status_probe import StatusProbe
-from raglive.dashboard.status_server_address import StatusPlace
-from raglive.dashboard.system_status import Picture
-from raglive.log_reader.follow import follow
+from raglive.dashboard.status_server_address import StatusServerAddress
+from raglive.log_reader.tail import tail_log
 from raglive.search.questions import Question, Search
 from raglive.store.index.search import Hit
 from raglive.store.index.verify import Disagreement, find_disagreements
@@ -23,18 +21,17 @@ from raglive.store.log.pipeline_status import PipelineReads
 from raglive_contract.cursor import Cursor, parse_cursor
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.http import RagStatus
-from raglive_contract.permissions import Grant, Role
 
 __all__ = ["read_status", "require_known", "search", "tail", "verify"]
 
 
-async def search(wiring: Wiring, question: Question) -> list[Hit]:
-    """Return the chunks that answer a question best, with the model that made the index.
+async def search(installation: Installation, question: Question) -> list[Hit]:
+    """Search with the model that the index was built with.
 
     Raises what `Search.answer` does, and `not_found` for a pipeline that does not exist.
     """
-    async with wiring.database("search", max_size=2) as database:
-        asking = Search(database, wiring.settings)
+    async with installation.database("search", max_size=2) as database:
+        asking = Search(database, installation.settings)
         try:
             if question.pipeline_ids is not None:
                 require_known(question.pipeline_ids, await asking.pipeline_ids())
@@ -43,25 +40,30 @@ async def search(wiring: Wiring, question: Question) -> list[Hit]:
             await asking.close()
 
 
-async def read_status(wiring: Wiring, pipeline_id: str | None) -> RagStatus:
-    """Return what `/api/rag-status` says to one who may see everything."""
-    place = StatusPlace(wiring.settings)
-    probe = StatusProbe(place.own_url)
+async def read_status(installation: Installation, pipeline_id: str | None) -> RagStatus:
+    """Build the answer of `/api/rag-status` with all rights."""
+    address = StatusServerAddress(installation.settings)
+    probe = StatusProbe(address.own_url)
     try:
-        async with wiring.database("status", max_size=2) as database:
+        async with installation.database("status", max_size=2) as database:
             reads = PipelineReads(database)
-            picture = Picture(await reads.board(), asyncio.get_running_loop().time(), reads)
+            rows = await reads.pipelines()
             if pipeline_id is not None:
-                known = [one.head.pipeline_id for one in picture.standings]
-                require_known([pipeline_id], known)
-            standings = picture.visible(Grant(Role.ADMIN, ("*",)), pipeline_id)
-            cursor = Cursor.of(one.head.position for one in standings)
+                require_known([pipeline_id], [row.head.pipeline_id for row in rows])
+                rows = [row for row in rows if row.head.pipeline_id == pipeline_id]
             body = full_status(
-                Missed(picture, standings, [], str(cursor), up_to_date=True),
-                websocket_url=place.own_url,
-                namespaces=place.namespaces,
+                StatusPoll(
+                    rows,
+                    [await reads.summary(row.head.pipeline_key) for row in rows],
+                    events=[],
+                    next_cursor=str(Cursor.of(row.head.position for row in rows)),
+                    up_to_date=True,
+                    revision=None,
+                ),
+                websocket_url=address.own_url,
+                namespaces=address.namespaces,
                 is_available=(await probe.fresh()).is_available,
-                stale_seconds=STALE_HEARTBEATS * wiring.settings.heartbeat_interval,
+                stale_seconds=STALE_HEARTBEATS * installation.settings.heartbeat_interval,
             )
             return RagStatus.model_validate(body)
     finally:
@@ -69,31 +71,31 @@ async def read_status(wiring: Wiring, pipeline_id: str | None) -> RagStatus:
 
 
 async def tail(
-    wiring: Wiring, *, cursor: str, pipeline_id: str | None, until_idle: bool
+    installation: Installation, *, cursor: str, pipeline_id: str | None, until_idle: bool
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Yield the events of the log after a cursor."""
+    """Yield the events of the log after a cursor; raises what `tail_log` raises."""
     start = parse_cursor(cursor)
     async with (
-        wiring.database("tail", max_size=2) as database,
+        installation.database("tail", max_size=2) as database,
         PostgresBus(database.dsn, listens=database.listens) as bus,
     ):
         log = EventLog(database)
         if pipeline_id is not None:
             require_known([pipeline_id], [head.pipeline_id for head in await log.heads()])
-        following = follow(log, bus, start, pipeline_id=pipeline_id, until_idle=until_idle)
-        async with aclosing(following) as events:
+        tailing = tail_log(log, bus, start, pipeline_id=pipeline_id, until_idle=until_idle)
+        async with aclosing(tailing) as events:
             async for event in events:
                 yield event
 
 
-async def verify(wiring: Wiring) -> list[Disagreement]:
-    """Return what does not agree among registry, index and log."""
-    async with wiring.database("verify", max_size=2) as database:
+async def verify(installation: Installation) -> list[Disagreement]:
+    """Find the disagreements among registry, index and log."""
+    async with installation.database("verify", max_size=2) as database:
         return await find_disagreements(database)
 
 
 def require_known(asked: Iterable[str], known: Iterable[str]) -> None:
-    """Raise `not_found`, with the pipelines that there are, for one that is not among them."""
+    """Raise `not_found`, listing the pipelines that exist, if one of those asked for does not."""
     there_are = sorted(known)
     unknown = sorted(set(asked) - set(there_are))
     if unknown:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
 
+from raglive.app.installation import Installation, revealed
 from raglive.app.serving import serve_http
-from raglive.app.wiring import Wiring, revealed
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
 from raglive.http_api.key_set import KeySet
@@ -16,11 +16,11 @@ from raglive.status_server.server import StatusServer
 __all__ = ["run_dashboard", "run_status_server", "tokens_of"]
 
 
-async def run_status_server(wiring: Wiring, stop: Awaitable[None]) -> None:
+async def run_status_server(installation: Installation, stop: Awaitable[None]) -> None:
     """Serve Socket.IO and HTTP until `stop`."""
-    settings = wiring.settings
-    async with wiring.database("status server", max_size=10) as database:
-        server = StatusServer(settings, database, tokens_of(wiring))
+    settings = installation.settings
+    async with installation.database("status server", max_size=10) as database:
+        server = StatusServer(settings, database, tokens_of(installation))
         await serve_http(
             server.asgi,
             settings.host,
@@ -30,14 +30,14 @@ async def run_status_server(wiring: Wiring, stop: Awaitable[None]) -> None:
         )
 
 
-async def run_dashboard(wiring: Wiring, stop: Awaitable[None]) -> None:
+async def run_dashboard(installation: Installation, stop: Awaitable[None]) -> None:
     """Serve the web app and `/api/*` until `stop`."""
-    settings = wiring.settings
+    settings = installation.settings
     async with (
-        wiring.database("dashboard") as database,
+        installation.database("dashboard") as database,
         PostgresBus(database.dsn, listens=database.listens) as bus,
     ):
-        app = create_dashboard(settings, database, tokens_of(wiring), bus)
+        app = create_dashboard(settings, database, tokens_of(installation), bus)
         await serve_http(
             app,
             settings.host,
@@ -48,10 +48,10 @@ async def run_dashboard(wiring: Wiring, stop: Awaitable[None]) -> None:
         )
 
 
-def tokens_of(wiring: Wiring) -> Tokens:
+def tokens_of(installation: Installation) -> Tokens:
     """Return the tokens of this installation, of its Supabase project and of another issuer."""
-    secret = revealed(wiring.settings.supabase_jwt_secret)
-    return Tokens(wiring.jwt_secret, secret, list(_issuers(wiring.settings)))
+    secret = revealed(installation.settings.supabase_jwt_secret)
+    return Tokens(installation.jwt_secret, secret, list(_issuers(installation.settings)))
 
 
 def _issuers(settings: Settings) -> Iterator[Issuer]:

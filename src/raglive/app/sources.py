@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from raglive.app.installation import Installation
 from raglive.app.pipeline import Place, open_service, run_service
-from raglive.app.wiring import Wiring
 from raglive.settings import Settings
 from raglive.sources.google_drive.client import DriveClient, open_drive
 from raglive.sources.google_drive.credentials import (
@@ -36,11 +36,14 @@ __all__ = [
     "token_file",
 ]
 
+LOCAL_FILES_PIPELINE = "local-files-pipeline"
+GOOGLE_DRIVE_PIPELINE = "google-drive-pipeline"
 
-async def run_local_files(wiring: Wiring, folder: Path, stop: Awaitable[None]) -> None:
+
+async def run_local_files(installation: Installation, folder: Path, stop: Awaitable[None]) -> None:
     """Watch a folder and index its files, until `stop` or, in single mode, until all is done."""
-    settings = wiring.settings
-    place = Place("local-files-pipeline", "local_files", settings.local_files_port)
+    settings = installation.settings
+    place = Place(LOCAL_FILES_PIPELINE, "local_files", settings.local_files_port)
 
     def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> LocalFilesWatcher:
         return LocalFilesWatcher(
@@ -51,24 +54,24 @@ async def run_local_files(wiring: Wiring, folder: Path, stop: Awaitable[None]) -
             on_queued=on_queued,
         )
 
-    async with open_service(wiring, place, watch) as service:
+    async with open_service(installation, place, watch) as service:
         await run_service(settings, service, place, stop)
 
 
 PUSH_PATH = "/google-drive/push"
 
 
-async def run_google_drive(wiring: Wiring, stop: Awaitable[None]) -> None:
+async def run_google_drive(installation: Installation, stop: Awaitable[None]) -> None:
     """Watch folders of Google Drive, until `stop` or, in single mode, until all is done.
 
     Raises `settings_invalid` without a folder, `auth_required` without usable credentials.
     """
-    settings = wiring.settings
+    settings = installation.settings
     if not settings.watch_folder_ids:
         raise RagliveError(
             "No Google Drive folder to watch. Set RAG_WATCH_FOLDER_ID.", code="settings_invalid"
         )
-    place = Place("google-drive-pipeline", "google_drive", settings.google_drive_port)
+    place = Place(GOOGLE_DRIVE_PIPELINE, "google_drive", settings.google_drive_port)
     async with open_drive(google_credentials(settings), settings.google_api_url) as client:
         watchers: list[GoogleDriveWatcher] = []
 
@@ -76,7 +79,7 @@ async def run_google_drive(wiring: Wiring, stop: Awaitable[None]) -> None:
             watchers.append(_watcher(settings, client, record, on_queued))
             return watchers[0]
 
-        async with open_service(wiring, place, watch) as service:
+        async with open_service(installation, place, watch) as service:
             if settings.google_push_url is None or settings.run_mode == "single":
                 await run_service(settings, service, place, stop)
                 return

@@ -1,1 +1,1 @@
-"""Hints and conflated events between processes; nothing here is the truth."""
+"""Hints and conflated events between processes; the log alone is authoritative."""

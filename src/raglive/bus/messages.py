@@ -1,4 +1,4 @@
-"""What a listener of the bus is told. All of it may be late, merged or missing."""
+"""The messages of the bus. Each may be late, merged with another, or missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Hint", "Live", "Message", "Reconnected"]
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A pipeline's log has reached `seq`, or more."""
+    """A pipeline's log has reached at least `seq`."""
 
     pipeline_key: int
     seq: int
@@ -25,7 +25,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """Listening has begun, or begun again: read the heads, hints may have been missed."""
+    """Listening has started, or started again: hints may have been missed, so read the heads."""
 
 
 Message = Hint | Live | Reconnected

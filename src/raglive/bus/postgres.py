@@ -37,10 +37,10 @@ _Connection = asyncpg.Connection
 
 
 class PostgresBus:
-    """Tells other processes of the same database, and hears from them; close it after use.
+    """Sends to and listens for other processes of the same database; close it after use.
 
-    Where sessions do not last (`listens` false: a transaction pooler), heads are polled every
-    250 ms instead, and conflated events of other processes do not arrive.
+    Without lasting sessions (`listens` false: a transaction pooler), heads are polled every 250 ms
+    instead, and conflated events of other processes do not arrive.
     """
 
     def __init__(self, dsn: str, *, listens: bool = True) -> None:
@@ -52,7 +52,7 @@ class PostgresBus:
 
     @property
     def silent_seconds(self) -> float:
-        """Return how long ago a listener's connection last answered; infinite while it is lost."""
+        """The time since a listener's connection last answered; infinite while it is lost."""
         return asyncio.get_running_loop().time() - self._heard_at
 
     async def __aenter__(self) -> Self:
@@ -67,17 +67,17 @@ class PostgresBus:
         await self.close()
 
     async def close(self) -> None:
-        """Close the sending connection; a listener is closed by whoever iterates it."""
+        """Close the sending connection; a listener is closed by its consumer."""
         async with self._sending:
             sender, self._sender = self._sender, None
             if sender is not None:
                 await _close(sender)
 
     async def listen(self, *, live: bool = True) -> AsyncGenerator[Message, None]:
-        """Yield what arrives, for ever; first, and after each outage, `Reconnected`.
+        """Yield messages without end: `Reconnected` at the start and after each outage.
 
-        Without `live`, only hints. Iterate it within `contextlib.aclosing`, which gives the
-        connection back.
+        Without `live`, conflated events are left out. Iterate within `contextlib.aclosing`, which
+        closes the connection.
         """
         channels = (HEAD_CHANNEL, LIVE_CHANNEL) if live else (HEAD_CHANNEL,)
         pause = FIRST_PAUSE_SECONDS
@@ -97,9 +97,9 @@ class PostgresBus:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def send(self, events: Sequence[dict[str, Any]]) -> None:
-        """Send conflated events to every listener; raise `unavailable` when that is not possible.
+        """Send conflated events to every listener; raise `unavailable` if the database is away.
 
-        An event too large for a notification is left out: the database has its latest value.
+        An event too large for a notification is dropped: the database holds its latest value.
         """
         payloads = list(_payloads(events))
         if not payloads:
@@ -160,7 +160,7 @@ class PostgresBus:
 
 
 class _Inbox:
-    """What has arrived and was not read yet: bounded, hints merged, the oldest live events lost."""
+    """A bounded queue of arrivals: hints are merged, and the oldest live events are dropped."""
 
     def __init__(self) -> None:
         self.lost = False

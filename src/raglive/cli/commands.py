@@ -1,4 +1,4 @@
-"""The commands, each imported when it is chosen: no command waits for another's libraries."""
+"""The commands. Each is imported only when it is called, so that all start fast."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NAMES = (
 
 
 class Commands(TyperGroup):
-    """A command is what the module of its name calls by its name: a function, or a group."""
+    """Loads the command `x` from `raglive.cli.x`: a function, or a group of commands."""
 
     def list_commands(self, _context: object) -> list[str]:
         """Return the names, in the order of the help."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from raglive.app.installation import find_installation
 from raglive.app.servers import run_dashboard
-from raglive.cli.running import Parent, find_wiring, serve
+from raglive.cli.running import Parent, serve
 from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings
 
@@ -24,4 +25,4 @@ async def _serve(settings: Settings, stop: Awaitable[None]) -> None:
         setting="RAGLIVE_DASHBOARD_PORT",
         purpose="the dashboard server",
     )
-    await run_dashboard(find_wiring(settings), stop)
+    await run_dashboard(find_installation(settings), stop)

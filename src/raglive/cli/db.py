@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from raglive.cli.running import find_wiring, load_settings, run
+from raglive.app.installation import find_installation
+from raglive.cli.running import load_settings, run
 from raglive.store.migrate import migrate as apply_migrations
 
 __all__ = ["db"]
@@ -14,22 +15,22 @@ db = typer.Typer(no_args_is_help=True, help="The database: its address, its sche
 
 @db.command()
 def url() -> None:
-    """Print the database's address, with its password."""
+    """Print the database's address with its password: psql "$(raglive db url)"."""
     settings = load_settings()
 
     async def show() -> None:
-        typer.echo(find_wiring(settings).dsn)
+        typer.echo(find_installation(settings).dsn)
 
     run(show)
 
 
 @db.command()
 def migrate() -> None:
-    """Bring the database to this version's schema."""
+    """Migrate the database to the schema of this version."""
     settings = load_settings()
 
     async def apply() -> None:
-        applied = await apply_migrations(find_wiring(settings).dsn)
+        applied = await apply_migrations(find_installation(settings).dsn)
         for migration in applied:
             typer.echo(f"applied {migration.version:04d} {migration.name}")
         if not applied:

@@ -1,4 +1,4 @@
-"""`raglive login`: let raglive read what is a user's own."""
+"""`raglive login`: give raglive access as a user."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from raglive.app.sources import oauth_client, token_file
-from raglive.cli.running import load_settings, run, serving_status
+from raglive.cli.running import exit_status_of, load_settings, run
 from raglive.sources.google_drive.login import OAuthClient, log_in
 from raglive_contract.errors import RagliveError
 
 __all__ = ["login"]
 
-login = typer.Typer(no_args_is_help=True, help="Let raglive read what is yours.")
+login = typer.Typer(no_args_is_help=True, help="Give raglive access to your accounts.")
 
 
 @login.callback()
@@ -36,7 +36,7 @@ def google(
         bool, typer.Option("--browser/--no-browser", help="Open the address in a browser.")
     ] = True,
 ) -> None:
-    """Let raglive read Google Drive as you: consent in a browser, once."""
+    """Give raglive read access to your Google Drive: consent once, in a browser."""
     settings = load_settings()
     given = str(client) if client is not None else oauth_client(settings)
 
@@ -52,8 +52,10 @@ def google(
                 "docs/how-to/google-drive.md says how to make one.",
                 code="settings_invalid",
             )
-        kept = token_file(settings)
-        await log_in(OAuthClient.read(given), kept, show)
-        typer.echo(f"The token is kept in {kept}. Set RAG_WATCH_FOLDER_ID to the folder to watch.")
+        path = token_file(settings)
+        await log_in(OAuthClient.read(given), path, show)
+        typer.echo(
+            f"The token is stored in {path}. Set RAG_WATCH_FOLDER_ID to the folder to watch."
+        )
 
-    run(ask, exit_status=serving_status)
+    run(ask, exit_status=exit_status_of)

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from raglive.app.installation import find_installation
 from raglive.app.operations import approve as approve_deletions
 from raglive.app.sources import run_google_drive, run_local_files
-from raglive.cli.running import Parent, Pipeline, find_wiring, load_settings, run, serve
+from raglive.cli.running import Parent, Pipeline, load_settings, run, serve
 from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings
 from raglive_contract.errors import RagliveError
@@ -27,7 +28,7 @@ def local_files(
     ] = None,
     parent: Parent = None,
 ) -> None:
-    """Watch a folder, and keep the index true to it."""
+    """Watch a folder and keep the index up to date with it."""
 
     async def work(settings: Settings, stop: Awaitable[None]) -> None:
         watched = folder or settings.watch_directory
@@ -42,14 +43,14 @@ def local_files(
                 setting="RAGLIVE_LOCAL_FILES_PORT",
                 purpose="the local-files pipeline's health",
             )
-        await run_local_files(find_wiring(settings), watched, stop)
+        await run_local_files(find_installation(settings), watched, stop)
 
     serve(work, parent)
 
 
 @pipeline.command("google-drive")
 def google_drive(parent: Parent = None) -> None:
-    """Watch the folders of RAG_WATCH_FOLDER_ID in Google Drive, and keep the index true to them."""
+    """Watch the Google Drive folders of RAG_WATCH_FOLDER_ID and keep the index up to date."""
 
     async def work(settings: Settings, stop: Awaitable[None]) -> None:
         if settings.run_mode == "continuous":
@@ -59,18 +60,18 @@ def google_drive(parent: Parent = None) -> None:
                 setting="RAGLIVE_GOOGLE_DRIVE_PORT",
                 purpose="the Google Drive pipeline's health",
             )
-        await run_google_drive(find_wiring(settings), stop)
+        await run_google_drive(find_installation(settings), stop)
 
     serve(work, parent)
 
 
 @pipeline.command()
 def approve(pipeline: Pipeline = None) -> None:
-    """Let a pipeline delete files that it misses, and holds back: they are gone for good."""
+    """Approve deletions that a pipeline holds back. The missing files leave the index."""
     settings = load_settings()
 
     async def say() -> None:
-        held = await approve_deletions(find_wiring(settings), pipeline)
+        held = await approve_deletions(find_installation(settings), pipeline)
         typer.echo(f"{held.pipeline_id} may delete at its next check. It had said: {held.message}")
 
     run(say)

@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from raglive.app.installation import find_installation
 from raglive.app.operations import give_up as let_go
 from raglive.app.operations import reindex as make_anew
-from raglive.cli.running import find_wiring, load_settings, run, serving_status
+from raglive.cli.running import exit_status_of, load_settings, run
 from raglive.ingest.reindex import ReindexProgress
 
 __all__ = ["reindex"]
@@ -36,7 +37,7 @@ def reindex(
 
     async def make() -> None:
         with _shown(Console()) as tell:
-            made = await make_anew(find_wiring(settings), tell)
+            made = await make_anew(find_installation(settings), tell)
         if made.chunks is None:
             typer.echo(f"The index is of {made.space} already.")
         else:
@@ -44,10 +45,10 @@ def reindex(
             typer.echo("Start pipelines with these settings; those with the old ones are paused.")
 
     async def abandon() -> None:
-        abandoned = await let_go(find_wiring(settings))
+        abandoned = await let_go(find_installation(settings))
         typer.echo(f"Given up: {abandoned}." if abandoned else "There is nothing to give up.")
 
-    run(abandon if give_up else make, exit_status=serving_status)
+    run(abandon if give_up else make, exit_status=exit_status_of)
 
 
 @contextmanager

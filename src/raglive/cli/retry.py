@@ -1,4 +1,4 @@
-"""`raglive retry`: try failed files again."""
+"""`raglive retry`: retry failed files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated
 import orjson
 import typer
 
+from raglive.app.installation import find_installation
 from raglive.app.operations import retry as retry_files
-from raglive.cli.running import Json, Pipeline, find_wiring, load_settings, run
+from raglive.cli.running import Json, Pipeline, load_settings, run
 
 __all__ = ["retry"]
 
@@ -16,24 +17,24 @@ __all__ = ["retry"]
 def retry(
     files: Annotated[
         list[str] | None,
-        typer.Argument(help="Names, paths or ids of files; by default all that failed."),
+        typer.Argument(help="Names, paths or ids of files; by default all failed files."),
     ] = None,
     code: Annotated[str | None, typer.Option(help="Only files with this error code.")] = None,
     pipeline: Pipeline = None,
     as_json: Json = False,
 ) -> None:
-    """Try failed files again, and at once those that wait for their next attempt."""
+    """Retry failed files, and at once the files that wait for their next attempt."""
     settings = load_settings()
 
     async def ask() -> None:
         requeued = await retry_files(
-            find_wiring(settings), pipeline_id=pipeline, files=files or [], code=code
+            find_installation(settings), pipeline_id=pipeline, files=files or [], code=code
         )
         if as_json:
             typer.echo(orjson.dumps({"requeued": requeued}))
         elif requeued == 0:
             with_code = f" with the code {code}" if code else ""
-            typer.echo(f"Nothing to try again: none has failed or waits{with_code}.")
+            typer.echo(f"Nothing to retry: no file has failed or waits{with_code}.")
         else:
             typer.echo(f"{requeued} file{'' if requeued == 1 else 's'} queued again")
 

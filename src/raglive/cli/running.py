@@ -1,4 +1,4 @@
-"""How a command runs: settings, log, signals, the wiring, and errors said without a traceback."""
+"""How every command runs: settings, logs, signals, and errors without a traceback."""
 
 from __future__ import annotations
 
@@ -11,79 +11,61 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import structlog
 import typer
 import uvloop
 
-from raglive.app.wiring import Wiring
 from raglive.cli.logs import configure_logs
-from raglive.local_stack.data_folder import Home, HomeError, home_of, running_homes
-from raglive.settings import Settings, SettingsError, read_settings
+from raglive.local_stack.child_process import ChildFailed
+from raglive.local_stack.data_folder import running_stacks
+from raglive.settings import Settings, SettingsError, misspelt_names, read_settings
 from raglive_contract.errors import RagliveError
 
 __all__ = [
-    "EXIT_CONFIGURATION",
     "Json",
     "Parent",
     "Pipeline",
-    "end_with_parent",
-    "find_wiring",
+    "exit_status_of",
     "load_settings",
     "refuse",
     "run",
     "serve",
-    "serving_status",
-    "wait_for_database",
 ]
 
-log = structlog.get_logger()
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Pipeline = Annotated[str | None, typer.Option(help="Only this pipeline.")]
+Parent = Annotated[int | None, typer.Option(hidden=True, help="End when this process is gone.")]
 
 EXIT_RETRYABLE = 1
 EXIT_CONFIGURATION = 2
 EXIT_CREDENTIALS = 3
+PARENT_CHECK_SECONDS = 0.5
+DATABASE_CHECK_SECONDS = 0.02
 _CONFIGURATION = frozenset(
     {
-        "settings_invalid",
+        "data_folder_unusable",
         "database_misconfigured",
-        "schema_mismatch",
         "embedding_model_changed",
         "embedding_not_configured",
-        "watch_location_unavailable",
+        "no_folder",
         "port_in_use",
+        "schema_mismatch",
+        "settings_invalid",
+        "watch_location_unavailable",
     }
 )
 _CREDENTIALS = frozenset({"embedding_rejected", "auth_required"})
 
 
 def load_settings() -> Settings:
-    """Read the settings and set up the log; refuse with the name of a setting that is wrong."""
+    """Read the settings and configure logging; end the process when a setting is wrong."""
     try:
         settings = read_settings()
     except SettingsError as error:
         refuse(error, status=EXIT_CONFIGURATION)
     configure_logs(settings)
+    for name, meant in misspelt_names().items():
+        typer.echo(f"warning: {name} is not a setting. Did you mean {meant}?", err=True)
     return settings
-
-
-def find_wiring(settings: Settings) -> Wiring:
-    """Return how to reach the database: as set, or as a running `raglive up` has it.
-
-    Raises `not_running`, and says how to choose when several run.
-    """
-    running = running_homes(settings.data_dir)
-    if settings.database_url is not None:
-        home = running[0][0] if running else home_of(settings.data_dir, Path("shared"))
-        return Wiring(settings, settings.database_url.get_secret_value(), _secret(settings, home))
-    if not running:
-        raise HomeError(
-            "raglive is not running here. Start it with `raglive up FOLDER`, "
-            "or set DATABASE_URL to the database of one that runs elsewhere."
-        )
-    if len(running) > 1:
-        choices = "; ".join(f"RAGLIVE_DATA_DIR={h.folder} for {r.folder}" for h, r in running)
-        raise HomeError(f"Several run here. Choose one: {choices}.", code="several_running")
-    home, found = running[0]
-    return Wiring(settings, found.dsn, _secret(settings, home))
 
 
 def run(
@@ -92,7 +74,7 @@ def run(
     as_json: bool = False,
     exit_status: Callable[[RagliveError], int] = lambda _: 1,
 ) -> None:
-    """Run a command to its end, or to its error: one line for people, an object for programs."""
+    """Run a command to its end; print an error as a line for people or an object for programs."""
     try:
         uvloop.run(main())
     except RagliveError as error:
@@ -106,7 +88,11 @@ def run(
 def serve(
     main: Callable[[Settings, Awaitable[None]], Coroutine[Any, Any, None]], parent: int | None
 ) -> None:
-    """Run a server until SIGINT or SIGTERM, or until the parent that started it is gone."""
+    """Run a server until SIGINT or SIGTERM.
+
+    With `parent`, a process id, it waits for the database of that `raglive up` first, and ends when
+    the parent is gone.
+    """
     settings = load_settings()
 
     async def until_signalled() -> None:
@@ -115,21 +101,21 @@ def serve(
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         stopping = asyncio.ensure_future(_wait(stop))
-        leash = asyncio.create_task(end_with_parent(parent)) if parent else None
+        parent_watch = asyncio.create_task(_end_with_parent(parent)) if parent else None
         try:
             if parent:
-                await _either(stopping, wait_for_database(settings.data_dir, parent))
+                await _either(stopping, _wait_for_database(settings.data_dir, parent))
             if not stopping.done():
                 await main(settings, stopping)
         finally:
-            if leash:
-                leash.cancel()
+            if parent_watch:
+                parent_watch.cancel()
 
-    run(until_signalled, exit_status=serving_status)
+    run(until_signalled, exit_status=exit_status_of)
 
 
 def refuse(error: RagliveError, *, as_json: bool = False, status: int = 1) -> NoReturn:
-    """Say an error on standard error, and leave with this exit status."""
+    """Print an error on standard error and end the process with this exit status."""
     if as_json or not sys.stderr.isatty():
         typer.echo(json.dumps({"error": error.body()}), err=True)
     else:
@@ -137,17 +123,13 @@ def refuse(error: RagliveError, *, as_json: bool = False, status: int = 1) -> No
     raise typer.Exit(status) from None
 
 
-def serving_status(error: RagliveError) -> int:
-    """Return what an error says to whoever started the process: again, set it up, credentials."""
+def exit_status_of(error: RagliveError) -> int:
+    """Return 1 when a restart can help, 2 for configuration, 3 for credentials."""
+    if isinstance(error, ChildFailed):
+        return error.exit_status
     if error.code in _CREDENTIALS:
         return EXIT_CREDENTIALS
     return EXIT_CONFIGURATION if error.code in _CONFIGURATION else EXIT_RETRYABLE
-
-
-def _secret(settings: Settings, home: Home) -> str:
-    if settings.jwt_secret is not None:
-        return settings.jwt_secret.get_secret_value()
-    return home.secret("jwt")
 
 
 async def _wait(stop: asyncio.Event) -> None:
@@ -162,23 +144,14 @@ async def _either(stopping: asyncio.Future[None], ready: Coroutine[Any, Any, Non
         waiting.cancel()
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Pipeline = Annotated[str | None, typer.Option(help="Only this pipeline.")]
-Parent = Annotated[int | None, typer.Option(hidden=True, help="End when this process is gone.")]
-
-
-CHECK_SECONDS = 0.5
-NOTE_SECONDS = 0.02
-
-
-async def end_with_parent(parent_pid: int) -> None:
-    """Send this process SIGTERM when `parent_pid` is no longer its parent."""
-    while os.getppid() == parent_pid:  # noqa: ASYNC110 - nothing tells it otherwise
-        await asyncio.sleep(CHECK_SECONDS)
+async def _end_with_parent(parent_pid: int) -> None:
+    """Send this process SIGTERM once it has another parent."""
+    while os.getppid() == parent_pid:  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(PARENT_CHECK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def wait_for_database(data_dir: Path | None, parent_pid: int) -> None:
-    """Return when `parent_pid` has noted that its database is ready and has this schema."""
-    while not any(running.pid == parent_pid for _, running in running_homes(data_dir)):  # noqa: ASYNC110 - as above
-        await asyncio.sleep(NOTE_SECONDS)
+async def _wait_for_database(data_dir: Path | None, parent_pid: int) -> None:
+    """Wait until the parent has noted in its data folder that the database is migrated."""
+    while not any(running.pid == parent_pid for _, running in running_stacks(data_dir)):  # noqa: ASYNC110 - as above
+        await asyncio.sleep(DATABASE_CHECK_SECONDS)

@@ -11,15 +11,16 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from raglive.app.installation import find_installation
 from raglive.app.queries import search as find_passages
-from raglive.cli.running import Json, find_wiring, load_settings, run
+from raglive.cli.running import Json, load_settings, run
 from raglive.http_api.search import hit_on_wire
 from raglive.search.questions import Question, SearchMode
 from raglive.store.index.search import Hit, Only
 
 __all__ = ["search"]
 
-SHOWN_CHARACTERS = 400
+SHOWN_LINES = 12
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
@@ -55,7 +56,7 @@ def search(
     question = Question(query, mode, frozenset(pipeline) or None, only, limit)
 
     async def ask() -> None:
-        hits = await find_passages(find_wiring(settings), question)
+        hits = await find_passages(find_installation(settings), question)
         if as_json:
             shown = [hit_on_wire(hit) for hit in hits]
             typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
@@ -72,10 +73,19 @@ def _in_utc(moment: datetime | None) -> datetime | None:
 def _show(hits: list[Hit]) -> None:
     console = Console()
     if not hits:
-        console.print("Nothing is found.")
+        console.print("Nothing found.")
     for hit in hits:
         place = f"page {hit.page}" if hit.page else f"part {hit.chunk_index + 1}"
         console.print(Text.assemble((f"{hit.score:.2f} ", "dim"), (hit.name, "bold"), f", {place}"))
-        text = " ".join(hit.content.split())
-        shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
-        console.print(Padding(Text(shown), (0, 0, 1, 5)))
+        console.print(Padding(_snippet(hit), (0, 0, 1, 5)))
+
+
+def _snippet(hit: Hit) -> Text:
+    """Lay out the most telling part of a passage, its lines kept and the query's words in bold."""
+    text = Text(hit.snippet)
+    for start, end in hit.marks:
+        text.stylize("bold", start, end)
+    lines = [line for line in text.split(allow_blank=True) if line.plain.strip()]
+    if len(lines) > SHOWN_LINES:
+        lines = [*lines[:SHOWN_LINES], Text("…", "dim")]
+    return Text("\n").join(lines)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from raglive.app.installation import find_installation
 from raglive.app.servers import run_status_server
-from raglive.cli.running import Parent, find_wiring, serve
+from raglive.cli.running import Parent, serve
 from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings
 
@@ -21,4 +22,4 @@ async def _serve(settings: Settings, stop: Awaitable[None]) -> None:
     require_free_port(
         settings.host, settings.status_port, setting="SOCKET_IO_PORT", purpose="the status server"
     )
-    await run_status_server(find_wiring(settings), stop)
+    await run_status_server(find_installation(settings), stop)

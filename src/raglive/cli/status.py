@@ -1,4 +1,4 @@
-"""`raglive status`: how everything is."""
+"""`raglive status`: the state of every pipeline."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from raglive.app.installation import find_installation
 from raglive.app.queries import read_status
-from raglive.cli.running import Json, Pipeline, find_wiring, load_settings, run
+from raglive.cli.running import Json, Pipeline, load_settings, run
 from raglive_contract.http import RagStatus, RagStatusPipeline
 from raglive_contract.snapshot import Pause, Problem
 
@@ -21,17 +22,17 @@ __all__ = ["print_status", "status"]
 
 UNBROKEN = 1000  # columns: a program wants its lines whole
 STATES = ("queued", "waiting", "processing", "stuck", "completed", "failed", "skipped")
-_STEP_ENDS = "each step has a time-out, and then it is tried again"
-_TAKEN_OVER = "another takes the file over, or the pipeline does when it is started again"
+_STEP_ENDS = "each step has a time-out and is then retried"
+_TAKEN_OVER = "another worker takes the file over, or the pipeline does after a restart"
 EXCEPTIONAL = {"waiting", "stuck"}  # shown where there are any
 
 
 def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
-    """Show every pipeline, how many files stand in each state, and what holds them up."""
+    """Show every pipeline, its files by state, and what holds it up."""
     settings = load_settings()
 
     async def show() -> None:
-        found = await read_status(find_wiring(settings), pipeline)
+        found = await read_status(find_installation(settings), pipeline)
         if as_json:
             typer.echo(orjson.dumps(found.wire(), option=orjson.OPT_INDENT_2))
         else:
@@ -44,7 +45,7 @@ def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
 
 
 def print_status(console: Console, found: RagStatus) -> None:
-    """Print how everything is, no wider than the console, with nothing cut."""
+    """Print the status no wider than the console, without cutting anything off."""
     _print_counts(console, found)
     for remark in _remarks(found):
         console.print(Text(remark), soft_wrap=not console.is_terminal)
@@ -93,7 +94,7 @@ def _table(found: RagStatus) -> Table:
 
 
 def _counts(pipeline: RagStatusPipeline) -> dict[str, int]:
-    """Count each file once: those that wait are not queued, those stuck or lost do not progress."""
+    """Count each file once: waiting is apart from queued, stuck and lost apart from processing."""
     counts = dict(pipeline.status_details.counts)
     counts["stuck"] = len(_held(pipeline, "stuck")) + len(_held(pipeline, "lost"))
     counts["processing"] = max(0, counts["processing"] - counts["stuck"])
@@ -132,7 +133,7 @@ def _remarks(found: RagStatus) -> Iterator[str]:
                 stuck = f"{file.name}: stuck in {file.processing_stage}"
                 yield f"{stuck}, without progress for {moved}; {_STEP_ENDS}"
             elif file.standing == "lost":
-                yield f"{file.name}: its worker is not heard of, for {moved}; {_TAKEN_OVER}"
+                yield f"{file.name}: its worker has been silent for {moved}; {_TAKEN_OVER}"
 
 
 def _since(why: Problem | Pause, now: datetime) -> str:

@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from raglive.app.installation import find_installation
 from raglive.app.queries import tail as follow_log
-from raglive.cli.running import Json, Pipeline, find_wiring, load_settings, run
+from raglive.cli.running import Json, Pipeline, load_settings, run
 
 __all__ = ["tail", "words"]
 
@@ -30,16 +31,16 @@ def tail(
     ] = "now",
     pipeline: Pipeline = None,
     until_idle: Annotated[
-        bool, typer.Option("--until-idle", help="Stop when everything is said and done.")
+        bool, typer.Option("--until-idle", help="Stop when every pipeline has nothing left to do.")
     ] = False,
 ) -> None:
-    """Follow the events of the log, one a line."""
+    """Print the events of the log as they come, one per line."""
     settings = load_settings()
 
     async def follow() -> None:
         console = Console()
         events = follow_log(
-            find_wiring(settings), cursor=cursor, pipeline_id=pipeline, until_idle=until_idle
+            find_installation(settings), cursor=cursor, pipeline_id=pipeline, until_idle=until_idle
         )
         async for event in events:
             if as_json:
@@ -78,7 +79,7 @@ _BECAUSE = {
 
 
 def words(event: Mapping[str, Any]) -> str:
-    """Return what an event of the log says; nothing where its type says it all."""
+    """Describe an event beyond its type; empty if its type says everything."""
     match event:
         case {"error": {"message": str(why)}} | {"reason": {"message": str(why)}}:
             return why
@@ -94,7 +95,7 @@ def words(event: Mapping[str, Any]) -> str:
 
 
 def _change(name: str, value: Any) -> str:
-    """One change of a status; producers may name changes of their own."""
+    """Describe one change of a status; producers may define changes of their own."""
     if name in _ENDS:
         if not isinstance(value, dict):
             return _ENDS[name]

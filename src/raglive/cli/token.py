@@ -1,4 +1,4 @@
-"""`raglive token`: make a token."""
+"""`raglive token`: issue a token."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from typing import Annotated
 
 import typer
 
+from raglive.app.installation import find_installation
 from raglive.app.servers import tokens_of
-from raglive.cli.running import find_wiring, load_settings, run
+from raglive.cli.running import load_settings, run
 from raglive_contract.permissions import Grant, Role
 
 __all__ = ["token"]
 
 
 def token(
-    role: Annotated[Role, typer.Option(help="What the token is for.")],
+    role: Annotated[Role, typer.Option(help="Rights of the token.")],
     pipelines: Annotated[
-        list[str] | None, typer.Option(help="Glob of the pipelines it is for; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Glob of its pipelines; may be repeated."),
     ] = None,
-    ttl: Annotated[int, typer.Option(min=1, help="Seconds until it ends.")] = 3600,
+    ttl: Annotated[int, typer.Option(min=1, help="Seconds until it expires.")] = 3600,
 ) -> None:
-    """Make a token, and print it alone."""
+    """Issue a token and print nothing else."""
     settings = load_settings()
 
     async def issue() -> None:
         grant = Grant(role, tuple(pipelines or ["*"]))
-        typer.echo(tokens_of(find_wiring(settings)).issue(grant, ttl, subject="command-line"))
+        typer.echo(tokens_of(find_installation(settings)).issue(grant, ttl, subject="command-line"))
 
     run(issue)

@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from raglive.app.sources import google_is_set_up
+from raglive.app.up import pipelines_of, stack_config
 from raglive.cli.logs import configure_logs
-from raglive.cli.running import load_settings, refuse, run
-from raglive.cli.screen import Screen
-from raglive.local_stack.data_folder import home_of
-from raglive.local_stack.machine import machine, require_folder
+from raglive.cli.running import exit_status_of, load_settings, refuse, run
+from raglive.cli.up_display import UpDisplay
+from raglive.local_stack.data_folder import data_folder_of
+from raglive.local_stack.stack import local_stack, require_folder
 from raglive_contract.errors import RagliveError
 
 __all__ = ["up"]
@@ -30,11 +30,12 @@ def up(
         Path | None, typer.Argument(help="Folder to watch; by default RAG_WATCH_DIRECTORY.")
     ] = None,
 ) -> None:
-    """Watch a folder, and show its files' way: database, servers and pipeline, until Ctrl-C."""
+    """Watch a folder and show its files on the way into the index: everything, until Ctrl-C."""
     settings = load_settings()
     watched = folder or settings.watch_directory
     if watched is None:
-        refuse(RagliveError("Name a folder to watch: raglive up FOLDER.", code="no_folder"))
+        no_folder = RagliveError("Name a folder to watch: raglive up FOLDER.", code="no_folder")
+        refuse(no_folder, status=exit_status_of(no_folder))
     watched = watched.expanduser().absolute()
 
     async def main() -> None:
@@ -42,25 +43,25 @@ def up(
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        home = home_of(settings.data_dir, watched)
-        home.prepare()
+        data_folder = data_folder_of(settings.data_dir, watched)
+        data_folder.prepare()
+        config = stack_config(settings, watched)
         with (
-            (home.logs / "up.log").open("a", encoding="utf-8") as log_file,
-            Screen(settings, home, watched) as screen,
+            (data_folder.logs / "up.log").open("a", encoding="utf-8") as log_file,
+            UpDisplay(
+                config.dashboard_url, data_folder.path, watched, pipelines_of(settings)
+            ) as display,
         ):
             configure_logs(settings, log_file)
-            with_google = google_is_set_up(settings)
-            async with machine(
-                settings, home, watched, screen.note_change, with_google_drive=with_google
-            ) as running:
-                screen.show(running)
-                if not with_google:
-                    screen.note(GOOGLE_DRIVE_HINT)
-                showing = asyncio.create_task(screen.run(running.dsn))
+            async with local_stack(config, data_folder, display.update) as stack:
+                display.show(stack)
+                if not config.with_google_drive:
+                    display.note(GOOGLE_DRIVE_HINT)
+                showing = asyncio.create_task(display.run(stack.dsn))
                 try:
-                    await running.run(stop)
+                    await stack.run(stop)
                 finally:
                     showing.cancel()
                     await asyncio.gather(showing, return_exceptions=True)
 
-    run(main)
+    run(main, exit_status=exit_status_of)

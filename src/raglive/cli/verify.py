@@ -1,4 +1,4 @@
-"""`raglive verify`: whether the registry, the index and the log agree."""
+"""`raglive verify`: compare registry, index and log."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ from collections.abc import Sequence
 import orjson
 import typer
 
+from raglive.app.installation import find_installation
 from raglive.app.queries import verify as find_problems
-from raglive.cli.running import Json, find_wiring, load_settings, run
+from raglive.cli.running import Json, load_settings, run
 from raglive.store.index.verify import Disagreement
 
-__all__ = ["verify"]
+__all__ = ["print_problems", "verify"]
 
 
 def verify(as_json: Json = False) -> None:
-    """Check that registry, chunks, vectors and events agree; exit with 1 when they do not."""
+    """Compare registry, chunks, vectors and events. The exit status is 1 when they disagree."""
     settings = load_settings()
-    sound = True
+    agrees = True
 
     async def check() -> None:
-        nonlocal sound
-        problems = await find_problems(find_wiring(settings))
-        sound = not problems
+        nonlocal agrees
+        problems = await find_problems(find_installation(settings))
+        agrees = not problems
         if as_json:
-            body = {"ok": sound, "problems": [problem.wire() for problem in problems]}
+            body = {"ok": agrees, "problems": [problem.wire() for problem in problems]}
             typer.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2))
-        if not as_json:
-            _say(problems)
-        if sound and not as_json:
+        elif agrees:
             typer.echo("Registry, index and log agree.")
+        else:
+            print_problems(problems)
 
     run(check, as_json=as_json)
-    if not sound:
+    if not agrees:
         raise typer.Exit(1)
 
 
-def _say(problems: Sequence[Disagreement]) -> None:
-    """Say what does not agree, and below it what to do, once for all that want the same."""
+def print_problems(problems: Sequence[Disagreement]) -> None:
+    """Print the problems by what to do about them, and that once below them."""
     for action in dict.fromkeys(problem.action for problem in problems):
         for problem in problems:
             if problem.action == action:

@@ -1,4 +1,4 @@
-"""Who may see what on the dashboard, and the page's own token."""
+"""Authorization on the dashboard server, and the tokens that it issues to its page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import Request
 
 from raglive import __version__
-from raglive.dashboard.status_server_address import StatusPlace
+from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.http_api.authentication import Authenticator, bearer_token
 from raglive.http_api.hosts import on_one_machine
 from raglive.http_api.tokens import Identity, Tokens
@@ -25,47 +25,47 @@ OPERATING = Grant(Role.OPERATOR, ("*",))
 
 
 class Access:
-    """On one machine everybody may see everything; elsewhere, what a token of their own says.
+    """Grants everything to local requests, and to others what their token says.
 
-    `count` is told of each request's subject, and may refuse it.
+    `count` is called with each request's subject, and may refuse it.
     """
 
     def __init__(
         self,
         tokens: Tokens,
         authenticator: Authenticator,
-        place: StatusPlace,
+        address: StatusServerAddress,
         *,
         count: Callable[[str], None],
         is_production: bool,
     ) -> None:
         self._tokens = tokens
         self._authenticator = authenticator
-        self._place = place
+        self._address = address
         self._count = count
         self._is_production = is_production
 
     async def grant(self, request: Request) -> Grant:
-        """Return the caller's rights; raise what `Authenticator.identify` raises."""
+        """Authorize a viewer; raises what `Authenticator.identify` raises."""
         if self._is_local(request):
             return EVERYTHING
         return (await self._caller(request)).grant
 
     async def operator(self, request: Request) -> Identity:
-        """Return who acts: on one machine the page itself, but no page of a stranger."""
+        """Identify an operator: on one machine the dashboard's own page, but no other page."""
         if self._is_local(request) and _is_own_page(request):
             return Identity("dashboard", OPERATING, time.time() + SESSION_SECONDS, None)
         return await self._caller(request)
 
     async def token(self, request: Request) -> str:
-        """Return a token that the caller may use against the status server."""
+        """Issue or pass on a token for the status server."""
         if self._is_local(request):
             return self._tokens.issue(EVERYTHING, SESSION_SECONDS, "dashboard")
         await self._caller(request)
         return bearer_token(request)
 
     async def session(self, request: Request) -> dict[str, Any]:
-        """Return `Session`: a new token with the caller's rights, that outlives none of theirs."""
+        """Build `Session`: a new token with the caller's rights, valid no longer than theirs."""
         if self._is_local(request):
             grant, ttl = EVERYTHING, SESSION_SECONDS
             token = self._tokens.issue(grant, ttl, "dashboard")
@@ -80,7 +80,7 @@ class Access:
             "role": str(grant.role),
             "redacted": grant.redact,
             "may_operate": self._is_local(request) or grant.role in {Role.OPERATOR, Role.ADMIN},
-            "websocket": self._place.described(request),
+            "websocket": self._address.public(request),
             "version": __version__,
         }
 
@@ -94,7 +94,7 @@ class Access:
 
 
 def _is_own_page(request: Request) -> bool:
-    """Say whether a request comes from the dashboard's page, or from no page at all."""
+    """Check that a request comes from the dashboard's page, or from no page at all."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}

@@ -20,11 +20,11 @@ from raglive.dashboard.health import (
     system_health,
     websocket_health,
 )
-from raglive.dashboard.rag_status import catch_up, entity_tag, full_status, redacted
+from raglive.dashboard.rag_status import entity_tag, full_status, poll_status, redacted
 from raglive.dashboard.socket_check import SocketTester, socket_info
-from raglive.dashboard.status_cache import Board
+from raglive.dashboard.status_cache import StatusCache
 from raglive.dashboard.status_probe import StatusProbe
-from raglive.dashboard.status_server_address import StatusPlace
+from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.http_api.openapi import refusals
 from raglive.http_api.responses import json_response
 from raglive.store.log.pipeline_status import PipelineReads
@@ -40,25 +40,25 @@ from raglive_contract.http import (
 )
 from raglive_contract.redaction import Redaction
 
-__all__ = ["Parts", "add_endpoints"]
+__all__ = ["DashboardServices", "add_endpoints"]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What the endpoints are made of."""
+class DashboardServices:
+    """The services that the endpoints use."""
 
-    board: Board
+    cache: StatusCache
     reads: PipelineReads
     access: Access
     redaction: Redaction
-    place: StatusPlace
+    address: StatusServerAddress
     probe: StatusProbe
     pipeline_types: tuple[str, ...]
     stale_seconds: float
 
 
 class StatusQuery(BaseModel):
-    """What of the status is asked for."""
+    """The query parameters of `/api/rag-status`."""
 
     pipeline_id: Annotated[str, Field(max_length=127)] | None = None
     cursor: (
@@ -70,45 +70,45 @@ class StatusQuery(BaseModel):
     wait: float = Field(0, ge=0, description="seconds to wait for an event, at most 30")
 
 
-def add_endpoints(api: FastAPI, parts: Parts) -> None:
-    """Add what is below `/api`, beside the pipelines."""
+def add_endpoints(api: FastAPI, services: DashboardServices) -> None:
+    """Add the endpoints below `/api` other than those of pipelines and search."""
     api.add_api_route(
         "/rag-status",
-        rag_status_endpoint(parts),
+        rag_status_endpoint(services),
         response_model=RagStatus,
         responses=refusals(401, 404, 410, 429, 503)
         | {304: {"description": "Nothing has changed since the `ETag` of `If-None-Match`"}},
         openapi_extra={"parameters": _parameters(StatusQuery)},
     )
-    _add_socket(api, parts)
-    _add_health(api, parts)
+    _add_socket(api, services)
+    _add_health(api, services)
 
 
-def rag_status_endpoint(parts: Parts) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint `rag-status`, which reads its own parameters."""
-    access, place, stale_seconds = parts.access, parts.place, parts.stale_seconds
+def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awaitable[Response]]:
+    """Create the endpoint `rag-status`, which parses its own parameters."""
+    access, address, stale_seconds = services.access, services.address, services.stale_seconds
 
     async def rag_status(request: Request) -> Response:
-        """Return the whole status, and the events since `cursor`; 304 when nothing has changed."""
+        """Return the whole status and the events since `cursor`; 304 if nothing has changed."""
         grant = await access.grant(request)
         query = _status_query(request)
-        missed = await catch_up(
-            parts.board,
-            lambda picture: picture.visible(grant, query.pipeline_id),
+        poll = await poll_status(
+            services.cache,
+            lambda status: status.visible(grant, query.pipeline_id),
             query.cursor,
             query.wait,
         )
         if grant.redact:
-            missed = redacted(missed, parts.redaction)
-        is_available = (await parts.probe.recent()).is_available
-        tag = entity_tag(missed, is_fallback=not is_available, stale_seconds=stale_seconds)
+            poll = redacted(poll, services.redaction)
+        is_available = (await services.probe.recent()).is_available
+        tag = entity_tag(poll, is_fallback=not is_available, stale_seconds=stale_seconds)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
         if _is_known(tag, request):
             return Response(status_code=304, headers=headers)
         body = full_status(
-            missed,
-            websocket_url=place.url(request),
-            namespaces=place.namespaces,
+            poll,
+            websocket_url=address.url(request),
+            namespaces=address.namespaces,
             is_available=is_available,
             stale_seconds=stale_seconds,
         )
@@ -117,38 +117,38 @@ def rag_status_endpoint(parts: Parts) -> Callable[[Request], Awaitable[Response]
     return rag_status
 
 
-def _add_socket(api: FastAPI, parts: Parts) -> None:
-    access, place, probe = parts.access, parts.place, parts.probe
-    tester = SocketTester(place, probe)
+def _add_socket(api: FastAPI, services: DashboardServices) -> None:
+    access, address, probe = services.access, services.address, services.probe
+    tester = SocketTester(address, probe)
 
     @api.get("/session", response_model=Session, responses=refusals(401, 429, 503))
     async def session(request: Request) -> Response:
-        """Return a short-lived token for the page, with the caller's rights."""
+        """Issue a short-lived token for the page, with the caller's rights."""
         return json_response(await access.session(request))
 
     @api.get("/socket/info", response_model=SocketInfo, responses=refusals(401, 429, 503))
     async def info(request: Request) -> Response:
-        """Say whether WebSockets are worth trying."""
+        """Report whether the status server accepts WebSocket connections."""
         await access.grant(request)
         found = await probe.fresh()
         headers = {"X-Socket-Health": found.verdict}
-        return json_response(socket_info(found, place, request), headers=headers)
+        return json_response(socket_info(found, address, request), headers=headers)
 
     @api.post(
         "/socket/test", response_model=SocketTest, responses=refusals(401, 413, 422, 429, 503)
     )
     async def test(request: Request, asked: SocketTestRequest) -> Response:
-        """Connect to the status server as a viewer would, and ping it."""
+        """Connect to the status server as a viewer does, and ping it."""
         token = await access.token(request)
-        if asked.pipelineType not in parts.pipeline_types:
+        if asked.pipelineType not in services.pipeline_types:
             raise RagliveError(
-                f"pipelineType must be one of {', '.join(parts.pipeline_types)}.",
+                f"pipelineType must be one of {', '.join(services.pipeline_types)}.",
                 code=ErrorCode.INVALID_REQUEST,
             )
         return json_response(await tester.test(asked.pipelineType, token))
 
 
-def _add_health(api: FastAPI, parts: Parts) -> None:
+def _add_health(api: FastAPI, services: DashboardServices) -> None:
     started = time.monotonic()
 
     @api.get(
@@ -158,14 +158,16 @@ def _add_health(api: FastAPI, parts: Parts) -> None:
         | {503: {"model": SystemHealth, "description": "Nothing works"}},
     )
     async def health(request: Request) -> Response:
-        """Say how every part of the system is; 503 when nothing works."""
-        grant = await parts.access.grant(request)
-        database, found = await asyncio.gather(database_health(parts.reads), parts.probe.fresh())
+        """Report the health of each service; 503 without a database."""
+        grant = await services.access.grant(request)
+        database, found = await asyncio.gather(
+            database_health(services.reads), services.probe.fresh()
+        )
         pipelines: dict[str, Any] = {}
         if database["status"] == "healthy":
-            standings = (await parts.board.current()).visible(grant, None)
-            pipelines = pipelines_health(standings, parts.stale_seconds)
-        websocket = websocket_health(found, parts.place.url(request))
+            rows = (await services.cache.current()).visible(grant, None)
+            pipelines = pipelines_health(rows, services.stale_seconds)
+        websocket = websocket_health(found, services.address.url(request))
         body = system_health(database, websocket, pipelines, time.monotonic() - started)
         status = 503 if body["status"] == "unhealthy" else 200
         return json_response(body, status, {"X-Health-Status": body["status"]})

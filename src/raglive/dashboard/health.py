@@ -1,4 +1,4 @@
-"""`/api/health`: every part of the system at once."""
+"""`/api/health`: the health of the database, the status server and the pipelines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from raglive import __version__
 from raglive.dashboard.status_probe import Probe
-from raglive.store.log.pipeline_status import PipelineReads, Standing
+from raglive.store.log.pipeline_status import PipelineReads, PipelineRow
 from raglive_contract.errors import RagliveError
 from raglive_contract.model import rfc3339
 
@@ -18,7 +18,7 @@ __all__ = ["database_health", "pipelines_health", "system_health", "websocket_he
 
 
 async def database_health(reads: PipelineReads) -> dict[str, Any]:
-    """Return `DatabaseHealth`, by asking."""
+    """Query the database and build `DatabaseHealth`."""
     started = time.perf_counter()
     try:
         await reads.ping()
@@ -29,7 +29,7 @@ async def database_health(reads: PipelineReads) -> dict[str, Any]:
 
 
 def websocket_health(probe: Probe, url: str) -> dict[str, Any]:
-    """Return `WebSocketHealth`."""
+    """Build `WebSocketHealth` from the last probe."""
     return {
         "status": "unhealthy" if probe.verdict == "unavailable" else probe.verdict,
         "url": url,
@@ -38,18 +38,18 @@ def websocket_health(probe: Probe, url: str) -> dict[str, Any]:
     }
 
 
-def pipelines_health(standings: Sequence[Standing], stale_seconds: float) -> dict[str, Any]:
-    """Return `PipelineHealth` by type: of several pipelines, all must be well, or one is amiss."""
-    by_type: dict[str, list[Standing]] = defaultdict(list)
-    for one in standings:
-        by_type[one.head.pipeline_type].append(one)
+def pipelines_health(rows: Sequence[PipelineRow], stale_seconds: float) -> dict[str, Any]:
+    """Build `PipelineHealth` by type; of several pipelines, the worst state counts."""
+    by_type: dict[str, list[PipelineRow]] = defaultdict(list)
+    for row in rows:
+        by_type[row.head.pipeline_type].append(row)
     return {kind: _together(of_type, stale_seconds) for kind, of_type in by_type.items()}
 
 
 def system_health(
     database: dict[str, Any], websocket: dict[str, Any], pipelines: dict[str, Any], uptime: float
 ) -> dict[str, Any]:
-    """Return `SystemHealth`: without a database nothing works, without the rest something does."""
+    """Build `SystemHealth`: unhealthy without a database, otherwise degraded by any service."""
     parts = [websocket, *pipelines.values()]
     if database["status"] != "healthy":
         status = "unhealthy"
@@ -64,18 +64,16 @@ def system_health(
     }
 
 
-def _together(standings: Sequence[Standing], stale_seconds: float) -> dict[str, Any]:
-    states = [_state(one, stale_seconds) for one in standings]
+def _together(rows: Sequence[PipelineRow], stale_seconds: float) -> dict[str, Any]:
+    states = [_state(row, stale_seconds) for row in rows]
     found = {_VERDICTS[state] for state in states}
-    beats = [
-        one.snapshot["last_heartbeat"] for one in standings if "last_heartbeat" in one.snapshot
-    ]
+    beats = [row.snapshot["last_heartbeat"] for row in rows if "last_heartbeat" in row.snapshot]
     return {
         "status": found.pop() if len(found) == 1 else "degraded",
         "state": max(states, key=list(_VERDICTS).index),
         "last_heartbeat": max(beats, default=None),
-        **_first(standings, "problem"),
-        **_first(standings, "paused"),
+        **_first(rows, "problem"),
+        **_first(rows, "paused"),
     }
 
 
@@ -88,15 +86,15 @@ _VERDICTS = {  # the worse, the later
 }
 
 
-def _state(one: Standing, stale_seconds: float) -> str:
-    if one.snapshot["status"] != "online":
+def _state(row: PipelineRow, stale_seconds: float) -> str:
+    if row.snapshot["status"] != "online":
         return "offline"
-    if one.silent_seconds is None or one.silent_seconds > stale_seconds:
+    if row.silent_seconds is None or row.silent_seconds > stale_seconds:
         return "silent"
-    if "problem" in one.snapshot:
+    if "problem" in row.snapshot:
         return "needs_attention"
-    return "paused" if "paused" in one.snapshot else "running"
+    return "paused" if "paused" in row.snapshot else "running"
 
 
-def _first(standings: Sequence[Standing], what: str) -> dict[str, Any]:
-    return next(({what: one.snapshot[what]} for one in standings if what in one.snapshot), {})
+def _first(rows: Sequence[PipelineRow], field: str) -> dict[str, Any]:
+    return next(({field: row.snapshot[field]} for row in rows if field in row.snapshot), {})

@@ -1,4 +1,4 @@
-"""`/api/rag-status`: the whole status, and the events since a cursor."""
+"""`/api/rag-status`: the whole status, the summaries, and the events since a cursor."""
 
 from __future__ import annotations
 
@@ -10,16 +10,23 @@ from operator import itemgetter
 from typing import Any
 from zlib import crc32
 
-from raglive.dashboard.status_cache import Board
-from raglive.dashboard.system_status import Picture, cursor_expired
-from raglive.store.log.event_log import Head
-from raglive.store.log.pipeline_status import Standing
-from raglive_contract.cursor import Cursor, Position, Start, parse_cursor
+from raglive.dashboard.status_cache import StatusCache
+from raglive.dashboard.system_status import SystemStatus
+from raglive.store.log.pipeline_status import PipelineRow
+from raglive.store.log.pipeline_summary import Summary
+from raglive_contract.cursor import (
+    Cursor,
+    CursorExpired,
+    Position,
+    Start,
+    parse_cursor,
+    resume,
+)
 from raglive_contract.errors import RagliveError
 from raglive_contract.model import rfc3339
 from raglive_contract.redaction import Redaction
 
-__all__ = ["Missed", "catch_up", "entity_tag", "full_status"]
+__all__ = ["StatusPoll", "entity_tag", "full_status", "poll_status", "redacted"]
 
 MAX_WAIT_SECONDS = 30.0
 WORKING_POLL_MS = 1000
@@ -27,142 +34,148 @@ IDLE_POLL_MS = 2000
 SHOWN_COMPLETED = 10
 SHOWN_FAILED = 5
 
-Choose = Callable[[Picture], list[Standing]]
+Choose = Callable[[SystemStatus], list[PipelineRow]]
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
-    """What a viewer missed; `next_cursor` covers exactly the events."""
+class StatusPoll:
+    """The result of a poll: the events after its cursor, which `next_cursor` covers exactly.
 
-    picture: Picture
-    standings: list[Standing]
+    `summaries` are those of `rows`, in the same order.
+    """
+
+    rows: list[PipelineRow]
+    summaries: list[Summary]
     events: list[dict[str, Any]]
     next_cursor: str
     up_to_date: bool
+    revision: int | None
     is_redacted: bool = False
 
 
-async def catch_up(
-    board: Board, choose: Choose, cursor: str | None, wait_seconds: float = 0.0
-) -> Missed:
-    """Return what came after `cursor`, waiting for it up to `wait_seconds`, at most 30.
+async def poll_status(
+    cache: StatusCache, choose: Choose, cursor: str | None, wait_seconds: float = 0.0
+) -> StatusPoll:
+    """Read what came after `cursor`, waiting up to `wait_seconds`, at most 30, for an event.
 
-    Without a cursor, nothing was missed. Raises `cursor_invalid`, `cursor_expired`, `not_found`
-    or `DatabaseUnavailable`.
+    The wait also ends when files were queued without an event. Without a cursor nothing was missed.
+    Raises `cursor_invalid`, `cursor_expired`, `not_found` or `DatabaseUnavailable`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + min(wait_seconds, MAX_WAIT_SECONDS)
     start = Cursor(otherwise=Start.NOW) if cursor is None else parse_cursor(cursor)
+    counts: tuple[tuple[int, ...], ...] | None = None
     while True:
-        picture, standings, seen = await _resume(board, choose, start)
-        behind = [(one.head, seen[one.head.epoch]) for one in standings if _is_behind(one, seen)]
+        status, rows, seen = await _resume(cache, choose, start)
+        behind = [(row.head, seen[row.head.epoch]) for row in rows if _is_behind(row, seen)]
         left = deadline - loop.time()
-        if cursor is None or behind or left <= 0 or board.closing:
+        before, counts = counts, tuple(row.head.counts for row in rows)
+        has_moved = bool(behind) or before not in {None, counts}
+        if cursor is None or has_moved or left <= 0 or cache.closing:
             break
         start = _cursor(seen)
-        await board.wait(picture, left)
-    events = await picture.events(behind) if behind else []
-    return _missed(picture, standings, seen, events)
+        await cache.wait(status, left)
+    events = await status.events(behind) if behind else []
+    reached = seen | {_epoch(event): event["seq"] for event in events}
+    return StatusPoll(
+        rows,
+        await cache.summaries([row.head for row in rows]),
+        events,
+        str(_cursor(reached)),
+        up_to_date=not any(_is_behind(row, reached) for row in rows),
+        revision=status.revision(rows),
+    )
 
 
 async def _resume(
-    board: Board, choose: Choose, start: Cursor
-) -> tuple[Picture, list[Standing], dict[str, int]]:
-    """Return what is to be shown, and by epoch the seq up to which it was seen.
+    cache: StatusCache, choose: Choose, start: Cursor
+) -> tuple[SystemStatus, list[PipelineRow], dict[str, int]]:
+    """Select the pipelines to show, and resume each; seqs are by epoch.
 
-    What seems not to exist may be newer than the picture: it is looked for once more.
+    A pipeline or position that seems not to exist may be newer than the cache: before it is
+    refused, the status is read once more.
     """
-    picture = await board.current()
+    status = await cache.current()
     try:
-        standings = choose(picture)
-        return picture, standings, _seen(start, standings)
+        rows = choose(status)
+        return status, rows, _seen(start, rows)
     except RagliveError:
-        picture = await board.renew()
-        standings = choose(picture)
-        return picture, standings, _seen(start, standings)
+        status = await cache.renew()
+        rows = choose(status)
+        return status, rows, _seen(start, rows)
 
 
-def _seen(start: Cursor, standings: Sequence[Standing]) -> dict[str, int]:
-    epochs = [one.head.epoch for one in standings]
-    return {
-        one.head.epoch: _seq(start.resume(one.head.epoch, epochs), one.head) for one in standings
-    }
+def _seen(start: Cursor, rows: Sequence[PipelineRow]) -> dict[str, int]:
+    epochs = [row.head.epoch for row in rows]
+    seen = {}
+    for row in rows:
+        outcome = resume(start, row.head.range, epochs)
+        if isinstance(outcome, CursorExpired):
+            raise outcome.error()
+        seen[row.head.epoch] = outcome.seq
+    return seen
 
 
-def _seq(start: Position | Start, head: Head) -> int:
-    match start:
-        case Position(seq=seq) if seq <= head.seq:
-            return seq
-        case Start.BEGINNING:
-            return 0
-        case Start.NOW:
-            return head.seq
-    raise cursor_expired()
-
-
-def _is_behind(one: Standing, seen: dict[str, int]) -> bool:
-    return seen[one.head.epoch] < one.head.seq
+def _is_behind(row: PipelineRow, seen: dict[str, int]) -> bool:
+    return seen[row.head.epoch] < row.head.seq
 
 
 def _cursor(seen: dict[str, int]) -> Cursor:
     return Cursor.of(Position(epoch, seq) for epoch, seq in seen.items())
 
 
-def _missed(
-    picture: Picture,
-    standings: list[Standing],
-    seen: dict[str, int],
-    events: list[dict[str, Any]],
-) -> Missed:
-    reached = dict(seen)
-    for event in events:
-        epoch, _, _ = event["cursor"].partition(".")
-        reached[epoch] = event["seq"]
-    is_complete = not any(_is_behind(one, reached) for one in standings)
-    return Missed(picture, standings, events, str(_cursor(reached)), is_complete)
+def _epoch(event: dict[str, Any]) -> str:
+    return str(event["cursor"]).partition(".")[0]
 
 
-def redacted(missed: Missed, redaction: Redaction) -> Missed:
-    """Return what a redacted viewer is shown of what it missed."""
+def redacted(poll: StatusPoll, redaction: Redaction) -> StatusPoll:
+    """Mask a poll's statuses, summaries and events for a redacted viewer."""
     return replace(
-        missed,
-        standings=[
-            replace(one, snapshot=redaction.status(one.snapshot)) for one in missed.standings
-        ],
-        events=[redaction.event(event) for event in missed.events],
+        poll,
+        rows=[replace(row, snapshot=redaction.status(row.snapshot)) for row in poll.rows],
+        summaries=[replace(one, event=redaction.event(one.event)) for one in poll.summaries],
+        events=[redaction.event(event) for event in poll.events],
         is_redacted=True,
     )
 
 
-def entity_tag(missed: Missed, *, is_fallback: bool, stale_seconds: float) -> str:
-    """Return the ETag: the cursor, and a revision when something changes without an event.
+def entity_tag(poll: StatusPoll, *, is_fallback: bool, stale_seconds: float) -> str:
+    """Compute the ETag: the cursor, and a checksum of what changes without an event.
 
-    That is progress and heartbeats while files are processed, a pipeline that has fallen silent,
-    and the status server being away. What is redacted has tags of its own.
+    That is progress and heartbeats while files are in progress, summaries of pipelines that are
+    not at rest, missing heartbeats, and the availability of the status server. Redacted answers
+    have tags of their own.
     """
-    silent = [one.head.pipeline_key for one in missed.standings if _is_silent(one, stale_seconds)]
-    revision = missed.picture.revision(missed.standings)
-    if not is_fallback and not silent and revision is None and not missed.is_redacted:
-        return f'"{missed.next_cursor}"'
-    volatile = crc32(repr((is_fallback, silent, revision, missed.is_redacted)).encode())
-    return f'"{missed.next_cursor};{volatile:08x}"'
+    silent = [row.head.pipeline_key for row in poll.rows if _is_silent(row, stale_seconds)]
+    summaries = [
+        (one.seq, one.content)
+        for row, one in zip(poll.rows, poll.summaries, strict=True)
+        if one.seq != row.head.seq or not one.is_at_rest
+    ]
+    volatile = (is_fallback, silent, poll.revision, poll.is_redacted, summaries)
+    if volatile == (False, [], None, False, []):
+        return f'"{poll.next_cursor}"'
+    return f'"{poll.next_cursor};{crc32(repr(volatile).encode()):08x}"'
 
 
 def full_status(
-    missed: Missed,
+    poll: StatusPoll,
     *,
     websocket_url: str,
     namespaces: list[str],
     is_available: bool,
     stale_seconds: float,
 ) -> dict[str, Any]:
-    """Return `RagStatus` in its wire form."""
-    snapshots = [one.snapshot for one in missed.standings]
+    """Build `RagStatus` in its wire form."""
+    snapshots = [row.snapshot for row in poll.rows]
     processing = _gather(snapshots, "files_processing")
     is_online = any(snapshot["status"] == "online" for snapshot in snapshots)
     return {
         "status": "online" if is_online else "offline",
-        "pipelines": [_pipeline(one, stale_seconds) for one in missed.standings],
+        "pipelines": [
+            _pipeline(row, summary, stale_seconds)
+            for row, summary in zip(poll.rows, poll.summaries, strict=True)
+        ],
         "serverTime": rfc3339(datetime.now(UTC)),
         "status_details": snapshots[0] if len(snapshots) == 1 else None,
         "last_activity": max(
@@ -175,29 +188,30 @@ def full_status(
         "websocket_url": websocket_url,
         "websocket_namespaces": namespaces,
         "fallback_mode": not is_available,
-        "events": missed.events,
-        "next_cursor": missed.next_cursor,
-        "up_to_date": missed.up_to_date,
-        "poll_after_ms": _poll_after_ms(missed, is_working=bool(processing)),
+        "events": poll.events,
+        "next_cursor": poll.next_cursor,
+        "up_to_date": poll.up_to_date,
+        "poll_after_ms": _poll_after_ms(poll, is_working=bool(processing)),
     }
 
 
-def _pipeline(one: Standing, stale_seconds: float) -> dict[str, Any]:
-    snapshot = one.snapshot
+def _pipeline(row: PipelineRow, summary: Summary, stale_seconds: float) -> dict[str, Any]:
+    snapshot = row.snapshot
     return {
-        "pipeline_id": one.head.pipeline_id,
-        "pipeline_type": one.head.pipeline_type,
+        "pipeline_id": row.head.pipeline_id,
+        "pipeline_type": row.head.pipeline_type,
         "server_status": snapshot["status"],
         "last_heartbeat": snapshot.get("last_heartbeat"),
         "status_details": snapshot,
-        "is_active": snapshot["status"] == "online" and not _is_silent(one, stale_seconds),
+        "is_active": snapshot["status"] == "online" and not _is_silent(row, stale_seconds),
+        "summary": summary.event,
     }
 
 
-def _is_silent(one: Standing, stale_seconds: float) -> bool:
-    if one.snapshot["status"] != "online":
+def _is_silent(row: PipelineRow, stale_seconds: float) -> bool:
+    if row.snapshot["status"] != "online":
         return False
-    return one.silent_seconds is None or one.silent_seconds > stale_seconds
+    return row.silent_seconds is None or row.silent_seconds > stale_seconds
 
 
 def _gather(snapshots: Sequence[dict[str, Any]], files: str) -> list[dict[str, Any]]:
@@ -210,7 +224,7 @@ def _latest(
     return sorted(_gather(snapshots, files), key=itemgetter(at), reverse=True)[:limit]
 
 
-def _poll_after_ms(missed: Missed, *, is_working: bool) -> int:
-    if not missed.up_to_date:
+def _poll_after_ms(poll: StatusPoll, *, is_working: bool) -> int:
+    if not poll.up_to_date:
         return 0
     return WORKING_POLL_MS if is_working else IDLE_POLL_MS

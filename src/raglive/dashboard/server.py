@@ -1,4 +1,7 @@
-"""The dashboard server: `/api/*` from the database, and the web app; no status server is needed."""
+"""The dashboard server: `/api/*` from the database, and the web app.
+
+It works without a status server.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from raglive import __version__
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.access import Access
-from raglive.dashboard.endpoints import Parts, add_endpoints, rag_status_endpoint
-from raglive.dashboard.status_cache import Board
+from raglive.dashboard.endpoints import DashboardServices, add_endpoints, rag_status_endpoint
+from raglive.dashboard.status_cache import StatusCache
 from raglive.dashboard.status_probe import StatusProbe
-from raglive.dashboard.status_server_address import StatusPlace
+from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.dashboard.web_app import BUILT_APP, create_web_app
 from raglive.http_api.authentication import Authenticator
 from raglive.http_api.hosts import AllowedHosts
@@ -67,36 +70,36 @@ def create_dashboard(
     *,
     app_folder: Path = BUILT_APP,
 ) -> Starlette:
-    """Return the application; it runs its background work within its lifespan.
+    """Create the application; its background tasks run within its lifespan.
 
-    Call `app.state.release_waiting()` before the server stops: polls that wait are then answered
-    at once, and do not hold it up.
+    Call `app.state.release_waiting()` before the server stops: long polls are then answered at
+    once and do not delay the shutdown.
     """
     reads = PipelineReads(database, within_seconds=READ_SECONDS)
     listing = FileListing(database, within_seconds=READ_SECONDS)
-    place = StatusPlace(settings)
+    address = StatusServerAddress(settings)
     revocations = Revocations(database)
     limits = RequestLimits(settings)
     access = Access(
         tokens,
         Authenticator(tokens, revocations),
-        place,
+        address,
         count=limits.request_of_subject,
         is_production=settings.is_production,
     )
-    board = Board(reads, bus)
-    probe = StatusProbe(place.own_url)
+    cache = StatusCache(reads, bus)
+    probe = StatusProbe(address.own_url)
     search = Search(database, settings)
 
     redaction = tokens.redaction()
     metrics = Metrics()
     database.time_queries(metrics.queries.observe)
-    parts = Parts(
-        board,
+    services = DashboardServices(
+        cache,
         reads,
         access,
         redaction,
-        place,
+        address,
         probe,
         pipeline_types=settings.pipeline_types,
         stale_seconds=STALE_HEARTBEATS * settings.heartbeat_interval,
@@ -116,15 +119,15 @@ def create_dashboard(
     )
     api.include_router(operations_router(reads, database, access.operator), prefix="/pipelines")
     api.include_router(search_router(search, access.grant))
-    add_endpoints(api, parts)
+    add_endpoints(api, services)
 
     app = Starlette(
         routes=[
-            # polled more than all else together, so it does not pay for FastAPI's machinery
-            Route("/api/rag-status", rag_status_endpoint(parts)),
+            # the most frequent request by far, so it avoids the overhead of FastAPI
+            Route("/api/rag-status", rag_status_endpoint(services)),
             Route("/metrics", _metrics_endpoint(metrics)),
             Mount("/api", api),
-            Mount("/", create_web_app(place, app_folder)),
+            Mount("/", create_web_app(address, app_folder)),
         ],
         middleware=[
             Middleware(RequestLog, metrics=metrics),
@@ -133,9 +136,9 @@ def create_dashboard(
             Middleware(AddressLimit, count=limits.request_of_address),
             Middleware(BodyLimit, limit=MAX_BODY_BYTES),
         ],
-        lifespan=_lifespan(board, revocations, probe, search),
+        lifespan=_lifespan(cache, revocations, probe, search),
     )
-    app.state.release_waiting = board.close
+    app.state.release_waiting = cache.close
     install_error_handlers(app)
     return app
 
@@ -147,11 +150,13 @@ def _metrics_endpoint(metrics: Metrics) -> Callable[[Request], Awaitable[Respons
     return count
 
 
-def _lifespan(board: Board, revocations: Revocations, probe: StatusProbe, search: Search) -> Any:
+def _lifespan(
+    cache: StatusCache, revocations: Revocations, probe: StatusProbe, search: Search
+) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(board.run(), name="board-hints"),
+            asyncio.create_task(cache.run(), name="status-hints"),
             asyncio.create_task(revocations.run(), name="revocations"),
         ]
         for task in tasks:
@@ -159,7 +164,7 @@ def _lifespan(board: Board, revocations: Revocations, probe: StatusProbe, search
         try:
             yield
         finally:
-            board.close()
+            cache.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Whether WebSockets work: what the probe found, and a real Socket.IO round trip."""
+"""Checks of the WebSocket connection: the last probe, and a Socket.IO round trip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastapi import Request
 
 from raglive import __version__
 from raglive.dashboard.status_probe import Probe, StatusProbe
-from raglive.dashboard.status_server_address import StatusPlace
+from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive_contract.model import rfc3339
 
 __all__ = ["SocketTester", "round_trip", "socket_info"]
@@ -22,13 +22,13 @@ TEST_SECONDS = 5.0
 TESTS_AT_ONCE = 4
 
 
-def socket_info(probe: Probe, place: StatusPlace, request: Request) -> dict[str, Any]:
-    """Return `SocketInfo` in its wire form."""
+def socket_info(probe: Probe, address: StatusServerAddress, request: Request) -> dict[str, Any]:
+    """Build `SocketInfo` from a probe."""
     return {
         "available": probe.is_available,
-        "url": place.url(request),
-        "path": place.path,
-        "namespaces": place.namespaces,
+        "url": address.url(request),
+        "path": address.path,
+        "namespaces": address.namespaces,
         "transports": ["websocket", "polling"],
         "version": probe.health.version if probe.health else __version__,
         "health": probe.verdict,
@@ -44,15 +44,15 @@ def socket_info(probe: Probe, place: StatusPlace, request: Request) -> dict[str,
 
 
 class SocketTester:
-    """Connects to the status server as a viewer would, and pings it."""
+    """Connects to the status server as a viewer does, and pings it."""
 
-    def __init__(self, place: StatusPlace, probe: StatusProbe) -> None:
-        self._place = place
+    def __init__(self, address: StatusServerAddress, probe: StatusProbe) -> None:
+        self._address = address
         self._probe = probe
         self._slots = asyncio.Semaphore(TESTS_AT_ONCE)
 
     async def test(self, pipeline_type: str, token: str) -> dict[str, Any]:
-        """Return `SocketTest` in its wire form, within about six seconds whatever happens."""
+        """Run the test and build `SocketTest`; takes about six seconds at most."""
         latency_ms, transport, error = None, None, None
         try:
             async with asyncio.timeout(TEST_SECONDS), self._slots:
@@ -71,10 +71,8 @@ class SocketTester:
         }
 
     async def _round_trip(self, namespace: str, token: str) -> tuple[float, str]:
-        from raglive.dashboard.socket_check import round_trip  # noqa: PLC0415 - it says why
-
-        place = self._place
-        return await round_trip(place.own_url, place.path, namespace, token, TEST_SECONDS)
+        address = self._address
+        return await round_trip(address.own_url, address.path, namespace, token, TEST_SECONDS)
 
     async def _server_info(self) -> dict[str, Any] | None:
         health = (await self._probe.fresh()).health
@@ -93,7 +91,7 @@ CLOSE_SECONDS = 1.0
 async def round_trip(
     url: str, path: str, namespace: str, token: str, within_seconds: float
 ) -> tuple[float, str]:
-    """Return the milliseconds of a ping, and the transport. Raises ConnectionError, ValueError."""
+    """Measure a ping in milliseconds, with the transport. Raises ConnectionError, ValueError."""
     client = socketio.AsyncClient(reconnection=False, logger=False, engineio_logger=False)
     try:
         await client.connect(

@@ -1,112 +1,107 @@
-"""Where all pipelines stand, kept in memory, so that asking often costs the database little.
+"""The status of all pipelines in memory, so that frequent polls cost the database little.
 
-It is read again when a hint says that a log has moved, at most 20 times a second, and otherwise
-when it is asked for and a second old. Callers at the same time share one reading.
+It is read again when a hint says that a log has grown, at most 20 times a second, and otherwise
+when it is asked for and a second old. Concurrent callers share one reading.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, suppress
+from collections.abc import Sequence
 
-from raglive.bus.messages import Hint
 from raglive.bus.postgres import PostgresBus
-from raglive.dashboard.system_status import Picture
+from raglive.dashboard.system_status import SystemStatus
+from raglive.log_reader.hints import HeadHints
+from raglive.log_reader.summaries import Summaries
+from raglive.store.log.event_log import Head
 from raglive.store.log.pipeline_status import PipelineReads
+from raglive.store.log.pipeline_summary import Summary
 
-__all__ = ["Board"]
+__all__ = ["StatusCache"]
 
-UNHINTED_SECONDS = 1.0
+FRESH_SECONDS = 1.0
 LEAST_SECONDS = 0.05
 
 
-class Board:
-    """Pictures of the pipelines; hints arrive while `run` runs."""
+class StatusCache:
+    """Caches the system status; hints arrive while `run` runs."""
 
     def __init__(self, reads: PipelineReads, bus: PostgresBus) -> None:
         self._reads = reads
-        self._bus = bus
-        self._picture: Picture | None = None
-        self._reading: asyncio.Task[Picture] | None = None
-        self._hinted: dict[int, int] = {}
-        self._doubtful = True
-        self._moved = asyncio.Event()
+        self._hints = HeadHints(bus)
+        self._summaries = Summaries(reads)
+        self._status: SystemStatus | None = None
+        self._reading: asyncio.Task[SystemStatus] | None = None
         self.closing = False
 
     async def run(self) -> None:
-        """Take hints until cancelled."""
-        async with aclosing(self._bus.listen(live=False)) as messages:
-            async for message in messages:
-                if isinstance(message, Hint):
-                    self._hinted[message.pipeline_key] = message.seq
-                else:
-                    self._doubtful = True
-                self._wake()
+        """Collect hints until cancelled."""
+        await self._hints.listen()
 
-    async def current(self) -> Picture:
-        """Return a picture that no hint contradicts, and no older than a second.
+    async def current(self) -> SystemStatus:
+        """The status that no hint contradicts and that is at most a second old.
 
         Raises `DatabaseUnavailable`.
         """
-        picture = self._picture
-        if picture is not None and self._is_true(picture):
-            return picture
+        status = self._status
+        if status is not None and self._is_current(status):
+            return status
         return await self._join()
 
-    async def renew(self) -> Picture:
-        """Return a picture of this moment, or a later one; raise `DatabaseUnavailable`."""
+    async def renew(self) -> SystemStatus:
+        """Read the status of this moment or later; raise `DatabaseUnavailable`."""
         asked_at = asyncio.get_running_loop().time()
-        while (picture := await self._join()).taken_at < asked_at:
+        while (status := await self._join()).read_at < asked_at:
             pass
-        return picture
+        return status
 
-    async def wait(self, picture: Picture, within_seconds: float) -> None:
-        """Return when the picture is no longer true; at the latest after `within_seconds`."""
-        if self.closing or not self._is_true(picture):
+    async def summaries(self, heads: Sequence[Head]) -> list[Summary]:
+        """Look up the summary of each pipeline, at most about a second old.
+
+        Raises `DatabaseUnavailable`, and `not_found` for a pipeline that is gone.
+        """
+        return await asyncio.gather(*(self._summaries.current(head) for head in heads))
+
+    async def wait(self, status: SystemStatus, within_seconds: float) -> None:
+        """Wait until a status is no longer current; at most `within_seconds`."""
+        if self.closing or not self._is_current(status):
             return
-        left = UNHINTED_SECONDS - _age(picture)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(min(within_seconds, left)):
-                await self._moved.wait()
+        await self._hints.wait(min(within_seconds, FRESH_SECONDS - _age(status)))
 
     def close(self) -> None:
-        """Let everyone who waits go."""
+        """End every `wait`, also those that follow."""
         self.closing = True
-        self._wake()
+        self._hints.wake()
 
-    def _wake(self) -> None:
-        self._moved.set()  # wakes those who wait now
-        self._moved.clear()
-
-    def _is_true(self, picture: Picture) -> bool:
-        if self._doubtful or _age(picture) >= UNHINTED_SECONDS:
+    def _is_current(self, status: SystemStatus) -> bool:
+        if self._hints.in_doubt or _age(status) >= FRESH_SECONDS:
             return False
-        return all(picture.seqs.get(key, -1) >= seq for key, seq in self._hinted.items())
+        return all(status.seqs.get(key, -1) >= seq for key, seq in self._hints.seqs.items())
 
-    async def _join(self) -> Picture:
+    async def _join(self) -> SystemStatus:
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read(), name="board")
+            self._reading = asyncio.create_task(self._read(), name="system-status")
             self._reading.add_done_callback(_retrieve)
         return await asyncio.shield(self._reading)
 
-    async def _read(self) -> Picture:
-        if self._picture is not None:
-            await asyncio.sleep(LEAST_SECONDS - _age(self._picture))
-        taken_at = asyncio.get_running_loop().time()
-        self._hinted.clear()
-        self._doubtful = False
+    async def _read(self) -> SystemStatus:
+        if self._status is not None:
+            await asyncio.sleep(LEAST_SECONDS - _age(self._status))
+        read_at = asyncio.get_running_loop().time()
+        self._hints.take()
+        self._hints.in_doubt = False
         try:
-            self._picture = Picture(await self._reads.board(), taken_at, self._reads)
+            self._status = SystemStatus(await self._reads.pipelines(), read_at, self._reads)
         except BaseException:
-            self._doubtful = True
+            self._hints.in_doubt = True
             raise
-        return self._picture
+        return self._status
 
 
-def _age(picture: Picture) -> float:
-    return asyncio.get_running_loop().time() - picture.taken_at
+def _age(status: SystemStatus) -> float:
+    return asyncio.get_running_loop().time() - status.read_at
 
 
-def _retrieve(reading: asyncio.Task[Picture]) -> None:
+def _retrieve(reading: asyncio.Task[SystemStatus]) -> None:
     if not reading.cancelled():
         reading.exception()

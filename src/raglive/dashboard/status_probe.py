@@ -1,4 +1,4 @@
-"""Whether the status server answers, asked at most every two seconds, and only while it matters."""
+"""Probes the health of the status server: on demand, and at most every two seconds."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Verdict = Literal["healthy", "degraded", "unavailable"]
 
 
 class _Health(ServerHealth):
-    model_config = ConfigDict(extra="ignore")  # a newer server may say more
+    model_config = ConfigDict(extra="ignore")  # a newer server may send more
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one request found; `latency_ms` and `health` are None when there was no answer."""
+    """The result of one request; `latency_ms` and `health` are None without an answer."""
 
     checked_at: datetime
     latency_ms: float | None
@@ -36,19 +36,19 @@ class Probe:
 
     @property
     def verdict(self) -> Verdict:
-        """Return whether WebSockets are worth trying."""
+        """The health of the status server as a client sees it."""
         if self.health is None or self.health.websocket_server != "running":
             return "unavailable"
         return "healthy" if self.health.status == "healthy" else "degraded"
 
     @property
     def is_available(self) -> bool:
-        """Say whether WebSocket connections are taken."""
+        """True if the status server accepts WebSocket connections."""
         return self.verdict != "unavailable"
 
 
 class StatusProbe:
-    """Asks the status server at `url` how it is; close it after use."""
+    """Requests `/health` of the status server at `url`; close it after use."""
 
     def __init__(self, url: str) -> None:
         self._url = f"{url.rstrip('/')}/health"
@@ -64,7 +64,7 @@ class StatusProbe:
         await self._http.aclose()
 
     async def recent(self) -> Probe:
-        """Return what was found lately, and ask again in the background when that is old."""
+        """The last result, at most five seconds old; it is renewed in the background after two."""
         age = time.monotonic() - self._asked_at
         if age < FRESH_SECONDS and self._last is not None:
             return self._last
@@ -74,7 +74,7 @@ class StatusProbe:
         return await asyncio.shield(asking)
 
     async def fresh(self) -> Probe:
-        """Return what was found in the last two seconds; takes at most one."""
+        """The last result, at most two seconds old; takes at most a second."""
         if time.monotonic() - self._asked_at < FRESH_SECONDS and self._last is not None:
             return self._last
         return await asyncio.shield(self._ask())

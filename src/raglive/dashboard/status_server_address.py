@@ -1,4 +1,4 @@
-"""Where browsers find the status server."""
+"""The public address of the status server."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from starlette.requests import HTTPConnection
 from raglive.http_api.hosts import host_name
 from raglive.settings import Settings
 
-__all__ = ["StatusPlace"]
+__all__ = ["StatusServerAddress"]
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
 
 
-class StatusPlace:
-    """The status server's address, path and namespaces."""
+class StatusServerAddress:
+    """The status server's URL, Socket.IO path and namespaces."""
 
     def __init__(self, settings: Settings) -> None:
         self.own_url = settings.public_status_url
@@ -25,15 +25,15 @@ class StatusPlace:
         self._port = settings.status_port
 
     def url(self, request: HTTPConnection) -> str:
-        """Return the address for the caller: on the host that it found the dashboard on.
+        """Derive the URL for the caller: the status server on the host of the request.
 
-        Unless RAGLIVE_STATUS_URL says otherwise, or only one address is listened on.
+        RAGLIVE_STATUS_URL takes precedence, and so does the one address that is listened on.
         """
         host = host_name(request.headers.get("host", "")) if self._follows_host else None
         if host is None:
             return self.own_url
         return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
-    def described(self, request: HTTPConnection) -> dict[str, Any]:
-        """Return `WebSocketPlace`."""
+    def public(self, request: HTTPConnection) -> dict[str, Any]:
+        """Build `WebSocketPlace` for the caller."""
         return {"url": self.url(request), "path": self.path, "namespaces": self.namespaces}

@@ -1,4 +1,4 @@
-"""The built web app: static files, and headers that let a page run nothing but its own scripts."""
+"""The built web app: static files, with a policy that allows only the page's own scripts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from raglive.dashboard.status_server_address import StatusPlace
+from raglive.dashboard.status_server_address import StatusServerAddress
 
 __all__ = ["BUILT_APP", "create_web_app"]
 
@@ -33,18 +33,18 @@ Everything below <code>/api/</code> works without it: <a href="/api/rag-status">
 """
 
 
-def create_web_app(place: StatusPlace, folder: Path = BUILT_APP) -> ASGIApp:
-    """Return the application that serves what is built in `folder`, or says how to build it."""
+def create_web_app(address: StatusServerAddress, folder: Path = BUILT_APP) -> ASGIApp:
+    """Create the application for the files in `folder`; explains how to build them if missing."""
     if not (folder / "index.html").is_file():
         return HTMLResponse(_NOT_BUILT, 503, {"Cache-Control": "no-store"})
-    return GZipMiddleware(_WebApp(folder, place), minimum_size=1024)
+    return GZipMiddleware(_WebApp(folder, address), minimum_size=1024)
 
 
 class _WebApp(StaticFiles):
-    def __init__(self, folder: Path, place: StatusPlace) -> None:
+    def __init__(self, folder: Path, address: StatusServerAddress) -> None:
         folder = folder.resolve()
         super().__init__(directory=folder, html=True)
-        self._place = place
+        self._address = address
         self._scripts = {
             str(page): " ".join(_script_hashes(page.read_text("utf-8")))
             for page in folder.rglob("*.html")
@@ -57,7 +57,7 @@ class _WebApp(StaticFiles):
         if isinstance(response, FileResponse):
             scripts = self._scripts.get(str(response.path))
             if scripts is not None:
-                url = self._place.url(Request(scope))
+                url = self._address.url(Request(scope))
                 response.headers["Content-Security-Policy"] = _policy(scripts, url)
         return response
 
@@ -100,7 +100,7 @@ class _InlineScripts(HTMLParser):
 
 
 def _script_hashes(html: str) -> list[str]:
-    """Return the sources that allow exactly the inline scripts of a page."""
+    """List the CSP sources that allow exactly the inline scripts of a page."""
     parser = _InlineScripts()
     parser.feed(html.replace("\r\n", "\n"))
     parser.close()

@@ -18,7 +18,7 @@ _WHY = {
     403: "The token does not allow it",
     404: "It does not exist, or the token may not see it",
     409: "Another embedding model was set since the index was built",
-    410: "The cursor is of a log that has begun anew",
+    410: "The log cannot be resumed from the cursor",
     413: "The body is too large",
     421: "The server does not answer to this host name",
     422: "The request is not of this shape",

@@ -1,4 +1,4 @@
-"""The endpoints that show pipelines, their files and their events; the same on both servers."""
+"""The endpoints for pipelines, their files and their events; the same on both servers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from raglive.http_api.openapi import refusals
 from raglive.http_api.responses import json_response
 from raglive.http_api.tokens import Identity
 from raglive.store.log.event_log import Head
-from raglive.store.log.pipeline_status import PipelineReads, Standing, no_such_pipeline
+from raglive.store.log.pipeline_status import PipelineReads, PipelineRow, no_such_pipeline
 from raglive.store.pool import Database
 from raglive.store.registry.file_listing import FileListing, SortBy
 from raglive.store.registry.retry import retry_files
-from raglive_contract.cursor import CURSOR_PATTERN, parse_cursor
+from raglive_contract.cursor import CURSOR_PATTERN, NOW, CursorExpired, parse_cursor, resume
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.http import (
     EventPage,
@@ -36,7 +36,7 @@ from raglive_contract.snapshot import PipelineStatus
 from raglive_contract.states import FileState, FinerStanding
 from raglive_contract.summary import Throughput
 
-__all__ = ["Operator", "Viewer", "operations_router", "pipelines_router", "shown_statuses"]
+__all__ = ["Operator", "Viewer", "operations_router", "pipelines_router", "visible_statuses"]
 
 Viewer = Callable[[Request], Awaitable[Grant]]
 
@@ -50,7 +50,7 @@ CursorText = Annotated[  # an address holds 64 KiB in all
 
 
 class FileQuery(BaseModel):
-    """Which files, in which order."""
+    """Filter and order of a file listing."""
 
     state: list[FileState | FinerStanding] = Field(
         [], description="may be repeated; all but deleted by default"
@@ -62,7 +62,7 @@ class FileQuery(BaseModel):
 
 
 class EventQuery(BaseModel):
-    """Which events, between which cursors."""
+    """Filter of an event listing, and the cursors that limit it."""
 
     limit: PageSize = 100
     before: CursorText | None = Field(None, description="`next` of the page before")
@@ -83,33 +83,33 @@ class EventQuery(BaseModel):
 
 
 class Seen(NamedTuple):
-    """A pipeline that the caller may see, and what masks it for a redacted caller."""
+    """A pipeline that the caller may view; `mask` is set for a redacted caller."""
 
     head: Head
     mask: Redaction | None
 
     def whole(self, what: str) -> Head:
-        """Return the head to read of; raise `forbidden` for a redacted caller."""
+        """Return the head for reading `what`; raise `forbidden` for a redacted caller."""
         if self.mask is not None:
             raise RagliveError(
-                f"The token shows how files fare, and not {what}: it says `redact`.",
+                f"The token is redacted: it shows the states of files, but not {what}.",
                 code=ErrorCode.FORBIDDEN,
             )
         return self.head
 
 
-def shown_statuses(
-    board: Sequence[Standing], grant: Grant, redaction: Redaction
+def visible_statuses(
+    rows: Sequence[PipelineRow], grant: Grant, redaction: Redaction
 ) -> list[dict[str, Any]]:
-    """Return the status of each pipeline that may be seen, as it may be seen."""
-    seen = [one.snapshot for one in board if grant.may_view(one.head.pipeline_id)]
-    return [redaction.status(status) for status in seen] if grant.redact else seen
+    """List the statuses that a grant may view, redacted if it says so."""
+    visible = [row.snapshot for row in rows if grant.may_view(row.head.pipeline_id)]
+    return [redaction.status(status) for status in visible] if grant.redact else visible
 
 
 def pipelines_router(
     reads: PipelineReads, listing: FileListing, viewer: Viewer, redaction: Redaction
 ) -> APIRouter:
-    """Return the endpoints, to be included under `/pipelines`; `viewer` says who may see what."""
+    """Create the router to include under `/pipelines`; `viewer` authorizes each request."""
     router = APIRouter(tags=["pipelines"], responses=refusals(401, 429, 503))
     viewing = Depends(viewer)
 
@@ -121,7 +121,7 @@ def pipelines_router(
     @router.get("", response_model=PipelineList)
     async def pipelines(grant: Grant = viewing) -> Response:
         """List the pipelines that the caller may see."""
-        shown = shown_statuses(await reads.board(), grant, redaction)
+        shown = visible_statuses(await reads.pipelines(), grant, redaction)
         return json_response({"pipelines": shown})
 
     _add_status_routes(router, reads, Depends(visible))
@@ -146,8 +146,8 @@ def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) ->
         head = seen.head if query.file_id is None else seen.whole("one file's events")
         found = await reads.event_page(
             head,
-            before=_seq(head, query.before, head.seq + 1),
-            after=_seq(head, query.after, 0),
+            before=_before(head, query.before),
+            after=_after(head, query.after),
             limit=query.limit + 1,
             types=query.type,
             file_id=query.file_id,
@@ -166,7 +166,7 @@ def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) ->
 
     @router.get("/{pipeline_id}/failures", response_model=FailureGroups, responses=refusals(404))
     async def failures(seen: Seen = visible) -> Response:
-        """Show why files are not searchable, and what to do about it."""
+        """Show why files are not searchable, and what can be done."""
         groups = await reads.failures(seen.head)
         if seen.mask:
             groups = [seen.mask.failure(group) for group in groups]
@@ -182,8 +182,8 @@ def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> N
     @router.get("/{pipeline_id}/files", response_model=FilePage, responses=refusals(403, 404))
     async def files(query: Annotated[FileQuery, Query()], seen: Seen = visible) -> Response:
         """List files, page by page."""
-        told_by_name = query.q or query.sort == "name"
-        head = seen.whole("what they are called") if told_by_name else seen.head
+        uses_names = query.q or query.sort == "name"
+        head = seen.whole("their names") if uses_names else seen.head
         page = await listing.page(
             head,
             states=query.state,
@@ -204,24 +204,27 @@ def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> N
     )
     async def file(file_id: str, seen: Seen = visible) -> Response:
         """Show a file with its attempts and the beginning of its text."""
-        head = seen.whole("what is in them")
+        head = seen.whole("their content")
         if "\0" in file_id:
             raise RagliveError("The pipeline has no such file.", code=ErrorCode.NOT_FOUND)
         return json_response(await listing.detail(head, file_id))
 
 
-def _seq(head: Head, cursor: str | None, otherwise: int) -> int:
-    positions = {} if cursor is None else parse_cursor(cursor).positions
-    if not positions:  # also `-1` and `now`
-        return otherwise
-    position = positions.get(head.epoch)
-    if position is None:
-        raise RagliveError(
-            "The cursor is not of this pipeline's log, which may have begun anew. "
-            "Start without a cursor.",
-            code=ErrorCode.CURSOR_EXPIRED,
-        )
-    return position.seq
+def _after(head: Head, cursor: str | None) -> int:
+    """The seq that the events come after; raises `cursor_expired`."""
+    return 0 if cursor is None else _seq(head, cursor)
+
+
+def _before(head: Head, cursor: str | None) -> int:
+    """The seq that the events come before; `now` is after the last event."""
+    return head.seq + 1 if cursor in {None, NOW} else _seq(head, str(cursor))
+
+
+def _seq(head: Head, cursor: str) -> int:
+    outcome = resume(parse_cursor(cursor), head.range, [head.epoch])
+    if isinstance(outcome, CursorExpired):
+        raise outcome.error()
+    return outcome.seq
 
 
 log = structlog.get_logger()
@@ -230,7 +233,7 @@ Operator = Callable[[Request], Awaitable[Identity]]
 
 
 def operations_router(reads: PipelineReads, database: Database, operator: Operator) -> APIRouter:
-    """Return the endpoints, to be included under `/pipelines`; `operator` says who acts."""
+    """Create the router to include under `/pipelines`; `operator` authorizes each request."""
     router = APIRouter(tags=["operations"])
     acting = Depends(operator)
 
@@ -260,6 +263,6 @@ def _require_rights(caller: Identity, pipeline_id: str) -> None:
     if not caller.grant.may_view(pipeline_id):
         raise no_such_pipeline()
     raise RagliveError(
-        f"The token may look at {pipeline_id}, but not act on it: that takes the role `operator`.",
+        f"The token may view {pipeline_id} but not operate it: that needs the role `operator`.",
         code=ErrorCode.FORBIDDEN,
     )

@@ -1,4 +1,4 @@
-"""The endpoint that answers questions from the index; the same on both servers."""
+"""The search endpoint; the same on both servers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TypeName = Annotated[
 
 
 class SearchQuery(BaseModel):
-    """What to look for, how, and where."""
+    """The query parameters of a search."""
 
     q: str = Field(
         min_length=1,
@@ -51,7 +51,7 @@ class SearchQuery(BaseModel):
 
 
 def search_router(search: Search, viewer: Viewer) -> APIRouter:
-    """Return the endpoint `/search`; `viewer` says who may see what."""
+    """Create the router with `/search`; `viewer` authorizes each request."""
     router = APIRouter(tags=["search"])
     viewing = Depends(viewer)
 
@@ -64,7 +64,7 @@ def search_router(search: Search, viewer: Viewer) -> APIRouter:
         """Find the passages that answer a question best, in the pipelines the caller may see."""
         if grant.redact:
             raise RagliveError(
-                "The token shows how files fare, and not what is in them: it says `redact`.",
+                "The token is redacted: it shows the states of files, but not their content.",
                 code=ErrorCode.FORBIDDEN,
             )
         visible = await _visible(search, grant, query.pipeline_id)
@@ -90,7 +90,7 @@ async def _visible(search: Search, grant: Grant, wanted: list[str]) -> frozenset
 
 
 def hit_on_wire(hit: Hit) -> dict[str, Any]:
-    """Return `SearchHit`."""
+    """Build `SearchHit`."""
     return {
         "score": round(hit.score, 4),
         "similarity": None if hit.similarity is None else round(hit.similarity, 4),

@@ -1,4 +1,4 @@
-"""The data folder: where one installation keeps its database, its secrets, and what runs now."""
+"""The data folder: database, secrets and logs of one installation, and which stack runs on it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ import psutil
 
 from raglive_contract.errors import RagliveError
 
-__all__ = ["Home", "HomeError", "Running", "home_of", "running_homes"]
+__all__ = ["DataFolder", "DataFolderError", "RunningStack", "data_folder_of", "running_stacks"]
 
 
-class HomeError(RagliveError):
+class DataFolderError(RagliveError):
     """The data folder cannot be used, or nothing runs where a command looks."""
 
     code = "not_running"
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A running `raglive up`, for the commands that look for it."""
+class RunningStack:
+    """A running `raglive up`, as other commands find it."""
 
     pid: int
-    started: float  # of the process, so that another with its number is not taken for it
+    started: float  # Unix time; a later process with the same pid is not taken for this one
     dsn: str
     folder: str
     dashboard_url: str
@@ -37,7 +37,7 @@ class Running:
 
     @property
     def alive(self) -> bool:
-        """Say whether the process still runs."""
+        """Whether the process still runs."""
         try:
             return abs(psutil.Process(self.pid).create_time() - self.started) < 1
         except psutil.Error:
@@ -45,37 +45,37 @@ class Running:
 
     @classmethod
     def here(cls, *, dsn: str, folder: str, dashboard_url: str, status_url: str) -> Self:
-        """Describe this process."""
+        """Describe the calling process."""
         process = psutil.Process()
         return cls(process.pid, process.create_time(), dsn, folder, dashboard_url, status_url)
 
 
-class Home:
-    """One data folder; nobody else may read what is in it."""
+class DataFolder:
+    """One data folder; only its owner may read it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     @property
     def logs(self) -> Path:
-        """Return the folder of the processes' logs."""
-        return self.folder / "logs"
+        """The folder of the log files of the child processes."""
+        return self.path / "logs"
 
     def prepare(self) -> None:
-        """Make the folder. Raises `HomeError` when that cannot be done."""
+        """Make the folder. Raises `DataFolderError` when that cannot be done."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.logs.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
-            raise HomeError(
-                f"The data folder {self.folder} cannot be made: {error.strerror}. "
+            raise DataFolderError(
+                f"The data folder {self.path} cannot be made: {error.strerror}. "
                 "Set RAGLIVE_DATA_DIR to a folder that can be written.",
                 code="data_folder_unusable",
             ) from error
 
     def secret(self, name: str) -> str:
-        """Return a secret of this folder, made when it is first asked for."""
-        path = self.folder / f"{name}.secret"
+        """Return a secret of this folder; create it (64 characters) on first use."""
+        path = self.path / f"{name}.secret"
         try:
             return path.read_text("ascii").strip()
         except FileNotFoundError:
@@ -92,50 +92,52 @@ class Home:
             draft.unlink()
         return made
 
-    def running(self) -> Running | None:
-        """Return what runs on this folder."""
+    def running(self) -> RunningStack | None:
+        """Return the stack that runs on this folder."""
         try:
-            running = Running(**orjson.loads(self._note.read_bytes()))
+            running = RunningStack(**orjson.loads(self._note.read_bytes()))
         except (OSError, orjson.JSONDecodeError, TypeError):
             return None
         return running if running.alive else None
 
-    def note_running(self, running: Running) -> None:
-        """Say what runs here."""
+    def note_running(self, running: RunningStack) -> None:
+        """Write down the stack that runs on this folder."""
         draft = self._note.with_suffix(".new")
         _write_private(draft, orjson.dumps(asdict(running)).decode())
         draft.replace(self._note)
 
     def note_stopped(self) -> None:
-        """Say that nothing runs here any more."""
+        """Remove the note of a running stack."""
         self._note.unlink(missing_ok=True)
 
     @property
     def _note(self) -> Path:
-        return self.folder / "running.json"
+        return self.path / "running.json"
 
 
-def home_of(data_dir: Path | None, watched: Path) -> Home:
-    """Return the data folder: the one that is set, else the default of a watched folder."""
+def data_folder_of(data_dir: Path | None, watched: Path) -> DataFolder:
+    """Return the configured data folder, or the default one of a watched folder."""
     if data_dir is not None:
-        return Home(data_dir.expanduser().absolute())
+        return DataFolder(data_dir.expanduser().absolute())
     resolved = watched.expanduser().resolve()
     name = "".join(c if c.isalnum() else "-" for c in resolved.name.lower())[:40]
     mark = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:8]
-    return Home(_all_homes() / f"{name}-{mark}")
+    return DataFolder(_default_parent() / f"{name}-{mark}")
 
 
-def running_homes(data_dir: Path | None) -> list[tuple[Home, Running]]:
-    """Return what runs, in the folder that is set or in any default one."""
+def running_stacks(data_dir: Path | None) -> list[tuple[DataFolder, RunningStack]]:
+    """Return the running stacks: of the configured data folder, or of all default ones."""
     if data_dir is not None:
-        homes = [Home(data_dir.expanduser().absolute())]
+        folders = [DataFolder(data_dir.expanduser().absolute())]
     else:
-        homes = [Home(note.parent) for note in sorted(_all_homes().glob("*/running.json"))]
-    found = ((home, home.running()) for home in homes)
-    return [(home, running) for home, running in found if running is not None]
+        folders = [
+            DataFolder(note.parent) for note in sorted(_default_parent().glob("*/running.json"))
+        ]
+    found = ((folder, folder.running()) for folder in folders)
+    return [(folder, running) for folder, running in found if running is not None]
 
 
-def _all_homes() -> Path:
+def _default_parent() -> Path:
     return Path(platformdirs.user_data_dir("raglive", appauthor=False))
 
 

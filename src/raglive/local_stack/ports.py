@@ -1,4 +1,4 @@
-"""Ports that are taken already: by whom, and what to do."""
+"""Checks that a port is free, and names the process that holds it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PortInUse(RagliveError):
 
 
 def require_free_port(host: str, port: int, *, setting: str, purpose: str) -> None:
-    """Raise `PortInUse`, with the holder and the setting to change, unless the port is free."""
+    """Raise `PortInUse`, with the process that holds the port and the setting to change."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,1 +1,1 @@
-"""Follows the log: hints, polling, catching up, recovery."""
+"""The component that follows the log: hints, polling, catching up, detection of gaps, recovery."""

@@ -47,23 +47,23 @@ class Embeddings(BaseModel):
     embedding_timeout_seconds: Positive = Field(
         60,
         validation_alias="RAGLIVE_EMBEDDING_TIMEOUT_SECONDS",
-        description="longest time that the embedding provider may take for a request",
+        description="time-out of a request to the embedding provider",
     )
     embedding_price: Annotated[float, Field(ge=0)] = Field(
         0,
         validation_alias="RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS",
-        description="what the embedding provider takes for a million tokens, in any currency",
+        description="price of a million tokens at the embedding provider, in any currency",
     )
     embedding_budget: Positive | None = Field(
         None,
         validation_alias="RAGLIVE_EMBEDDING_BUDGET",
         description="most that a pipeline may spend on embeddings in a period, in the currency of "
-        "the price; then it pauses",
+        "the price; it pauses when that is spent",
     )
     embedding_budget_period: Literal["day", "month", "total"] = Field(
         "month",
         validation_alias="RAGLIVE_EMBEDDING_BUDGET_PERIOD",
-        description="days and months (UTC) begin anew; `total` does not",
+        description="the budget is per day, per month (both UTC), or in total",
     )
 
     @model_validator(mode="after")

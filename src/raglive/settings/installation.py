@@ -13,12 +13,12 @@ __all__ = ["Logs", "Places", "Tokens"]
 
 
 class Places(BaseModel):
-    """Where things are."""
+    """Installation."""
 
     environment: str = Field(
         "development",
         validation_alias="ENVIRONMENT",
-        description="`production` asks for more care: JSON logs, and tokens for the dashboard",
+        description="`production`: JSON logs, and the dashboard asks for a token",
     )
     host: str = Field(
         "127.0.0.1",
@@ -43,7 +43,7 @@ class Places(BaseModel):
 
     @property
     def is_production(self) -> bool:
-        """Say whether this runs for others than its own machine's user."""
+        """Whether users other than the owner of this machine are served."""
         return self.environment == "production"
 
 
@@ -51,7 +51,7 @@ class Logs(BaseModel):
     """Logs."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", validation_alias="RAGLIVE_LOG_LEVEL", description="least level that is logged"
+        "info", validation_alias="RAGLIVE_LOG_LEVEL", description="lowest level that is logged"
     )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto",
@@ -66,7 +66,7 @@ class Tokens(BaseModel):
     jwt_secret: Annotated[SecretStr, Field(min_length=32)] | None = Field(
         None,
         validation_alias="RAGLIVE_JWT_SECRET",
-        description="secret that signs raglive's own tokens; by default made on first start",
+        description="secret that signs raglive's own tokens; by default created on first start",
     )
     supabase_url: Url | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Kinds of values that several settings have."""
+"""Types of values that several settings share."""
 
 from __future__ import annotations
 

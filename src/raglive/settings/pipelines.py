@@ -35,7 +35,7 @@ class Pipelines(BaseModel):
     run_mode: Literal["continuous", "single"] = Field(
         "continuous",
         validation_alias="RUN_MODE",
-        description="`single` processes what is there and exits",
+        description="`single` processes the current files and exits",
     )
     check_interval: Positive = Field(
         60,
@@ -50,17 +50,17 @@ class Pipelines(BaseModel):
     lease_seconds: Positive = Field(
         15,
         validation_alias="RAGLIVE_LEASE_SECONDS",
-        description="seconds after which another worker takes over a silent worker's file",
+        description="seconds without a heartbeat after which another worker takes over a file",
     )
     stuck_seconds: Annotated[float, Field(ge=2)] = Field(
         60,
         validation_alias="RAGLIVE_STUCK_SECONDS",
-        description="time without progress after which a file is said to be stuck",
+        description="seconds without progress after which a file counts as stuck",
     )
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = Field(
         5,
         validation_alias="RAGLIVE_MAX_ATTEMPTS",
-        description="attempts at a file that fails for a passing reason",
+        description="attempts at a file that fails for a transient reason",
     )
     extraction_timeout_seconds: Positive = Field(
         300,

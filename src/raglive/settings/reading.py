@@ -15,7 +15,16 @@ from raglive.settings.pipelines import GoogleDrive, LocalFiles, Pipelines
 from raglive.settings.servers import Limits, Servers
 from raglive_contract.errors import RagliveError
 
-__all__ = ["Settings", "SettingsError", "groups", "read_settings", "variable_names"]
+__all__ = [
+    "Settings",
+    "SettingsError",
+    "groups",
+    "misspelt_names",
+    "read_settings",
+    "variable_names",
+]
+
+MISSPELT_RATIO = 0.88  # of `difflib`: one or two letters in a name of 14
 
 
 class SettingsError(RagliveError):
@@ -43,7 +52,7 @@ class Settings(
 
     @property
     def public_status_url(self) -> str:
-        """Return where browsers find the status server."""
+        """The address under which browsers reach the status server."""
         return self.status_url or f"http://{_reachable(self.host)}:{self.status_port}"
 
 
@@ -78,6 +87,24 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         if first["loc"]:
             said = f"{first['loc'][0]} cannot be used: {said}"
         raise SettingsError(f"{said}. See docs/reference/settings.md.") from None
+
+
+def misspelt_names(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return variables that are close to the name of a setting, with the name that was meant.
+
+    Only names without the prefix RAGLIVE_: others' programs have variables, too. An unknown
+    RAGLIVE_ variable is an error of `read_settings`.
+    """
+    present = os.environ if environment is None else environment
+    known = _known()
+    found = {}
+    for name in present:
+        if name in known or name.startswith("RAGLIVE_"):
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=MISSPELT_RATIO)
+        if near and near[0] not in present:
+            found[name] = near[0]
+    return found
 
 
 def _known() -> set[str]:

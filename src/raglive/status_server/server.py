@@ -84,7 +84,8 @@ class StatusServer:
             self._reads,
             self._bus,
             self._deliver,
-            self._welcome,
+            on_log_started=self._welcome,
+            watched=self._audience.watched,
             heartbeat_interval_seconds=settings.heartbeat_interval,
         )
         self._metrics = StatusMetrics(self._find)
@@ -215,7 +216,7 @@ class StatusServer:
                 metrics=self._metrics,
                 reads=self._reads,
                 readiness=self._readiness,
-                is_alive=lambda: self._hub.still_seconds < self._patience.standing_still,
+                is_alive=lambda: self._hub.idle_seconds < self._patience.standing_still,
             )
         )
         viewer = bearer_grant(self._authenticator, self._limits.request_of_subject)
@@ -280,9 +281,9 @@ class StatusServer:
             most_held_bytes=max(held, default=0),
             lag_seconds=self._hub.lag_seconds,
             bus_silence_seconds=self._bus.silent_seconds,
-            conflated=self._hub.tail.conflated,
-            gaps=self._hub.tail.gaps,
-            digest_mismatches=self._hub.tail.digest_mismatches,
+            conflated=self._hub.conflated,
+            gaps=self._hub.gaps,
+            digest_mismatches=self._hub.digest_mismatches,
             dropped=self._sockets.eio.dropped,
             sent_bytes=self._traffic.sent_bytes,
             received_bytes=self._traffic.received_bytes,

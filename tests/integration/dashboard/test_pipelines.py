@@ -13,15 +13,9 @@ from raglive.store.index.documents import EmbeddedChunk, replace_document
 from raglive.store.pool import Database
 from raglive.store.registry.jobs import Ending
 from raglive.store.registry.pipelines import PipelineRecord
-from raglive_contract.http import (
-    EventPage,
-    FailureGroups,
-    FileDetail,
-    FilePage,
-    PipelineList,
-    Throughput,
-)
+from raglive_contract.http import EventPage, FailureGroups, FileDetail, FilePage, PipelineList
 from raglive_contract.snapshot import PipelineStatus
+from raglive_contract.summary import Throughput
 from tests.integration.dashboard.serving import RESULTS, Work, bearer, opened
 
 PIPELINE = "/api/pipelines/local-files-pipeline"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -16,9 +16,11 @@ from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.cursor import parse_cursor
+from raglive_contract.events import PipelineSummary
 from raglive_contract.http import RagStatus
-from raglive_contract.permissions import Role
-from tests.integration.dashboard.serving import Work, bearer, opened
+from raglive_contract.permissions import Grant, Role
+from raglive_contract.redaction import WITHHELD
+from tests.integration.dashboard.serving import TOKENS, Work, bearer, opened
 
 PATH = "/api/rag-status"
 
@@ -116,7 +118,7 @@ async def test_a_poll_can_wait_for_the_next_event(http: AsyncClient, work: Work)
 
 
 async def _until_waiting(waiting: asyncio.Task[Any], http: AsyncClient) -> float:
-    await poll(http)  # the board has a picture, and the poll that waits is on it
+    await poll(http)  # the status is cached, and the poll that waits uses it
     assert not waiting.done()
     return time.monotonic()
 
@@ -193,12 +195,61 @@ async def test_progress_and_heartbeats_change_the_tag_while_files_are_processed(
     for share in (0.1, 0.5):
         await work.jobs.keep([(job.file_key, "embedding", share)])
         unknown = await http.get(PATH, params={"cursor": f"{'0' * 16}.{'0' * 16}"})
-        assert unknown.status_code == 410, "which has made the picture a new one"
+        assert unknown.status_code == 410, "and the status was read again"
         answer = await http.get(PATH)
         [file] = answer.json()["files_processing"]
         assert (file["progress"], file["processing_stage"]) == (share, "embedding")
         tags.add(answer.headers["ETag"])
     assert len(tags) == 2
+
+
+async def test_the_summary_counts_files_that_were_queued_without_an_event(
+    http: AsyncClient, database: Database, work: Work
+) -> None:
+    async def summary(**query: Any) -> tuple[dict[str, Any], str]:
+        answer = await http.get(PATH, params=query)
+        [pipeline] = answer.json()["pipelines"]
+        found: dict[str, Any] = pipeline["summary"]
+        PipelineSummary.model_validate(found)
+        assert found["digest"] or not found["head_seq"]
+        return found, answer.headers["ETag"]
+
+    async def until(condition: Callable[[dict[str, Any]], bool]) -> str:
+        async with asyncio.timeout(10):
+            while True:
+                found, tag = await summary()
+                if condition(found):
+                    return tag
+
+    await work.fail("a.txt", message="Broken.")
+    failed = await until(lambda it: bool(it["counts"]["failed"]))
+    waiting = asyncio.create_task(summary(cursor="now", wait=20))
+    await summary()
+    await database.execute(
+        "INSERT INTO raglive.files (pipeline_key, file_id, name, state, location, next_attempt_at) "
+        "VALUES ($1, 'b', 'b.txt', 'queued', 'b', now())",
+        work.pipeline.key,
+    )
+    async with asyncio.timeout(10):
+        await waiting
+    queued = await until(lambda it: bool(it["counts"]["queued"]))
+    assert queued != failed
+    found, _ = await summary()
+    assert [group["message"] for group in found["failures"]] == ["Broken."]
+    await database.execute("DELETE FROM raglive.files WHERE file_id = 'b'")
+
+
+async def test_the_summary_of_a_redacted_viewer_withholds_messages(
+    database: Database, work: Work
+) -> None:
+    await work.fail("secret.txt", message="secret.txt is broken")
+    token = TOKENS.issue(Grant(Role.VIEWER, ("*",), redact=True), 300, "me")
+    redacted = {"Authorization": f"Bearer {token}"}
+    async with opened(database, client="10.0.0.7") as http:
+        body = (await http.get(PATH, headers=redacted)).text
+        assert "secret" not in body
+        [group] = RagStatus.model_validate_json(body).pipelines[0].summary.failures
+        assert (group.count, group.message) == (1, WITHHELD)
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,9 @@ from raglive.store.index.vector_space import choose_vector_space
 from raglive.store.pool import Database
 from raglive.store.registry.jobs import Job, Jobs
 from raglive.store.registry.pipelines import Paused, end_silent_pipelines
-from raglive_contract.http import (
-    FailureGroups,
-    FileDetail,
-    SystemHealth,
-    Throughput,
-)
+from raglive_contract.http import FailureGroups, FileDetail, SystemHealth
 from raglive_contract.snapshot import PipelineStatus
+from raglive_contract.summary import Throughput
 from tests.integration.dashboard.serving import MODEL, Work
 
 PIPELINE = "/api/pipelines/local-files-pipeline"

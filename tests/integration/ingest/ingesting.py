@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from raglive.app.installation import Installation
 from raglive.app.pipeline import Place, open_service
 from raglive.app.sources import run_local_files
-from raglive.app.wiring import Wiring
 from raglive.ingest.service import PipelineService
 from raglive.settings import read_settings
 from raglive.sources.local_files.watcher import LocalFilesWatcher
@@ -37,7 +37,7 @@ async def ingest(dsn: str, folder: Path, provider_url: str, **settings: str) -> 
 
 
 @asynccontextmanager
-async def watching(wiring: Wiring, folder: Path) -> AsyncIterator[PipelineService]:
+async def watching(wiring: Installation, folder: Path) -> AsyncIterator[PipelineService]:
     """Watch a folder and index its files until the block ends."""
 
     def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> LocalFilesWatcher:
@@ -53,7 +53,7 @@ async def watching(wiring: Wiring, folder: Path) -> AsyncIterator[PipelineServic
             await asyncio.gather(running, return_exceptions=True)
 
 
-def wired(dsn: str, provider_url: str | None, **settings: str) -> Wiring:
+def wired(dsn: str, provider_url: str | None, **settings: str) -> Installation:
     """Return the wiring with the embedding provider at the address, None for the built-in model."""
     other = {
         "EMBEDDING_PROVIDER": "openai",
@@ -61,4 +61,4 @@ def wired(dsn: str, provider_url: str | None, **settings: str) -> Wiring:
         "EMBEDDING_BASE_URL": provider_url or "",
     }
     environment = {"RAGLIVE_WORKERS": "1", **(other if provider_url else {}), **settings}
-    return Wiring(read_settings(environment), dsn, "secret")
+    return Installation(read_settings(environment), dsn, "secret")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from raglive.app.installation import Installation
 from raglive.app.operations import approve
-from raglive.app.wiring import Wiring
 from raglive.settings import read_settings
 from raglive.sources.local_files.root import FolderUnavailable
 from raglive.store.registry.pipelines import PipelineRecord
@@ -110,7 +110,7 @@ async def test_all_files_may_be_deleted_while_nobody_watches(
 async def test_an_empty_folder_in_its_place_deletes_only_when_approved(
     pipeline: PipelineRecord, docs: Path, tmp_path: Path
 ) -> None:
-    wiring = Wiring(read_settings({}), pipeline.database.dsn, "secret")
+    wiring = Installation(read_settings({}), pipeline.database.dsn, "secret")
     async with watching(pipeline, docs) as watched:
         docs.rename(tmp_path / "away")
         await watched.until_problem(UNAVAILABLE)

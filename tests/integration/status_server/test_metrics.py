@@ -134,11 +134,11 @@ async def test_it_is_not_alive_when_the_log_is_no_longer_looked_at(
 ) -> None:
     async with server.client() as client:
         assert (await client.get("/health/live")).status_code == 200
-        monkeypatch.setattr(server.status._hub, "_turned_at", float("-inf"))
-        monkeypatch.setattr(server.status._hub._tail, "read_all", asyncio.Event().wait)
+        reader = server.status._hub._reader
+        monkeypatch.setattr(reader, "read_all", asyncio.Event().wait)
         async with asyncio.timeout(5):
             while (await client.get("/health/live")).status_code == 200:
-                server.status._hub._turned_at = float("-inf")
+                reader._tried_at = float("-inf")
                 await asyncio.sleep(0.02)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from raglive.app.installation import Installation
 from raglive.app.operations import retry
-from raglive.app.wiring import Wiring
 from raglive.settings import read_settings
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
@@ -22,7 +22,7 @@ async def test_files_are_tried_again_by_name_path_id_and_code(
     await work.skip("e.pdf", "encrypted")
     await work.fail("slow.pdf", code="extraction_timeout")
     await database.execute("UPDATE raglive.files SET folder = 'in/here' WHERE name = 'b.pdf'")
-    wiring = Wiring(read_settings({}), dsn, "secret")
+    wiring = Installation(read_settings({}), dsn, "secret")
 
     async def again(*files: str, code: str | None = None, of: str | None = None) -> int:
         return await retry(wiring, pipeline_id=of, files=files, code=code)

@@ -120,4 +120,4 @@ async def test_what_is_broken_is_named(sound: Database, check: str, broken_by: l
 
 
 def test_each_check_is_shown_what_it_is_there_for() -> None:
-    assert set(BREAKS) == set(load_queries("verify"))
+    assert set(BREAKS) == set(load_queries("index/verify"))

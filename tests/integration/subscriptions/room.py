@@ -11,7 +11,7 @@ import orjson
 from uuid6 import uuid7
 
 from raglive.bus.postgres import PostgresBus
-from raglive.status_server.subscriptions.channel import Opening
+from raglive.status_server.subscriptions.channel import Recovery
 from raglive.status_server.subscriptions.hub import Hub
 from raglive.status_server.subscriptions.messages import Message
 from raglive.store.log.event_log import EventLog, Head
@@ -29,17 +29,20 @@ class Seat:
     """One viewer: what it missed, and what followed."""
 
     def __init__(self) -> None:
-        self.opening: Opening | None = None
+        self.recovery: Recovery | None = None
         self.live: list[Message] = []
 
     @property
     def seqs(self) -> list[int | None]:
-        assert self.opening
-        return [one.seq for one in [*self.opening.missed, *self.live]]
+        assert self.recovery
+        return [one.seq for one in [*self.recovery.missed, *self.live]]
 
 
 class Room:
-    """All viewers of a hub, and the pipelines it welcomed."""
+    """All viewers of a hub, and the logs that it started.
+
+    Summaries are sent of the pipelines in `watched`.
+    """
 
     def __init__(self, event_log: EventLog, bus: PostgresBus, database: Database) -> None:
         self.hub = Hub(
@@ -47,27 +50,30 @@ class Room:
             PipelineReads(database),
             bus,
             self._deliver,
-            self._welcome,
+            on_log_started=self._log_started,
+            watched=lambda: self.watched,
             heartbeat_interval_seconds=30,
         )
         self.seats: list[Seat] = []
+        self.watched: set[str] = set()
         self.delivered: list[Message] = []
-        self.welcomed: list[Head] = []
+        self.started: list[Head] = []
+        self.times: list[float] = []  # of summaries
         self._changed = asyncio.Event()
 
     async def sit(
         self, cursor: Cursor | None = None, pipeline_id: str = PIPELINE, **more: Any
-    ) -> tuple[Seat, Opening]:
+    ) -> tuple[Seat, Recovery]:
         seat = Seat()
 
-        def join(opening: Opening) -> None:
-            seat.opening = opening
+        def join(recovery: Recovery) -> None:
+            seat.recovery = recovery
             self.seats.append(seat)
 
         return seat, await self.hub.open(pipeline_id, cursor, join, **more)
 
     async def until(self, condition: Callable[[], Any]) -> None:
-        """Wait until what was delivered or welcomed meets a condition."""
+        """Wait until what was delivered or started meets a condition."""
         async with asyncio.timeout(SECONDS):
             while not condition():
                 self._changed.clear()
@@ -75,12 +81,14 @@ class Room:
 
     def _deliver(self, _head: Head, messages: Sequence[Message]) -> None:
         self.delivered += messages
+        if messages[0].type == "pipeline:summary":
+            self.times.append(asyncio.get_running_loop().time())
         for seat in self.seats:
             seat.live += messages
         self._changed.set()
 
-    def _welcome(self, head: Head) -> None:
-        self.welcomed.append(head)
+    def _log_started(self, head: Head) -> None:
+        self.started.append(head)
         self._changed.set()
 
 
@@ -88,12 +96,12 @@ class Room:
 async def following(
     event_log: EventLog, bus: PostgresBus, database: Database
 ) -> AsyncIterator[Room]:
-    """A room whose hub follows the log."""
+    """A room whose hub follows the log and listens to the bus: what is sent now arrives."""
     room = Room(event_log, bus, database)
     running = asyncio.create_task(room.hub.run())
     try:
         async with asyncio.timeout(SECONDS):
-            while room.hub.lag_seconds == float("inf"):
+            while float("inf") in {room.hub.lag_seconds, bus.silent_seconds}:
                 assert not running.done(), running
                 await asyncio.sleep(0.01)
         yield room

@@ -53,12 +53,12 @@ async def test_answers_hold_at_their_cursor_while_events_are_published(
             joined.append((start[number % 4], *await room.sit(start[number % 4])))
     (head,) = await EventLog(database).heads()
     await room.until(lambda: room.delivered and room.delivered[-1].seq == head.seq)
-    for cursor, seat, opening in joined:
-        assert opening.snapshot["cursor"] == str(opening.position)
-        assert opening.snapshot["digest"] == opening.digest.hex()
-        assert opening.digest == await EventLog(database).digest_at(head, opening.position.seq)
-        assert opening.recovered is (cursor is not None)
-        first = opening.position.seq
+    for cursor, seat, recovery in joined:
+        assert recovery.snapshot["cursor"] == str(recovery.position)
+        assert recovery.snapshot["digest"] == recovery.digest.hex()
+        assert recovery.digest == await EventLog(database).digest_at(head, recovery.position.seq)
+        assert recovery.recovered is (cursor is not None)
+        first = recovery.position.seq
         if cursor is not None and cursor.otherwise is not Start.NOW:
             first = cursor.positions[head.epoch].seq if cursor.positions else 0
         assert seat.seqs == list(range(first + 1, head.seq + 1))
@@ -86,8 +86,8 @@ async def test_what_the_ring_does_not_hold_is_read_once_for_all(
         [head] = room.hub.heads()
         seats = await asyncio.gather(*(room.sit(cursor_at(head, 100)) for _ in range(50)))
         assert event_log.pages == 3
-        for seat, opening in seats:
-            assert opening.recovered
+        for seat, recovery in seats:
+            assert recovery.recovered
             assert seat.seqs == list(range(101, 2301))
 
 
@@ -101,17 +101,17 @@ async def test_a_cursor_from_a_server_that_read_on_faster_is_resumed(
         await publish(database, 3)
         [head] = slow.hub.heads()
         for seq, recovered in ((3, True), (5, False)):
-            seat, opening = await slow.sit(cursor_at(head, seq))
-            assert opening.recovered is recovered
+            seat, recovery = await slow.sit(cursor_at(head, seq))
+            assert recovery.recovered is recovered
             assert seat.seqs == ([4] if recovered else [])
-            assert opening.position.seq == 4
+            assert recovery.position.seq == 4
 
 
 async def test_who_has_missed_too_much_gets_a_snapshot(
     database: Database, pipeline: PipelineRecord, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await publish(database, 1)
-    await room.until(lambda: room.welcomed)
+    await room.until(lambda: room.started)
     monkeypatch.setattr(
         ring.Ring.__init__, "__kwdefaults__", {"max_messages": 5, "max_bytes": 10**6}
     )
@@ -123,10 +123,10 @@ async def test_who_has_missed_too_much_gets_a_snapshot(
         await small.until(lambda: small.delivered and small.delivered[-1].seq == 10)
         [head] = small.hub.heads()
         for seq, recovered in ((4, False), (5, True), (10, True), (11, False)):
-            seat, opening = await small.sit(cursor_at(head, seq))
-            assert opening.recovered is recovered
+            seat, recovery = await small.sit(cursor_at(head, seq))
+            assert recovery.recovered is recovered
             assert seat.seqs == (list(range(seq + 1, 11)) if recovered else [])
-            assert opening.position.seq == 10
+            assert recovery.position.seq == 10
 
 
 async def test_events_too_large_to_keep_are_a_snapshot_too(
@@ -136,10 +136,10 @@ async def test_events_too_large_to_keep_are_a_snapshot_too(
     await publish(database, 12, filler="x" * 900_000)
     [head] = await EventLog(database).heads()
     await room.until(lambda: room.delivered and room.delivered[-1].seq == 13)
-    seat, opening = await room.sit(cursor_at(head, 1))
-    assert (opening.recovered, seat.seqs, opening.position.seq) == (False, [], 13)
-    seat, opening = await room.sit(cursor_at(head, 8))
-    assert (opening.recovered, seat.seqs) == (True, [9, 10, 11, 12, 13])
+    seat, recovery = await room.sit(cursor_at(head, 1))
+    assert (recovery.recovered, seat.seqs, recovery.position.seq) == (False, [], 13)
+    seat, recovery = await room.sit(cursor_at(head, 8))
+    assert (recovery.recovered, seat.seqs) == (True, [9, 10, 11, 12, 13])
 
 
 async def test_a_cursor_of_several_pipelines(database: Database, room: Room) -> None:
@@ -151,11 +151,11 @@ async def test_a_cursor_of_several_pipelines(database: Database, room: Room) -> 
     )
     missed = {}
     for name in heads:
-        seat, opening = await room.sit(cursor, name, among=list(heads))
-        missed[name] = (opening.recovered, seat.seqs)
+        seat, recovery = await room.sit(cursor, name, among=list(heads))
+        missed[name] = (recovery.recovered, seat.seqs)
     assert missed == {"one": (True, []), "two": (True, [2]), "new": (True, [1, 2])}
-    seat, opening = await room.sit(cursor, "new", among=["new"])
-    assert (opening.recovered, seat.seqs) == (False, [])
+    seat, recovery = await room.sit(cursor, "new", among=["new"])
+    assert (recovery.recovered, seat.seqs) == (False, [])
 
 
 async def test_a_snapshot_is_never_old(

@@ -58,7 +58,7 @@ async def test_without_hints_the_log_is_polled(
 async def test_a_silent_database_is_survived_and_does_not_delay_the_end(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("raglive.status_server.subscriptions.log_tail.READ_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("raglive.log_reader.reader.READ_TIMEOUT_SECONDS", 0.3)
     async with Relay(database.dsn) as relay:
         through = await Database.connect(relay.dsn, name="hub")
         async with (
@@ -100,7 +100,7 @@ async def test_a_database_that_is_gone_for_a_while_costs_nothing(
 async def test_garbage_on_the_bus_is_ignored(
     database: Database, pipeline: PipelineRecord, room: Room
 ) -> None:
-    await room.until(lambda: room.welcomed)
+    await room.until(lambda: room.started)
     garbage: list[dict[str, Any]] = [
         {},
         {"pipeline_id": PIPELINE},
@@ -129,12 +129,12 @@ async def test_a_pipeline_that_is_made_anew_is_welcomed_anew(
             await asyncio.sleep(0.02)
     with pytest.raises(RagliveError, match="no pipeline"):
         await room.sit()
-    old = room.welcomed[0]
+    old = room.started[0]
     await publish(database, 2)
-    await room.until(lambda: len(room.welcomed) == 2)
-    _, opening = await room.sit(cursor_at(old, 1))
-    assert not opening.recovered
-    assert (opening.position.seq, opening.position.epoch) == (2, room.welcomed[1].epoch)
+    await room.until(lambda: len(room.started) == 2)
+    _, recovery = await room.sit(cursor_at(old, 1))
+    assert not recovery.recovered
+    assert (recovery.position.seq, recovery.position.epoch) == (2, room.started[1].epoch)
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,12 @@ async def test_a_log_that_does_not_go_on_begins_anew(
                 await publish(database, 2)
                 await database.execute(damage)
             await relay.restore()
-            await room.until(lambda: len(room.welcomed) == 2)
-            seat, opening = await room.sit()
+            await room.until(lambda: len(room.started) == 2)
+            seat, recovery = await room.sit()
             assert len(room.delivered) == 4
             await publish(database)
             await room.until(lambda: seat.live)
-            assert seat.seqs == [opening.position.seq + 1]
+            assert seat.seqs == [recovery.position.seq + 1]
         await through.close()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from rich.console import Console
@@ -58,6 +59,30 @@ def _found() -> RagStatus:
         "last_heartbeat": NOW,
         "status_details": details,
         "is_active": True,
+        "summary": {
+            "id": UUID(int=1),
+            "pipeline_id": "google-drive-pipeline",
+            "pipeline_type": "google_drive",
+            "timestamp": NOW,
+            "head_seq": 0,
+            "digest": "",
+            "counts": details["counts"],
+            "failures": [],
+            "throughput": {
+                "bucket_seconds": 60,
+                "buckets": [],
+                "estimate": {
+                    "seconds_left": None,
+                    "unknown_because": "nothing_to_do",
+                    "files_left": 0,
+                    "stages": [],
+                },
+                "usage": {"texts": 0, "tokens": 0, "cost": 0},
+                "total_usage": {"texts": 0, "tokens": 0, "cost": 0},
+                "budget": None,
+            },
+            "standings": [],
+        },
     }
     return RagStatus.model_validate(
         {

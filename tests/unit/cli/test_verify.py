@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from raglive.cli.verify import _say
+from raglive.cli.verify import print_problems
 from raglive.store.index.verify import Disagreement
 
 
@@ -10,7 +10,7 @@ def test_what_to_do_is_said_once_for_all_that_want_the_same(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = [("gaps", "a", "Restore."), ("empty", "b", "Put it back."), ("counts", "c", "Restore.")]
-    _say(
+    print_problems(
         [
             Disagreement(code=code, pipeline_id="p", message=message, action=action)
             for code, message, action in found

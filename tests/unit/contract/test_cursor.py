@@ -15,9 +15,14 @@ from raglive_contract.cursor import (
     MAX_TEXT_LENGTH,
     NOW,
     Cursor,
+    CursorExpired,
+    Expiry,
+    LogRange,
     Position,
+    ResumeAfter,
     Start,
     parse_cursor,
+    resume,
 )
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -52,18 +57,35 @@ def test_any_text_is_a_cursor_or_refused(text: str) -> None:
         assert parse_cursor(str(parse_cursor(text))) == parse_cursor(text)
 
 
-@given(cursors, st.sets(epochs, min_size=1, max_size=4))
+@st.composite
+def ranges(draw: st.DrawFn, epoch: str) -> LogRange:
+    head = draw(st.integers(0, 20) | seqs)
+    return LogRange(epoch, draw(st.integers(1, head + 1)), head)
+
+
+@given(st.data(), st.sets(epochs, min_size=1, max_size=4))
 def test_no_log_is_resumed_past_what_may_not_have_been_seen(
-    cursor: Cursor, asked: set[str]
+    data: st.DataObject, asked: set[str]
 ) -> None:
+    near = st.builds(Position, st.sampled_from(sorted(asked)), st.integers(0, 21))
+    cursor = data.draw(cursors | st.lists(near, min_size=1).map(Cursor.of))
     for epoch in asked:
-        found = cursor.resume(epoch, asked)
+        log = data.draw(ranges(epoch))
+        outcome = resume(cursor, log, asked)
+        if isinstance(outcome, ResumeAfter):
+            assert log.oldest_seq - 1 <= outcome.seq <= log.head_seq
         if epoch in cursor.positions:
-            assert found == cursor.positions[epoch]
-        elif cursor.positions.keys() <= asked:
-            assert found is cursor.otherwise
+            seen = cursor.positions[epoch].seq
+            is_held = log.oldest_seq - 1 <= seen <= log.head_seq
+            expiry = Expiry.AHEAD if seen > log.head_seq else Expiry.TOO_OLD
+            assert outcome == (ResumeAfter(seen) if is_held else CursorExpired(expiry))
+        elif not cursor.positions.keys() <= asked:
+            assert outcome == CursorExpired(Expiry.OTHER_EPOCH)
+        elif cursor.otherwise is Start.NOW:
+            assert outcome == ResumeAfter(log.head_seq)
         else:
-            assert found is Start.UNKNOWN
+            is_whole = log.oldest_seq == 1
+            assert outcome == (ResumeAfter(0) if is_whole else CursorExpired(Expiry.TOO_OLD))
 
 
 @pytest.mark.parametrize("vector", VECTORS["valid"], ids=lambda it: it["text"])
@@ -84,8 +106,15 @@ def test_invalid_vectors(text: str) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["resume"])
 def test_resume_vectors(vector: dict[str, Any]) -> None:
-    found = parse_cursor(vector["cursor"]).resume(vector["epoch"], vector["epochs"])
-    assert (found.seq if isinstance(found, Position) else found.value) == vector["from"]
+    logs = {log["epoch"]: LogRange(**log) for log in VECTORS["logs"]}
+    cursor = parse_cursor(vector["cursor"])
+    for epoch, expected in vector["outcomes"].items():
+        outcome = resume(cursor, logs[epoch], vector["epochs"])
+        if isinstance(outcome, ResumeAfter):
+            assert expected == {"after": outcome.seq}
+        else:
+            assert expected == {"expired": outcome.reason}
+            assert outcome.error().code == ErrorCode.CURSOR_EXPIRED
 
 
 def test_endless_text_is_refused_before_it_is_read() -> None:

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive.status_server.subscriptions.ring import LogBroken, Ring
+from raglive.status_server.subscriptions.ring import Ring
 from tests.unit.subscriptions.log import make_log
 
 LENGTH = 60
@@ -24,8 +23,7 @@ steps = st.lists(st.tuples(st.sampled_from(["extend", "prepend"]), st.integers(1
 def test_it_holds_the_end_of_the_log_without_a_gap_and_within_bounds(
     start: int, steps: list[Step], max_messages: int, max_bytes: int
 ) -> None:
-    digest = LOG[start - 1].digest if start else b""
-    ring = Ring(start, digest, max_messages=max_messages, max_bytes=max_bytes)
+    ring = Ring(start, max_messages=max_messages, max_bytes=max_bytes)
     for step, count in steps:
         if step == "extend":
             ring.extend(LOG[ring.seq : ring.seq + count])
@@ -34,31 +32,13 @@ def test_it_holds_the_end_of_the_log_without_a_gap_and_within_bounds(
         held = ring.seq - ring.floor
         assert held <= max_messages
         assert held * BODY <= max_bytes
-        assert ring.digest == (LOG[ring.seq - 1].digest if ring.seq else b"")
         for seq in range(-1, LENGTH + 2):
             expected = LOG[seq : ring.seq] if ring.floor <= seq <= ring.seq else None
             assert ring.after(seq) == expected
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(LOG[6:8], id="a gap before"),
-        pytest.param([LOG[5], LOG[7]], id="a gap within"),
-        pytest.param(LOG[4:7], id="again"),
-        pytest.param(make_log(6)[5:], id="another log's"),
-    ],
-)
-def test_what_does_not_follow_is_refused_whole(page: list[object]) -> None:
-    ring = Ring(0, b"")
-    ring.extend(LOG[:5])
-    with pytest.raises(LogBroken):
-        ring.extend(page)  # type: ignore[arg-type]  # messages
-    assert ring.after(0) == LOG[:5]
-
-
 def test_only_what_ends_at_the_floor_is_put_before_it() -> None:
-    ring = Ring(10, LOG[9].digest)
+    ring = Ring(10)
     ring.extend(LOG[10:12])
     assert not ring.prepend(LOG[3:9])
     assert not ring.prepend([])

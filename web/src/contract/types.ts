@@ -578,10 +578,10 @@ export interface Heartbeat {
   is_checking: boolean;
 }
 /**
- * What no other event tells; conflated. Everything in it is exact at `head_seq`.
+ * Counts, failures, throughput and stalled files, all exact at `head_seq`; conflated.
  *
- * The server sends it after the answer to `subscribe`, and then when it has changed, at most once
- * a second. Producers do not publish it.
+ * The server sends it after the answer to `subscribe`, and again when it has changed, at most
+ * once a second. Producers do not publish it.
  */
 export interface PipelineSummary {
   /**

@@ -1,8 +1,8 @@
-"""The cursor: one opaque text that says what a viewer has seen.
+"""The cursor: one opaque text that says what a viewer has seen, and where a log is resumed from it.
 
 A pipeline's cursor is `<epoch>.<16-digit seq>`. The epoch is unique to one life of one pipeline's
-log, so a cursor also says which pipeline it is of, and cursors of several pipelines travel as one
-text, joined by `~`. `-1` stands for the beginning and `now` for the present head.
+log. It therefore identifies the pipeline, and cursors of several pipelines travel as one text,
+joined by `~`. `-1` stands for the beginning and `now` for the present head.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -19,10 +19,15 @@ __all__ = [
     "CURSOR_PATTERN",
     "NOW",
     "Cursor",
+    "CursorExpired",
+    "Expiry",
+    "LogRange",
     "Position",
+    "ResumeAfter",
     "Start",
     "cursor_at",
     "parse_cursor",
+    "resume",
 ]
 
 BEGINNING = "-1"
@@ -36,7 +41,7 @@ CURSOR_PATTERN = rf"^(-1|now|{_FORM}(~{_FORM})*)$"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in one pipeline's log: everything up to and including `seq` was seen."""
+    """A position in one pipeline's log: everything up to and including `seq` was seen."""
 
     epoch: str
     seq: int
@@ -50,16 +55,15 @@ class Position:
 
 
 def cursor_at(epoch: str, seq: int) -> str:
-    """Return the cursor of a place in one log."""
+    """Format a position without building it; the seq is not checked."""
     return f"{epoch}.{seq:016d}"
 
 
 class Start(Enum):
-    """Where a pipeline that a cursor does not name is to be read from."""
+    """Where the reading of a log starts that a cursor does not name."""
 
     BEGINNING = BEGINNING
     NOW = NOW
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +80,75 @@ class Cursor:
 
     @classmethod
     def of(cls, positions: Iterable[Position]) -> Cursor:
-        """Return the cursor that holds these positions."""
+        """Compose a cursor; of two positions in one log the later argument counts."""
         return cls({position.epoch: position for position in positions})
 
-    def resume(self, epoch: str, epochs: Iterable[str]) -> Position | Start:
-        """Return where to read the log of `epoch`, given all the `epochs` that are asked for.
 
-        A log that the cursor does not name began after the cursor was made, and is read from its
-        beginning; unless the cursor names a log that is not asked for, for then it may be this
-        log's earlier life, and what was seen is unknown.
-        """
-        position = self.positions.get(epoch)
-        if position is not None:
-            return position
-        if self.positions.keys() - set(epochs):
-            return Start.UNKNOWN
-        return self.otherwise
+@dataclass(frozen=True, slots=True)
+class LogRange:
+    """The events that a log holds: from `oldest_seq` to `head_seq`, none when it ends before."""
+
+    epoch: str
+    oldest_seq: int
+    head_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeAfter:
+    """The events after `seq` are all that was missed; 0 is before the first event."""
+
+    seq: int
+
+
+class Expiry(StrEnum):
+    """Why a log cannot be resumed from a cursor."""
+
+    AHEAD = "ahead"
+    OTHER_EPOCH = "other_epoch"
+    TOO_OLD = "too_old"
+
+
+@dataclass(frozen=True, slots=True)
+class CursorExpired:
+    """The log cannot be resumed: a viewer needs a snapshot, an HTTP request is refused."""
+
+    reason: Expiry
+
+    def error(self) -> RagliveError:
+        """Build the refusal `cursor_expired` that HTTP and the command line answer with."""
+        return RagliveError(
+            f"{_EXPIRED[self.reason]} Start from `-1` or `now`, or without a cursor.",
+            code=ErrorCode.CURSOR_EXPIRED,
+        )
+
+
+_EXPIRED = {
+    Expiry.AHEAD: "The cursor is ahead of the log, which was restored from a backup.",
+    Expiry.OTHER_EPOCH: "The cursor belongs to another log, or to an earlier one of the pipeline.",
+    Expiry.TOO_OLD: "Events after the cursor are no longer kept.",
+}
+
+
+def resume(cursor: Cursor, log: LogRange, epochs: Iterable[str]) -> ResumeAfter | CursorExpired:
+    """Interpret a cursor against one log; every surface resumes by this function.
+
+    `epochs` are those of all the logs that are asked for. A log that the cursor does not name
+    began after the cursor was made, and is read from its beginning. When the cursor names a log
+    that is not asked for, however, that may be an earlier life of this one, and what was seen of
+    it is unknown.
+    """
+    position = cursor.positions.get(log.epoch)
+    if position is not None:
+        seq = position.seq
+    elif cursor.positions.keys() - set(epochs):
+        return CursorExpired(Expiry.OTHER_EPOCH)
+    else:
+        seq = log.head_seq if cursor.otherwise is Start.NOW else 0
+    if seq > log.head_seq:
+        return CursorExpired(Expiry.AHEAD)
+    if seq < log.oldest_seq - 1:
+        return CursorExpired(Expiry.TOO_OLD)
+    return ResumeAfter(seq)
 
 
 def parse_cursor(text: str) -> Cursor:

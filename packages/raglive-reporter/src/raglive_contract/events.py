@@ -1,8 +1,8 @@
 """Every event, as producers publish it and as viewers receive it.
 
-A producer publishes the fields with an id; the log adds the place in the pipeline's order. Durable
-events are sequenced and replayed; conflated ones are the latest value and have neither seq nor
-cursor.
+A producer publishes the fields with an id; the log adds the position in the pipeline's order.
+Durable events are sequenced and replayed. Conflated events carry the latest value, and have neither
+seq nor cursor.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class _HeartbeatFields(WireModel):
 
 
 class _Submitted(WireModel):
-    """What a producer says beside an event's own fields."""
+    """The fields that a producer adds to those of an event's type."""
 
     id: EventId
     pipeline_id: PipelineId
@@ -156,7 +156,7 @@ class _Submitted(WireModel):
 
 
 class _Envelope(WireModel):
-    """What every event carries beside its own fields."""
+    """The fields that every event carries in addition to those of its type."""
 
     id: EventId
     pipeline_id: PipelineId
@@ -165,7 +165,7 @@ class _Envelope(WireModel):
 
 
 class _Sequenced(_Envelope):
-    """The place of a durable event in its pipeline's log."""
+    """The position of a durable event in its pipeline's log."""
 
     seq: Annotated[int, Field(ge=1)]
     cursor: str
@@ -210,10 +210,10 @@ class StatusUpdate(_StatusUpdateFields, _Sequenced):
 
 
 class PipelineSummary(_Envelope):
-    """What no other event tells; conflated. Everything in it is exact at `head_seq`.
+    """Counts, failures, throughput and stalled files, all exact at `head_seq`; conflated.
 
-    The server sends it after the answer to `subscribe`, and then when it has changed, at most once
-    a second. Producers do not publish it.
+    The server sends it after the answer to `subscribe`, and again when it has changed, at most
+    once a second. Producers do not publish it.
     """
 
     type: Literal["pipeline:summary"] = "pipeline:summary"

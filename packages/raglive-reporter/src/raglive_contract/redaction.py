@@ -1,7 +1,7 @@
-"""What a redacted viewer is shown: how files fare, and not what they are. Decided here alone.
+"""Redaction: a redacted viewer sees the states of files, but neither their names nor their content.
 
-What may be seen is named; anything else is left out, so that a new field is withheld until somebody
-decides otherwise. Identities, order and counts stay: the digest comes out the same.
+The fields that may be seen are listed; all others are withheld, also those that are added later.
+Identities of events, order and counts are kept, so that the digest stays the same.
 """
 
 from __future__ import annotations
@@ -96,17 +96,17 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
 
 class Redaction:
-    """Masks what is sent to redacted viewers, in the wire form and into the wire form.
+    """Masks objects in their wire form for redacted viewers.
 
-    A file keeps one mask as long as the secret stays; without the secret, nobody can tell whether a
-    mask is that of a file whose id he guesses.
+    A file keeps its mask as long as the secret stays the same. Without the secret, a guessed file
+    id cannot be matched with a mask.
     """
 
     def __init__(self, secret: bytes) -> None:
         self._key = sha256(b"raglive redaction" + secret).digest()
 
     def event(self, event: Mapping[str, Any]) -> Shape:
-        """Return an event as a redacted viewer gets it."""
+        """Mask an event, also a summary."""
         shown = _only(event, _EVENT)
         if "file" in event:
             shown["file"] = self._file(event["file"], event["pipeline_id"])
@@ -128,14 +128,14 @@ class Redaction:
         return shown
 
     def status(self, status: Mapping[str, Any]) -> Shape:
-        """Return a `pipeline:status` as a redacted viewer gets it."""
+        """Mask a `pipeline:status`."""
         shown = _only(status, _STATUS) | _holding_up(status)
         for files in ("files_processing", "files_completed", "files_failed"):
             shown[files] = [self._entry(file, status["pipeline_id"]) for file in status[files]]
         return shown
 
     def row(self, row: Mapping[str, Any], pipeline_id: str) -> Shape:
-        """Return a row of a file listing as a redacted viewer gets it."""
+        """Mask a row of a file listing."""
         shown = _only(row, _ROW) | self._mask(row, pipeline_id)
         shown |= {"folder": "", "url": None, "mime_type": None}
         shown["error"] = row["error"] and _error(row["error"])
@@ -143,7 +143,7 @@ class Redaction:
         return shown
 
     def failure(self, group: Mapping[str, Any]) -> Shape:
-        """Return a group of failures as a redacted viewer gets it."""
+        """Mask a group of failures; the advice is derived from the code again."""
         code = _code(group["code"])
         advice = what_to_do(code)
         return _only(group, _FAILURE) | {"code": code, "message": WITHHELD, "what_to_do": advice}
@@ -180,7 +180,7 @@ def _reason(reason: Any) -> Any:
 
 
 def _holding_up(holder: Mapping[str, Any]) -> Shape:
-    """Return the problem and the pause of a status, or of its changes; None says it has passed."""
+    """Mask the problem and the pause of a status, or of its changes; None means it is over."""
     return {name: _reasoned(holder[name]) for name in ("problem", "paused") if name in holder}
 
 

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from raglive import __version__
 from raglive.http_api.authentication import Authenticator, bearer
 from raglive.http_api.openapi import body, refusals
-from raglive.http_api.pipelines import shown_statuses
+from raglive.http_api.pipelines import visible_statuses
 from raglive.http_api.responses import json_response
 from raglive.http_api.tokens import Identity
 from raglive.status_server.admission import Limits
@@ -121,7 +121,7 @@ def _add_status_routes(
     @router.get("/status", response_model=StatusReport, responses=refusals(401, 429, 503))
     async def read_status(caller: Identity = calling) -> Response:
         """Return the server's health and the status of every pipeline the caller may see."""
-        shown = shown_statuses(await reads.board(), caller.grant, redaction)
+        shown = visible_statuses(await reads.pipelines(), caller.grant, redaction)
         return json_response(health().wire() | {"pipelines": shown})
 
 

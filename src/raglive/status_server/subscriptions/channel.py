@@ -1,26 +1,33 @@
-"""One pipeline as the hub holds it."""
+"""A pipeline's log as the hub holds it for viewers: recent events, pending progress, snapshot."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from raglive.log_reader.followed_log import FollowedLog, LogBroken
 from raglive.status_server.subscriptions.conflation import Conflation
 from raglive.status_server.subscriptions.messages import Message
-from raglive.status_server.subscriptions.ring import LogBroken, Ring
-from raglive.store.log.event_log import Head
-from raglive_contract.cursor import Cursor, Position, Start, parse_cursor
+from raglive.status_server.subscriptions.ring import Ring
+from raglive.store.log.event_log import Head, LoggedEvent
+from raglive_contract.cursor import LogRange, Position, parse_cursor
 
-__all__ = ["Channel", "Opening"]
+__all__ = ["Channel", "Deliver", "Recovery", "SentSummary"]
 
-SNAPSHOT_SECONDS = 1.0  # of its freshness: heartbeat and progress change without an event
+SNAPSHOT_SECONDS = 1.0  # heartbeat and progress change a snapshot without an event
+
+Deliver = Callable[[Head, Sequence[Message]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """Where a viewer starts: what it missed, and the pipeline's status after that."""
+class Recovery:
+    """What a viewer is sent when it joins: the missed events, and the status after them.
+
+    `source` says where the events were found: `ring`, `log`, or `snapshot` for nowhere. `summary`
+    is None until the pipeline's summary has been read.
+    """
 
     pipeline_id: str
     recovered: bool
@@ -28,70 +35,93 @@ class Opening:
     snapshot: dict[str, Any]
     position: Position
     digest: bytes
-    place: str  # `ring`, `log` or `snapshot`: where it was found
+    source: str
+    summary: Message | None
 
 
-class Channel:
-    """A pipeline's ring, its pending progress, and its latest snapshot.
+@dataclass(frozen=True, slots=True)
+class SentSummary:
+    """The summary that the viewers were sent last, its checksum, and when (seconds, monotonic)."""
 
-    Whoever moves the ring's end, or relies on it across an await, holds `lock`.
+    message: Message
+    content: int
+    sent_at: float
+
+
+class Channel(FollowedLog):
+    """A followed log with its ring, its pending progress, and its latest snapshot and summary.
+
+    `backfilling` is held while the ring is extended towards the past. `sent_summary` is None while
+    nobody watches the pipeline.
     """
 
-    def __init__(self, head: Head, heartbeat_interval_seconds: float) -> None:
-        self.head = head
-        self.ring = Ring(head.seq, head.digest)
+    digest: bytes
+
+    def __init__(self, head: Head, deliver: Deliver, heartbeat_interval_seconds: float) -> None:
+        super().__init__(head, head.seq, head.digest)
+        self._deliver = deliver
+        self.ring = Ring(head.seq)
         self.conflation = Conflation(heartbeat_interval_seconds)
-        self.lock = asyncio.Lock()
-        self.reaching_back = asyncio.Lock()
+        self.backfilling = asyncio.Lock()
+        self.sent_summary: SentSummary | None = None
         self._snapshot: dict[str, Any] = {}
         self._snapshot_seq = -1
         self._snapshot_at = float("-inf")
 
+    @property
+    def range(self) -> LogRange:
+        """The events that the log holds, up to the last one that was read."""
+        return LogRange(self.head.epoch, self.head.oldest_seq, self.seq)
+
+    async def receive(self, events: Sequence[LoggedEvent]) -> None:
+        """Add events to the ring and deliver them, in one step of the event loop."""
+        messages = [Message.durable(logged) for logged in events]
+        self.ring.extend(messages)
+        self.conflation.observe(messages)
+        self._deliver(self.head, messages)
+
+    @property
+    def summary(self) -> Message | None:
+        """The summary for a viewer that was sent every event so far."""
+        if self.sent_summary is None:
+            return None
+        self.sent_summary.message.head_seq = self.seq
+        return self.sent_summary.message
+
     def snapshot(self, now: float) -> dict[str, Any] | None:
-        """Return the status at the ring's end; None when it is not known, or not fresh."""
-        if self._snapshot_seq != self.ring.seq or now - self._snapshot_at > SNAPSHOT_SECONDS:
+        """The status at the ring's end; None when it is not known, or not fresh at `now`."""
+        if self._snapshot_seq != self.seq or now - self._snapshot_at > SNAPSHOT_SECONDS:
             return None
         return self._snapshot
 
     def keep_snapshot(self, snapshot: dict[str, Any], now: float) -> None:
-        """Keep a snapshot that was read at `now` (seconds, monotonic)."""
+        """Cache a snapshot that was read at `now` (seconds, monotonic)."""
         self._snapshot = snapshot
         self._snapshot_seq = self.seq_of(snapshot)
         self._snapshot_at = now
 
     def seq_of(self, snapshot: dict[str, Any]) -> int:
-        """Return the seq that a snapshot is of; raise `LogBroken` when it is of another log."""
+        """Extract the seq of a snapshot; raise `LogBroken` when it belongs to another log."""
         position = parse_cursor(snapshot["cursor"]).positions.get(self.head.epoch)
-        if position is None or position.seq < self.ring.seq:
+        if position is None or position.seq < self.seq:
             raise LogBroken(f"the log stands at {snapshot['cursor']}")
         return position.seq
 
-    def start(self, cursor: Cursor | None, epochs: Iterable[str]) -> int | Start | None:
-        """Return the seq to resume after, `NOW`, or None to start from a snapshot."""
-        if cursor is None:
-            return None
-        match cursor.resume(self.head.epoch, epochs):
-            case Position(seq=seq):
-                return seq
-            case Start.BEGINNING:
-                return 0
-            case Start.NOW:
-                return Start.NOW
-            case _:
-                return None
+    def recover(
+        self, after: int | None, snapshot: dict[str, Any], *, is_backfilled: bool
+    ) -> Recovery:
+        """Collect what follows the seq `after`; nothing when it is None or no longer in the ring.
 
-    def open(
-        self, start: int | Start | None, snapshot: dict[str, Any], *, reached_back: bool
-    ) -> Opening:
-        """Return what follows `start`, with the snapshot of this very moment."""
-        seq = self.ring.seq if start is Start.NOW else start
-        missed = self.ring.after(seq) if isinstance(seq, int) else None
-        return Opening(
+        `snapshot` has to be of this moment.
+        """
+        missed = None if after is None else self.ring.after(after)
+        return Recovery(
             self.head.pipeline_id,
             recovered=missed is not None,
             missed=missed or [],
             snapshot=snapshot,
-            position=Position(self.head.epoch, self.ring.seq),
-            digest=self.ring.digest,
-            place="snapshot" if missed is None else "log" if reached_back else "ring",
+            position=Position(self.head.epoch, self.seq),
+            digest=self.digest,
+            source="snapshot" if missed is None else "log" if is_backfilled else "ring",
+            summary=self.summary,
         )

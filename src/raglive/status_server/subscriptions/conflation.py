@@ -1,4 +1,4 @@
-"""Progress and heartbeats: only the latest counts, and nothing of an attempt that has ended."""
+"""Conflation: of progress and heartbeats only the latest is sent, none of an attempt that ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERY_ATTEMPT = 2**31
 
 
 class Conflation:
-    """What is to be sent of one pipeline at the next tick."""
+    """The pending progress and heartbeat of one pipeline, sent at the next tick."""
 
     def __init__(self, heartbeat_interval_seconds: float) -> None:
         self._interval = heartbeat_interval_seconds
@@ -26,14 +26,14 @@ class Conflation:
         self.replaced = 0
 
     def put(self, message: Message) -> None:
-        """Take a newer value."""
+        """Add progress or a heartbeat; it replaces an older one of the same file."""
         if message.type == "heartbeat":
             self._heartbeat = message
         elif message.file_id is not None and message.attempt > self._ended.get(message.file_id, 0):
             self._put_progress(message.file_id, message)
 
     def observe(self, messages: Iterable[Message]) -> None:
-        """Forget the progress of attempts that these durable messages end or overtake."""
+        """Drop the progress of attempts that these durable messages end or supersede."""
         for message in messages:
             if message.file_id is None:
                 continue
@@ -43,10 +43,10 @@ class Conflation:
                 self._begin(message.file_id, message.attempt)
 
     def drain(self, now: float, reached: int) -> list[Message]:
-        """Return what is due at `now` (seconds, monotonic), and start anew.
+        """Remove and return the messages that are due at `now` (seconds, monotonic).
 
-        A heartbeat waits until its head is `reached`: viewers that are about to receive the last
-        events must not be told that they missed them.
+        A heartbeat waits until its head is `reached`: otherwise it would tell viewers that they
+        missed events which they are about to receive.
         """
         due = list(self._progress.values())
         self._progress.clear()
@@ -68,7 +68,7 @@ class Conflation:
             self._progress[file_id] = message
 
     def _begin(self, file_id: str, attempt: int) -> None:
-        """Let `attempt` speak, and none before it."""
+        """Accept progress of `attempt` and later ones only."""
         ended = self._ended.get(file_id, 0)
         self._note(file_id, attempt - 1 if ended == EVERY_ATTEMPT else max(ended, attempt - 1))
 

@@ -1,7 +1,7 @@
-"""The hub: follows the log for all viewers, and lets each in at exactly its place.
+"""The hub: follows every pipeline's log once, and starts each viewer at exactly its position.
 
-A pipeline's log is read on under its lock. Who joins does so under the same lock, with the status
-as of the last event read: before are the events that were missed, after are those to come.
+A pipeline's log is read under its lock. A viewer joins under the same lock, with the status as of
+the last event read. The events before that are those it missed, and all later ones are delivered.
 """
 
 from __future__ import annotations
@@ -9,34 +9,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import aclosing, suppress
 from typing import Any
 
 import structlog
 
-from raglive.bus.messages import Hint, Live, Reconnected
 from raglive.bus.postgres import PostgresBus
-from raglive.status_server.subscriptions.channel import Channel, Opening
-from raglive.status_server.subscriptions.log_tail import Deliver, Tail, Welcome
+from raglive.log_reader.followed_log import LogBroken
+from raglive.log_reader.hints import HeadHints
+from raglive.log_reader.reader import LogReader
+from raglive.status_server.subscriptions.channel import Channel, Deliver, Recovery
 from raglive.status_server.subscriptions.messages import Message
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.status_server.subscriptions.summary_feed import SummaryFeed
 from raglive.store.log.event_log import EventLog, Head
 from raglive.store.log.pipeline_status import PipelineReads
-from raglive_contract.cursor import Cursor
-from raglive_contract.errors import RagliveError
+from raglive_contract.cursor import Cursor, CursorExpired, Expiry, resume
 
-__all__ = ["Deliver", "Hub", "Join", "Welcome"]
+__all__ = ["Deliver", "Hub", "Join", "LogStarted"]
 
 log = structlog.get_logger()
 
-Join = Callable[[Opening], None]
+Join = Callable[[Recovery], None]
+LogStarted = Callable[[Head], None]
+
+BACKFILL_PAGE = 1000  # events
 
 
 class Hub:
-    """Every pipeline, kept up with its log while `run` runs.
+    """Holds a channel for every pipeline, and reads their logs while `run` runs.
 
-    `deliver` is handed what is new. `welcome` is told of every log that begins, also in place of
-    an earlier one of the same pipeline: whoever watched that one is to be shown the new one.
+    `deliver` receives new messages. `on_log_started` is told of every new log, also of one that
+    replaces an earlier log of the same pipeline: its viewers need the status of the new one.
+    `watched` lists the pipelines that have viewers.
     """
 
     def __init__(
@@ -45,124 +48,156 @@ class Hub:
         reads: PipelineReads,
         bus: PostgresBus,
         deliver: Deliver,
-        welcome: Welcome,
         *,
+        on_log_started: LogStarted,
+        watched: Callable[[], AbstractSet[str]],
         heartbeat_interval_seconds: float,
         poll_seconds: float = 0.25,
         tick_seconds: float = 0.05,
     ) -> None:
-        self._tail = Tail(event_log, deliver, welcome, heartbeat_interval_seconds)
+        hints = HeadHints(bus, self._conflate)
+        self._reader: LogReader[Channel] = LogReader(
+            event_log, hints, self._begin, self._end, poll_seconds=poll_seconds
+        )
         self._reads = reads
-        self._bus = bus
         self._deliver = deliver
-        self._poll_seconds = poll_seconds
+        self._on_log_started = on_log_started
+        self._heartbeat_interval = heartbeat_interval_seconds
         self._tick_seconds = tick_seconds
-        self._hinted: dict[int, int] = {}
-        self._wake = asyncio.Event()
-        self._current_at = float("-inf")
-        self._turned_at = float("-inf")
+        self._summaries = SummaryFeed(reads, self._reader, watched, deliver)
+        self._ended_conflated = 0
 
     @property
     def lag_seconds(self) -> float:
-        """Return how long ago the log was last known to be read to its end."""
-        return asyncio.get_running_loop().time() - self._current_at
+        """The time since every log was last known to be read to its end; infinite before."""
+        return self._reader.lag_seconds
 
     @property
-    def still_seconds(self) -> float:
-        """Return how long ago the log was last looked at, in vain or not."""
-        return asyncio.get_running_loop().time() - self._turned_at
+    def idle_seconds(self) -> float:
+        """The time since the reader last tried to read, with success or without."""
+        return self._reader.idle_seconds
 
     @property
-    def tail(self) -> Tail:
-        """Return what reads the log, for what it counts."""
-        return self._tail
+    def conflated(self) -> int:
+        """The number of conflated messages that a later one replaced."""
+        channels = self._reader.logs()
+        return self._ended_conflated + sum(one.conflation.replaced for one in channels)
+
+    @property
+    def gaps(self) -> int:
+        """The number of logs that did not continue from where they were read to."""
+        return self._reader.gaps
+
+    @property
+    def digest_mismatches(self) -> int:
+        """The number of logs that continued with another digest."""
+        return self._reader.digest_mismatches
 
     def heads(self) -> list[Head]:
-        """Return the pipelines known."""
-        return [channel.head for channel in self._tail.channels()]
+        """The pipelines known."""
+        return [channel.head for channel in self._reader.logs()]
 
     def known(self) -> AbstractSet[str]:
-        """Return the ids of the pipelines known."""
-        return self._tail.ids()
+        """The ids of the pipelines known."""
+        return self._reader.ids()
 
     async def run(self) -> None:
-        """Follow the log until cancelled."""
+        """Follow the logs until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(), name="hub-listen")
-            tasks.create_task(self._follow(), name="hub-follow")
+            tasks.create_task(self._reader.run(), name="hub-reader")
             tasks.create_task(self._tick(), name="hub-tick")
+            tasks.create_task(self._summaries.run(), name="hub-summaries")
 
-    async def look(self) -> None:
-        """Learn of every pipeline that there is by now."""
-        await self._tail.read_all()
+    async def refresh(self) -> None:
+        """Read the heads, so that every pipeline that exists by now is known."""
+        await self._reader.read_all()
 
     async def find(self, pipeline_id: str) -> Head | None:
-        """Return a pipeline's head; looks again before it says that there is none."""
-        channel = await self._tail.find(pipeline_id)
+        """Look up a pipeline; the heads are read before it is reported as missing."""
+        channel = await self._reader.find(pipeline_id)
         return channel.head if channel else None
 
     async def snapshot(self, pipeline_id: str) -> dict[str, Any]:
-        """Return the status of a pipeline; raise `not_found` when there is none."""
-        async with self._tail.hold(pipeline_id) as channel:
+        """Read the status of a pipeline; raise `not_found` if there is none."""
+        async with self._reader.hold(pipeline_id) as channel:
             return await self._snapshot(channel)
 
     async def open(
         self, pipeline_id: str, cursor: Cursor | None, join: Join, *, among: Iterable[str] = ()
-    ) -> Opening:
-        """Let a viewer in: call `join` with what it missed, in the step that makes it live.
+    ) -> Recovery:
+        """Call `join` with what a viewer missed, in the step in which events become live for it.
 
-        Without a `cursor`, or with one that cannot be resumed, it starts from a snapshot. A cursor
-        may be ahead of what was read here: another server was faster. `among` are all the pipelines
-        that the viewer asks for. Raises `not_found` and `unavailable`.
+        Without a `cursor`, or with one that cannot be resumed, it starts from a snapshot. `among`
+        are all the pipelines that the viewer asks for. Raises `not_found` and `unavailable`.
         """
-        channel = await self._tail.find(pipeline_id)
-        start, reached_back = None, False
-        if channel is not None:
-            known = [self._tail.known(one) for one in {pipeline_id, *among}]
-            start = channel.start(cursor, [one.head.epoch for one in known if one])
-            if isinstance(start, int):
-                await self._tail.read(channel.head.pipeline_key, start)
-                reached_back = start < channel.ring.floor
-                await self._tail.reach_back(channel, start)
-        async with self._tail.hold(pipeline_id) as held:
+        channel = await self._reader.find(pipeline_id)
+        after, is_backfilled = None, False
+        if channel is not None and cursor is not None:
+            after = await self._resume(channel, cursor, {pipeline_id, *among})
+            if after is not None:
+                is_backfilled = after < channel.ring.floor
+                await self._backfill(channel, after)
+        async with self._reader.hold(pipeline_id) as held:
             snapshot = await self._snapshot(held)
-            opening = held.open(
-                start if held is channel else None, snapshot, reached_back=reached_back
-            )
-            join(opening)
-            return opening
+            start = after if held is channel else None
+            recovery = held.recover(start, snapshot, is_backfilled=is_backfilled)
+            join(recovery)
+            return recovery
 
     def after(self, pipeline_id: str, seq: int) -> list[Message] | None:
-        """Return what has been delivered after `seq`; None when it is no longer kept."""
-        channel = self._tail.known(pipeline_id)
-        return None if channel is None else channel.ring.after(seq)
+        """The messages delivered after `seq`, and the summary; None if the ring starts later."""
+        channel = self._reader.known(pipeline_id)
+        missed = None if channel is None else channel.ring.after(seq)
+        if channel is None or missed is None or channel.summary is None:
+            return missed
+        return [*missed, channel.summary]
+
+    async def _resume(self, channel: Channel, cursor: Cursor, asked: Iterable[str]) -> int | None:
+        """Find the seq to resume after; None if the log cannot be resumed from the cursor.
+
+        A cursor may be ahead of what was read here, since another server may have read further.
+        """
+        known = [self._reader.known(pipeline_id) for pipeline_id in asked]
+        epochs = [one.head.epoch for one in known if one]
+        outcome = resume(cursor, channel.range, epochs)
+        if outcome == CursorExpired(Expiry.AHEAD):
+            seq = cursor.positions[channel.head.epoch].seq
+            await self._reader.read(channel.head.pipeline_key, seq)
+            outcome = resume(cursor, channel.range, epochs)
+        return None if isinstance(outcome, CursorExpired) else outcome.seq
+
+    async def _backfill(self, channel: Channel, seq: int) -> None:
+        """Extend the ring back to `seq`, if it has room; read once for all who need it."""
+        ring = channel.ring
+        async with channel.backfilling:
+            while ring.floor > seq >= ring.seq - ring.max_messages:
+                first = max(seq, ring.floor - BACKFILL_PAGE)
+                page = await self._reader.page(channel, first, ring.floor - first)
+                if not ring.prepend([Message.durable(logged) for logged in page]):
+                    return
 
     async def _snapshot(self, held: Channel) -> dict[str, Any]:
-        """Return the status as of the last event read, reading on to what the status is of."""
+        """Read the status, and the log on to exactly the event that the status is of."""
         now = asyncio.get_running_loop().time()
         snapshot = held.snapshot(now)
         if snapshot is None:
             snapshot = await self._reads.snapshot(held.head.pipeline_key)
-            await self._tail.read_on(held, held.seq_of(snapshot))
+            await self._reader.read_on(held, held.seq_of(snapshot))
             held.keep_snapshot(snapshot, now)
         return snapshot
 
-    async def _listen(self) -> None:
-        async with aclosing(self._bus.listen()) as messages:
-            async for message in messages:
-                match message:
-                    case Hint(pipeline_key=key, seq=seq):
-                        self._hinted[key] = max(seq, self._hinted.get(key, 0))
-                        self._wake.set()
-                    case Live(events=events):
-                        self._conflate(events)
-                    case Reconnected():
-                        self._tail.doubtful.set()
-                        self._wake.set()
+    def _begin(self, head: Head) -> Channel:
+        channel = Channel(head, self._deliver, self._heartbeat_interval)
+        self._on_log_started(head)
+        return channel
+
+    def _end(self, channel: Channel, _why: LogBroken | None) -> None:
+        self._ended_conflated += channel.conflation.replaced
+        self._summaries.forget(channel)
 
     def _conflate(self, events: Sequence[dict[str, Any]]) -> None:
         for event in events:
-            channel = self._tail.known(str(event.get("pipeline_id")))
+            channel = self._reader.known(str(event.get("pipeline_id")))
             if channel is None:
                 continue
             try:
@@ -170,37 +205,10 @@ class Hub:
             except ValueError as error:
                 log.warning("bus_event_ignored", reason=str(error))
 
-    async def _follow(self) -> None:
-        """Read what hints name, and look at every head every `poll_seconds` or when in doubt."""
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while True:
-            self._wake.clear()
-            self._turned_at = loop.time()
-            hinted, self._hinted = self._hinted, {}
-            try:
-                for key, seq in hinted.items():
-                    await self._tail.read(key, seq)
-                if loop.time() >= due or self._tail.doubtful.is_set():
-                    self._tail.doubtful.clear()
-                    due = loop.time() + self._poll_seconds
-                    await self._tail.read_all()
-                self._current_at = loop.time()
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
-                self._tail.doubtful.set()
-                log.warning(
-                    "log_unreadable", error=type(error).__name__, lag_seconds=self.lag_seconds
-                )
-                await asyncio.sleep(self._poll_seconds)
-                continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
-                    await self._wake.wait()
-
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._tick_seconds)
-            for channel in self._tail.channels():
-                if due := channel.conflation.drain(loop.time(), channel.ring.seq):
+            for channel in self._reader.logs():
+                if due := channel.conflation.drain(loop.time(), channel.seq):
                     self._deliver(channel.head, due)

@@ -10,7 +10,7 @@ import structlog
 
 from raglive.status_server.metrics import StatusMetrics
 from raglive.status_server.sessions.registry import Door
-from raglive.status_server.subscriptions.channel import Opening
+from raglive.status_server.subscriptions.channel import Recovery
 from raglive.status_server.subscriptions.hub import Hub
 from raglive.status_server.subscriptions.rooms import Audience, Viewer
 from raglive.store.errors import DATABASE_ERRORS
@@ -53,7 +53,7 @@ class Showing:
     async def greet(self, viewer: Viewer, grant: Grant) -> None:
         """Send a new viewer the status of every pipeline that it may see."""
         try:
-            await self._hub.look()
+            await self._hub.refresh()
             for pipeline_id in self._visible(grant):
                 await self._room(viewer)
                 snapshot = await self._hub.snapshot(pipeline_id)
@@ -75,10 +75,10 @@ class Showing:
     async def show(self, viewer: Viewer, pipeline_id: str) -> None:
         """Send a pipeline's status to a viewer, and what follows."""
 
-        def join(opening: Opening) -> None:
+        def join(recovery: Recovery) -> None:
             if self._may_see(viewer, pipeline_id):
-                self._send_status(viewer, opening.snapshot)
-                self._audience.join(viewer, pipeline_id, opening.missed)
+                self._send_status(viewer, recovery.snapshot)
+                self._audience.join(viewer, pipeline_id, recovery.missed, recovery.summary)
 
         while self._may_see(viewer, pipeline_id):
             try:
@@ -113,7 +113,7 @@ class Showing:
         """Return the pipelines that are asked for; raise `not_found` for one out of reach."""
         self.check_type(request.pipeline_type)
         if request.pipeline_id is None:
-            await self._hub.look()
+            await self._hub.refresh()
             return self._visible(grant)
         named = list(dict.fromkeys(listed(request.pipeline_id)))
         for name in named:
@@ -137,32 +137,32 @@ class Showing:
         """Let a viewer in where its cursor is; return what the answer says of the pipeline."""
         written = 0
 
-        def join(opening: Opening) -> None:
+        def join(recovery: Recovery) -> None:
             nonlocal written
             if not self._may_see(viewer, pipeline_id):  # no longer
                 raise _no_pipeline(pipeline_id)
             viewer.hold(pipeline_id)
-            written = self._audience.join(viewer, pipeline_id, opening.missed)
+            written = self._audience.join(viewer, pipeline_id, recovery.missed, recovery.summary)
 
         replayed = 0
         while True:
             await self._room(viewer)
-            opening = await self._hub.open(pipeline_id, cursor, join, among=wanted)
+            recovery = await self._hub.open(pipeline_id, cursor, join, among=wanted)
             replayed += written
-            if written == len(opening.missed):
+            if written == len(recovery.missed):
                 break
             if written:
-                cursor = _at(opening, written)
+                cursor = _at(recovery, written)
         if cursor is not None:
-            self._metrics.resumes.labels(opening.place).inc()
+            self._metrics.resumes.labels(recovery.source).inc()
         return {
             "pipeline_id": pipeline_id,
-            "snapshot": self._redaction.status(opening.snapshot)
+            "snapshot": self._redaction.status(recovery.snapshot)
             if viewer.redact
-            else opening.snapshot,
-            "cursor": str(opening.position),
-            "digest": opening.digest.hex(),
-            "recovered": opening.recovered,
+            else recovery.snapshot,
+            "cursor": str(recovery.position),
+            "digest": recovery.digest.hex(),
+            "recovered": recovery.recovered,
             "replayed": replayed,
         }
 
@@ -174,11 +174,11 @@ class Showing:
             )
 
 
-def _at(opening: Opening, sent: int) -> Cursor:
+def _at(recovery: Recovery, sent: int) -> Cursor:
     """Return where a viewer stands that was sent so many of the missed events."""
-    seq = opening.missed[sent - 1].seq
+    seq = recovery.missed[sent - 1].seq
     assert seq is not None, "durable messages have a seq"
-    return Cursor.of([Position(opening.position.epoch, seq)])
+    return Cursor.of([Position(recovery.position.epoch, seq)])
 
 
 def listed(pipeline_id: str | list[str] | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""An event on its way to viewers, encoded once."""
+"""An event as it is sent to viewers, encoded once for all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ __all__ = ["Message"]
 
 @dataclass(slots=True)
 class Message:
-    """An event's type and its JSON; a conflated one has no seq, a heartbeat names the head."""
+    """An event's type and its JSON, with what the hub needs to know of it.
+
+    A conflated event has no seq. `head_seq` is the seq up to which a viewer must have been sent
+    the durable events before a heartbeat, or was sent them before a summary.
+    """
 
     type: str
     body: bytes
@@ -29,7 +33,7 @@ class Message:
     _masked: Message | None = field(default=None, repr=False, compare=False)
 
     def masked(self, mask: Callable[[dict[str, Any]], dict[str, Any]]) -> Message:
-        """Return the message with its event masked; once made, it is kept beside this one."""
+        """The message with its event masked; it is computed once and cached."""
         if self._masked is None:
             self._masked = replace(self, body=_compact(mask(orjson.loads(self.body))))
         return self._masked
@@ -50,8 +54,14 @@ class Message:
         )
 
     @classmethod
+    def summary(cls, event: Mapping[str, Any], head_seq: int) -> Message:
+        """Encode a summary for viewers that were sent the events up to `head_seq`."""
+        body = _compact(event)
+        return cls("pipeline:summary", body, event_id=event["id"], head_seq=head_seq)
+
+    @classmethod
     def conflated(cls, event: Mapping[str, Any]) -> Message:
-        """Encode an event of which only the latest value counts; raise ValueError for another."""
+        """Encode progress or a heartbeat; raise ValueError for any other event."""
         kind, file = event.get("type"), event.get("file", {})
         file_id = file.get("id") if isinstance(file, dict) else None
         attempt, head_seq = event.get("attempt", 0), event.get("head_seq", 0)
@@ -69,5 +79,5 @@ class Message:
 
 
 def _compact(event: Mapping[str, Any]) -> bytes:
-    """Return an event's JSON in memory of its own size: orjson's own answer takes 4 KB at least."""
+    """Encode an event in memory of its own size: a buffer of orjson has at least 4 KB."""
     return bytes(memoryview(orjson.dumps(event)))

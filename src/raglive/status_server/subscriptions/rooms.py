@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 from raglive.status_server.subscriptions.messages import Message
 from raglive.status_server.transport.outbox import Burst, Outbox, batch_packet, event_packet
@@ -95,8 +96,18 @@ class Audience:
         if viewer is not None:
             self.leave(viewer, viewer.pipelines)
 
-    def join(self, viewer: Viewer, pipeline_id: str, missed: Sequence[Message]) -> int:
-        """Send what was missed, and everything that follows.
+    def watched(self) -> AbstractSet[str]:
+        """List the pipelines that have viewers."""
+        return self._rooms.keys()
+
+    def join(
+        self,
+        viewer: Viewer,
+        pipeline_id: str,
+        missed: Sequence[Message],
+        summary: Message | None = None,
+    ) -> int:
+        """Send what was missed, then the summary as a live event, and everything that follows.
 
         Returns how much of what was missed there was room for; when not for all, nothing follows,
         as nothing does to who is gone already.
@@ -108,6 +119,8 @@ class Audience:
         if written == len(missed):
             viewer.pipelines.add(pipeline_id)
             self._rooms.setdefault(pipeline_id, {})[viewer.sid] = viewer
+            if summary is not None:
+                self._write_live(viewer, pipeline_id, [summary], self._burst(viewer, [summary]))
         return written
 
     def fill(self, viewer: Viewer, messages: Sequence[Message]) -> int:
@@ -155,11 +168,7 @@ class Audience:
             burst = bursts.get((viewer.batch, viewer.redact))
             if burst is None:
                 burst = bursts[viewer.batch, viewer.redact] = self._burst(viewer, messages)
-            if viewer.takes(burst.size):
-                viewer.write_live(head.pipeline_id, burst)
-                self.delivered += len(messages)
-            else:
-                self._leave_behind(viewer, head.pipeline_id, messages)
+            self._write_live(viewer, head.pipeline_id, messages, burst)
 
     def send(self, viewer: Viewer, event: str, body: bytes) -> None:
         """Write one event to one viewer."""
@@ -169,12 +178,24 @@ class Audience:
         """Return every viewer."""
         return list(self._viewers.values())
 
+    def _write_live(
+        self, viewer: Viewer, pipeline_id: str, messages: Sequence[Message], burst: Burst
+    ) -> None:
+        if viewer.takes(burst.size):
+            viewer.write_live(pipeline_id, burst)
+            self.delivered += len(messages)
+        else:
+            self._leave_behind(viewer, pipeline_id, messages)
+
     def _leave_behind(self, viewer: Viewer, pipeline_id: str, messages: Sequence[Message]) -> None:
-        """Note from where a viewer has to catch up; progress it does without."""
-        first = messages[0].seq
-        if first is None:
+        """Note from where a viewer has to catch up; progress and heartbeats are not sent again."""
+        first = messages[0]
+        if first.seq is not None:
+            viewer.behind[pipeline_id] = first.seq - 1
+        elif first.type == "pipeline:summary":
+            viewer.behind[pipeline_id] = first.head_seq
+        else:
             return
-        viewer.behind[pipeline_id] = first - 1
         self._fell_behind(viewer)
 
     def _burst(self, viewer: Viewer, messages: Sequence[Message]) -> Burst:

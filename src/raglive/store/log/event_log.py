@@ -1,16 +1,16 @@
-"""The log: events appended in the caller's transaction, and read back in their order."""
+"""The log: appends events in the caller's transaction, and reads them back in order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import asyncpg
 
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
-from raglive_contract.cursor import Position, cursor_at
+from raglive_contract.cursor import LogRange, Position, cursor_at
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.model import rfc3339
 
@@ -26,11 +26,15 @@ __all__ = [
 ]
 
 _QUERIES = load_queries("log/event_log")
+COUNTED_STATES = ("queued", "processing", "completed", "failed", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of one pipeline's log."""
+    """The end of one pipeline's log, and how many files were in each state at that moment.
+
+    `counts` are of the files queued, in progress, completed, failed and skipped.
+    """
 
     pipeline_key: int
     pipeline_id: str
@@ -38,16 +42,38 @@ class Head:
     epoch: str
     seq: int
     digest: bytes
+    oldest_seq: int = 1
+    counts: tuple[int, ...] = (0, 0, 0, 0, 0)
 
     @property
     def position(self) -> Position:
-        """Return where a viewer stands that has seen everything."""
+        """The position of a viewer that has seen every event."""
         return Position(self.epoch, self.seq)
+
+    @property
+    def range(self) -> LogRange:
+        """The events that the log holds, as far as a cursor is concerned."""
+        return LogRange(self.epoch, self.oldest_seq, self.seq)
+
+    @classmethod
+    def of_row(cls, row: asyncpg.Record) -> Self:
+        """Read a row of the queries `heads`, `head` or `pipelines`."""
+        seq, oldest_seq = row["seq"], row["oldest_seq"]
+        return cls(
+            row["pipeline_key"],
+            row["pipeline_id"],
+            row["pipeline_type"],
+            row["epoch"],
+            seq,
+            bytes(row["digest"]),
+            seq + 1 if oldest_seq is None else oldest_seq,
+            tuple(row[state] for state in COUNTED_STATES),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """A durable event as it stands in the log; `event` is its wire form."""
+    """A durable event of the log; `event` is its wire form."""
 
     seq: int
     digest: bytes
@@ -57,7 +83,7 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a publication."""
+    """The result of a publication: how many events were new, and the head after them."""
 
     accepted: int
     duplicates: int
@@ -87,10 +113,10 @@ async def publish_events(
     pipeline_type: str | None,
     events: Sequence[dict[str, Any]],
 ) -> Appended:
-    """Append events to a pipeline, made when its type is given, in one statement.
+    """Append events to a pipeline in one statement; a new pipeline is created if its type is given.
 
-    Outside of a transaction they are committed on return. Raises what `pipeline_key` and
-    `append_events` raise.
+    Outside a transaction the events are committed on return. Raises `invalid_event` as
+    `pipeline_key` and `append_events` do.
     """
     try:
         row = await connection.fetchrow(
@@ -107,42 +133,42 @@ async def publish_events(
 async def pipeline_key(
     connection: Connection, pipeline_id: str, pipeline_type: str | None
 ) -> tuple[int, str]:
-    """Return a pipeline's key and type; a new one is made when its type is given.
+    """Look up a pipeline's key and type; a new pipeline is created if its type is given.
 
-    Raises `invalid_event` for an unknown pipeline without a type, and for a type that is not its.
+    Raises `invalid_event` for an unknown pipeline without a type, and for a type that differs.
     """
     try:
         row = await connection.fetchrow(_QUERIES["pipeline_key"], pipeline_id, pipeline_type)
     except asyncpg.InvalidParameterValueError as error:
         raise RagliveError(str(error), code=ErrorCode.INVALID_EVENT) from error
-    if row is None:  # made by this very call, after the statement's snapshot
+    if row is None:  # created by this call, after the statement's snapshot
         row = await connection.fetchrow(_QUERIES["pipeline_key"], pipeline_id, pipeline_type)
     assert row is not None
     return row["pipeline_key"], row["pipeline_type"]
 
 
 class EventLog:
-    """Every pipeline's log, for reading and for publishing in a transaction of its own."""
+    """Reads the log of every pipeline, and publishes in a transaction of its own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def heads(self) -> list[Head]:
-        """Return the head of every pipeline."""
-        return [Head(**dict(row)) for row in await self._database.fetch(_QUERIES["heads"])]
+        """Read the head of every pipeline, in one statement."""
+        return [Head.of_row(row) for row in await self._database.fetch(_QUERIES["heads"])]
 
     async def unfinished(self) -> dict[str, tuple[int, bool]]:
-        """Return, by epoch, each head's seq and whether its pipeline has nothing left to do."""
+        """Read, by epoch, each head's seq and whether its pipeline has nothing left to do."""
         rows = await self._database.fetch(_QUERIES["unfinished"])
         return {row["epoch"]: (row["seq"], row["idle"]) for row in rows}
 
     async def read_after(self, head: Head, seq: int, limit: int) -> list[LoggedEvent]:
-        """Return at most `limit` events after `seq`, in order."""
+        """Read at most `limit` events after `seq`, in order."""
         rows = await self._database.fetch(_QUERIES["read_after"], head.pipeline_key, seq, limit)
         return [logged_event(head, row) for row in rows]
 
     async def digest_at(self, head: Head, seq: int) -> bytes | None:
-        """Return the digest after `seq`; None when the log does not hold it."""
+        """Read the digest after `seq`; None if the log does not hold that event."""
         if seq == 0:
             return b""
         row = await self._database.fetchval(_QUERIES["digest_at"], head.pipeline_key, seq)
@@ -151,7 +177,7 @@ class EventLog:
     async def publish(
         self, pipeline_id: str, pipeline_type: str | None, events: Sequence[dict[str, Any]]
     ) -> Appended:
-        """Publish events of one pipeline; return when they are committed."""
+        """Publish events of one pipeline; they are committed on return."""
         async with self._database.connection() as connection:
             return await publish_events(connection, pipeline_id, pipeline_type, events)
 
@@ -161,7 +187,7 @@ def _not_storable(error: Exception) -> RagliveError:
 
 
 def logged_event(head: Head, row: Iterable[Any]) -> LoggedEvent:
-    """Return the event of a row: `seq, id, type, occurred_at, payload, digest`."""
+    """Build the event of a row `seq, id, type, occurred_at, payload, digest`."""
     seq, event_id, event_type, occurred_at, payload, digest = row
     event = {
         "id": str(event_id),

@@ -9,9 +9,18 @@ SELECT pipeline_key, pipeline_type
 FROM raglive.pipeline_key($1, $2) AS key JOIN raglive.pipelines ON pipeline_key = key
 
 -- name: heads
-SELECT pipeline_key, pipeline_id, pipeline_type, epoch, seq, digest
-FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
+SELECT pipeline_key, pipeline_id, pipeline_type, epoch, seq, digest,
+       (SELECT min(event.seq) FROM raglive.events AS event WHERE event.pipeline_key = head.pipeline_key) AS oldest_seq,
+       queued, processing, completed, failed, skipped
+FROM raglive.heads AS head JOIN raglive.pipelines USING (pipeline_key)
 ORDER BY pipeline_key
+
+-- name: head
+SELECT pipeline_key, pipeline_id, pipeline_type, epoch, seq, digest,
+       (SELECT min(event.seq) FROM raglive.events AS event WHERE event.pipeline_key = head.pipeline_key) AS oldest_seq,
+       queued, processing, completed, failed, skipped
+FROM raglive.heads AS head JOIN raglive.pipelines USING (pipeline_key)
+WHERE pipeline_id = $1
 
 -- name: unfinished
 SELECT epoch, seq,

@@ -18,8 +18,10 @@ from raglive_contract.states import OfflineReason
 
 __all__ = [
     "Beat",
+    "FileCounts",
     "Paused",
     "PipelineRecord",
+    "count_files",
     "end_silent_pipelines",
     "new_event",
     "note_heartbeat",
@@ -233,3 +235,20 @@ def _same(known: dict[str, Any] | None, problem: dict[str, Any] | None) -> bool:
     if known is None or problem is None:
         return known is problem
     return all(known[key] == problem[key] for key in ("code", "message"))
+
+
+@dataclass(frozen=True, slots=True)
+class FileCounts:
+    """How many files of some pipelines stand in each state."""
+
+    unfinished: int = 0
+    completed: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+
+async def count_files(database: Database, pipeline_ids: Sequence[str]) -> FileCounts:
+    """Count the files of these pipelines. Raises the database's errors."""
+    row = await database.fetchrow(_QUERIES["file_counts"], list(pipeline_ids))
+    assert row is not None, "an aggregate has a row"
+    return FileCounts(**dict(row))

@@ -79,3 +79,11 @@ RETURNING file_id, name
 
 -- name: set_paused
 UPDATE raglive.heads SET paused = $2 WHERE pipeline_key = $1
+
+-- name: file_counts
+SELECT coalesce(sum(queued + processing), 0)::bigint AS unfinished,
+       coalesce(sum(completed), 0)::bigint AS completed,
+       coalesce(sum(skipped), 0)::bigint AS skipped,
+       coalesce(sum(failed), 0)::bigint AS failed
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
+WHERE pipeline_id = ANY ($1)

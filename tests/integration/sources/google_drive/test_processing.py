@@ -13,8 +13,8 @@ from fake_google_drive.faults import FaultKind
 from fake_google_drive.items import Item
 from fake_google_drive.mime import DOCUMENT
 from fake_google_drive.server import FakeDriveServer
+from raglive.app.installation import Installation
 from raglive.app.sources import run_google_drive
-from raglive.app.wiring import Wiring
 from raglive.settings import read_settings
 from raglive.sources.google_drive.client import open_drive
 from raglive.store.pool import Database
@@ -46,7 +46,7 @@ async def _run_once(server: FakeDriveServer, root: Item, dsn: str, **settings: s
         **settings,
     }
     never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    wiring = Wiring(read_settings(environment), dsn, "s" * 40)
+    wiring = Installation(read_settings(environment), dsn, "s" * 40)
     await run_google_drive(wiring, never)
 
 

@@ -1,4 +1,4 @@
-"""Following the log without a server, as `raglive tail` does."""
+"""The log as one stream of events, as `raglive tail` prints it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from raglive.bus.postgres import PostgresBus
-from raglive.log_reader import follow as module
-from raglive.log_reader.follow import follow
+from raglive.log_reader import tail as module
+from raglive.log_reader.tail import tail_log
 from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database
 from raglive_contract.cursor import Cursor, Position, Start, parse_cursor
@@ -38,7 +38,7 @@ async def test_it_yields_every_pipeline_in_order_and_goes_on(database: Database)
     await publish(database, "b", 2)
     async with (
         PostgresBus(database.dsn) as bus,
-        aclosing(follow(EventLog(database), bus, Cursor())) as events,
+        aclosing(tail_log(EventLog(database), bus, Cursor())) as events,
     ):
         seen = await next_of(events, 2302)
         assert [seq for id_, seq in seen if id_ == "a"] == list(range(1, 2301))
@@ -56,9 +56,9 @@ async def test_now_is_from_here_and_a_cursor_from_there(database: Database) -> N
     async with PostgresBus(database.dsn) as bus:
         log = EventLog(database)
         async with (
-            aclosing(follow(log, bus, Cursor(otherwise=Start.NOW))) as from_now,
-            aclosing(follow(log, bus, at_three)) as from_three,
-            aclosing(follow(log, bus, Cursor(), pipeline_id="b")) as only_b,
+            aclosing(tail_log(log, bus, Cursor(otherwise=Start.NOW))) as from_now,
+            aclosing(tail_log(log, bus, at_three)) as from_three,
+            aclosing(tail_log(log, bus, Cursor(), pipeline_id="b")) as only_b,
         ):
             assert await next_of(from_three, 2) == [("a", 4), ("a", 5)]
             assert await next_of(only_b, 5) == [("b", seq) for seq in range(1, 6)]
@@ -79,7 +79,7 @@ async def test_a_cursor_that_is_not_of_this_log_is_refused(
     cursor = Cursor.of([Position(head.epoch if seq else "0another", seq or 1)])
     async with PostgresBus(database.dsn) as bus:
         with pytest.raises(RagliveError) as refused:
-            await next_of(follow(EventLog(database), bus, cursor), 1)
+            await next_of(tail_log(EventLog(database), bus, cursor), 1)
     assert refused.value.code == "cursor_expired"
 
 
@@ -89,7 +89,7 @@ async def test_missing_events_are_never_passed_over(database: Database) -> None:
     await database.execute("DELETE FROM raglive.events WHERE seq = 3")
     async with (
         PostgresBus(database.dsn) as bus,
-        aclosing(follow(EventLog(database), bus, parse_cursor("-1"))) as events,
+        aclosing(tail_log(EventLog(database), bus, parse_cursor("-1"))) as events,
     ):
         assert await next_of(events, 2) == [("a", 1), ("a", 2)]
         with pytest.raises(RagliveError, match="no longer kept"):
@@ -100,10 +100,10 @@ async def test_until_idle_it_ends(database: Database, monkeypatch: pytest.Monkey
     await publish(database, "a", 3)
     async with PostgresBus(database.dsn) as bus, asyncio.timeout(15):
         log = EventLog(database)
-        seen = [event["seq"] async for event in follow(log, bus, Cursor(), until_idle=True)]
+        seen = [event["seq"] async for event in tail_log(log, bus, Cursor(), until_idle=True)]
         assert seen == [1, 2, 3]
         monkeypatch.setattr(module, "FIRST_PIPELINE_SECONDS", 0.1)
-        none = follow(log, bus, Cursor(), pipeline_id="missing", until_idle=True)
+        none = tail_log(log, bus, Cursor(), pipeline_id="missing", until_idle=True)
         assert [event async for event in none] == []
 
 
@@ -115,7 +115,7 @@ async def test_it_waits_for_a_database_that_is_away(
         through = await Database.connect(relay.dsn, name="tail")
         async with (
             PostgresBus(relay.dsn) as bus,
-            aclosing(follow(EventLog(through), bus, Cursor())) as events,
+            aclosing(tail_log(EventLog(through), bus, Cursor())) as events,
         ):
             assert await next_of(events, 1) == [("a", 1)]
             await relay.cut()
@@ -125,7 +125,7 @@ async def test_it_waits_for_a_database_that_is_away(
             await relay.restore()
             assert await coming == [("a", 2)]
             await relay.cut()
-            monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
+            monkeypatch.setattr(module, "OUTAGE_SECONDS", 0.2)
             with pytest.raises(RagliveError, match="did not answer"):
                 await next_of(events, 1)
         await through.close()

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 import orjson
 import structlog
 
-__all__ = ["Child", "ChildState", "answers"]
+from raglive_contract.errors import RagliveError
+
+__all__ = ["ChildFailed", "ChildProcess", "ProcessState", "answers"]
 
 log = structlog.get_logger()
 
@@ -29,8 +31,8 @@ LAST_WORDS_BYTES = 4000
 LARGEST_LOG_BYTES = 16 * 2**20
 
 
-class ChildState(StrEnum):
-    """Where a child stands."""
+class ProcessState(StrEnum):
+    """The life of a child process."""
 
     STARTING = "starting"
     READY = "ready"
@@ -39,8 +41,20 @@ class ChildState(StrEnum):
     STOPPED = "stopped"
 
 
-class Child:
-    """A command, its log file, and the address that answers when it is ready."""
+class ChildFailed(RagliveError):
+    """A child cannot start until somebody changes its configuration."""
+
+    def __init__(self, message: str, *, code: str, exit_status: int) -> None:
+        super().__init__(message, code=code)
+        self.exit_status = exit_status
+
+
+class ChildProcess:
+    """A raglive command that is kept running, with back-off between restarts.
+
+    It is ready when `ready_url` answers. Its output goes to `log_file`. Without a `required` child
+    that cannot start, the others are of use.
+    """
 
     def __init__(
         self,
@@ -51,9 +65,11 @@ class Child:
         log_file: Path,
         ready_url: str,
         on_change: Callable[[], None],
+        required: bool = True,
     ) -> None:
         self.name = name
-        self.state = ChildState.STARTING
+        self.required = required
+        self.state = ProcessState.STARTING
         self.restarts = 0
         self._was_ready = False
         self.log_file = log_file
@@ -65,16 +81,25 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Return the process id while it runs."""
+        """The process id; None before the first start."""
         return self._process.pid if self._process else None
 
     @property
     def complaint(self) -> str:
-        """Return why it ended: what it said as an error, else how it went."""
+        """Why it ended: the message of its error object, else its exit status or signal."""
         code = self._process.returncode if self._process else None
         if code is not None and code < 0:
             return f"ended by signal {-code}"
-        return _error_said(self._last_line()) or f"ended with status {code}"
+        return _error(self._last_line()).get("message") or f"ended with status {code}"
+
+    def failure(self) -> ChildFailed:
+        """Return the error of a child in the state `failed`, with the code that it printed."""
+        code = self._process.returncode if self._process else None
+        return ChildFailed(
+            f"{self.name}: {self.complaint} (log: {self.log_file})",
+            code=_error(self._last_line()).get("code", "settings_invalid"),
+            exit_status=code or 1,
+        )
 
     def _last_line(self) -> bytes:
         with suppress(OSError), self.log_file.open("rb") as file:
@@ -83,9 +108,10 @@ class Child:
         return b""
 
     async def run(self) -> None:
-        """Keep the child running; return when it could not start, and a restart cannot mend that.
+        """Keep the child running until cancelled, then stop it.
 
-        Cancelled, it stops the child first.
+        Returns early, in the state `failed`, when the child refuses its configuration or its
+        credentials before it was ever ready: a restart would not help.
         """
         failures = 0
         try:
@@ -93,7 +119,7 @@ class Child:
                 began = asyncio.get_running_loop().time()
                 exit_code = await self._run_once()
                 if exit_code in CONFIGURATION_EXITS and not self._was_ready:
-                    self._change(ChildState.FAILED)
+                    self._change(ProcessState.FAILED)
                     return
                 lived = asyncio.get_running_loop().time() - began
                 failures = 0 if lived > STABLE_SECONDS else failures
@@ -101,7 +127,7 @@ class Child:
                 failures += 1
                 self.restarts += 1
                 log.warning("process_ended", name=self.name, exit=exit_code, restart_in=pause)
-                self._change(ChildState.RESTARTING)
+                self._change(ProcessState.RESTARTING)
                 await asyncio.sleep(pause)
         finally:
             await self._stop()
@@ -123,7 +149,7 @@ class Child:
             await asyncio.wait({ended, ready}, return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
                 self._was_ready = True
-                self._change(ChildState.READY)
+                self._change(ProcessState.READY)
             return await ended
         finally:
             ready.cancel()
@@ -146,10 +172,10 @@ class Child:
                 with suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-        if self.state is not ChildState.FAILED:
-            self._change(ChildState.STOPPED)
+        if self.state is not ProcessState.FAILED:
+            self._change(ProcessState.STOPPED)
 
-    def _change(self, state: ChildState) -> None:
+    def _change(self, state: ProcessState) -> None:
         self.state = state
         self._on_change()
 
@@ -159,21 +185,21 @@ class Child:
                 self.log_file.replace(self.log_file.with_suffix(".old.log"))
 
 
-def _error_said(line: bytes) -> str | None:
-    """Return the message of the error object that a command leaves with."""
+def _error(line: bytes) -> dict[str, str]:
+    """Parse the error object that a command prints last; empty when the line is something else."""
     try:
-        said = orjson.loads(line)["error"]["message"]
+        body = orjson.loads(line)["error"]
+        return {"code": str(body["code"]), "message": str(body["message"])}
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
-    return str(said)
+        return {}
 
 
-_WORST_ANSWERS = (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
+_FAILURES = (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 
 async def answers(url: str, within_seconds: float) -> bool:
-    """Say whether a GET of an `http` address succeeds with a status of 200 to 299."""
-    with suppress(*_WORST_ANSWERS):
+    """Whether a GET of an `http` address succeeds with a status of 200 to 299."""
+    with suppress(*_FAILURES):
         async with asyncio.timeout(within_seconds):
             return 200 <= await _status(url) < 300
     return False

@@ -1,0 +1,75 @@
+"""An installation: its settings, the address of its database, and the secret of its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from raglive.local_stack.data_folder import (
+    DataFolder,
+    DataFolderError,
+    data_folder_of,
+    running_stacks,
+)
+from raglive.settings import Settings
+from raglive.store.migrate import check_schema
+from raglive.store.pool import Database
+
+__all__ = ["Installation", "find_installation", "revealed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a process needs before it can do anything."""
+
+    settings: Settings
+    dsn: str
+    jwt_secret: str
+
+    @asynccontextmanager
+    async def database(self, name: str, max_size: int = 8) -> AsyncIterator[Database]:
+        """Open a pool under an application name; close it after the block.
+
+        Raises a `RagliveError` that says what to do when the database or its schema is unusable.
+        """
+        await check_schema(self.dsn)
+        database = await Database.connect(self.dsn, name=name, max_size=max_size)
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+def find_installation(settings: Settings) -> Installation:
+    """Find the database that `DATABASE_URL` names, or that of a running `raglive up`.
+
+    Raises `not_running`, and `several_running` with the way to choose one.
+    """
+    running = running_stacks(settings.data_dir)
+    if settings.database_url is not None:
+        folder = running[0][0] if running else data_folder_of(settings.data_dir, Path("shared"))
+        dsn = settings.database_url.get_secret_value()
+        return Installation(settings, dsn, _jwt_secret(settings, folder))
+    if not running:
+        raise DataFolderError(
+            "raglive is not running here. Start it with `raglive up FOLDER`, "
+            "or set DATABASE_URL to the database of one that runs elsewhere."
+        )
+    if len(running) > 1:
+        choices = "; ".join(f"RAGLIVE_DATA_DIR={one.path} for {it.folder}" for one, it in running)
+        raise DataFolderError(f"Several run here. Choose one: {choices}.", code="several_running")
+    folder, stack = running[0]
+    return Installation(settings, stack.dsn, _jwt_secret(settings, folder))
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    """Return a secret as text. Call it only where the secret is used."""
+    return None if secret is None else secret.get_secret_value()
+
+
+def _jwt_secret(settings: Settings, folder: DataFolder) -> str:
+    return revealed(settings.jwt_secret) or folder.secret("jwt")

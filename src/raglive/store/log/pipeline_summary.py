@@ -1,0 +1,181 @@
+"""`pipeline:summary`: counts, failures, throughput and stalled files, read at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+from zlib import crc32
+
+import asyncpg
+import orjson
+from uuid6 import uuid7
+
+from raglive.store.log.event_log import COUNTED_STATES
+from raglive.store.pool import Database
+from raglive.store.sql import load_queries
+from raglive_contract.file_errors import what_to_do
+from raglive_contract.model import rfc3339
+from raglive_contract.states import Stage
+
+__all__ = ["Summary", "estimate", "failures", "read_summary", "throughput"]
+
+_QUERIES = load_queries("log/pipeline_summary")
+_ACCOUNTING = load_queries("accounting/saved_work")
+
+BUCKET_SECONDS = 60
+BUCKETS = 30
+MAX_FAILURES = 50
+MAX_MESSAGE_CHARACTERS = 1000
+MAX_STANDINGS = 200
+
+Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A `pipeline:summary` in its wire form, and the head that it is exact at."""
+
+    epoch: str
+    seq: int
+    counts: tuple[int, ...]  # as `Head.counts`
+    event: dict[str, Any]
+
+    @cached_property
+    def content(self) -> int:
+        """A checksum that is equal for two summaries that tell a viewer the same.
+
+        An empty interval of the throughput leaves it unchanged, so that a pipeline at rest stays
+        as it is while the minutes pass.
+        """
+        told = {name: self.event[name] for name in ("counts", "failures", "standings")}
+        pace = dict(self.event["throughput"])
+        pace["buckets"] = [[it["completed"], it["failed"]] for it in pace["buckets"]]
+        return crc32(orjson.dumps([told, pace]))
+
+    @property
+    def is_at_rest(self) -> bool:
+        """True if nothing is queued or in progress, and nothing finished in the last half hour."""
+        counts, buckets = self.event["counts"], self.event["throughput"]["buckets"]
+        is_idle = counts["queued"] + counts["processing"] == 0
+        return is_idle and not any(it["completed"] + it["failed"] for it in buckets)
+
+
+async def read_summary(database: Database, pipeline_key: int) -> Summary | None:
+    """Read a pipeline's summary in one snapshot of the database; None if it is gone."""
+    async with (
+        database.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        head = await connection.fetchrow(_QUERIES["head"], pipeline_key)
+        if head is None:
+            return None
+        groups = await failures(connection.fetch, pipeline_key)
+        standings = await connection.fetch(_QUERIES["standings"], pipeline_key, MAX_STANDINGS)
+        pace = await throughput(connection.fetch, pipeline_key)
+    event = {
+        "id": str(uuid7()),
+        "type": "pipeline:summary",
+        "pipeline_id": head["pipeline_id"],
+        "pipeline_type": head["pipeline_type"],
+        "timestamp": rfc3339(datetime.now(UTC)),
+        "head_seq": head["seq"],
+        "digest": bytes(head["digest"]).hex(),
+        "counts": {state: head[state] for state in (*COUNTED_STATES, "waiting")},
+        "failures": [
+            group | {"message": group["message"][:MAX_MESSAGE_CHARACTERS]}
+            for group in groups[:MAX_FAILURES]
+        ],
+        "throughput": pace,
+        "standings": [
+            dict(row) | {"moved_at": row["moved_at"] and rfc3339(row["moved_at"])}
+            for row in standings
+        ],
+    }
+    counts = tuple(head[state] for state in COUNTED_STATES)
+    return Summary(head["epoch"], head["seq"], counts, event)
+
+
+async def failures(fetch: Fetch, pipeline_key: int) -> list[dict[str, Any]]:
+    """Read why files failed, wait or were skipped: `FailureGroup`s, most frequent first."""
+    rows = await fetch(_QUERIES["failures"], pipeline_key)
+    return [_failure(row) for row in rows]
+
+
+async def throughput(fetch: Fetch, pipeline_key: int) -> dict[str, Any]:
+    """Read `Throughput`: the files finished in the last half hour, and the estimate."""
+    buckets = await fetch(_QUERIES["throughput"], pipeline_key, float(BUCKET_SECONDS), BUCKETS)
+    [pace] = await fetch(_QUERIES["pace"], pipeline_key)
+    month = datetime.now(UTC).date().replace(day=1)
+    [usage] = await fetch(_ACCOUNTING["spent"], pipeline_key, month)
+    [total] = await fetch(_ACCOUNTING["spent"], pipeline_key, date.min)
+    budget = await fetch(_ACCOUNTING["budget"], pipeline_key)
+    return {
+        "bucket_seconds": BUCKET_SECONDS,
+        "buckets": [dict(row) | {"start": rfc3339(row["start"])} for row in buckets],
+        "estimate": estimate(pace),
+        "usage": dict(usage),
+        "total_usage": dict(total),
+        "budget": dict(budget[0]) if budget else None,
+    }
+
+
+def _failure(row: asyncpg.Record) -> dict[str, Any]:
+    due = row["next_attempt_at"]
+    return dict(row) | {
+        "next_attempt_at": due and rfc3339(due),
+        "what_to_do": what_to_do(row["code"]),
+    }
+
+
+FEWEST_FILES = 5
+MEBIBYTE = 2**20
+
+
+def estimate(pace: asyncpg.Record) -> dict[str, Any]:
+    """Build `Estimate` from a row of the query `pace`.
+
+    The time left is the mean of two estimates, one by files and one by bytes: a small file costs
+    the overhead of a file, a large one the time for its bytes.
+    """
+    stages = [
+        {"stage": str(stage), "seconds_per_mebibyte": round(per_mebibyte, 4)}
+        for stage in Stage
+        if (per_mebibyte := _rate(pace, stage)) is not None
+    ]
+    why = _unknown(pace)
+    return {
+        "seconds_left": None if why else round(_seconds_left(pace), 1),
+        "unknown_because": why,
+        "files_left": pace["files_left"],
+        "stages": stages,
+    }
+
+
+def _unknown(pace: asyncpg.Record) -> str | None:
+    if pace["files_left"] == 0:
+        return "nothing_to_do"
+    if pace["status"] != "online":
+        return "offline"
+    if pace["paused"]:
+        return "paused"
+    return "too_few_completed" if pace["files"] < FEWEST_FILES else None
+
+
+def _seconds_left(pace: asyncpg.Record) -> float:
+    """Estimate from the time during which any file was in progress: stages and files overlap."""
+    span = max(pace["span"], 0.001)
+    by_files = span * pace["files_left"] / pace["files"]
+    if not pace["bytes"] or pace["sized_left"] < pace["files_left"]:
+        return float(by_files)
+    by_bytes = span * pace["bytes_left"] / pace["bytes"]
+    return float((by_files + by_bytes) / 2)
+
+
+def _rate(pace: asyncpg.Record, stage: Stage) -> float | None:
+    seconds = pace["stages"].get(str(stage))
+    if seconds is None or not pace["bytes"]:
+        return None
+    return float(max(0.0, seconds) * MEBIBYTE / pace["bytes"])

@@ -1,0 +1,61 @@
+"""What `raglive up` prints, and how it ends when a process cannot start."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.acceptance.installation import COMMAND, Installation, running
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Installation:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    return Installation(folder, tmp_path / "data")
+
+
+async def test_it_ends_when_its_pipeline_cannot_start(stopped: Installation) -> None:
+    stopped.environment |= {"EMBEDDING_PROVIDER": "openai", "EMBEDDING_API_KEY": ""}
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "up", str(stopped.folder)),
+        env=stopped.environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        _, errors = await process.communicate()
+    refusal = json.loads(errors.decode().splitlines()[-1])["error"]
+    assert process.returncode == 2
+    assert refusal["code"] == "embedding_not_configured"
+    assert "local files: Set EMBEDDING_API_KEY" in refusal["message"]
+
+
+async def test_a_folder_that_does_not_exist_is_a_wrong_argument(stopped: Installation) -> None:
+    status, _, errors = await stopped.cli("up", "/no/such/folder")
+    assert (status, "/no/such/folder does not exist" in errors) == (2, True)
+
+
+async def test_a_google_drive_that_cannot_start_stops_nothing(stopped: Installation) -> None:
+    stopped.environment |= {
+        "RAG_WATCH_FOLDER_ID": "1h9RUo5QEGychpOlLNZAASCL8vp4cazTE",
+        "GOOGLE_DRIVE_CREDENTIALS_JSON": "{}",
+    }
+    async with running(stopped):
+        assert any("✗ google drive failed" in line for line in stopped.output)
+
+
+async def test_processes_are_shown_with_their_ids(stopped: Installation) -> None:
+    async with running(stopped):
+        shown = re.findall(r"✓ (.+) ready \(process (\d+)\)", "".join(stopped.output))
+        assert sorted(name for name, _ in shown) == ["dashboard", "local files", "status server"]
+        mine = {child.pid for child in stopped.children()}
+        assert {int(pid) for _, pid in shown} <= mine
+        assert psutil.pid_exists(int(shown[0][1]))
