@@ -11,7 +11,8 @@ import type {
   SocketTransport,
   Transports,
 } from "./transports";
-import { initialState, transition, type Effect, type Event, type TimerName } from "./transition";
+import { initialState, type Effect, type Event, type TimerName } from "./connection-state";
+import { transition } from "./transition";
 
 export interface RunnerOptions {
   preferPolling: boolean;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { reason } from "../connection";
-import { initialState, transition, type Effect, type Event, type EventType, type State } from "../transition";
+import { initialState, type Effect, type Event, type EventType, type State } from "../connection-state";
+import { transition } from "../transition";
 
 const AT = 1_000_000;
 const FACTS = { url: "http://status", version: "1", role: "viewer", mayOperate: true };
