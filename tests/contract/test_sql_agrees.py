@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from tools.contract_event_examples import SUBMITTED
 from tools.contract_schema import schema_documents
-from tools.generate_contract import ROOT
+from tools.generate_contract import ROOT, SCHEMAS
 
 from raglive.store.pool import Database
 from raglive_contract.cursor import MAX_SEQ, Position, parse_cursor
@@ -137,7 +137,9 @@ async def _roll(database: Database, previous: bytes, event_id: UUID, seq: int) -
 
 
 def _vectors(name: str) -> dict[str, Any]:
-    vectors: dict[str, Any] = json.loads((ROOT / f"fixtures/{name}.json").read_text("utf-8"))
+    vectors: dict[str, Any] = json.loads(
+        (ROOT / SCHEMAS / f"fixtures/{name}.json").read_text("utf-8")
+    )
     return vectors
 
 
