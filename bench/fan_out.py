@@ -21,12 +21,10 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -36,17 +34,20 @@ from raglive.http_api.tokens import Tokens
 from raglive.local_stack.child_process import answers
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
 from raglive.store.log.event_log import append_events
+from raglive.store.log.new_events import new_event_id
 from raglive.store.migrate import migrate
 from raglive.store.pool import Database
-from raglive.store.registry.pipelines import PipelineRecord, new_event
-from raglive_contract.model import rfc3339
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.model import now
 from raglive_contract.permissions import Grant, Role
+from raglive_contract.states import Stage
+from raglive_contract.wire import NewEvent, NewFileProcessing
 
 TICK_SECONDS = 0.05
 START_SECONDS = 60.0
 NODE_SERVER = Path(__file__).parent / "common" / "socketio_server.mjs"
 
-Publish = Callable[[list[dict[str, Any]]], Awaitable[None]]
+Publish = Callable[[Sequence[NewEvent]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ async def status_server() -> AsyncIterator[Server]:
                 "RAGLIVE_LOG_LEVEL": "warning",
             }
 
-            async def publish(events: list[dict[str, Any]]) -> None:
+            async def publish(events: Sequence[NewEvent]) -> None:
                 async with database.transaction() as connection:
                     await append_events(connection, record.key, events)
 
@@ -167,7 +168,7 @@ async def node_server() -> AsyncIterator[Server]:
         stdin = process.stdin
         port = int(await asyncio.wait_for(process.stdout.readline(), START_SECONDS))
 
-        async def publish(events: list[dict[str, Any]]) -> None:
+        async def publish(events: Sequence[NewEvent]) -> None:
             stdin.write(json.dumps(events).encode() + b"\n")
             await stdin.drain()
 
@@ -190,12 +191,14 @@ async def _running(*command: str, **settings: str) -> AsyncIterator[asyncio.subp
         await asyncio.wait_for(process.wait(), START_SECONDS)
 
 
-def _event() -> dict[str, Any]:
-    now = rfc3339(datetime.now(UTC))
-    return new_event(
-        "file:processing",
-        file={"id": f"file {secrets.randbelow(200)}", "name": "report.pdf", "started_at": now},
-        processing_stage="extraction",
+def _event() -> NewFileProcessing:
+    moment = now()
+    return NewFileProcessing(
+        id=new_event_id(),
+        timestamp=moment,
+        type="file:processing",
+        file={"id": f"file {secrets.randbelow(200)}", "name": "report.pdf", "started_at": moment},
+        processing_stage=Stage.EXTRACTION,
         attempt=1,
     )
 

@@ -19,10 +19,8 @@ import secrets
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 
@@ -30,10 +28,12 @@ from bench.common.rate import rate
 from bench.common.report import Report, is_quick
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
 from raglive.store.log.event_log import append_events
+from raglive.store.log.new_events import new_event_id
 from raglive.store.migrate import migrate
 from raglive.store.pool import Database
-from raglive.store.registry.pipelines import PipelineRecord, new_event
-from raglive_contract.model import rfc3339
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.model import now
+from raglive_contract.wire import NewFileCompleted
 
 BATCH = 100
 CONNECTIONS = 8
@@ -136,12 +136,14 @@ async def measure_hints(report: Report, database: Database, times: int) -> None:
         await listener.close()
 
 
-def _event() -> dict[str, Any]:
+def _event() -> NewFileCompleted:
     number = next(_NUMBERS)
-    now = rfc3339(datetime.now(UTC))
-    return new_event(
-        "file:completed",
-        file={"id": f"file {number}", "name": f"report {number}.pdf", "completed_at": now},
+    moment = now()
+    return NewFileCompleted(
+        id=new_event_id(),
+        timestamp=moment,
+        type="file:completed",
+        file={"id": f"file {number}", "name": f"report {number}.pdf", "completed_at": moment},
         attempt=1,
         success=True,
         results={

@@ -28,7 +28,7 @@ import psutil
 from bench.common.report import Report, is_quick, percentile
 from bench.common.viewers import Counts, Viewer
 from bench.fan_out import Server, status_server
-from raglive.store.registry.pipelines import new_event
+from raglive.store.log.new_events import status_update
 
 READING = 20
 STALLED = 10
@@ -112,7 +112,7 @@ async def run(server: Server, http: httpx.AsyncClient, *, stalled: int) -> Round
                 raise RuntimeError("viewers that do not read are not closed")
             tick = time.perf_counter()
             sent_at.append(tick)
-            await server.publish([new_event("status:update", changes={"filler": FILLER})])
+            await server.publish([status_update({"filler": FILLER})])
             if len(sent_at) % (PER_SECOND // 5) == 0:
                 await look(http, found, passed, stalled)
             await asyncio.sleep(max(0.0, tick + 1 / PER_SECOND - time.perf_counter()))

@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
-from raglive_contract import events, snapshot
+from raglive_contract import events, http, socket, states
 from raglive_contract.model import WireModel
 
 __all__ = ["typed_dicts"]
@@ -24,42 +24,56 @@ _HEADER = '''"""Events and snapshots as JSON objects. GENERATED from the models:
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, final
 
 from raglive_contract.states import {enums}
 
 __all__ = [
 {exported}]
 '''
+_LINE_CHARACTERS = 100
+_RECEIVED: tuple[type[WireModel], ...] = get_args(get_args(events.Event)[0])
 _ENVELOPE = frozenset({"pipeline_id", "pipeline_type", "seq", "cursor"})
 
 
 def typed_dicts() -> str:
     """Return the text of the module."""
-    received: tuple[type[WireModel], ...] = get_args(get_args(events.Event)[0])
+    submitted: tuple[type[WireModel], ...] = get_args(get_args(events.SubmittedEvent)[0])
+    durable = [model for model in _RECEIVED if _type_of(model) in events.DURABLE_TYPES]
+    live = [it for it in _RECEIVED if it not in {*durable, events.PipelineSummary}]
     writer = _Writer()
-    for model in received:
-        writer.add(model)
-    writer.add(snapshot.PipelineStatus)
-    made = [writer.add_new(model) for model in received if model is not events.PipelineSummary]
     unions = {
-        "WireEvent": [f"Wire{model.__name__}" for model in received],
-        "NewEvent": made,
+        "WireDurableEvent": [writer.add(model) for model in durable],
+        "WireLiveEvent": [writer.add(model) for model in live],
+        "WireEvent": [writer.add(model) for model in _RECEIVED],  # mypy narrows only a flat union
+        "NewEvent": [writer.add_new(model) for model in durable],
+        "WireSubmittedEvent": [writer.add(model) for model in submitted],
     }
+    for model in (socket.SubscribedPipeline, http.RagStatus, http.FileRow):
+        writer.add(model)
     classes = "\n\n\n".join(writer.classes.values())
-    aliases = "\n".join(
-        f"{name} = (\n    {f'{chr(10)}    | '.join(of)}\n)" for name, of in unions.items()
-    )
+    aliases = "\n".join(_alias(name, members) for name, members in unions.items())
     names = sorted([*writer.classes, *unions])
     exported = "".join(f'    "{name}",\n' for name in names)
-    header = _HEADER.format(enums=", ".join(sorted(writer.enums)), exported=exported)
+    header = _HEADER.format(enums=", ".join(sorted(writer.states)), exported=exported)
     return f"{header}\n\n{classes}\n\n\n{aliases}\n"
+
+
+def _type_of(model: type[WireModel]) -> str:
+    return str(model.model_fields["type"].default)
+
+
+def _alias(name: str, members: list[str]) -> str:
+    line = f"{name} = {' | '.join(members)}"
+    if len(line) <= _LINE_CHARACTERS:
+        return line
+    return f"{name} = (\n    {f'{chr(10)}    | '.join(members)}\n)"
 
 
 class _Writer:
     def __init__(self) -> None:
         self.classes: dict[str, str] = {}
-        self.enums: set[str] = set()
+        self.states: set[str] = set()
 
     def add(self, model: type[WireModel]) -> str:
         """Write the object of a model, and of every model in it; return its name."""
@@ -82,7 +96,8 @@ class _Writer:
             if field not in without
         ]
         self.classes.pop(name, None)  # behind the objects that it holds
-        self.classes[name] = "\n".join([f"class {name}(TypedDict):", *_documented(model), *lines])
+        head = ["@final", f"class {name}(TypedDict):", *_documented(model)]  # for narrowing by `in`
+        self.classes[name] = "\n".join([*head, *lines])
 
     def _field(self, info: FieldInfo) -> str:
         if info.exclude_if is None:
@@ -101,10 +116,15 @@ class _Writer:
         if origin is list:
             return f"list[{self._type(arguments[0])}]"
         if origin is dict:
-            return "dict[str, Any]"
+            return "dict[str, object]"
         return self._class(annotation)
 
     def _union(self, members: Any) -> str:
+        if members == _RECEIVED:
+            return "WireEvent"
+        if members == get_args(states.Standing):
+            self.states.add("Standing")
+            return "Standing"
         return " | ".join(self._type(it) for it in members)
 
     def _class(self, annotation: Any) -> str:
@@ -117,7 +137,7 @@ class _Writer:
         if issubclass(annotation, WireModel):
             return self.add(annotation)
         if issubclass(annotation, Enum):
-            self.enums.add(annotation.__name__)
+            self.states.add(annotation.__name__)
             return annotation.__name__
         if issubclass(annotation, UUID | datetime):
             return "str"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from typing import Any
 
 from raglive.app.embedder import search_config
 from raglive.app.installation import Installation
@@ -16,6 +15,7 @@ from raglive.store.index.verify import Disagreement, find_disagreements
 from raglive.store.log.event_log import EventLog
 from raglive_contract.cursor import parse_cursor
 from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.wire import WireDurableEvent
 
 __all__ = ["require_known", "search", "tail", "verify"]
 
@@ -37,7 +37,7 @@ async def search(installation: Installation, question: SearchRequest) -> list[Hi
 
 async def tail(
     installation: Installation, *, cursor: str, pipeline_id: str | None, until_idle: bool
-) -> AsyncGenerator[dict[str, Any]]:
+) -> AsyncGenerator[WireDurableEvent]:
     """Yield the events of the log after a cursor; raises what `tail_log` raises."""
     start = parse_cursor(cursor)
     async with (

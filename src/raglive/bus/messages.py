@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 __all__ = ["Hint", "Live", "Message", "Reconnected"]
 
@@ -18,9 +17,9 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Conflated events in their wire form, oldest first."""
+    """Conflated events, oldest first: JSON objects as another process sent them, not checked."""
 
-    events: list[dict[str, Any]]
+    events: list[dict[str, object]]
 
 
 @dataclass(frozen=True, slots=True)

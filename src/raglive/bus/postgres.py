@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import asyncpg
 import orjson
@@ -16,6 +16,7 @@ import structlog
 
 from raglive.bus.messages import Hint, Live, Message, Reconnected
 from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.wire import WireLiveEvent
 
 __all__ = ["Hint", "Live", "Message", "PostgresBus", "Reconnected"]
 
@@ -96,7 +97,7 @@ class PostgresBus:
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - not a secret
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    async def send(self, events: Sequence[dict[str, Any]]) -> None:
+    async def send(self, events: Sequence[WireLiveEvent]) -> None:
         """Send conflated events to every listener; raise `unavailable` if the database is away.
 
         An event too large for a notification is dropped: the database holds its latest value.
@@ -168,7 +169,7 @@ class _Inbox:
         self._live: deque[Live] = deque(maxlen=MAX_LIVE_WAITING)
         self._filled = asyncio.Event()
 
-    def take(self, _connection: Any, _pid: int, channel: str, payload: object) -> None:
+    def take(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         try:
             if channel == HEAD_CHANNEL:
                 key, seq = map(int, str(payload).split(":"))
@@ -179,7 +180,7 @@ class _Inbox:
             log.warning("bus_payload_ignored", channel=channel)
         self._filled.set()
 
-    def lose(self, _connection: Any) -> None:
+    def lose(self, _connection: object) -> None:
         self.lost = True
         self._filled.set()
 
@@ -239,21 +240,21 @@ async def _close(connection: _Connection) -> None:
         connection.terminate()
 
 
-def _event_list(payload: object) -> list[dict[str, Any]]:
+def _event_list(payload: object) -> list[dict[str, object]]:
     events = orjson.loads(str(payload))
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         raise ValueError("not a list of events")
     return events
 
 
-def _payloads(events: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _payloads(events: Sequence[WireLiveEvent]) -> Iterator[str]:
     """Pack events into JSON arrays that a notification can carry."""
     packed: list[bytes] = []
     size = 2
     for event in events:
         encoded = orjson.dumps(event)
         if len(encoded) + 2 > MAX_PAYLOAD_BYTES:
-            log.warning("bus_event_too_large", type=event.get("type"), bytes=len(encoded))
+            log.warning("bus_event_too_large", type=event["type"], bytes=len(encoded))
             continue
         if size + len(encoded) + 1 > MAX_PAYLOAD_BYTES and packed:
             yield _array(packed)

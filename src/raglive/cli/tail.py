@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
@@ -13,6 +13,7 @@ from rich.text import Text
 from raglive.app.installation import find_installation
 from raglive.app.queries import tail as follow_log
 from raglive.cli.running import Json, Pipeline, load_settings, run
+from raglive_contract.wire import WireDurableEvent
 
 __all__ = ["tail", "words"]
 
@@ -51,13 +52,13 @@ def tail(
     run(follow, as_json=as_json)
 
 
-def _line(event: dict[str, Any]) -> Text:
-    file = event.get("file") or {}
+def _line(event: WireDurableEvent) -> Text:
+    name = event["file"]["name"] if "file" in event else event["pipeline_id"]
     parts: list[str | tuple[str, str]] = [
         (event["timestamp"][11:23], "dim"),
         f" {event['seq']:>6} ",
         (f"{event['type']:<16}", _COLOURS.get(event["type"], "cyan")),
-        f" {file.get('name') or event['pipeline_id']}",
+        f" {name}",
     ]
     if said := words(event):
         parts.append((f"  {said}", "dim"))
@@ -78,7 +79,7 @@ _BECAUSE = {
 }
 
 
-def words(event: Mapping[str, Any]) -> str:
+def words(event: Mapping[str, object]) -> str:
     """Describe an event beyond its type; empty if its type says everything."""
     match event:
         case {"error": {"message": str(why)}} | {"reason": {"message": str(why)}}:
@@ -94,7 +95,7 @@ def words(event: Mapping[str, Any]) -> str:
     return ""
 
 
-def _change(name: str, value: Any) -> str:
+def _change(name: str, value: object) -> str:
     """Describe one change of a status; producers may define changes of their own."""
     if name in _ENDS:
         if not isinstance(value, dict):
@@ -106,7 +107,7 @@ def _change(name: str, value: Any) -> str:
     return f"{name.replace('_', ' ')}: {value}"
 
 
-def _files(name: str, value: Mapping[str, Any]) -> str:
+def _files(name: str, value: Mapping[str, object]) -> str:
     count, files = value.get("count"), value.get("files")
     told = f"{count} file{'' if count == 1 else 's'}"
     if count == 1 and isinstance(files, list) and files and isinstance(files[0], dict):

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from raglive import __version__
 from raglive.dashboard.status_probe import Probe
@@ -96,5 +96,5 @@ def _state(row: PipelineRow, stale_seconds: float) -> str:
     return "paused" if "paused" in row.snapshot else "running"
 
 
-def _first(rows: Sequence[PipelineRow], field: str) -> dict[str, Any]:
+def _first(rows: Sequence[PipelineRow], field: Literal["problem", "paused"]) -> dict[str, Any]:
     return next(({field: row.snapshot[field]} for row in rows if field in row.snapshot), {})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import Any
+from typing import Literal
 from zlib import crc32
 
 from raglive.dashboard.status_cache import StatusCache
@@ -25,6 +25,12 @@ from raglive_contract.cursor import (
 from raglive_contract.errors import RagliveError
 from raglive_contract.model import rfc3339
 from raglive_contract.redaction import Redaction
+from raglive_contract.wire import (
+    WireDurableEvent,
+    WirePipelineStatus,
+    WireRagStatus,
+    WireRagStatusPipeline,
+)
 
 __all__ = ["StatusPoll", "entity_tag", "full_status", "poll_status", "redacted"]
 
@@ -34,6 +40,7 @@ IDLE_POLL_MS = 2000
 SHOWN_COMPLETED = 10
 SHOWN_FAILED = 5
 
+Files = Literal["files_processing", "files_completed", "files_failed"]
 Choose = Callable[[SystemStatus], list[PipelineRow]]
 
 
@@ -46,7 +53,7 @@ class StatusPoll:
 
     rows: list[PipelineRow]
     summaries: list[Summary]
-    events: list[dict[str, Any]]
+    events: list[WireDurableEvent]
     next_cursor: str
     up_to_date: bool
     revision: int | None
@@ -124,8 +131,8 @@ def _cursor(seen: dict[str, int]) -> Cursor:
     return Cursor.of(Position(epoch, seq) for epoch, seq in seen.items())
 
 
-def _epoch(event: dict[str, Any]) -> str:
-    return str(event["cursor"]).partition(".")[0]
+def _epoch(event: WireDurableEvent) -> str:
+    return event["cursor"].partition(".")[0]
 
 
 def redacted(poll: StatusPoll, redaction: Redaction) -> StatusPoll:
@@ -165,7 +172,7 @@ def full_status(
     namespaces: list[str],
     is_available: bool,
     stale_seconds: float,
-) -> dict[str, Any]:
+) -> WireRagStatus:
     """Build `RagStatus` in its wire form."""
     snapshots = [row.snapshot for row in poll.rows]
     processing = _gather(snapshots, "files_processing")
@@ -188,14 +195,14 @@ def full_status(
         "websocket_url": websocket_url,
         "websocket_namespaces": namespaces,
         "fallback_mode": not is_available,
-        "events": poll.events,
+        "events": [*poll.events],
         "next_cursor": poll.next_cursor,
         "up_to_date": poll.up_to_date,
         "poll_after_ms": _poll_after_ms(poll, is_working=bool(processing)),
     }
 
 
-def _pipeline(row: PipelineRow, summary: Summary, stale_seconds: float) -> dict[str, Any]:
+def _pipeline(row: PipelineRow, summary: Summary, stale_seconds: float) -> WireRagStatusPipeline:
     snapshot = row.snapshot
     return {
         "pipeline_id": row.head.pipeline_id,
@@ -214,13 +221,13 @@ def _is_silent(row: PipelineRow, stale_seconds: float) -> bool:
     return row.silent_seconds is None or row.silent_seconds > stale_seconds
 
 
-def _gather(snapshots: Sequence[dict[str, Any]], files: str) -> list[dict[str, Any]]:
-    return [file | {"pipeline_id": s["pipeline_id"]} for s in snapshots for file in s[files]]
+def _gather(snapshots: Sequence[WirePipelineStatus], files: Files) -> list[dict[str, object]]:
+    return [{**file, "pipeline_id": s["pipeline_id"]} for s in snapshots for file in s[files]]
 
 
 def _latest(
-    snapshots: Sequence[dict[str, Any]], files: str, at: str, limit: int
-) -> list[dict[str, Any]]:
+    snapshots: Sequence[WirePipelineStatus], files: Files, at: str, limit: int
+) -> list[dict[str, object]]:
     return sorted(_gather(snapshots, files), key=itemgetter(at), reverse=True)[:limit]
 
 

@@ -16,6 +16,7 @@ from raglive.store.log.event_log import Head
 from raglive.store.log.pipeline_status import PipelineReads, PipelineRow, no_such_pipeline
 from raglive_contract.cursor import CursorExpired, Expiry
 from raglive_contract.permissions import Grant
+from raglive_contract.wire import WireDurableEvent
 
 __all__ = ["SystemStatus"]
 
@@ -31,7 +32,7 @@ class SystemStatus:
         self.rows = rows
         self.read_at = read_at
         self._reads = reads
-        self._events: dict[tuple[tuple[int, int], ...], asyncio.Task[list[dict[str, Any]]]] = {}
+        self._events: dict[tuple[tuple[int, int], ...], asyncio.Task[list[WireDurableEvent]]] = {}
 
     @cached_property
     def seqs(self) -> dict[int, int]:
@@ -49,7 +50,7 @@ class SystemStatus:
             raise no_such_pipeline()
         return wanted
 
-    async def events(self, starts: Sequence[Start]) -> list[dict[str, Any]]:
+    async def events(self, starts: Sequence[Start]) -> list[WireDurableEvent]:
         """Read at most 500 events after the starts: by time, each pipeline's in order.
 
         Callers that ask for the same events share one query. Raises `cursor_expired` or
@@ -61,14 +62,14 @@ class SystemStatus:
             self._events[asked].add_done_callback(_retrieve)
         return await asyncio.shield(self._events[asked])
 
-    async def _read(self, starts: Sequence[Start]) -> list[dict[str, Any]]:
+    async def _read(self, starts: Sequence[Start]) -> list[WireDurableEvent]:
         logs = await self._reads.events_after(starts, MAX_EVENTS)
         for head, seq in starts:
             log = logs.get(head.pipeline_key)
             if not log or log[0].seq != seq + 1:
                 raise CursorExpired(Expiry.TOO_OLD).error()
         in_order = ([logged.event for logged in log] for log in logs.values())
-        merged = heapq.merge(*in_order, key=lambda event: str(event["timestamp"]))
+        merged = heapq.merge(*in_order, key=lambda event: event["timestamp"])
         return list(islice(merged, MAX_EVENTS))
 
     @staticmethod

@@ -35,6 +35,7 @@ from raglive_contract.redaction import Redaction
 from raglive_contract.snapshot import PipelineStatus
 from raglive_contract.states import FileState, FinerStanding
 from raglive_contract.summary import Throughput
+from raglive_contract.wire import WirePipelineStatus
 
 __all__ = ["Operator", "Viewer", "operations_router", "pipelines_router", "visible_statuses"]
 
@@ -100,7 +101,7 @@ class Seen(NamedTuple):
 
 def visible_statuses(
     rows: Sequence[PipelineRow], grant: Grant, redaction: Redaction
-) -> list[dict[str, Any]]:
+) -> list[WirePipelineStatus]:
     """List the statuses that a grant may view, redacted if it says so."""
     visible = [row.snapshot for row in rows if grant.may_view(row.head.pipeline_id)]
     return [redaction.status(status) for status in visible] if grant.redact else visible

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -36,9 +36,10 @@ from raglive.store.index.documents import (
 from raglive.store.index.drafts import Drafts, delete_drafts
 from raglive.store.index.vector_cache import Vector, cache_indexed
 from raglive.store.index.vector_space import EmbeddingModelChanged
-from raglive.store.registry.jobs import Ending, Job, Jobs, LeaseLost
+from raglive.store.registry.jobs import FailedEnding, Job, Jobs, LeaseLost, SkippedEnding
 from raglive_contract.errors import RagliveError
 from raglive_contract.states import Stage
+from raglive_contract.wire import WireFileResults, WireSkipReason
 
 __all__ = ["AttemptRunner", "Fetch"]
 
@@ -105,12 +106,12 @@ class AttemptRunner:
         chunked = await self._extract(job, progress)
         embedded, new = await self._embed(job, chunked, progress)
         progress.enter(Stage.STORING)
-        results = {
-            "chunks_created": len(chunked.chunks),
-            "embeddings_generated": new,
-            "processing_duration": round(progress.seconds, 4),
-            "content_length": chunked.content_length,
-        }
+        results = WireFileResults(
+            chunks_created=len(chunked.chunks),
+            embeddings_generated=new,
+            processing_duration=round(progress.seconds, 4),
+            content_length=chunked.content_length,
+        )
         document = Document(job.file_key, embedded, chunked.rows, chunked.title, chunked.mime_type)
         completed = CompletedAttempt(progress, results, document)
         await retry_transient(
@@ -177,9 +178,8 @@ class AttemptRunner:
 
     async def _skip(self, job: Job, progress: AttemptProgress, skipped: Skipped) -> None:
         progress.close_stage()
-        reason = {"code": skipped.code, "message": skipped.message[:MAX_MESSAGE_CHARS]}
-        fields = {"reason": reason, "stages": progress.stages()}
-        await self._end_without_text(job, Ending("file:skipped", "skipped_at", fields))
+        reason = WireSkipReason(code=skipped.code, message=skipped.message[:MAX_MESSAGE_CHARS])
+        await self._end_without_text(job, SkippedEnding(reason, progress.stages()))
         self.metrics.ended("skipped", progress.durations)
         log.info("file_skipped", file=job.name, attempt=job.attempt, code=skipped.code)
 
@@ -188,20 +188,19 @@ class AttemptRunner:
         body = error_body(error, progress)
         if retried_at := next_attempt_at(error, job, self.max_tries):
             body["next_attempt_at"] = retried_at
-        fields = {"error": body, "success": False, "stages": progress.stages()}
-        await self._end_without_text(job, Ending("file:failed", "failed_at", fields))
+        await self._end_without_text(job, FailedEnding(body, progress.stages()))
         self.metrics.ended("failed", progress.durations)
         log.warning("file_failed", file=job.name, attempt=job.attempt, **body)
 
-    async def _end_without_text(self, job: Job, ending: Ending) -> None:
-        error = ending.fields.get("error", {})
+    async def _end_without_text(self, job: Job, ending: FailedEnding | SkippedEnding) -> None:
+        error = ending.error if isinstance(ending, FailedEnding) else None
 
         async def end() -> None:
             async with self.jobs.ending(job, ending) as connection:
-                if "next_attempt_at" in error:
+                if error is not None and "next_attempt_at" in error:
                     return
                 # the chunks of the file's earlier content are out of date
-                if error:
+                if error is not None:
                     await cache_indexed(connection, job.file_key)
                 else:
                     await delete_drafts(connection, [job.file_key])
@@ -209,7 +208,7 @@ class AttemptRunner:
 
         await self._record_outcome(end)
 
-    async def _record_outcome(self, operation: Callable[[], Any]) -> None:
+    async def _record_outcome(self, operation: Callable[[], Awaitable[None]]) -> None:
         try:
             await retry_transient(
                 operation, within_seconds=DATABASE_TIMEOUT_SECONDS, what="ending an attempt"

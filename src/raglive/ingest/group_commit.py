@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from raglive.ingest.progress import AttemptProgress
 from raglive.store.errors import TRANSIENT
 from raglive.store.index.documents import Document, replace_documents
 from raglive.store.index.vector_space import ChosenSpace
-from raglive.store.registry.jobs import Ending, Job, Jobs, LeaseLost
+from raglive.store.registry.jobs import CompletedEnding, Job, Jobs, LeaseLost
+from raglive_contract.wire import WireFileResults
 
 __all__ = ["CompletedAttempt", "GroupCommit"]
 
@@ -33,7 +34,7 @@ class CompletedAttempt:
     """An attempt whose document is ready to be stored."""
 
     progress: AttemptProgress
-    results: dict[str, Any]
+    results: WireFileResults
     document: Document
 
     @property
@@ -41,10 +42,9 @@ class CompletedAttempt:
         """The job of the attempt."""
         return self.progress.job
 
-    def ending(self) -> Ending:
+    def ending(self) -> CompletedEnding:
         """Return the attempt's ending. The duration of storing is added before the commit."""
-        fields = {"results": self.results, "success": True, "stages": self.progress.stages()}
-        return Ending("file:completed", "completed_at", fields)
+        return CompletedEnding(self.results, self.progress.stages())
 
 
 class GroupCommit:
@@ -131,7 +131,7 @@ class GroupCommit:
                 await replace_documents(connection, [f.document for f in batch if f.job in held])
             for completed, (_, ending) in zip(batch, endings, strict=True):
                 completed.progress.close_stage()
-                ending.fields["stages"] = completed.progress.stages()
+                ending.stages = completed.progress.stages()
         return held
 
 

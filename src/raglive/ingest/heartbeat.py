@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 import psutil
 import structlog
@@ -14,8 +13,10 @@ from raglive.bus.postgres import PostgresBus
 from raglive.ingest.worker import Worker
 from raglive.sources.source import Watcher
 from raglive.store.errors import STORE_ERRORS
-from raglive.store.registry.pipelines import HeartbeatResult, PipelineRecord, new_event
-from raglive_contract.model import rfc3339
+from raglive.store.log.new_events import new_event_id
+from raglive.store.registry.pipelines import HeartbeatResult, PipelineRecord
+from raglive_contract.model import now, rfc3339
+from raglive_contract.wire import WireHeartbeat
 
 __all__ = ["BEAT_SECONDS", "HeartbeatSender"]
 
@@ -65,11 +66,11 @@ class HeartbeatSender:
         sent_at = float("-inf")
         while True:
             await asyncio.sleep(STATE_POLL_SECONDS)
-            now = time.monotonic()
+            tried_at = time.monotonic()
             checks = (self._watcher.is_checking, self._watcher.last_check)
-            if checks == sent and now - sent_at < BEAT_SECONDS:
+            if checks == sent and tried_at - sent_at < BEAT_SECONDS:
                 continue
-            sent, sent_at = checks, now
+            sent, sent_at = checks, tried_at
             try:
                 await self._beat()
             except STORE_ERRORS as error:
@@ -90,9 +91,11 @@ class HeartbeatSender:
             await self._record.announce_online(self._check_interval, self._watcher.location)
         await self._bus.send([self._event(beat, uptime, memory)])
 
-    def _event(self, beat: HeartbeatResult, uptime: float, memory: int) -> dict[str, Any]:
-        event = new_event(
-            "heartbeat",
+    def _event(self, beat: HeartbeatResult, uptime: float, memory: int) -> WireHeartbeat:
+        event = WireHeartbeat(
+            id=new_event_id(),
+            timestamp=now(),
+            type="heartbeat",
             pipeline_id=self._record.pipeline_id,
             pipeline_type=self._record.pipeline_type,
             status="alive",
@@ -103,8 +106,8 @@ class HeartbeatSender:
             digest=beat.digest.hex(),
             is_checking=self._watcher.is_checking,
         )
-        for field in ("last_check", "next_check"):
-            moment: datetime | None = getattr(self._watcher, field)
-            if moment is not None:
-                event[f"{field}_time"] = rfc3339(moment)
+        if self._watcher.last_check is not None:
+            event["last_check_time"] = rfc3339(self._watcher.last_check)
+        if self._watcher.next_check is not None:
+            event["next_check_time"] = rfc3339(self._watcher.next_check)
         return event

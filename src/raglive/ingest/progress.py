@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
+from raglive.store.log.new_events import new_event_id
 from raglive.store.registry.jobs import Job
-from raglive.store.registry.pipelines import new_event
+from raglive_contract.model import now
 from raglive_contract.states import Stage
+from raglive_contract.wire import WireFileProgress, WireStageDuration
 
 __all__ = ["SHARES", "AttemptProgress"]
 
@@ -65,21 +66,23 @@ class AttemptProgress:
         """Duration of the attempt so far."""
         return sum(self.durations.values()) + time.monotonic() - self._since
 
-    def stages(self) -> list[dict[str, Any]]:
+    def stages(self) -> list[WireStageDuration]:
         """Return the durations in seconds as events carry them."""
         return [
-            {"stage": str(stage), "duration": round(seconds, 4)}
+            {"stage": stage, "duration": round(seconds, 4)}
             for stage, seconds in self.durations.items()
         ]
 
-    def event(self, pipeline_id: str, pipeline_type: str) -> dict[str, Any]:
+    def event(self, pipeline_id: str, pipeline_type: str) -> WireFileProgress:
         """Return a `file:progress` event."""
-        return new_event(
-            "file:progress",
+        return WireFileProgress(
+            id=new_event_id(),
+            timestamp=now(),
+            type="file:progress",
             pipeline_id=pipeline_id,
             pipeline_type=pipeline_type,
             file={"id": self.job.file_id, "name": self.job.name},
-            processing_stage=str(self.stage),
+            processing_stage=self.stage,
             progress=round(self.progress, 4),
             attempt=self.job.attempt,
         )

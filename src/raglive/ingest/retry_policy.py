@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from raglive.ingest.progress import AttemptProgress
 from raglive.store.errors import TRANSIENT
@@ -12,6 +11,7 @@ from raglive_contract.backoff import Backoff
 from raglive_contract.errors import RagliveError
 from raglive_contract.file_errors import OUTAGES
 from raglive_contract.model import rfc3339
+from raglive_contract.wire import WireFileError
 
 __all__ = ["MAX_MESSAGE_CHARS", "error_body", "from_database_error", "next_attempt_at"]
 
@@ -34,13 +34,13 @@ def next_attempt_at(error: RagliveError, job: Job, max_tries: int) -> str | None
     return rfc3339(datetime.now(UTC) + timedelta(seconds=pause))
 
 
-def error_body(error: RagliveError, progress: AttemptProgress) -> dict[str, Any]:
+def error_body(error: RagliveError, progress: AttemptProgress) -> WireFileError:
     """Return the `error` object of `file:failed`, without the time of the next attempt."""
     return {
         "type": type(error).__name__,
         "code": str(error.code),
         "message": error.message[:MAX_MESSAGE_CHARS],
-        "stage": str(progress.stage),
+        "stage": progress.stage,
         "retryable": error.retryable,
     }
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing, suppress
-from typing import Any
 
 from raglive.bus.messages import Hint, Live, Reconnected
 from raglive.bus.postgres import PostgresBus
 
 __all__ = ["HeadHints"]
 
-TakeLive = Callable[[list[dict[str, Any]]], None]
+TakeLive = Callable[[list[dict[str, object]]], None]
 
 
 class HeadHints:

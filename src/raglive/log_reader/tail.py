@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
 
 from raglive.bus.postgres import PostgresBus
 from raglive.log_reader.followed_log import FollowedLog, LogBroken, LogReplaced
@@ -14,14 +13,13 @@ from raglive.store.errors import DatabaseUnavailable, retry_transient
 from raglive.store.log.event_log import EventLog, Head, LoggedEvent
 from raglive_contract.cursor import Cursor, CursorExpired, Expiry, resume
 from raglive_contract.errors import RagliveError
+from raglive_contract.wire import WireDurableEvent
 
 __all__ = ["tail_log"]
 
 CHECK_SECONDS = 0.25
 OUTAGE_SECONDS = 60.0
 FIRST_PIPELINE_SECONDS = 10.0
-
-Event = dict[str, Any]
 
 
 async def tail_log(
@@ -31,7 +29,7 @@ async def tail_log(
     *,
     pipeline_id: str | None = None,
     until_idle: bool = False,
-) -> AsyncGenerator[Event]:
+) -> AsyncGenerator[WireDurableEvent]:
     """Yield the durable events after a cursor, those of each pipeline in order.
 
     With `until_idle` it ends when every pipeline has checked its source and has nothing left to do.
@@ -54,7 +52,7 @@ async def tail_log(
 
 async def _events(
     stream: _Stream, reader: LogReader[_TailedLog], event_log: EventLog, *, until_idle: bool
-) -> AsyncGenerator[Event]:
+) -> AsyncGenerator[WireDurableEvent]:
     loop = asyncio.get_running_loop()
     heard_at = started_at = loop.time()
     while True:

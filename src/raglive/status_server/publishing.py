@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
+from typing import cast
 
 import asyncpg
 import structlog
@@ -23,16 +22,16 @@ from raglive.store.registry.pipelines import record_heartbeat
 from raglive_contract.cursor import Cursor, parse_cursor
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.events import CONFLATED_TYPES, Submission, SubmittedEvent
-from raglive_contract.model import rfc3339
+from raglive_contract.model import now
 from raglive_contract.permissions import Grant
 from raglive_contract.socket import PublishAck
+from raglive_contract.wire import WireHeartbeat, WireLiveEvent, WireSubmittedEvent
 
 __all__ = ["EventPublisher"]
 
 log = structlog.get_logger()
 
 LOGGED_IDS = 10  # of a batch
-Event = dict[str, Any]
 
 
 class EventPublisher:
@@ -63,7 +62,7 @@ class EventPublisher:
         """
         by_pipeline = _by_pipeline(grant, _read(data))
         self._check_limits(by_pipeline)
-        live: list[Event] = []
+        live: list[WireLiveEvent] = []
         async with self._transaction(by_pipeline) as connection:
             appended = [
                 await _append(connection, pipeline_id, by_pipeline[pipeline_id], live)
@@ -90,14 +89,14 @@ class EventPublisher:
         return PublishAck(cursor=cursor, accepted=accepted, duplicates=duplicates)
 
     def _transaction(
-        self, by_pipeline: dict[str, list[Event]]
+        self, by_pipeline: dict[str, list[WireSubmittedEvent]]
     ) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction, except for a single statement, which is atomic alone."""
         if len(by_pipeline) > 1 or any(map(_conflated, chain(*by_pipeline.values()))):
             return self._database.transaction()
         return self._database.connection()
 
-    def _check_limits(self, by_pipeline: dict[str, list[Event]]) -> None:
+    def _check_limits(self, by_pipeline: dict[str, list[WireSubmittedEvent]]) -> None:
         for pipeline_id, events in by_pipeline.items():
             self._limits.publish(pipeline_id, len(events))
         known = self._known()
@@ -105,7 +104,7 @@ class EventPublisher:
             self._limits.check_new_pipeline(len(known))
 
 
-def _read(data: object) -> list[Event]:
+def _read(data: object) -> list[WireSubmittedEvent]:
     """Validate a submission, and return the wire form of its events."""
     try:
         submission = Submission.model_validate(data)
@@ -114,15 +113,15 @@ def _read(data: object) -> list[Event]:
         place = ".".join(str(part) for part in first["loc"])[:200] or "the batch"
         raise RagliveError(f"{place}: {first['msg']}", code=ErrorCode.INVALID_EVENT) from None
     try:
-        events: list[Event] = submission.wire()["events"]
+        events: list[WireSubmittedEvent] = submission.wire()["events"]
     except (ValueError, OverflowError):
         return [_wire(place, event) for place, event in enumerate(submission.events)]
     return events
 
 
-def _wire(place: int, event: SubmittedEvent) -> Event:
+def _wire(place: int, event: SubmittedEvent) -> WireSubmittedEvent:
     try:
-        return event.wire()
+        return cast("WireSubmittedEvent", event.wire())  # generated from this model
     except (ValueError, OverflowError):
         raise RagliveError(
             f"events.{place}: a time is out of range, or it is nested too deep to be stored.",
@@ -130,8 +129,10 @@ def _wire(place: int, event: SubmittedEvent) -> Event:
         ) from None
 
 
-def _by_pipeline(grant: Grant, events: list[Event]) -> dict[str, list[Event]]:
-    by_pipeline: dict[str, list[Event]] = defaultdict(list)
+def _by_pipeline(
+    grant: Grant, events: list[WireSubmittedEvent]
+) -> dict[str, list[WireSubmittedEvent]]:
+    by_pipeline: dict[str, list[WireSubmittedEvent]] = defaultdict(list)
     for event in events:
         by_pipeline[event["pipeline_id"]].append(event)
     for pipeline_id in by_pipeline:
@@ -143,7 +144,10 @@ def _by_pipeline(grant: Grant, events: list[Event]) -> dict[str, list[Event]]:
 
 
 async def _append(
-    connection: Connection, pipeline_id: str, events: list[Event], live: list[Event]
+    connection: Connection,
+    pipeline_id: str,
+    events: list[WireSubmittedEvent],
+    live: list[WireLiveEvent],
 ) -> Appended:
     """Append a pipeline's durable events, and add its completed conflated ones to `live`."""
     named = next((event["pipeline_type"] for event in events if "pipeline_type" in event), None)
@@ -158,19 +162,39 @@ async def _append(
         ) from None
     if conflated:
         key, pipeline_type = await pipeline_key(connection, pipeline_id, named)
-        for event in conflated:
-            live.append(await _complete(connection, key, event, appended))
-            live[-1]["pipeline_type"] = pipeline_type
+        live += [
+            await _complete(connection, key, pipeline_type, event, appended) for event in conflated
+        ]
     return appended
 
 
-def _conflated(event: Event) -> bool:
+def _conflated(event: WireSubmittedEvent) -> bool:
     return event["type"] in CONFLATED_TYPES
 
 
-async def _complete(connection: Connection, key: int, event: Event, head: Appended) -> Event:
-    completed: Event = {"timestamp": rfc3339(datetime.now(UTC))} | event
-    if event["type"] == "heartbeat":
-        await record_heartbeat(connection, key, event["uptime"], event["memory_usage"])
-        completed |= {"head_seq": head.seq, "digest": head.digest.hex(), "is_checking": False}
-    return completed
+async def _complete(
+    connection: Connection,
+    key: int,
+    pipeline_type: str,
+    event: WireSubmittedEvent,
+    head: Appended,
+) -> WireLiveEvent:
+    timestamp = event["timestamp"] if "timestamp" in event else now()
+    if event["type"] == "file:progress":
+        return {**event, "pipeline_type": pipeline_type, "timestamp": timestamp}
+    assert event["type"] == "heartbeat", "these two are conflated"
+    await record_heartbeat(connection, key, event["uptime"], event["memory_usage"])
+    return WireHeartbeat(
+        id=event["id"],
+        pipeline_id=event["pipeline_id"],
+        pipeline_type=pipeline_type,
+        timestamp=timestamp,
+        type="heartbeat",
+        status="alive",
+        uptime=event["uptime"],
+        memory_usage=event["memory_usage"],
+        active_files=event["active_files"],
+        head_seq=head.seq,
+        digest=head.digest.hex(),
+        is_checking=False,
+    )

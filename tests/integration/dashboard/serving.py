@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from httpx import ASGITransport, AsyncClient
 
@@ -19,9 +19,18 @@ from raglive.store.index.documents import replace_document
 from raglive.store.index.vector_space import VectorSpace, choose_vector_space
 from raglive.store.pool import Database
 from raglive.store.registry.files import FileChanges, ObservedFile, Registry
-from raglive.store.registry.jobs import Ending, Job, Jobs
+from raglive.store.registry.jobs import (
+    CompletedEnding,
+    Ending,
+    FailedEnding,
+    Job,
+    Jobs,
+    SkippedEnding,
+)
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.permissions import Grant, Role
+from raglive_contract.states import Stage
+from raglive_contract.wire import WireFileError, WireFileResults, WireSkipReason
 from tests.integration.store.files import chunks
 
 __all__ = ["COMPLETED", "TOKENS", "Work", "bearer", "opened"]
@@ -89,28 +98,20 @@ class Work:
     async def fail(self, name: str, **error: Any) -> None:
         await self.queue(name)
         said = {"type": "E", "code": "extraction_error", "message": "No.", "retryable": False}
-        fields = {"error": said | error, "success": False}
-        await self.end(await self.start(), "file:failed", "failed_at", fields)
+        await self.end(await self.start(), FailedEnding(cast("WireFileError", said | error), []))
 
     async def skip(self, name: str, code: str) -> None:
         await self.queue(name)
-        fields = {"reason": {"code": code, "message": "Nothing in it."}}
-        await self.end(await self.start(), "file:skipped", "skipped_at", fields)
+        reason = WireSkipReason(code=code, message="Nothing in it.")
+        await self.end(await self.start(), SkippedEnding(reason, []))
 
-    async def end(self, job: Job, event_type: str, at: str, fields: dict[str, Any]) -> None:
-        async with self.jobs.ending(job, Ending(event_type, at, fields)):
+    async def end(self, job: Job, ending: Ending) -> None:
+        async with self.jobs.ending(job, ending):
             pass
 
 
 MODEL = VectorSpace("builtin", "builtin", 256)
-RESULTS: dict[str, Any] = {
-    "results": {
-        "chunks_created": 1,
-        "embeddings_generated": 1,
-        "processing_duration": 0.5,
-        "content_length": 20,
-    },
-    "success": True,
-    "stages": [{"stage": "extraction", "duration": 0.1}],
-}
-COMPLETED = Ending("file:completed", "completed_at", RESULTS)
+RESULTS = WireFileResults(
+    chunks_created=1, embeddings_generated=1, processing_duration=0.5, content_length=20
+)
+COMPLETED = CompletedEnding(RESULTS, [{"stage": Stage.EXTRACTION, "duration": 0.1}])

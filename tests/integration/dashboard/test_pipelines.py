@@ -11,12 +11,11 @@ from httpx import AsyncClient, Response
 
 from raglive.store.index.documents import EmbeddedChunk, replace_document
 from raglive.store.pool import Database
-from raglive.store.registry.jobs import Ending
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.http import EventPage, FailureGroups, FileDetail, FilePage, PipelineList
 from raglive_contract.snapshot import PipelineStatus
 from raglive_contract.summary import Throughput
-from tests.integration.dashboard.serving import RESULTS, Work, bearer, opened
+from tests.integration.dashboard.serving import COMPLETED, Work, bearer, opened
 
 PIPELINE = "/api/pipelines/local-files-pipeline"
 
@@ -130,7 +129,7 @@ async def test_a_file_is_shown_with_its_attempts_and_text(http: AsyncClient, wor
     await work.jobs.give_back(job, 0)
     job = await work.start()
     chunks = [chunk(n) for n in range(25)]
-    async with work.jobs.ending(job, Ending("file:completed", "completed_at", RESULTS)) as done:
+    async with work.jobs.ending(job, COMPLETED) as done:
         await replace_document(done, job.file_key, chunks)
     body = await get(http, f"{PIPELINE}/files/{quote(job.file_id, safe='')}")
     detail = FileDetail.model_validate(body)

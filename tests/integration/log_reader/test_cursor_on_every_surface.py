@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def expected(outcomes: Outcomes) -> dict[str, list[int]] | str:
     return {pipeline_id: seqs for pipeline_id, seqs in found.items() if seqs}
 
 
-def by_pipeline(events: list[dict[str, Any]]) -> dict[str, list[int]]:
+def by_pipeline(events: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
     seqs: dict[str, list[int]] = {}
     for event in events:
         seqs.setdefault(event["pipeline_id"], []).append(event["seq"])

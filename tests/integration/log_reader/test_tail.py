@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
 import pytest
 
@@ -16,10 +15,11 @@ from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database
 from raglive_contract.cursor import Cursor, Position, Start, parse_cursor
 from raglive_contract.errors import RagliveError
+from raglive_contract.wire import WireDurableEvent
 from tests.integration.subscriptions.room import update
 from tests.relay import Relay
 
-Events = AsyncGenerator[dict[str, Any]]
+Events = AsyncGenerator[WireDurableEvent]
 
 
 async def publish(database: Database, pipeline_id: str, count: int) -> None:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 
 from raglive.store.index.documents import EmbeddedChunk, replace_document
 from raglive.store.registry.files import FileChanges, KnownFile, ObservedFile, Registry
-from raglive.store.registry.jobs import Ending, Job, Jobs
+from raglive.store.registry.jobs import CompletedEnding, FailedEnding, Job, Jobs
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.states import Stage
+from raglive_contract.wire import WireFileError, WireFileResults
 
 __all__ = ["COMPLETED", "chunks", "complete", "enqueue", "failed", "known", "observed"]
 
 DIMENSIONS = 256
-RESULTS = {
-    "chunks_created": 2,
-    "embeddings_generated": 2,
-    "processing_duration": 0.5,
-    "content_length": 20,
-}
-COMPLETED = Ending("file:completed", "completed_at", {"results": RESULTS, "success": True})
+RESULTS = WireFileResults(
+    chunks_created=2, embeddings_generated=2, processing_duration=0.5, content_length=20
+)
+COMPLETED = CompletedEnding(RESULTS, stages=[])
 
 
 def observed(name: str, version: int = 1) -> ObservedFile:
@@ -49,18 +47,18 @@ async def known(pipeline: PipelineRecord, name: str) -> KnownFile:
     return next(file for file in await Registry(pipeline).known() if file.name == name)
 
 
-def failed(*, next_attempt_at: str | None = None) -> Ending:
+def failed(*, next_attempt_at: str | None = None) -> FailedEnding:
     """Return the ending of an attempt that failed, for good unless there is a next one."""
-    error: dict[str, Any] = {
+    error: WireFileError = {
         "type": "Broken",
         "code": "broken",
         "message": "It is broken.",
-        "stage": "extraction",
+        "stage": Stage.EXTRACTION,
         "retryable": next_attempt_at is not None,
     }
     if next_attempt_at is not None:
         error["next_attempt_at"] = next_attempt_at
-    return Ending("file:failed", "failed_at", {"error": error, "success": False})
+    return FailedEnding(error, stages=[])
 
 
 def chunks(text: str, count: int = 2) -> list[EmbeddedChunk]:

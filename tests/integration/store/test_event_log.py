@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 
 from raglive.store.log.event_log import EventLog, Head, append_events
+from raglive.store.log.new_events import status_update
 from raglive.store.pool import Database
 from raglive.store.registry.jobs import Jobs
-from raglive.store.registry.pipelines import PipelineRecord, new_event
+from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.digest import EMPTY, roll
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.events import event_adapter
@@ -47,8 +48,7 @@ async def test_publishers_at_once_leave_no_gap_though_some_give_up(
     async def publish_some(worker: int) -> None:
         for number in range(30):
             events = [
-                new_event("status:update", changes={"by": worker, "number": number})
-                for _ in range(chance.randint(1, 4))
+                status_update({"by": worker, "number": number}) for _ in range(chance.randint(1, 4))
             ]
             gives_up = chance.random() < 0.3
             try:
@@ -69,7 +69,7 @@ async def test_publishers_at_once_leave_no_gap_though_some_give_up(
 
 async def test_an_id_is_published_once(database: Database, pipeline: PipelineRecord) -> None:
     log = EventLog(database)
-    events = [new_event("status:update", changes={"n": n}) for n in range(4)]
+    events = [status_update({"n": n}) for n in range(4)]
     twice = [events[0], events[0], events[1]]
     first = await log.publish(pipeline.pipeline_id, None, twice)
     assert (first.accepted, first.duplicates, first.seq) == (2, 1, 2)
@@ -84,7 +84,7 @@ async def test_the_same_batch_from_two_sides_is_published_once(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     log = EventLog(database)
-    events = [new_event("status:update", changes={"n": n}) for n in range(10)]
+    events = [status_update({"n": n}) for n in range(10)]
     sides = [log.publish(pipeline.pipeline_id, None, events) for _ in range(6)]
     done = await asyncio.gather(*sides)
     assert sorted(it.accepted for it in done) == [0, 0, 0, 0, 0, 10]
@@ -93,7 +93,7 @@ async def test_the_same_batch_from_two_sides_is_published_once(
 
 async def test_two_logs_do_not_touch(database: Database) -> None:
     log = EventLog(database)
-    event = new_event("status:update", changes={})
+    event = status_update({})
     for pipeline_id in ("one", "other"):
         done = await log.publish(pipeline_id, "s3", [event])
         assert (done.accepted, done.seq) == (1, 1)
@@ -104,7 +104,7 @@ async def test_two_logs_do_not_touch(database: Database) -> None:
 
 async def test_a_new_pipeline_is_made_once_by_all_who_publish_first(database: Database) -> None:
     log = EventLog(database)
-    firsts = [log.publish("new", "s3", [new_event("status:update", changes={})]) for _ in range(8)]
+    firsts = [log.publish("new", "s3", [status_update({})]) for _ in range(8)]
     done = await asyncio.gather(*firsts)
     assert sorted(it.seq for it in done) == list(range(1, 9))
     assert len({it.cursor.partition(".")[0] for it in done}) == 1
@@ -164,12 +164,8 @@ async def test_whatever_raglive_logs_is_an_event_of_the_contract(
 async def test_a_pipeline_that_is_removed_takes_its_log_along(
     database: Database, pipeline: PipelineRecord
 ) -> None:
-    await EventLog(database).publish(
-        "other", "local_files", [new_event("status:update", changes={})]
-    )
-    await EventLog(database).publish(
-        pipeline.pipeline_id, None, [new_event("status:update", changes={})]
-    )
+    await EventLog(database).publish("other", "local_files", [status_update({})])
+    await EventLog(database).publish(pipeline.pipeline_id, None, [status_update({})])
     await database.execute(
         "DELETE FROM raglive.pipelines WHERE pipeline_id = $1", pipeline.pipeline_id
     )

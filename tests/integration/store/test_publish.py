@@ -74,7 +74,8 @@ async def test_what_was_published_plainly_is_exact_on_the_wire(
     await publish(session, "file:completed", COMPLETED)
     await publish(session, "status:update", {"changes": {"problem": None, "note": "x"}})
     (head,) = await EventLog(database).heads()
-    events = [logged.event for logged in await EventLog(database).read_after(head, 0, 10)]
+    logged = await EventLog(database).read_after(head, 0, 10)
+    events: list[Any] = [one.event for one in logged]
     assert [event_adapter.validate_python(event).wire() for event in events] == events
     assert events[0]["started_at"] == "2026-01-02T03:04:05.000Z"
     assert events[0]["status"] == "online"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from raglive.store.log.event_log import EventLog, LoggedEvent
 from raglive.store.log.pipeline_status import PipelineReads
@@ -10,6 +9,7 @@ from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.cursor import parse_cursor
 from raglive_contract.snapshot import PipelineStatus
+from raglive_contract.wire import WirePipelineStatus
 
 from .files import complete, enqueue, failed
 
@@ -29,7 +29,7 @@ async def test_a_snapshot_is_true_at_its_cursor_whoever_writes(
     await pipeline.announce_online(60, "/watched")
     await enqueue(pipeline, *(f"{n}.txt" for n in range(60)))
     ended = asyncio.Event()
-    snapshots: list[dict[str, Any]] = []
+    snapshots: list[WirePipelineStatus] = []
 
     async def work(owner: str) -> None:
         jobs = Jobs(pipeline, owner, 60)
@@ -85,7 +85,9 @@ async def test_a_status_update_carries_the_status_it_leads_to(
     await enqueue(pipeline, "a", "b")
     (head,) = await EventLog(database).heads()
     (logged,) = await EventLog(database).read_after(head, 0, 10)
-    status = PipelineStatus.model_validate(logged.event["current_status"])
+    update = logged.event
+    assert update["type"] == "status:update"
+    status = PipelineStatus.model_validate(update["current_status"])
     assert status.counts.queued == 2
     assert status.cursor == logged.event["cursor"]
     assert status.digest == logged.digest.hex()

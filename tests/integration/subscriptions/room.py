@@ -8,16 +8,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
-from uuid6 import uuid7
 
 from raglive.bus.postgres import PostgresBus
 from raglive.status_server.subscriptions.channel import Recovery
 from raglive.status_server.subscriptions.hub import Hub
 from raglive.status_server.subscriptions.messages import Message
 from raglive.store.log.event_log import EventLog, Head
+from raglive.store.log.new_events import status_update
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive.store.pool import Database
 from raglive_contract.cursor import Cursor, Position
+from raglive_contract.wire import NewStatusUpdate
 
 __all__ = ["PIPELINE", "Room", "Seat", "cursor_at", "following", "update"]
 
@@ -114,8 +115,8 @@ async def following(
         assert running.cancelled(), running.exception()
 
 
-def update(**changes: Any) -> dict[str, Any]:
-    return {"id": str(uuid7()), "type": "status:update", "changes": changes}
+def update(**changes: object) -> NewStatusUpdate:
+    return status_update(changes)
 
 
 def cursor_at(head: Head, seq: int) -> Cursor:

@@ -37,6 +37,7 @@ async def counts_at(database: Database, seq: int) -> dict[str, int]:
     [head] = await EventLog(database).heads()
     states: dict[str, str] = {}
     for logged in await EventLog(database).read_after(head, 0, seq):
+        assert "file" in logged.event
         states[logged.event["file"]["id"]] = logged.event["type"].removeprefix("file:")
     found = dict.fromkeys(("queued", "processing", "completed", "failed", "skipped", "waiting"), 0)
     for state in states.values():

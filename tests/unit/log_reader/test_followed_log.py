@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -27,7 +28,8 @@ def logged(length: int) -> list[LoggedEvent]:
     for seq in range(1, length + 1):
         event_id = uuid4()
         digest = roll(digest, event_id, seq)
-        log.append(LoggedEvent(seq, digest, {"id": str(event_id)}))
+        event: Any = {"id": str(event_id)}
+        log.append(LoggedEvent(seq, digest, event))
     return log
 
 

@@ -20,13 +20,13 @@ def make_log(length: int, size: int = 10) -> list[Message]:
     for seq in range(1, length + 1):
         event_id = uuid4()
         digest = roll(digest, event_id, seq)
-        event = {"id": str(event_id), "type": "status:update", "filler": "x" * size}
+        event: Any = {"id": str(event_id), "type": "status:update", "filler": "x" * size}
         log.append(Message.durable(LoggedEvent(seq, digest, event)))
     return log
 
 
 def durable(event_type: str, file_id: str, attempt: int | None) -> Message:
-    event: dict[str, Any] = {"id": str(uuid4()), "type": event_type, "file": {"id": file_id}}
+    event: Any = {"id": str(uuid4()), "type": event_type, "file": {"id": file_id}}
     if attempt is not None:
         event["attempt"] = attempt
     return replace(Message.durable(LoggedEvent(1, b"", event)), seq=1)

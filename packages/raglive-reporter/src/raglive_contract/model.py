@@ -31,6 +31,7 @@ __all__ = [
     "Seconds",
     "Timestamp",
     "WireModel",
+    "now",
     "rfc3339",
 ]
 
@@ -55,6 +56,11 @@ def rfc3339(moment: datetime) -> str:
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def now() -> str:
+    """Return the present time in the format of the contract."""
+    return rfc3339(datetime.now(UTC))
 
 
 def _storable(text: str) -> str:

@@ -10,13 +10,43 @@ import hmac
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
+from typing import TypeVar, cast
 
 from raglive_contract.file_errors import what_to_do
+from raglive_contract.wire import (
+    WireCompletedEntry,
+    WireCompletedFile,
+    WireDeletedFile,
+    WireEvent,
+    WireFailedEntry,
+    WireFailedFile,
+    WireFailureGroup,
+    WireFileError,
+    WireFileRef,
+    WireFileRow,
+    WireFileStanding,
+    WirePipelineStatus,
+    WireProcessingEntry,
+    WireProcessingFile,
+    WireSkippedFile,
+    WireSkipReason,
+)
 
 __all__ = ["WITHHELD", "Redaction"]
 
-Shape = dict[str, Any]
+Shape = dict[str, object]
+Event = TypeVar("Event", bound=WireEvent)
+File = (
+    WireFileRef
+    | WireProcessingFile
+    | WireCompletedFile
+    | WireFailedFile
+    | WireSkippedFile
+    | WireDeletedFile
+    | WireProcessingEntry
+    | WireCompletedEntry
+    | WireFailedEntry
+)
 
 WITHHELD = "(withheld)"
 
@@ -89,7 +119,6 @@ _FILE = frozenset(
     ]
 )
 _ROW = _FILE | frozenset(["state", "first_seen_at", "finished_at", "updated_at", "next_attempt_at"])
-_FAILURE = frozenset(["state", "stage", "count", "retryable", "next_attempt_at"])
 _ERROR = frozenset(["stage", "retryable", "next_attempt_at"])
 _REASONS = frozenset({"normal_shutdown", "error", "timeout", "removed", "trashed", "moved_out"})
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
@@ -105,8 +134,49 @@ class Redaction:
     def __init__(self, secret: bytes) -> None:
         self._key = sha256(b"raglive redaction" + secret).digest()
 
-    def event(self, event: Mapping[str, Any]) -> Shape:
+    def event(self, event: Event) -> Event:
         """Mask an event, also a summary."""
+        return cast("Event", self._event(event))  # what is left out is optional in the shape
+
+    def status(self, status: WirePipelineStatus) -> WirePipelineStatus:
+        """Mask a `pipeline:status`."""
+        shown = _only(status, _STATUS) | _holding_up(status)
+        pipeline_id = status["pipeline_id"]
+        shown["files_processing"] = [
+            self._file(file, pipeline_id) for file in status["files_processing"]
+        ]
+        shown["files_completed"] = [
+            self._file(file, pipeline_id) for file in status["files_completed"]
+        ]
+        shown["files_failed"] = [
+            self._file(file, pipeline_id) | {"error": _error(file["error"])}
+            for file in status["files_failed"]
+        ]
+        return cast("WirePipelineStatus", shown)  # what is left out is optional in the shape
+
+    def row(self, row: WireFileRow, pipeline_id: str) -> WireFileRow:
+        """Mask a row of a file listing."""
+        shown = _only(row, _ROW) | self._mask(row["id"], pipeline_id)
+        shown |= {"folder": "", "url": None, "mime_type": None}
+        shown["error"] = row["error"] and _error(row["error"])
+        shown["reason"] = row["reason"] and _reason(row["reason"])
+        return cast("WireFileRow", shown)  # each field is in `_ROW` or replaced here
+
+    def failure(self, group: WireFailureGroup) -> WireFailureGroup:
+        """Mask a group of failures; the advice is derived from the code again."""
+        code = _code(group["code"])
+        return {
+            "state": group["state"],
+            "code": code,
+            "stage": group["stage"],
+            "count": group["count"],
+            "message": WITHHELD,
+            "retryable": group["retryable"],
+            "next_attempt_at": group["next_attempt_at"],
+            "what_to_do": what_to_do(code),
+        }
+
+    def _event(self, event: WireEvent) -> Shape:
         shown = _only(event, _EVENT)
         if "file" in event:
             shown["file"] = self._file(event["file"], event["pipeline_id"])
@@ -127,64 +197,43 @@ class Redaction:
             shown["current_status"] = self.status(event["current_status"])
         return shown
 
-    def status(self, status: Mapping[str, Any]) -> Shape:
-        """Mask a `pipeline:status`."""
-        shown = _only(status, _STATUS) | _holding_up(status)
-        for files in ("files_processing", "files_completed", "files_failed"):
-            shown[files] = [self._entry(file, status["pipeline_id"]) for file in status[files]]
-        return shown
+    def _standing(self, file: WireFileStanding, pipeline_id: str) -> WireFileStanding:
+        return {
+            "id": self._mask(file["id"], pipeline_id)["id"],
+            "standing": file["standing"],
+            "moved_at": file["moved_at"],
+        }
 
-    def row(self, row: Mapping[str, Any], pipeline_id: str) -> Shape:
-        """Mask a row of a file listing."""
-        shown = _only(row, _ROW) | self._mask(row, pipeline_id)
-        shown |= {"folder": "", "url": None, "mime_type": None}
-        shown["error"] = row["error"] and _error(row["error"])
-        shown["reason"] = row["reason"] and _reason(row["reason"])
-        return shown
+    def _file(self, file: File, pipeline_id: str) -> Shape:
+        return _only(file, _FILE) | self._mask(file["id"], pipeline_id)
 
-    def failure(self, group: Mapping[str, Any]) -> Shape:
-        """Mask a group of failures; the advice is derived from the code again."""
-        code = _code(group["code"])
-        advice = what_to_do(code)
-        return _only(group, _FAILURE) | {"code": code, "message": WITHHELD, "what_to_do": advice}
-
-    def _standing(self, file: Mapping[str, Any], pipeline_id: str) -> Shape:
-        return _only(file, _FILE) | {"id": self._mask(file, pipeline_id)["id"]}
-
-    def _entry(self, file: Mapping[str, Any], pipeline_id: str) -> Shape:
-        shown = self._file(file, pipeline_id)
-        return shown | {"error": _error(file["error"])} if "error" in file else shown
-
-    def _file(self, file: Mapping[str, Any], pipeline_id: str) -> Shape:
-        return _only(file, _FILE) | self._mask(file, pipeline_id)
-
-    def _mask(self, file: Mapping[str, Any], pipeline_id: str) -> Shape:
-        named = f"{pipeline_id}\0{file['id']}".encode("utf-8", "surrogatepass")
+    def _mask(self, file_id: str, pipeline_id: str) -> WireFileRef:
+        named = f"{pipeline_id}\0{file_id}".encode("utf-8", "surrogatepass")
         mask = hmac.digest(self._key, named, "sha256").hex()[:16]
         return {"id": f"masked-{mask}", "name": f"file {mask[:6]}"}
 
 
-def _only(shape: Mapping[str, Any], fields: frozenset[str]) -> Shape:
+def _only(shape: Mapping[str, object], fields: frozenset[str]) -> Shape:
     return {name: value for name, value in shape.items() if name in fields}
 
 
-def _error(error: Mapping[str, Any]) -> Shape:
+def _error(error: WireFileError) -> Shape:
     code = _code(error["code"])
     return _only(error, _ERROR) | {"type": code, "code": code, "message": WITHHELD}
 
 
-def _reason(reason: Any) -> Any:
-    if isinstance(reason, Mapping):
+def _reason(reason: WireSkipReason | str) -> WireSkipReason | str:
+    if not isinstance(reason, str):
         return {"code": _code(reason["code"]), "message": WITHHELD}
     return reason if reason in _REASONS else WITHHELD
 
 
-def _holding_up(holder: Mapping[str, Any]) -> Shape:
+def _holding_up(holder: Mapping[str, object]) -> Shape:
     """Mask the problem and the pause of a status, or of its changes; None means it is over."""
     return {name: _reasoned(holder[name]) for name in ("problem", "paused") if name in holder}
 
 
-def _reasoned(why: Any) -> Shape | None:
+def _reasoned(why: object) -> Shape | None:
     if not isinstance(why, Mapping):
         return None
     return {"code": _code(why["code"]), "message": WITHHELD, "since": why["since"]}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, final
 
-from raglive_contract.states import Stage
+from raglive_contract.states import FileState, Stage, Standing
 
 __all__ = [
     "NewEvent",
@@ -12,9 +12,7 @@ __all__ = [
     "NewFileDeleted",
     "NewFileFailed",
     "NewFileProcessing",
-    "NewFileProgress",
     "NewFileSkipped",
-    "NewHeartbeat",
     "NewPipelineOffline",
     "NewPipelineOnline",
     "NewStatusUpdate",
@@ -22,6 +20,7 @@ __all__ = [
     "WireCompletedFile",
     "WireCounts",
     "WireDeletedFile",
+    "WireDurableEvent",
     "WireEmbeddingBudget",
     "WireEmbeddingUsage",
     "WireEstimate",
@@ -37,9 +36,11 @@ __all__ = [
     "WireFileProgress",
     "WireFileRef",
     "WireFileResults",
+    "WireFileRow",
     "WireFileSkipped",
     "WireFileStanding",
     "WireHeartbeat",
+    "WireLiveEvent",
     "WirePause",
     "WirePipelineOffline",
     "WirePipelineOnline",
@@ -48,16 +49,31 @@ __all__ = [
     "WireProblem",
     "WireProcessingEntry",
     "WireProcessingFile",
+    "WireRagStatus",
+    "WireRagStatusPipeline",
     "WireSkipReason",
     "WireSkippedFile",
     "WireStageDuration",
     "WireStageRate",
     "WireStatusUpdate",
+    "WireSubmittedEvent",
+    "WireSubmittedFileCompleted",
+    "WireSubmittedFileDeleted",
+    "WireSubmittedFileFailed",
+    "WireSubmittedFileProcessing",
+    "WireSubmittedFileProgress",
+    "WireSubmittedFileSkipped",
+    "WireSubmittedHeartbeat",
+    "WireSubmittedPipelineOffline",
+    "WireSubmittedPipelineOnline",
+    "WireSubmittedStatusUpdate",
+    "WireSubscribedPipeline",
     "WireThroughput",
     "WireThroughputBucket",
 ]
 
 
+@final
 class WirePipelineOnline(TypedDict):
     """A pipeline has started."""
 
@@ -74,6 +90,7 @@ class WirePipelineOnline(TypedDict):
     watch_location: str
 
 
+@final
 class WirePipelineOffline(TypedDict):
     """A pipeline has stopped, or was found silent."""
 
@@ -89,6 +106,7 @@ class WirePipelineOffline(TypedDict):
     reason: Literal["normal_shutdown", "error", "timeout"]
 
 
+@final
 class WireProcessingFile(TypedDict):
     """A file whose attempt has started."""
 
@@ -101,6 +119,7 @@ class WireProcessingFile(TypedDict):
     started_at: str
 
 
+@final
 class WireFileProcessing(TypedDict):
     """An attempt at a file has started."""
 
@@ -117,27 +136,7 @@ class WireFileProcessing(TypedDict):
     attempt: int
 
 
-class WireFileRef(TypedDict):
-    """Which file; the id outlives a rename."""
-
-    id: str
-    name: str
-
-
-class WireFileProgress(TypedDict):
-    """How far the running attempt is; conflated."""
-
-    id: str
-    pipeline_id: str
-    pipeline_type: str
-    timestamp: str
-    type: Literal["file:progress"]
-    file: WireFileRef
-    processing_stage: Stage
-    progress: float
-    attempt: int
-
-
+@final
 class WireCompletedFile(TypedDict):
     """A file that is searchable."""
 
@@ -151,6 +150,7 @@ class WireCompletedFile(TypedDict):
     completed_at: str
 
 
+@final
 class WireFileResults(TypedDict):
     """What a completed attempt made."""
 
@@ -160,6 +160,7 @@ class WireFileResults(TypedDict):
     content_length: int
 
 
+@final
 class WireStageDuration(TypedDict):
     """How long a stage of an attempt took."""
 
@@ -167,6 +168,7 @@ class WireStageDuration(TypedDict):
     duration: float
 
 
+@final
 class WireFileCompleted(TypedDict):
     """A file's chunks are searchable, committed together with this event."""
 
@@ -184,6 +186,7 @@ class WireFileCompleted(TypedDict):
     stages: NotRequired[list[WireStageDuration]]
 
 
+@final
 class WireFailedFile(TypedDict):
     """A file whose attempt failed."""
 
@@ -197,6 +200,7 @@ class WireFailedFile(TypedDict):
     failed_at: str
 
 
+@final
 class WireFileError(TypedDict):
     """Why an attempt failed, and whether there will be another."""
 
@@ -208,6 +212,7 @@ class WireFileError(TypedDict):
     next_attempt_at: NotRequired[str]
 
 
+@final
 class WireFileFailed(TypedDict):
     """An attempt failed."""
 
@@ -225,6 +230,7 @@ class WireFileFailed(TypedDict):
     stages: NotRequired[list[WireStageDuration]]
 
 
+@final
 class WireSkippedFile(TypedDict):
     """A file that holds nothing that could be indexed."""
 
@@ -238,6 +244,7 @@ class WireSkippedFile(TypedDict):
     skipped_at: str
 
 
+@final
 class WireSkipReason(TypedDict):
     """Why a file was skipped."""
 
@@ -245,6 +252,7 @@ class WireSkipReason(TypedDict):
     message: str
 
 
+@final
 class WireFileSkipped(TypedDict):
     """A file holds nothing to index; this is not a failure."""
 
@@ -261,6 +269,7 @@ class WireFileSkipped(TypedDict):
     stages: NotRequired[list[WireStageDuration]]
 
 
+@final
 class WireDeletedFile(TypedDict):
     """A file that is gone from its source, and from the index."""
 
@@ -269,6 +278,7 @@ class WireDeletedFile(TypedDict):
     deleted_at: str
 
 
+@final
 class WireFileDeleted(TypedDict):
     """A file is gone from the source, and its chunks from the index."""
 
@@ -283,6 +293,7 @@ class WireFileDeleted(TypedDict):
     reason: Literal["removed", "trashed", "moved_out"]
 
 
+@final
 class WireProblem(TypedDict):
     """What keeps a pipeline from doing its work, and needs somebody."""
 
@@ -291,6 +302,7 @@ class WireProblem(TypedDict):
     since: str
 
 
+@final
 class WirePause(TypedDict):
     """Why a pipeline takes up no file for now; it goes on by itself when that has passed."""
 
@@ -300,6 +312,7 @@ class WirePause(TypedDict):
     since: str
 
 
+@final
 class WireProcessingEntry(TypedDict):
     """A file in progress."""
 
@@ -317,6 +330,7 @@ class WireProcessingEntry(TypedDict):
     moved_at: NotRequired[str]
 
 
+@final
 class WireCompletedEntry(TypedDict):
     """A file lately completed."""
 
@@ -332,6 +346,7 @@ class WireCompletedEntry(TypedDict):
     attempt: int
 
 
+@final
 class WireFailedEntry(TypedDict):
     """A file lately failed."""
 
@@ -347,6 +362,7 @@ class WireFailedEntry(TypedDict):
     attempt: int
 
 
+@final
 class WireCounts(TypedDict):
     """How many files stand in each state now."""
 
@@ -358,6 +374,7 @@ class WireCounts(TypedDict):
     waiting: int
 
 
+@final
 class WirePipelineStatus(TypedDict):
     """The snapshot of a pipeline, exactly at `cursor`."""
 
@@ -385,6 +402,7 @@ class WirePipelineStatus(TypedDict):
     digest: str
 
 
+@final
 class WireStatusUpdate(TypedDict):
     """Something else about the pipeline changed; carries the whole status."""
 
@@ -395,10 +413,34 @@ class WireStatusUpdate(TypedDict):
     seq: int
     cursor: str
     type: Literal["status:update"]
-    changes: dict[str, Any]
+    changes: dict[str, object]
     current_status: WirePipelineStatus
 
 
+@final
+class WireFileRef(TypedDict):
+    """Which file; the id outlives a rename."""
+
+    id: str
+    name: str
+
+
+@final
+class WireFileProgress(TypedDict):
+    """How far the running attempt is; conflated."""
+
+    id: str
+    pipeline_id: str
+    pipeline_type: str
+    timestamp: str
+    type: Literal["file:progress"]
+    file: WireFileRef
+    processing_stage: Stage
+    progress: float
+    attempt: int
+
+
+@final
 class WireHeartbeat(TypedDict):
     """The pipeline is alive; `head_seq` says what a viewer must have seen to be up to date."""
 
@@ -418,6 +460,7 @@ class WireHeartbeat(TypedDict):
     is_checking: bool
 
 
+@final
 class WireFailureGroup(TypedDict):
     """Files that failed, wait for a retry, or were skipped, for the same reason."""
 
@@ -431,6 +474,7 @@ class WireFailureGroup(TypedDict):
     what_to_do: str
 
 
+@final
 class WireThroughputBucket(TypedDict):
     """What was finished in one span of time."""
 
@@ -439,6 +483,7 @@ class WireThroughputBucket(TypedDict):
     failed: int
 
 
+@final
 class WireStageRate(TypedDict):
     """How long a stage lately took for a mebibyte of the files."""
 
@@ -446,6 +491,7 @@ class WireStageRate(TypedDict):
     seconds_per_mebibyte: float
 
 
+@final
 class WireEstimate(TypedDict):
     """How long what is queued and in progress will take, judged by what was lately completed."""
 
@@ -455,6 +501,7 @@ class WireEstimate(TypedDict):
     stages: list[WireStageRate]
 
 
+@final
 class WireEmbeddingUsage(TypedDict):
     """What was asked of embedding providers; what the built-in model does is not counted."""
 
@@ -463,6 +510,7 @@ class WireEmbeddingUsage(TypedDict):
     cost: float
 
 
+@final
 class WireEmbeddingBudget(TypedDict):
     """What a pipeline may spend on embeddings, in the currency of the price that was set."""
 
@@ -471,6 +519,7 @@ class WireEmbeddingBudget(TypedDict):
     spent: float
 
 
+@final
 class WireThroughput(TypedDict):
     """What was finished in the last half hour, and what that says of the rest."""
 
@@ -482,6 +531,7 @@ class WireThroughput(TypedDict):
     budget: WireEmbeddingBudget | None
 
 
+@final
 class WireFileStanding(TypedDict):
     """A file in progress that does not progress."""
 
@@ -490,6 +540,7 @@ class WireFileStanding(TypedDict):
     moved_at: str | None
 
 
+@final
 class WirePipelineSummary(TypedDict):
     """Counts, failures, throughput and stalled files, all exact at `head_seq`; conflated."""
 
@@ -506,6 +557,7 @@ class WirePipelineSummary(TypedDict):
     standings: list[WireFileStanding]
 
 
+@final
 class NewPipelineOnline(TypedDict):
     """A pipeline has started."""
 
@@ -518,6 +570,7 @@ class NewPipelineOnline(TypedDict):
     watch_location: str
 
 
+@final
 class NewPipelineOffline(TypedDict):
     """A pipeline has stopped, or was found silent."""
 
@@ -529,6 +582,7 @@ class NewPipelineOffline(TypedDict):
     reason: Literal["normal_shutdown", "error", "timeout"]
 
 
+@final
 class NewFileProcessing(TypedDict):
     """An attempt at a file has started."""
 
@@ -541,18 +595,7 @@ class NewFileProcessing(TypedDict):
     attempt: int
 
 
-class NewFileProgress(TypedDict):
-    """How far the running attempt is; conflated."""
-
-    id: str
-    timestamp: str
-    type: Literal["file:progress"]
-    file: WireFileRef
-    processing_stage: Stage
-    progress: float
-    attempt: int
-
-
+@final
 class NewFileCompleted(TypedDict):
     """A file's chunks are searchable, committed together with this event."""
 
@@ -566,6 +609,7 @@ class NewFileCompleted(TypedDict):
     stages: NotRequired[list[WireStageDuration]]
 
 
+@final
 class NewFileFailed(TypedDict):
     """An attempt failed."""
 
@@ -579,6 +623,7 @@ class NewFileFailed(TypedDict):
     stages: NotRequired[list[WireStageDuration]]
 
 
+@final
 class NewFileSkipped(TypedDict):
     """A file holds nothing to index; this is not a failure."""
 
@@ -591,6 +636,7 @@ class NewFileSkipped(TypedDict):
     stages: NotRequired[list[WireStageDuration]]
 
 
+@final
 class NewFileDeleted(TypedDict):
     """A file is gone from the source, and its chunks from the index."""
 
@@ -601,32 +647,246 @@ class NewFileDeleted(TypedDict):
     reason: Literal["removed", "trashed", "moved_out"]
 
 
+@final
 class NewStatusUpdate(TypedDict):
     """Something else about the pipeline changed; carries the whole status."""
 
     id: str
     timestamp: str
     type: Literal["status:update"]
-    changes: dict[str, Any]
+    changes: dict[str, object]
 
 
-class NewHeartbeat(TypedDict):
-    """The pipeline is alive; `head_seq` says what a viewer must have seen to be up to date."""
+@final
+class WireSubmittedPipelineOnline(TypedDict):
+    """`pipeline:online`, as published."""
 
     id: str
-    timestamp: str
+    pipeline_id: str
+    pipeline_type: NotRequired[str]
+    timestamp: NotRequired[str]
+    type: Literal["pipeline:online"]
+    status: Literal["online"]
+    started_at: str
+    check_interval: float
+    watch_location: str
+
+
+@final
+class WireSubmittedPipelineOffline(TypedDict):
+    """`pipeline:offline`, as published."""
+
+    id: str
+    pipeline_id: str
+    pipeline_type: NotRequired[str]
+    timestamp: NotRequired[str]
+    type: Literal["pipeline:offline"]
+    status: Literal["offline"]
+    shutdown_at: str
+    reason: Literal["normal_shutdown", "error", "timeout"]
+
+
+@final
+class WireSubmittedFileProcessing(TypedDict):
+    """`file:processing`, as published."""
+
+    id: str
+    pipeline_id: str
+    pipeline_type: NotRequired[str]
+    timestamp: NotRequired[str]
+    type: Literal["file:processing"]
+    file: WireProcessingFile
+    processing_stage: Stage
+    estimated_duration: NotRequired[float]
+    attempt: int
+
+
+@final
+class WireSubmittedFileProgress(TypedDict):
+    """`file:progress`, as published."""
+
+    id: str
+    pipeline_id: str
+    pipeline_type: NotRequired[str]
+    timestamp: NotRequired[str]
+    type: Literal["file:progress"]
+    file: WireFileRef
+    processing_stage: Stage
+    progress: float
+    attempt: int
+
+
+@final
+class WireSubmittedFileCompleted(TypedDict):
+    """`file:completed`, as published."""
+
+    id: str
+    pipeline_id: str
+    pipeline_type: NotRequired[str]
+    timestamp: NotRequired[str]
+    type: Literal["file:completed"]
+    file: WireCompletedFile
+    results: WireFileResults
+    success: Literal[True]
+    attempt: int
+    stages: NotRequired[list[WireStageDuration]]
+
+
+@final
+class WireSubmittedFileFailed(TypedDict):
+    """`file:failed`, as published."""
+
+    id: str
+    pipeline_id: str
+    pipeline_type: NotRequired[str]
+    timestamp: NotRequired[str]
+    type: Literal["file:failed"]
+    file: WireFailedFile
+    error: WireFileError
+    success: Literal[False]
+    attempt: int
+    stages: NotRequired[list[WireStageDuration]]
+
+
+@final
+class WireSubmittedFileSkipped(TypedDict):
+    """`file:skipped`, as published."""
+
+    id: str
+    pipeline_id: str
+    pipeline_type: NotRequired[str]
+    timestamp: NotRequired[str]
+    type: Literal["file:skipped"]
+    file: WireSkippedFile
+    reason: WireSkipReason
+    attempt: NotRequired[int]
+    stages: NotRequired[list[WireStageDuration]]
+
+
+@final
+class WireSubmittedFileDeleted(TypedDict):
+    """`file:deleted`, as published."""
+
+    id: str
+    pipeline_id: str
+    pipeline_type: NotRequired[str]
+    timestamp: NotRequired[str]
+    type: Literal["file:deleted"]
+    file: WireDeletedFile
+    reason: Literal["removed", "trashed", "moved_out"]
+
+
+@final
+class WireSubmittedStatusUpdate(TypedDict):
+    """`status:update`, as published; the log adds the current status."""
+
+    id: str
+    pipeline_id: str
+    pipeline_type: NotRequired[str]
+    timestamp: NotRequired[str]
+    type: Literal["status:update"]
+    changes: dict[str, object]
+
+
+@final
+class WireSubmittedHeartbeat(TypedDict):
+    """`heartbeat`, as published; the log adds the head."""
+
+    id: str
+    pipeline_id: str
+    pipeline_type: NotRequired[str]
+    timestamp: NotRequired[str]
     type: Literal["heartbeat"]
     status: Literal["alive"]
     uptime: float
     memory_usage: int
     active_files: int
-    head_seq: int
+
+
+@final
+class WireSubscribedPipeline(TypedDict):
+    """Where a viewer stands with one pipeline; missed events were sent before this answer."""
+
+    pipeline_id: str
+    snapshot: WirePipelineStatus
+    cursor: str
     digest: str
-    last_check_time: NotRequired[str]
-    next_check_time: NotRequired[str]
-    is_checking: bool
+    recovered: bool
+    replayed: int
 
 
+@final
+class WireRagStatusPipeline(TypedDict):
+    """One pipeline in `/api/rag-status`."""
+
+    pipeline_id: str
+    pipeline_type: str
+    server_status: Literal["online", "offline"]
+    last_heartbeat: str | None
+    status_details: WirePipelineStatus
+    is_active: bool
+    summary: WirePipelineSummary
+
+
+@final
+class WireRagStatus(TypedDict):
+    """`GET /api/rag-status`: the whole status, and the events since `cursor`."""
+
+    status: Literal["online", "offline"]
+    pipelines: list[WireRagStatusPipeline]
+    serverTime: str
+    status_details: WirePipelineStatus | None
+    last_activity: str | None
+    files_processing: list[dict[str, object]]
+    files_completed: list[dict[str, object]]
+    files_failed: list[dict[str, object]]
+    websocket_available: bool
+    websocket_url: str
+    websocket_namespaces: list[str]
+    fallback_mode: bool
+    events: list[WireEvent]
+    next_cursor: str
+    up_to_date: bool
+    poll_after_ms: int
+
+
+@final
+class WireFileRow(TypedDict):
+    """A file as the registry has it."""
+
+    id: str
+    name: str
+    folder: str
+    url: str | None
+    mime_type: str | None
+    size: int | None
+    state: FileState
+    standing: Standing
+    processing_stage: Stage | None
+    progress: float | None
+    attempt: int
+    results: WireFileResults | None
+    error: WireFileError | None
+    reason: WireSkipReason | None
+    first_seen_at: str
+    started_at: str | None
+    finished_at: str | None
+    updated_at: str
+    moved_at: str | None
+    next_attempt_at: str | None
+
+
+WireDurableEvent = (
+    WirePipelineOnline
+    | WirePipelineOffline
+    | WireFileProcessing
+    | WireFileCompleted
+    | WireFileFailed
+    | WireFileSkipped
+    | WireFileDeleted
+    | WireStatusUpdate
+)
+WireLiveEvent = WireFileProgress | WireHeartbeat
 WireEvent = (
     WirePipelineOnline
     | WirePipelineOffline
@@ -644,11 +904,21 @@ NewEvent = (
     NewPipelineOnline
     | NewPipelineOffline
     | NewFileProcessing
-    | NewFileProgress
     | NewFileCompleted
     | NewFileFailed
     | NewFileSkipped
     | NewFileDeleted
     | NewStatusUpdate
-    | NewHeartbeat
+)
+WireSubmittedEvent = (
+    WireSubmittedPipelineOnline
+    | WireSubmittedPipelineOffline
+    | WireSubmittedFileProcessing
+    | WireSubmittedFileProgress
+    | WireSubmittedFileCompleted
+    | WireSubmittedFileFailed
+    | WireSubmittedFileSkipped
+    | WireSubmittedFileDeleted
+    | WireSubmittedStatusUpdate
+    | WireSubmittedHeartbeat
 )

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from raglive_contract.errors import RagliveError
-from raglive_reporter.events import now
+from raglive_contract.model import now
 from raglive_reporter.outbox import QueuedEvent
 from raglive_reporter.outbox_file import OutboxFile
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -14,7 +13,7 @@ from uuid6 import uuid7
 
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.events import SubmittedEvent
-from raglive_contract.model import PipelineId, PipelineType, rfc3339
+from raglive_contract.model import PipelineId, PipelineType, now
 from raglive_reporter.errors import ReporterError
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "error_code_of",
     "file_id_for",
     "invalid_event",
-    "now",
     "storable_text",
 ]
 
@@ -88,11 +86,6 @@ class EventFactory:
             raise invalid_event(f"{event_type}: it is larger than {MAX_EVENT_BYTES} bytes.")
         file = fields.get("file")
         return ValidatedEvent(event_type, file["id"] if file else None, body)
-
-
-def now() -> str:
-    """Return the present time in the format of the contract."""
-    return rfc3339(datetime.now(UTC))
 
 
 def derived_file_id(name: str, folder: str = "") -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict, Unpack
 
 from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.model import now
 from raglive_contract.states import Stage
 from raglive_reporter.errors import OutboxFull, OutboxUnusable, ReporterError
 from raglive_reporter.events import (
@@ -16,7 +17,6 @@ from raglive_reporter.events import (
     error_code_of,
     file_id_for,
     invalid_event,
-    now,
     storable_text,
 )
 from raglive_reporter.publisher import BackgroundPublisher

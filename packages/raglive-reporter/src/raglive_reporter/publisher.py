@@ -14,11 +14,12 @@ from typing import Literal, TypeVar
 import psutil
 
 from raglive_contract.errors import RagliveError
+from raglive_contract.model import now
 from raglive_contract.states import OfflineReason
 from raglive_reporter.dead_letters import DeadLetters
 from raglive_reporter.delivery import DeliveryIntervals, DeliveryLoop, DeliverySource
 from raglive_reporter.errors import OutboxFull, ReporterError
-from raglive_reporter.events import EventFactory, ValidatedEvent, now, storable_text
+from raglive_reporter.events import EventFactory, ValidatedEvent, storable_text
 from raglive_reporter.outbox import EventOutbox, OutboxLimits
 from raglive_reporter.outbox_file import OutboxFile, SendLock
 from raglive_reporter.processes import ProcessRegistry, register_fork_handler

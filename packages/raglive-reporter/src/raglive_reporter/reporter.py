@@ -8,11 +8,12 @@ from typing import Any, Literal, Self, TypedDict, Unpack, overload
 
 import platformdirs
 
+from raglive_contract.model import now
 from raglive_contract.states import OfflineReason
 from raglive_reporter.dead_letters import DeadLetter
 from raglive_reporter.delivery import DEFAULT_INTERVALS, DeliveryIntervals
 from raglive_reporter.errors import ReporterError
-from raglive_reporter.events import EventFactory, ValidatedEvent, file_id_for, now, storable_text
+from raglive_reporter.events import EventFactory, ValidatedEvent, file_id_for, storable_text
 from raglive_reporter.file_report import FileDetails, FileReport
 from raglive_reporter.http import HttpTransport, TokenProvider
 from raglive_reporter.outbox import MAX_BYTES, MAX_EVENTS, OutboxLimits

@@ -9,6 +9,7 @@ from typing import Any
 
 from raglive.sources.google_drive.reconcile import Plan, States
 from raglive.store.log.event_log import append_events
+from raglive.store.log.new_events import status_update
 from raglive.store.pool import Connection
 from raglive.store.registry.files import (
     FileChanges,
@@ -17,7 +18,8 @@ from raglive.store.registry.files import (
     Registry,
 )
 from raglive.store.registry.google_drive import GoogleDriveTables, RelocatedFiles, Removals
-from raglive.store.registry.pipelines import MENTIONED, PipelineRecord, new_event
+from raglive.store.registry.pipelines import MENTIONED, PipelineRecord
+from raglive_contract.wire import NewEvent, NewStatusUpdate
 
 __all__ = ["FullListingState", "PlanWriter", "WriteResult"]
 
@@ -57,7 +59,7 @@ class WriteResult:
     `targets_changed` is set when shortcuts were added or removed, or their targets changed drives.
     """
 
-    events: list[dict[str, Any]]
+    events: list[NewEvent]
     moved_with_folder: int
     leaving: Removals
     targets_changed: bool
@@ -120,7 +122,7 @@ class PlanWriter:
         self,
         connection: Connection,
         gone: Mapping[GoneReason, list[KnownFile]],
-        earlier_events: Sequence[dict[str, Any]] = (),
+        earlier_events: Sequence[NewEvent] = (),
     ) -> None:
         """Delete files, and append `earlier_events` followed by the events of the deletions."""
         events = list(earlier_events)
@@ -158,7 +160,7 @@ class PlanWriter:
         return leaving
 
 
-def _moved_event(moved: RelocatedFiles) -> dict[str, Any]:
+def _moved_event(moved: RelocatedFiles) -> NewStatusUpdate:
     files = [
         {
             "id": one["file_id"],
@@ -169,5 +171,4 @@ def _moved_event(moved: RelocatedFiles) -> dict[str, Any]:
         }
         for one in moved.first
     ]
-    changes = {"files_moved": {"count": moved.count, "files": files}}
-    return new_event("status:update", changes=changes)
+    return status_update({"files_moved": {"count": moved.count, "files": files}})

@@ -14,10 +14,11 @@ from raglive.sources.google_drive.plan_writer import FullListingState, PlanWrite
 from raglive.sources.google_drive.reconcile import Plan, States, decide, parents_of
 from raglive.store.errors import retry_transient
 from raglive.store.log.event_log import append_events
+from raglive.store.log.new_events import status_update
 from raglive.store.pool import Connection
 from raglive.store.registry.files import GoneReason, KnownFile
 from raglive.store.registry.google_drive import GoogleDriveTables, KnownItems
-from raglive.store.registry.pipelines import MENTIONED, PipelineRecord, new_event
+from raglive.store.registry.pipelines import MENTIONED, PipelineRecord
 
 __all__ = ["ChangeCounts", "DriveRegistry"]
 
@@ -180,8 +181,7 @@ class DriveRegistry:
             count, rows = await self.tables.requeue(connection, error_codes, MENTIONED)
             if count:
                 files = [{"id": row["file_id"], "name": row["name"]} for row in rows]
-                changes = {"files_requeued": {"count": count, "files": files}}
-                event = new_event("status:update", changes=changes)
+                event = status_update({"files_requeued": {"count": count, "files": files}})
                 await append_events(connection, self.record.key, [event])
             return count
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from raglive.log_reader.followed_log import FollowedLog, LogBroken
 from raglive.status_server.subscriptions.conflation import Conflation
@@ -13,6 +12,7 @@ from raglive.status_server.subscriptions.messages import Message
 from raglive.status_server.subscriptions.ring import Ring
 from raglive.store.log.event_log import Head, LoggedEvent
 from raglive_contract.cursor import LogRange, Position, parse_cursor
+from raglive_contract.wire import WirePipelineStatus
 
 __all__ = ["Channel", "Deliver", "Recovery", "SentSummary"]
 
@@ -32,7 +32,7 @@ class Recovery:
     pipeline_id: str
     recovered: bool
     missed: list[Message]
-    snapshot: dict[str, Any]
+    snapshot: WirePipelineStatus
     position: Position
     digest: bytes
     source: str
@@ -64,7 +64,7 @@ class Channel(FollowedLog):
         self.conflation = Conflation(heartbeat_interval_seconds)
         self.backfilling = asyncio.Lock()
         self.sent_summary: SentSummary | None = None
-        self._snapshot: dict[str, Any] = {}
+        self._snapshot: WirePipelineStatus | None = None
         self._snapshot_seq = -1
         self._snapshot_at = float("-inf")
 
@@ -88,19 +88,19 @@ class Channel(FollowedLog):
         self.sent_summary.message.head_seq = self.seq
         return self.sent_summary.message
 
-    def snapshot(self, now: float) -> dict[str, Any] | None:
+    def snapshot(self, now: float) -> WirePipelineStatus | None:
         """The status at the ring's end; None when it is not known, or not fresh at `now`."""
         if self._snapshot_seq != self.seq or now - self._snapshot_at > SNAPSHOT_SECONDS:
             return None
         return self._snapshot
 
-    def keep_snapshot(self, snapshot: dict[str, Any], now: float) -> None:
+    def keep_snapshot(self, snapshot: WirePipelineStatus, now: float) -> None:
         """Cache a snapshot that was read at `now` (seconds, monotonic)."""
         self._snapshot = snapshot
         self._snapshot_seq = self.seq_of(snapshot)
         self._snapshot_at = now
 
-    def seq_of(self, snapshot: dict[str, Any]) -> int:
+    def seq_of(self, snapshot: WirePipelineStatus) -> int:
         """Extract the seq of a snapshot; raise `LogBroken` when it belongs to another log."""
         position = parse_cursor(snapshot["cursor"]).positions.get(self.head.epoch)
         if position is None or position.seq < self.seq:
@@ -108,7 +108,7 @@ class Channel(FollowedLog):
         return position.seq
 
     def recover(
-        self, after: int | None, snapshot: dict[str, Any], *, is_backfilled: bool
+        self, after: int | None, snapshot: WirePipelineStatus, *, is_backfilled: bool
     ) -> Recovery:
         """Collect what follows the seq `after`; nothing when it is None or no longer in the ring.
 

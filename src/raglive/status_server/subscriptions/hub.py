@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 import structlog
 
@@ -23,6 +22,7 @@ from raglive.status_server.subscriptions.summary_feed import SummaryFeed
 from raglive.store.log.event_log import EventLog, Head
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive_contract.cursor import Cursor, CursorExpired, Expiry, resume
+from raglive_contract.wire import WirePipelineStatus
 
 __all__ = ["Deliver", "Hub", "Join", "LogStarted"]
 
@@ -117,7 +117,7 @@ class Hub:
         channel = await self._reader.find(pipeline_id)
         return channel.head if channel else None
 
-    async def snapshot(self, pipeline_id: str) -> dict[str, Any]:
+    async def snapshot(self, pipeline_id: str) -> WirePipelineStatus:
         """Read the status of a pipeline; raise `not_found` if there is none."""
         async with self._reader.hold(pipeline_id) as channel:
             return await self._snapshot(channel)
@@ -176,7 +176,7 @@ class Hub:
                 if not ring.prepend([Message.durable(logged) for logged in page]):
                     return
 
-    async def _snapshot(self, held: Channel) -> dict[str, Any]:
+    async def _snapshot(self, held: Channel) -> WirePipelineStatus:
         """Read the status, and the log on to exactly the event that the status is of."""
         now = asyncio.get_running_loop().time()
         snapshot = held.snapshot(now)
@@ -195,7 +195,7 @@ class Hub:
         self._ended_conflated += channel.conflation.replaced
         self._summaries.forget(channel)
 
-    def _conflate(self, events: Sequence[dict[str, Any]]) -> None:
+    def _conflate(self, events: Sequence[dict[str, object]]) -> None:
         for event in events:
             channel = self._reader.known(str(event.get("pipeline_id")))
             if channel is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import orjson
 
 from raglive.store.log.event_log import LoggedEvent
+from raglive_contract.wire import WireDurableEvent, WireEvent, WirePipelineSummary
 
 __all__ = ["Message"]
 
@@ -32,7 +32,7 @@ class Message:
     occurred_at: float = 0.0  # seconds since 1970
     _masked: Message | None = field(default=None, repr=False, compare=False)
 
-    def masked(self, mask: Callable[[dict[str, Any]], dict[str, Any]]) -> Message:
+    def masked(self, mask: Callable[[WireEvent], WireEvent]) -> Message:
         """The message with its event masked; it is computed once and cached."""
         if self._masked is None:
             self._masked = replace(self, body=_compact(mask(orjson.loads(self.body))))
@@ -48,26 +48,30 @@ class Message:
             logged.seq,
             logged.digest,
             event["id"],
-            (event.get("file") or {}).get("id"),
-            event.get("attempt") or 0,
+            event["file"]["id"] if "file" in event else None,
+            _attempt(event),
             occurred_at=logged.occurred_at,
         )
 
     @classmethod
-    def summary(cls, event: Mapping[str, Any], head_seq: int) -> Message:
+    def summary(cls, event: WirePipelineSummary, head_seq: int) -> Message:
         """Encode a summary for viewers that were sent the events up to `head_seq`."""
         body = _compact(event)
         return cls("pipeline:summary", body, event_id=event["id"], head_seq=head_seq)
 
     @classmethod
-    def conflated(cls, event: Mapping[str, Any]) -> Message:
+    def conflated(cls, event: Mapping[str, object]) -> Message:
         """Encode progress or a heartbeat; raise ValueError for any other event."""
         kind, file = event.get("type"), event.get("file", {})
         file_id = file.get("id") if isinstance(file, dict) else None
         attempt, head_seq = event.get("attempt", 0), event.get("head_seq", 0)
-        numbers = isinstance(attempt, int) and isinstance(head_seq, int)
         named = kind == "heartbeat" or (kind == "file:progress" and isinstance(file_id, str))
-        if not isinstance(kind, str) or not named or not numbers:
+        if not (
+            isinstance(kind, str)
+            and named
+            and isinstance(attempt, int)
+            and isinstance(head_seq, int)
+        ):
             raise ValueError(f"not a conflated event: {str(kind)[:64]!r}")
         return cls(
             kind,
@@ -78,6 +82,10 @@ class Message:
         )
 
 
-def _compact(event: Mapping[str, Any]) -> bytes:
+def _attempt(event: WireDurableEvent) -> int:
+    return event["attempt"] if "attempt" in event else 0  # noqa: SIM401 - `get` loses the type
+
+
+def _compact(event: WireEvent) -> bytes:
     """Encode an event in memory of its own size: a buffer of orjson has at least 4 KB."""
     return bytes(memoryview(orjson.dumps(event)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import orjson
 import structlog
@@ -19,6 +18,7 @@ from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.permissions import Grant
 from raglive_contract.redaction import Redaction
 from raglive_contract.socket import Subscribe
+from raglive_contract.wire import WirePipelineStatus, WireSubscribedPipeline
 
 __all__ = ["PipelineSubscriptions", "named_pipelines"]
 
@@ -122,7 +122,7 @@ class PipelineSubscriptions:
 
     async def subscribe(
         self, subscriber: Subscriber, pipeline_id: str, cursor: Cursor | None, among: list[str]
-    ) -> dict[str, Any]:
+    ) -> WireSubscribedPipeline:
         """Replay what the cursor missed, join, and return the pipeline's part of the answer.
 
         A replay that is larger than the queue is sent in parts. Raises `too_slow` for a client
@@ -163,11 +163,11 @@ class PipelineSubscriptions:
         is_connected = self._rooms.has(subscriber)
         return is_connected and identity is not None and identity.grant.may_view(pipeline_id)
 
-    def _send_status(self, subscriber: Subscriber, snapshot: dict[str, Any]) -> None:
+    def _send_status(self, subscriber: Subscriber, snapshot: WirePipelineStatus) -> None:
         shown = self._shown(subscriber, snapshot)
         self._rooms.send(subscriber, "pipeline:status", orjson.dumps(shown))
 
-    def _shown(self, subscriber: Subscriber, snapshot: dict[str, Any]) -> dict[str, Any]:
+    def _shown(self, subscriber: Subscriber, snapshot: WirePipelineStatus) -> WirePipelineStatus:
         return self._redaction.status(snapshot) if subscriber.redact else snapshot
 
     def _visible(self, grant: Grant) -> list[str]:

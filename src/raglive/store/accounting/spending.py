@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import asyncpg
 
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
+from raglive_contract.wire import WireEmbeddingBudget, WireEmbeddingUsage
 
 __all__ = ["Draw", "Spending", "Usage", "budget_of", "usage_of_file", "usage_of_pipeline"]
 
@@ -29,7 +29,7 @@ class Usage:
     tokens: int
     cost: Decimal
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> WireEmbeddingUsage:
         """Return the wire form, with the cost as a number."""
         return {"texts": self.texts, "tokens": self.tokens, "cost": float(self.cost)}
 
@@ -100,10 +100,12 @@ async def usage_of_file(database: Database, file_key: int) -> Usage:
     return _usage(await database.fetchrow(_QUERIES["file_usage"], file_key))
 
 
-async def budget_of(reader: Connection | Database, pipeline_key: int) -> dict[str, Any] | None:
+async def budget_of(reader: Connection | Database, pipeline_key: int) -> WireEmbeddingBudget | None:
     """Return a pipeline's budget as `{amount, period, spent}`; None if it has no limit."""
     row = await reader.fetchrow(_QUERIES["budget"], pipeline_key)
-    return None if row is None else dict(row)
+    if row is None:
+        return None
+    return {"amount": row["amount"], "period": row["period"], "spent": row["spent"]}
 
 
 def _usage(row: asyncpg.Record | None) -> Usage:

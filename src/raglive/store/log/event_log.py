@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import asyncpg
 
@@ -13,6 +13,7 @@ from raglive.store.sql import load_queries
 from raglive_contract.cursor import LogRange, Position, cursor_at
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.model import rfc3339
+from raglive_contract.wire import NewEvent, WireDurableEvent, WireSubmittedEvent
 
 __all__ = [
     "Appended",
@@ -77,7 +78,7 @@ class LoggedEvent:
 
     seq: int
     digest: bytes
-    event: dict[str, Any]
+    event: WireDurableEvent
     occurred_at: float = 0.0  # seconds since 1970
 
 
@@ -93,7 +94,7 @@ class Appended:
 
 
 async def append_events(
-    connection: Connection, pipeline_key: int, events: Sequence[dict[str, Any]]
+    connection: Connection, pipeline_key: int, events: Sequence[NewEvent]
 ) -> Appended:
     """Append events in their wire form, as the last statement of the caller's transaction.
 
@@ -111,7 +112,7 @@ async def publish_events(
     connection: Connection,
     pipeline_id: str,
     pipeline_type: str | None,
-    events: Sequence[dict[str, Any]],
+    events: Sequence[NewEvent | WireSubmittedEvent],
 ) -> Appended:
     """Append events to a pipeline in one statement; a new pipeline is created if its type is given.
 
@@ -175,7 +176,7 @@ class EventLog:
         return None if row is None else bytes(row)
 
     async def publish(
-        self, pipeline_id: str, pipeline_type: str | None, events: Sequence[dict[str, Any]]
+        self, pipeline_id: str, pipeline_type: str | None, events: Sequence[NewEvent]
     ) -> Appended:
         """Publish events of one pipeline; they are committed on return."""
         async with self._database.connection() as connection:
@@ -199,4 +200,6 @@ def logged_event(head: Head, row: Iterable[Any]) -> LoggedEvent:
         "cursor": cursor_at(head.epoch, seq),
         **payload,
     }
-    return LoggedEvent(seq, digest, event, occurred_at.timestamp())
+    # the payload was checked against the contract when it was appended
+    durable = cast("WireDurableEvent", event)
+    return LoggedEvent(seq, digest, durable, occurred_at.timestamp())

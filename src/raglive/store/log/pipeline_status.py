@@ -17,6 +17,7 @@ from raglive.store.log.pipeline_summary import Summary, failures, read_summary, 
 from raglive.store.pool import Database
 from raglive.store.sql import load_queries
 from raglive_contract.errors import ErrorCode, RagliveError
+from raglive_contract.wire import WireFailureGroup, WirePipelineStatus, WireThroughput
 
 __all__ = ["PipelineReads", "PipelineRow", "no_such_pipeline", "read_within"]
 
@@ -36,7 +37,7 @@ class PipelineRow:
     """
 
     head: Head
-    snapshot: dict[str, Any]
+    snapshot: WirePipelineStatus
     silent_seconds: float | None
 
 
@@ -58,10 +59,10 @@ class PipelineReads:
             PipelineRow(Head.of_row(row), row["snapshot"], row["silent_seconds"]) for row in rows
         ]
 
-    async def snapshot(self, pipeline_key: int) -> dict[str, Any]:
+    async def snapshot(self, pipeline_key: int) -> WirePipelineStatus:
         """Read `pipeline:status`; raise `not_found` for a pipeline that is gone."""
         query = self._database.fetchval(_QUERIES["snapshot"], pipeline_key)
-        snapshot: dict[str, Any] | None = await self._read(query)
+        snapshot: WirePipelineStatus | None = await self._read(query)
         if snapshot is None:
             raise no_such_pipeline()
         return snapshot
@@ -111,11 +112,11 @@ class PipelineReads:
         rows = await self._fetch(_QUERIES["event_page"].format(only=only), *args)
         return [logged_event(head, row) for row in rows]
 
-    async def failures(self, head: Head) -> list[dict[str, Any]]:
+    async def failures(self, head: Head) -> list[WireFailureGroup]:
         """Read why files failed, wait or were skipped: `FailureGroup`s, most frequent first."""
         return await self._read(failures(self._database, head.pipeline_key))
 
-    async def throughput(self, head: Head) -> dict[str, Any]:
+    async def throughput(self, head: Head) -> WireThroughput:
         """Read `Throughput`: the files finished in the last half hour, and the estimate."""
         return await self._read(throughput(self._database, head.pipeline_key))
 

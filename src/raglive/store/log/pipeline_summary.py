@@ -5,20 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
+from typing import Literal
 from zlib import crc32
 
 import asyncpg
 import orjson
-from uuid6 import uuid7
 
 from raglive.store.accounting.spending import budget_of, usage_of_pipeline
 from raglive.store.log.event_log import COUNTED_STATES
+from raglive.store.log.new_events import new_event_id
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
 from raglive_contract.file_errors import what_to_do
-from raglive_contract.model import rfc3339
+from raglive_contract.model import now, rfc3339
 from raglive_contract.states import Stage
+from raglive_contract.wire import (
+    WireCounts,
+    WireEstimate,
+    WireFailureGroup,
+    WireFileStanding,
+    WirePipelineSummary,
+    WireStageRate,
+    WireThroughput,
+    WireThroughputBucket,
+)
 
 __all__ = ["Summary", "estimate", "failures", "read_summary", "throughput"]
 
@@ -40,7 +50,7 @@ class Summary:
     epoch: str
     seq: int
     counts: tuple[int, ...]  # as `Head.counts`
-    event: dict[str, Any]
+    event: WirePipelineSummary
 
     @cached_property
     def content(self) -> int:
@@ -49,9 +59,10 @@ class Summary:
         An empty interval of the throughput leaves it unchanged, so that a pipeline at rest stays
         as it is while the minutes pass.
         """
-        told = {name: self.event[name] for name in ("counts", "failures", "standings")}
-        pace = dict(self.event["throughput"])
-        pace["buckets"] = [[it["completed"], it["failed"]] for it in pace["buckets"]]
+        event, throughput = self.event, self.event["throughput"]
+        told = {name: event[name] for name in ("counts", "failures", "standings")}
+        buckets = [[it["completed"], it["failed"]] for it in throughput["buckets"]]
+        pace = {**throughput, "buckets": buckets}
         return crc32(orjson.dumps([told, pace]))
 
     @property
@@ -74,36 +85,33 @@ async def read_summary(database: Database, pipeline_key: int) -> Summary | None:
         groups = await failures(connection, pipeline_key)
         standings = await connection.fetch(_QUERIES["standings"], pipeline_key, MAX_STANDINGS)
         pace = await throughput(connection, pipeline_key)
-    event = {
-        "id": str(uuid7()),
-        "type": "pipeline:summary",
-        "pipeline_id": head["pipeline_id"],
-        "pipeline_type": head["pipeline_type"],
-        "timestamp": rfc3339(datetime.now(UTC)),
-        "head_seq": head["seq"],
-        "digest": bytes(head["digest"]).hex(),
-        "counts": {state: head[state] for state in (*COUNTED_STATES, "waiting")},
-        "failures": [
-            group | {"message": group["message"][:MAX_MESSAGE_CHARACTERS]}
+    event = WirePipelineSummary(
+        id=new_event_id(),
+        type="pipeline:summary",
+        pipeline_id=head["pipeline_id"],
+        pipeline_type=head["pipeline_type"],
+        timestamp=now(),
+        head_seq=head["seq"],
+        digest=bytes(head["digest"]).hex(),
+        counts=_counts(head),
+        failures=[
+            {**group, "message": group["message"][:MAX_MESSAGE_CHARACTERS]}
             for group in groups[:MAX_FAILURES]
         ],
-        "throughput": pace,
-        "standings": [
-            dict(row) | {"moved_at": row["moved_at"] and rfc3339(row["moved_at"])}
-            for row in standings
-        ],
-    }
+        throughput=pace,
+        standings=[_standing(row) for row in standings],
+    )
     counts = tuple(head[state] for state in COUNTED_STATES)
     return Summary(head["epoch"], head["seq"], counts, event)
 
 
-async def failures(reader: Reader, pipeline_key: int) -> list[dict[str, Any]]:
+async def failures(reader: Reader, pipeline_key: int) -> list[WireFailureGroup]:
     """Read why files failed, wait or were skipped: `FailureGroup`s, most frequent first."""
     rows = await reader.fetch(_QUERIES["failures"], pipeline_key)
     return [_failure(row) for row in rows]
 
 
-async def throughput(reader: Reader, pipeline_key: int) -> dict[str, Any]:
+async def throughput(reader: Reader, pipeline_key: int) -> WireThroughput:
     """Read `Throughput`: the files finished in the last half hour, and the estimate."""
     query = _QUERIES["throughput"]
     buckets = await reader.fetch(query, pipeline_key, float(BUCKET_SECONDS), BUCKETS)
@@ -113,7 +121,7 @@ async def throughput(reader: Reader, pipeline_key: int) -> dict[str, Any]:
     total = await usage_of_pipeline(reader, pipeline_key, date.min)
     return {
         "bucket_seconds": BUCKET_SECONDS,
-        "buckets": [dict(row) | {"start": rfc3339(row["start"])} for row in buckets],
+        "buckets": [_bucket(row) for row in buckets],
         "estimate": estimate(pace),
         "usage": usage.wire(),
         "total_usage": total.wire(),
@@ -121,26 +129,61 @@ async def throughput(reader: Reader, pipeline_key: int) -> dict[str, Any]:
     }
 
 
-def _failure(row: asyncpg.Record) -> dict[str, Any]:
+def _counts(row: asyncpg.Record) -> WireCounts:
+    return {
+        "queued": row["queued"],
+        "processing": row["processing"],
+        "completed": row["completed"],
+        "failed": row["failed"],
+        "skipped": row["skipped"],
+        "waiting": row["waiting"],
+    }
+
+
+def _standing(row: asyncpg.Record) -> WireFileStanding:
+    return {
+        "id": row["id"],
+        "standing": row["standing"],
+        "moved_at": row["moved_at"] and rfc3339(row["moved_at"]),
+    }
+
+
+def _bucket(row: asyncpg.Record) -> WireThroughputBucket:
+    return {
+        "start": rfc3339(row["start"]),
+        "completed": row["completed"],
+        "failed": row["failed"],
+    }
+
+
+def _failure(row: asyncpg.Record) -> WireFailureGroup:
     due = row["next_attempt_at"]
-    return dict(row) | {
+    return {
+        "state": row["state"],
+        "code": row["code"],
+        "stage": row["stage"],
+        "count": row["count"],
+        "message": row["message"],
+        "retryable": row["retryable"],
         "next_attempt_at": due and rfc3339(due),
         "what_to_do": what_to_do(row["code"]),
     }
 
 
+Unknown = Literal["nothing_to_do", "paused", "offline", "too_few_completed"]
+
 FEWEST_FILES = 5
 MEBIBYTE = 2**20
 
 
-def estimate(pace: asyncpg.Record) -> dict[str, Any]:
+def estimate(pace: asyncpg.Record) -> WireEstimate:
     """Build `Estimate` from a row of the query `pace`.
 
     The time left is the mean of two estimates, one by files and one by bytes: a small file costs
     the overhead of a file, a large one the time for its bytes.
     """
-    stages = [
-        {"stage": str(stage), "seconds_per_mebibyte": round(per_mebibyte, 4)}
+    stages: list[WireStageRate] = [
+        {"stage": stage, "seconds_per_mebibyte": round(per_mebibyte, 4)}
         for stage in Stage
         if (per_mebibyte := _rate(pace, stage)) is not None
     ]
@@ -153,7 +196,7 @@ def estimate(pace: asyncpg.Record) -> dict[str, Any]:
     }
 
 
-def _unknown(pace: asyncpg.Record) -> str | None:
+def _unknown(pace: asyncpg.Record) -> Unknown | None:
     if pace["files_left"] == 0:
         return "nothing_to_do"
     if pace["status"] != "online":

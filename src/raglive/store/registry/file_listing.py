@@ -20,6 +20,7 @@ from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.file_errors import what_to_do
 from raglive_contract.model import rfc3339
 from raglive_contract.states import FileState
+from raglive_contract.wire import WireFileError, WireFileRow, WireSkipReason
 
 __all__ = ["FileListing", "FileListingPage", "SortBy"]
 
@@ -65,7 +66,7 @@ _SORTS: dict[SortBy, _Sort] = {
 class FileListingPage:
     """Files in their wire form; `next` is the `after` of the next page, None on the last."""
 
-    files: list[dict[str, Any]]
+    files: list[WireFileRow]
     next: str | None
     total: int
 
@@ -182,7 +183,7 @@ def _decode_position(sort: SortBy, text: str) -> list[Any]:
     )
 
 
-def _file_row(row: asyncpg.Record) -> dict[str, Any]:
+def _file_row(row: asyncpg.Record) -> WireFileRow:
     return {
         "id": row["file_id"],
         "name": row["name"],
@@ -207,12 +208,12 @@ def _file_row(row: asyncpg.Record) -> dict[str, Any]:
     }
 
 
-def _advice(file: dict[str, Any]) -> str | None:
-    reason = {
-        "failed": file["error"],
-        "waiting": file["error"],
-        "skipped": file["reason"],
-    }.get(file["standing"])
+def _advice(file: WireFileRow) -> str | None:
+    reason: WireFileError | WireSkipReason | None = None
+    if file["standing"] in {"failed", "waiting"}:
+        reason = file["error"]
+    elif file["standing"] == "skipped":
+        reason = file["reason"]
     return what_to_do(reason["code"]) if reason else None
 
 

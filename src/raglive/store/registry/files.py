@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import asyncpg
 
 from raglive.store.index.documents import delete_documents
 from raglive.store.log.event_log import append_events
+from raglive.store.log.new_events import new_event_id, status_update
 from raglive.store.pool import Connection
-from raglive.store.registry.pipelines import MENTIONED, PipelineRecord, mention, new_event
+from raglive.store.registry.pipelines import MENTIONED, PipelineRecord, mention
 from raglive.store.sql import load_queries
-from raglive_contract.model import rfc3339
+from raglive_contract.model import now
+from raglive_contract.wire import NewEvent, NewFileDeleted, NewStatusUpdate
 
 __all__ = ["FileChanges", "GoneReason", "KnownFile", "ObservedFile", "Registry"]
 
@@ -96,12 +97,13 @@ class Registry:
             if events:
                 await append_events(connection, self._record.key, events)
 
-    async def write(self, connection: Connection, changes: FileChanges) -> list[dict[str, Any]]:
+    async def write(self, connection: Connection, changes: FileChanges) -> list[NewEvent]:
         """Apply changes to registry and index; return the events that the caller appends last."""
         gone = await self._lock(connection, changes)
         await self._enqueue(connection, changes)
         await self._move(connection, changes.moved)
-        return await self._delete(connection, gone, changes.gone_reason) + _summary(changes)
+        deleted = await self._delete(connection, gone, changes.gone_reason)
+        return [*deleted, *_summary(changes)]
 
     async def _enqueue(self, connection: Connection, changes: FileChanges) -> None:
         if changes.new:
@@ -145,16 +147,18 @@ class Registry:
 
     async def _delete(
         self, connection: Connection, gone: Sequence[asyncpg.Record], reason: GoneReason
-    ) -> list[dict[str, Any]]:
+    ) -> list[NewFileDeleted]:
         if not gone:
             return []
         keys = [row["file_key"] for row in gone]
         await delete_documents(connection, keys)
-        now = rfc3339(datetime.now(UTC))
+        deleted_at = now()
         return [
-            new_event(
-                "file:deleted",
-                file={"id": row["file_id"], "name": row["name"], "deleted_at": now},
+            NewFileDeleted(
+                id=new_event_id(),
+                timestamp=deleted_at,
+                type="file:deleted",
+                file={"id": row["file_id"], "name": row["name"], "deleted_at": deleted_at},
                 reason=reason,
             )
             for row in gone
@@ -170,8 +174,8 @@ def _places(files: Sequence[ObservedFile]) -> list[list[str | None]]:
     ]
 
 
-def _summary(changes: FileChanges) -> list[dict[str, Any]]:
-    stated: dict[str, Any] = {}
+def _summary(changes: FileChanges) -> list[NewStatusUpdate]:
+    stated: dict[str, object] = {}
     queued: list[ObservedFile | KnownFile] = [
         *changes.new,
         *(known for known, _ in changes.changed),
@@ -183,7 +187,7 @@ def _summary(changes: FileChanges) -> list[dict[str, Any]]:
     if changes.moved:
         moved = [_move(known, seen) for known, seen in changes.moved[:MENTIONED]]
         stated["files_moved"] = {"count": len(changes.moved), "files": moved}
-    return [new_event("status:update", changes=stated)] if stated else []
+    return [status_update(stated)] if stated else []
 
 
 def _move(known: KnownFile, seen: ObservedFile) -> dict[str, str]:

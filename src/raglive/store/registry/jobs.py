@@ -5,21 +5,43 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from raglive.store.index.vector_space import ChosenSpace
 from raglive.store.log.event_log import append_events
+from raglive.store.log.new_events import new_event_id, status_update
 from raglive.store.pool import Connection
-from raglive.store.registry.pipelines import PipelineRecord, mention, new_event
+from raglive.store.registry.pipelines import PipelineRecord, mention
 from raglive.store.sql import load_queries
 from raglive_contract.errors import RagliveError
 from raglive_contract.file_errors import OUTAGES
-from raglive_contract.model import rfc3339
+from raglive_contract.model import now, rfc3339
+from raglive_contract.states import Stage
+from raglive_contract.wire import (
+    NewEvent,
+    NewFileCompleted,
+    NewFileFailed,
+    NewFileProcessing,
+    NewFileSkipped,
+    WireFileError,
+    WireFileResults,
+    WireProcessingFile,
+    WireSkipReason,
+    WireStageDuration,
+)
 
-__all__ = ["Ending", "Job", "Jobs", "LeaseLost"]
+__all__ = [
+    "CompletedEnding",
+    "Ending",
+    "FailedEnding",
+    "Job",
+    "Jobs",
+    "LeaseLost",
+    "SkippedEnding",
+]
 
 _QUERIES = load_queries(__name__)
 
@@ -59,13 +81,31 @@ class Job:
         return str(self.source.get("read_as", self.name))
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How an attempt ends: the event's type, the name of its time field, and its other fields."""
+@dataclass(slots=True)
+class CompletedEnding:
+    """The attempt completed; `stages` may be set until the event is published."""
 
-    event_type: str
-    time_field: str
-    fields: dict[str, Any]
+    results: WireFileResults
+    stages: list[WireStageDuration]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedEnding:
+    """The attempt failed; without `next_attempt_at` in the error, for good."""
+
+    error: WireFileError
+    stages: list[WireStageDuration]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedEnding:
+    """The file holds nothing to index."""
+
+    reason: WireSkipReason
+    stages: list[WireStageDuration]
+
+
+Ending = CompletedEnding | FailedEnding | SkippedEnding
 
 
 class Jobs:
@@ -173,7 +213,7 @@ class Jobs:
             yield connection
 
     async def give_back(
-        self, job: Job, delay_seconds: float, error: dict[str, Any] | None = None
+        self, job: Job, delay_seconds: float, error: WireFileError | None = None
     ) -> None:
         """Requeue a file without an outcome, due after a delay, and cancel the attempt.
 
@@ -209,45 +249,74 @@ class Jobs:
         async with self._record.database.transaction() as connection:
             rows = await connection.fetch(_QUERIES["mark_stuck"], self._record.key, after_seconds)
             if rows:
-                changes = {"files_stuck": mention(rows, "stage", "since")}
-                event = new_event("status:update", changes=changes)
+                event = status_update({"files_stuck": mention(rows, "stage", "since")})
                 await append_events(connection, self._record.key, [event])
             return len(rows)
 
     async def _publish_requeued(
         self, connection: Connection, rows: Sequence[asyncpg.Record], **why: str
     ) -> None:
-        changes = {"files_requeued": {**mention(rows), **why}}
-        event = new_event("status:update", changes=changes)
+        event = status_update({"files_requeued": {**mention(rows), **why}})
         await append_events(connection, self._record.key, [event])
 
 
-def _processing(job: Job) -> dict[str, Any]:
-    return new_event(
-        "file:processing",
+def _processing(job: Job) -> NewFileProcessing:
+    return NewFileProcessing(
+        id=new_event_id(),
+        timestamp=now(),
+        type="file:processing",
         file=_description({name: getattr(job, name) for name in _DESCRIBED}),
-        processing_stage="extraction",
+        processing_stage=Stage.EXTRACTION,
         attempt=job.attempt,
     )
 
 
-def _description(row: asyncpg.Record | Mapping[str, Any]) -> dict[str, Any]:
-    file = {
-        "id": row["file_id"],
-        "name": row["name"],
-        "folder": row["folder"],
-        "url": row["url"],
-        "mime_type": row["mime_type"],
-        "size": row["size_bytes"],
-        "started_at": rfc3339(row["started_at"]),
-    }
-    return {key: value for key, value in file.items() if value is not None}
+def _description(row: asyncpg.Record | Mapping[str, Any]) -> WireProcessingFile:
+    file = WireProcessingFile(
+        id=row["file_id"],
+        name=row["name"],
+        folder=row["folder"],
+        started_at=rfc3339(row["started_at"]),
+    )
+    if row["url"] is not None:
+        file["url"] = row["url"]
+    if row["mime_type"] is not None:
+        file["mime_type"] = row["mime_type"]
+    if row["size_bytes"] is not None:
+        file["size"] = row["size_bytes"]
+    return file
 
 
-def _ended(row: asyncpg.Record, job: Job, ending: Ending) -> dict[str, Any]:
-    return new_event(
-        ending.event_type,
-        file=_description(row) | {ending.time_field: rfc3339(datetime.now(UTC))},
+def _ended(row: asyncpg.Record, job: Job, ending: Ending) -> NewEvent:
+    file, ended_at = _description(row), now()
+    if isinstance(ending, CompletedEnding):
+        return NewFileCompleted(
+            id=new_event_id(),
+            timestamp=ended_at,
+            type="file:completed",
+            file={**file, "completed_at": ended_at},
+            attempt=job.attempt,
+            results=ending.results,
+            success=True,
+            stages=ending.stages,
+        )
+    if isinstance(ending, FailedEnding):
+        return NewFileFailed(
+            id=new_event_id(),
+            timestamp=ended_at,
+            type="file:failed",
+            file={**file, "failed_at": ended_at},
+            attempt=job.attempt,
+            error=ending.error,
+            success=False,
+            stages=ending.stages,
+        )
+    return NewFileSkipped(
+        id=new_event_id(),
+        timestamp=ended_at,
+        type="file:skipped",
+        file={**file, "skipped_at": ended_at},
         attempt=job.attempt,
-        **ending.fields,
+        reason=ending.reason,
+        stages=ending.stages,
     )

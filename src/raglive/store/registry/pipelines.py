@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import asyncpg
-from uuid6 import uuid7
 
 from raglive.store.log.event_log import append_events
+from raglive.store.log.new_events import new_event_id, status_update
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
-from raglive_contract.model import rfc3339
+from raglive_contract.model import now
 from raglive_contract.states import OfflineReason
+from raglive_contract.wire import (
+    NewPipelineOffline,
+    NewPipelineOnline,
+    NewStatusUpdate,
+    WirePause,
+    WireProblem,
+)
 
 __all__ = [
     "MENTIONED",
@@ -25,26 +32,17 @@ __all__ = [
     "count_files",
     "end_silent_pipelines",
     "mention",
-    "new_event",
     "record_heartbeat",
 ]
 
 _QUERIES = load_queries(__name__)
 
+Reason = WirePause | WireProblem
+
 MENTIONED = 50  # files that an event names; the others are only counted
 
 
-def new_event(event_type: str, **fields: Any) -> dict[str, Any]:
-    """Return an event of this moment in its wire form, with a new id."""
-    return {
-        "id": str(uuid7()),
-        "type": event_type,
-        "timestamp": rfc3339(datetime.now(UTC)),
-        **fields,
-    }
-
-
-def mention(rows: Sequence[asyncpg.Record | Mapping[str, Any]], *more: str) -> dict[str, Any]:
+def mention(rows: Sequence[asyncpg.Record | Mapping[str, Any]], *more: str) -> dict[str, object]:
     """Return `{count, files}` for an event: each file's id and name, and `more` of its columns."""
     files = [
         {"id": row["file_id"], "name": row["name"], **{name: row[name] for name in more}}
@@ -74,8 +72,17 @@ class PauseReason:
 
     def wire(self) -> dict[str, str]:
         """Return the wire form, without the time since when."""
-        message = f"{self.why} {self.meanwhile}"
-        return {"code": self.code, "message": message, "what_to_do": self.what_to_do}
+        return {"code": self.code, "message": self._message, "what_to_do": self.what_to_do}
+
+    def beginning_now(self) -> WirePause:
+        """Return the wire form of a pause that begins now."""
+        return WirePause(
+            code=self.code, message=self._message, what_to_do=self.what_to_do, since=now()
+        )
+
+    @property
+    def _message(self) -> str:
+        return f"{self.why} {self.meanwhile}"
 
 
 class PipelineRecord:
@@ -98,10 +105,13 @@ class PipelineRecord:
 
     async def announce_online(self, check_interval: float, watch_location: str) -> None:
         """Publish `pipeline:online`; `check_interval` in seconds."""
-        event = new_event(
-            "pipeline:online",
+        started_at = now()
+        event = NewPipelineOnline(
+            id=new_event_id(),
+            timestamp=started_at,
+            type="pipeline:online",
             status="online",
-            started_at=rfc3339(datetime.now(UTC)),
+            started_at=started_at,
             check_interval=check_interval,
             watch_location=watch_location,
         )
@@ -163,9 +173,7 @@ class PipelineRecord:
 
     async def set_problem(self, code: str, message: str) -> None:
         """Publish what keeps the pipeline from working, unless it was published before."""
-        await self._publish_problem(
-            {"code": code, "message": message, "since": rfc3339(datetime.now(UTC))}
-        )
+        await self._publish_problem(WireProblem(code=code, message=message, since=now()))
 
     async def problem_code(self) -> str | None:
         """Return the code of the published problem, None without one."""
@@ -178,13 +186,12 @@ class PipelineRecord:
 
     async def set_paused(self, reason: PauseReason | None) -> None:
         """Publish why no file is claimed, or None, unless it was published before."""
-        stated = None if reason is None else reason.wire()
+        stated = None if reason is None else reason.beginning_now()
         async with self.database.transaction() as connection:
             if _same(await connection.fetchval(_QUERIES["paused"], self.key), stated):
                 return
-            now = stated and stated | {"since": rfc3339(datetime.now(UTC))}
-            await connection.execute(_QUERIES["set_paused"], self.key, now)
-            event = new_event("status:update", changes={"paused": now})
+            await connection.execute(_QUERIES["set_paused"], self.key, stated)
+            event = status_update({"paused": stated})
             await append_events(connection, self.key, [event])
 
     async def set_budget(self, price: float, amount: float | None, period: str) -> None:
@@ -202,15 +209,15 @@ class PipelineRecord:
             await connection.execute(_QUERIES["set_budget"], self.key, budget)
             if rows:
                 requeued = {**mention(rows), "reason": "budget_changed"}
-                event = new_event("status:update", changes={"files_requeued": requeued})
+                event = status_update({"files_requeued": requeued})
                 await append_events(connection, self.key, [event])
 
-    async def _publish_problem(self, problem: dict[str, Any] | None) -> None:
+    async def _publish_problem(self, problem: WireProblem | None) -> None:
         async with self.database.transaction() as connection:
             known = await connection.fetchval(_QUERIES["problem"], self.key)
             if _same(known, problem):
                 return
-            event = new_event("status:update", changes={"problem": problem})
+            event = status_update({"problem": problem})
             await append_events(connection, self.key, [event])
 
 
@@ -234,22 +241,26 @@ async def record_heartbeat(
     await connection.execute(_QUERIES["record_heartbeat"], key, uptime_seconds, memory_bytes)
 
 
-def _offline(reason: OfflineReason) -> dict[str, Any]:
-    now = rfc3339(datetime.now(UTC))
-    return new_event("pipeline:offline", status="offline", shutdown_at=now, reason=reason)
+def _offline(reason: OfflineReason) -> NewPipelineOffline:
+    shutdown_at = now()
+    return NewPipelineOffline(
+        id=new_event_id(),
+        timestamp=shutdown_at,
+        type="pipeline:offline",
+        status="offline",
+        shutdown_at=shutdown_at,
+        reason=reason,
+    )
 
 
-def _files_lost(rows: Sequence[asyncpg.Record]) -> list[dict[str, Any]]:
-    if not rows:
-        return []
-    changes = {"files_lost": mention(rows, "stage")}
-    return [new_event("status:update", changes=changes)]
+def _files_lost(rows: Sequence[asyncpg.Record]) -> list[NewStatusUpdate]:
+    return [status_update({"files_lost": mention(rows, "stage")})] if rows else []
 
 
-def _same(known: dict[str, Any] | None, problem: dict[str, Any] | None) -> bool:
-    if known is None or problem is None:
-        return known is problem
-    return all(known[key] == problem[key] for key in ("code", "message"))
+def _same(known: Reason | None, stated: Reason | None) -> bool:
+    if known is None or stated is None:
+        return known is stated
+    return known["code"] == stated["code"] and known["message"] == stated["message"]
 
 
 @dataclass(frozen=True, slots=True)

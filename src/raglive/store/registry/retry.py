@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from raglive.store.access.audit_log import append_entry
 from raglive.store.log.event_log import append_events
+from raglive.store.log.new_events import status_update
 from raglive.store.pool import Database
-from raglive.store.registry.pipelines import mention, new_event
+from raglive.store.registry.pipelines import mention
 from raglive.store.sql import load_queries
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -34,10 +35,8 @@ async def retry_files(
         ids = None if file_ids is None else list(file_ids)
         rows = await connection.fetch(_QUERIES["retry"], pipeline_key, ids, code)
         if rows:
-            changes = {"files_requeued": mention(rows), "asked_by": asked_by}
-            await append_events(
-                connection, pipeline_key, [new_event("status:update", changes=changes)]
-            )
+            event = status_update({"files_requeued": mention(rows), "asked_by": asked_by})
+            await append_events(connection, pipeline_key, [event])
             pipeline_id = await connection.fetchval(_QUERIES["pipeline_id"], pipeline_key)
             detail = {"count": len(rows), "code": code}
             await append_entry(

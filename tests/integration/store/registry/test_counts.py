@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from raglive.store.index.verify import find_disagreements
 from raglive.store.log.event_log import EventLog
+from raglive.store.log.new_events import new_event_id
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive.store.pool import Database
 from raglive.store.registry.files import FileChanges, Registry
 from raglive.store.registry.jobs import Job, Jobs, LeaseLost
-from raglive.store.registry.pipelines import PipelineRecord, new_event
+from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.model import rfc3339
 from raglive_contract.snapshot import PipelineStatus
+from raglive_contract.wire import NewEvent
 from tests.integration.store.files import complete, failed, observed
 
 STATES = ("queued", "processing", "completed", "failed", "skipped")
@@ -113,7 +115,8 @@ class History:
             },
             "file:deleted": {"file": file | {"deleted_at": now}, "reason": "removed"},
         }
-        event = new_event(event_type, **fields[event_type])
+        envelope = {"id": new_event_id(), "timestamp": now, "type": event_type}
+        event = cast("NewEvent", envelope | fields[event_type])
         await self._log.publish(self._pipeline.pipeline_id, None, [event])
 
 
