@@ -108,7 +108,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         self._registry.close(sid, reason, seconds)
 
     @answered
-    async def on_subscribe(self, sid: str, data: object) -> dict[str, Any]:
+    async def on_subscribe(self, sid: str, data: object) -> dict[str, object]:
         """Join pipelines; the replay comes before the answer, and live events after it."""
         request = read_request(Subscribe, data)
         subscriber, identity = self._registry.authorize(sid)
@@ -141,7 +141,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             subscriber.releasing = loop.call_soon(self._release, subscriber)
 
     @answered
-    async def on_unsubscribe(self, sid: str, data: object) -> dict[str, Any]:
+    async def on_unsubscribe(self, sid: str, data: object) -> dict[str, object]:
         """Leave the named pipelines; without a name, all of them and the monitoring room."""
         request = read_request(Unsubscribe, data)
         subscriber, _ = self._registry.authorize(sid)
@@ -162,14 +162,14 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         return time.time_ns() // 1_000_000
 
     @answered
-    async def on_client_status(self, sid: str, data: object) -> dict[str, Any]:
+    async def on_client_status(self, sid: str, data: object) -> dict[str, object]:
         """Log whether the page is active, idle or in the background."""
         status = read_request(ClientStatus, data)
         log.debug("client_status", connection=sid, client=status.client_id, status=status.status)
         return {}
 
     @answered
-    async def on_auth_refresh(self, sid: str, data: object) -> dict[str, Any]:
+    async def on_auth_refresh(self, sid: str, data: object) -> dict[str, object]:
         """Replace the token, and leave the rooms that the new one does not cover."""
         request = read_request(AuthRefresh, data)
         subscriber, identity = await self._registry.refresh(sid, request.token)
@@ -181,7 +181,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         return {"pipelines": sorted(subscriber.pipelines)}
 
     @answered
-    async def on_publish(self, sid: str, data: object) -> dict[str, Any]:
+    async def on_publish(self, sid: str, data: object) -> dict[str, object]:
         """Publish events; acknowledged events are committed."""
         _, identity = self._registry.authorize(sid)
         return (await self._publisher.publish(identity.grant, data)).wire()
@@ -218,7 +218,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         if subscriber is not None:
             self._eviction.evict(subscriber, error)
 
-    def _join_monitoring(self, subscriber: Subscriber, grant: Grant) -> dict[str, Any]:
+    def _join_monitoring(self, subscriber: Subscriber, grant: Grant) -> dict[str, object]:
         if not grant.may_monitor:
             raise RagliveError(
                 f"{MONITORING_ROOM} requires the role `admin`.", code=ErrorCode.FORBIDDEN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -29,18 +29,19 @@ class _Namespace(Protocol):
 
 
 Namespace = TypeVar("Namespace", bound=_Namespace)
-Handler = Callable[[Namespace, str, object], Awaitable[dict[str, Any]]]
+Handler = Callable[[Namespace, str, object], Awaitable[dict[str, object]]]
 
 
-def answered(handler: Handler[Namespace]) -> Callable[..., Awaitable[dict[str, Any]]]:
+def answered(handler: Handler[Namespace]) -> Callable[..., Awaitable[dict[str, object]]]:
     """Decorate a handler: it answers `{ok: true, ...}`, or `{ok: false, error}` if it raises."""
     request = handler.__name__.removeprefix("on_")
 
     @wraps(handler)
-    async def answer(self: Namespace, sid: str, *sent: object) -> dict[str, Any]:
+    async def answer(self: Namespace, sid: str, *sent: object) -> dict[str, object]:
         request_id, started = str(uuid7()), time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id, connection=sid):
-            refusal, answer_fields = None, {}
+            refusal = None
+            answer_fields: dict[str, object] = {}
             try:
                 answer_fields = await handler(self, sid, sent[0] if sent else None)
             except Exception as error:
@@ -54,7 +55,7 @@ def answered(handler: Handler[Namespace]) -> Callable[..., Awaitable[dict[str, A
             )
         if refusal is not None:
             return {"ok": False, "error": refusal.body(request_id)}
-        return {"ok": True} | answer_fields
+        return {"ok": True, **answer_fields}
 
     return answer
 

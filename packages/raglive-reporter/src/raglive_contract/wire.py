@@ -16,6 +16,7 @@ __all__ = [
     "NewPipelineOffline",
     "NewPipelineOnline",
     "NewStatusUpdate",
+    "WireAttempt",
     "WireCompletedEntry",
     "WireCompletedFile",
     "WireCounts",
@@ -30,6 +31,7 @@ __all__ = [
     "WireFailureGroup",
     "WireFileCompleted",
     "WireFileDeleted",
+    "WireFileDetail",
     "WireFileError",
     "WireFileFailed",
     "WireFileProcessing",
@@ -40,6 +42,7 @@ __all__ = [
     "WireFileSkipped",
     "WireFileStanding",
     "WireHeartbeat",
+    "WireIndexedChunk",
     "WireLiveEvent",
     "WirePause",
     "WirePipelineOffline",
@@ -874,6 +877,40 @@ class WireFileRow(TypedDict):
     updated_at: str
     moved_at: str | None
     next_attempt_at: str | None
+
+
+@final
+class WireAttempt(TypedDict):
+    """One attempt at a file; kept for ever."""
+
+    attempt: int
+    worker: str | None
+    started_at: str
+    finished_at: str | None
+    outcome: Literal["running", "completed", "failed", "skipped", "lost", "cancelled"]
+    stages: list[WireStageDuration]
+    error: WireFileError | None
+
+
+@final
+class WireIndexedChunk(TypedDict):
+    """A chunk as it is searched."""
+
+    chunk_index: int
+    content: str
+    page: int | None
+
+
+@final
+class WireFileDetail(TypedDict):
+    """A file with its attempts and the beginning of its text."""
+
+    file: WireFileRow
+    what_to_do: str | None
+    usage: WireEmbeddingUsage
+    attempts: list[WireAttempt]
+    chunks: list[WireIndexedChunk]
+    chunk_count: int
 
 
 WireDurableEvent = (

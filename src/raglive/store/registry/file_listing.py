@@ -20,7 +20,14 @@ from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.file_errors import what_to_do
 from raglive_contract.model import rfc3339
 from raglive_contract.states import FileState
-from raglive_contract.wire import WireFileError, WireFileRow, WireSkipReason
+from raglive_contract.wire import (
+    WireAttempt,
+    WireFileDetail,
+    WireFileError,
+    WireFileRow,
+    WireIndexedChunk,
+    WireSkipReason,
+)
 
 __all__ = ["FileListing", "FileListingPage", "SortBy"]
 
@@ -107,7 +114,7 @@ class FileListing:
         more = _encode_position(sort, rows[limit - 1]) if len(rows) > limit else None
         return FileListingPage([_file_row(row) for row in rows[:limit]], more, total[0][0])
 
-    async def detail(self, head: Head, file_id: str) -> dict[str, Any]:
+    async def detail(self, head: Head, file_id: str) -> WireFileDetail:
         """Return a file with its attempts, latest first, its first chunks, and what it cost.
 
         Raises `not_found`.
@@ -128,7 +135,7 @@ class FileListing:
             "what_to_do": _advice(file),
             "usage": usage.wire(),
             "attempts": [_attempt(row) for row in attempts],
-            "chunks": [dict(row) for row in chunks],
+            "chunks": [_chunk(row) for row in chunks],
             "chunk_count": count[0][0],
         }
 
@@ -217,9 +224,24 @@ def _advice(file: WireFileRow) -> str | None:
     return what_to_do(reason["code"]) if reason else None
 
 
-def _attempt(row: asyncpg.Record) -> dict[str, Any]:
-    times = {name: _time(row[name]) for name in ("started_at", "finished_at")}
-    return dict(row) | times
+def _attempt(row: asyncpg.Record) -> WireAttempt:
+    return {
+        "attempt": row["attempt"],
+        "worker": row["worker"],
+        "started_at": rfc3339(row["started_at"]),
+        "finished_at": _time(row["finished_at"]),
+        "outcome": row["outcome"],
+        "stages": row["stages"],
+        "error": row["error"],
+    }
+
+
+def _chunk(row: asyncpg.Record) -> WireIndexedChunk:
+    return {
+        "chunk_index": row["chunk_index"],
+        "content": row["content"],
+        "page": row["page"],
+    }
 
 
 def _time(moment: datetime | None) -> str | None:
