@@ -13,6 +13,7 @@ from rich.text import Text
 from raglive.app.installation import find_installation
 from raglive.app.queries import tail as follow_log
 from raglive.cli.running import Json, Pipeline, load_settings, run
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["tail", "words"]
 
@@ -73,7 +74,7 @@ _OF_FILES = {
     "files_lost": "left by a lost worker",
 }
 _BECAUSE = {
-    "worker_lost": ", since the worker was lost",
+    ErrorCode.WORKER_LOST: ", since the worker was lost",
     "budget_changed": ", since the budget is another",
 }
 
