@@ -8,10 +8,12 @@ FOLDER ?= examples/documents
 export FOLDER
 export UV_PYTHON_DOWNLOADS := never
 export NEXT_TELEMETRY_DISABLED := 1
+# Images for containers set it; without bytecode each process takes two seconds more to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 WITH_NODE := tools/with_node.sh
-PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
+PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal --durations 25
 APP := src/raglive/dashboard/app
 PACKAGES := packages/raglive-reporter packages/fake-google-drive
 EDITABLE := --editable . $(addprefix --editable ,$(PACKAGES))
@@ -24,7 +26,7 @@ WEB_SOURCES := $(shell find web -mindepth 1 \
 	\( -name node_modules -o -name .next -o -name out \) -prune -o \
 	! -name '*.tsbuildinfo' ! -name next-env.d.ts -print 2>/dev/null)
 
-.PHONY: help setup up check test bench bench-ingest test-examples lock generate format clean
+.PHONY: help setup up check check-python check-web test test-all test-python test-web bench bench-ingest test-examples lock dist generate format clean
 
 help: ## List what can be made
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,7 +36,9 @@ setup: .make/python $(APP)/index.html ## Install everything into .venv and build
 up: setup ## Index FOLDER (examples/documents) and show it live, until Ctrl-C
 	@exec $(BIN)/raglive up "$$FOLDER"
 
-check: setup ## Check format, lint, types, imports, lock files and generated files
+check: check-python check-web ## Check format, lint, types, imports, lock files and generated files
+
+check-python: .make/python
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy src packages tests tools $(if $(wildcard bench/*.py),bench)
@@ -42,12 +46,20 @@ check: setup ## Check format, lint, types, imports, lock files and generated fil
 	$(BIN)/python tools/check_locks.py
 	$(BIN)/python -m tools.generate_contract --check
 	$(BIN)/python -m tools.generate_reference --check
+
+check-web: setup
 	$(WITH_NODE) npm run --silent --prefix web check
 
-test: setup ## Run every test, in a browser too; ARGS go to pytest
-	tools/install_chromium.sh
+test: test-web test-python ## Test what each change needs: a part of crashes, chaos and histories; ARGS go to pytest
+test-all: test-web test-python ## Test everything, with every part of crashes, chaos and histories
+test-all: PARTS = --all-shares
+
+test-web: setup
 	$(WITH_NODE) npm run --silent --prefix web test
-	$(WITH_NODE) $(PYTEST) $(ARGS)
+
+test-python: setup
+	tools/install_chromium.sh
+	$(WITH_NODE) $(PYTEST) $(PARTS) $(ARGS)
 
 test-examples: setup .make/peers/installed ## Run the reporter's examples with LangChain and LlamaIndex
 	CI=true EXAMPLES_PYTHON=.make/peers/bin/python $(BIN)/pytest tests/integration/reporter/test_examples.py $(ARGS)
@@ -61,11 +73,16 @@ bench: setup ## Measure the speeds that are promised; FULL=1 takes longer and me
 bench-ingest: setup .make/peers/installed ## Measure indexing against LlamaIndex and LangChain, in one run
 	$(BIN)/python -m bench.peers $(if $(FULL),,--quick)
 
-lock: .venv/bin/uv ## Bring the lock files in step with pyproject.toml; UPGRADE=--upgrade renews all
+lock: .venv/bin/uv ## Bring the lock files in step with all pyproject.toml; UPGRADE=--upgrade renews all
 	$(LOCK) pyproject.toml --output-file requirements.lock
-	$(LOCK) pyproject.toml --extra dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
 	$(LOCK) --group uv --output-file tools/requirements-uv.lock
 	$(LOCK) --group node --output-file tools/requirements-node.lock
+
+dist: setup ## Build wheels and sdists of raglive and its packages into dist/
+	@for package in . $(PACKAGES); do \
+		tools/uv.sh build --quiet --no-build-isolation --out-dir dist "$$package" || exit 1; \
+	done
 
 generate: .make/python web/node_modules/.package-lock.json ## Write contract/ and the TypeScript types from the Python models
 	$(BIN)/python -m tools.generate_contract

@@ -1,12 +1,13 @@
-"""What it costs to tell everybody: deliveries per CPU second of the status server, next to Node's.
+"""What fan-out costs: deliveries per CPU second of the status server, compared with Node.
 
 Hundreds of viewers, all in one other process, follow one pipeline over WebSocket while events are
-committed every 50 ms: first one a tick, then ten. The CPU time of the server process alone is set
-against the events that the viewers had. Then the same viewers connect to Socket.IO on Node with a
-room and an `emit` for each event, the same events in the same ticks, in the same run. The status
-server reads its events from the database and checks who may see them; Node is handed them.
+committed every 50 ms: first one event a tick, then ten. The result is the number of events that the
+viewers received, divided by the CPU time of the server process alone. In the same run, the same
+viewers connect to Socket.IO on Node with a room and an `emit` for each event, with the same events
+in the same ticks. The status server reads its events from the database and checks who may see them;
+Node receives them from the bench.
 
-Does not show: browsers' side, latency, viewers that cannot keep up, memory, several servers.
+Does not show: browsers, latency, viewers that cannot keep up, memory, several servers.
 """
 
 from __future__ import annotations
@@ -92,14 +93,14 @@ async def measure(
         tick = time.perf_counter()
         await server.publish([_event() for _ in range(events)])
         await asyncio.sleep(max(0.0, tick + TICK_SECONDS - time.perf_counter()))
-    await asyncio.sleep(0.5)  # what is on its way
+    await asyncio.sleep(0.5)  # events in flight
     spent = cpu_seconds(process) - cpu
     return (await count() - before) / spent
 
 
 @asynccontextmanager
 async def watching(server: Server, viewers: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
-    """Connect viewers in a process of their own; yield what asks for the events they have had."""
+    """Connect viewers in their own process; yield a function that returns their event count."""
     command = ["-m", "bench.common.viewers", str(server.port), server.path, str(viewers)]
     async with _running(sys.executable, *command, server.token) as process:
         assert process.stdin is not None
@@ -121,7 +122,7 @@ async def watching(server: Server, viewers: int) -> AsyncIterator[Callable[[], A
 
 @asynccontextmanager
 async def status_server() -> AsyncIterator[Server]:
-    """Run `raglive server` on a database of its own."""
+    """Run `raglive server` on a new database."""
     secret, port = secrets.token_urlsafe(48), _free_port()
     with tempfile.TemporaryDirectory(prefix="raglive-bench-") as place:
         async with EmbeddedPostgres(Path(place), password=secrets.token_hex(16)) as postgres:

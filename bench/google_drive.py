@@ -1,15 +1,15 @@
-"""A large folder of Google Drive: the first listing, polls, a full listing, a folder moved.
+"""A large folder of Google Drive: first listing, polls, moves, renames, full listing, trash.
 
-Serves a folder of small files, a hundred to a folder, from the test double in a process of its own,
-and runs the watcher on it with an embedded Postgres: from the first request until every file is in
-the queue; polls that find nothing; all files moved below another folder, then that folder renamed,
-then each file, which must have none read anew; the full listing that runs every few hours; and the
-folder that holds all others trashed. First a tenth of the files, then all: neither a poll nor this
-process's memory may depend on how many there are. "More" is the most that this process took in a
-step, above what it had at its start.
+The test double serves a folder of small files, a hundred to a folder, in its own process. The
+watcher runs on it with an embedded Postgres. Measured are: the time from the first request until
+every file is queued; polls that find nothing; all files moved below another folder; this folder
+renamed; each file renamed, which must read no file again; the full listing that runs every few
+hours; and the folder above all others trashed. All of this is done first with a tenth of the
+files, then with all: neither a poll nor the memory of this process may depend on the number of
+files. "More" is the peak memory of this process in a step, above its memory at the start.
 
 Does not show: Google's own latency and quota; downloads, extraction and embedding, which begin
-while the listing goes on and want the same cores.
+during the listing and compete for the same cores.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from raglive.store.registry.pipelines import PipelineRecord
 POLLS = 20
 START_SECONDS = 60.0
 NO_MORE = "no MiB more"
-_QUEUED_ANEW = "SELECT count(*) FROM raglive.files WHERE desired_generation > 1"
+_QUEUED_AGAIN = "SELECT count(*) FROM raglive.files WHERE desired_generation > 1"
 
 
 @dataclass(frozen=True, slots=True)
 class Double:
-    """A double of Google Drive that is running."""
+    """A running test double of Google Drive."""
 
     url: str
     root: str
@@ -54,7 +54,7 @@ class Double:
     process: asyncio.subprocess.Process
 
     async def rename_all(self) -> None:
-        """Give every file another name."""
+        """Rename every file."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(b"rename\n")
@@ -62,7 +62,7 @@ class Double:
             await self.process.stdout.readline()
 
     async def do(self, action: str, **arguments: str) -> str:
-        """Change what is in it; return the id of what was made."""
+        """Change its contents; return the id of the created item."""
         async with httpx.AsyncClient() as client:
             body = {"action": action, **arguments}
             answer = await client.post(f"{self.url}/__control", json=body)
@@ -173,21 +173,21 @@ async def look_again(
 ) -> None:
     memory = Memory()
     found = await watcher.check()
-    anew = await database.fetchval(_QUEUED_ANEW)
-    took = f"{found.duration_seconds:.1f} s, {memory.grown():.0f} MiB more, {anew} read anew"
+    again = await database.fetchval(_QUEUED_AGAIN)
+    took = f"{found.duration_seconds:.1f} s, {memory.grown():.0f} MiB more, {again} read again"
     count = found.moved + found.deleted
-    report.figure(f"    {count:,} files {what}", took, "0 read anew, no MiB more")
+    report.figure(f"    {count:,} files {what}", took, "0 read again, no MiB more")
 
 
 class Memory:
-    """What this process has taken at most, more than when this was made."""
+    """The growth of this process's peak memory since this object was created."""
 
     def __init__(self) -> None:
-        Path("/proc/self/clear_refs").write_text("5")  # the most so far is what it takes now
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the current value
         self._before = self._most()
 
     def grown(self) -> float:
-        """Return by how many MiB."""
+        """Return the growth in MiB."""
         return (self._most() - self._before) / 1024
 
     @staticmethod

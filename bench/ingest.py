@@ -1,18 +1,18 @@
-"""Bulk ingestion: how near the whole product comes to its slowest part.
+"""Bulk ingestion: how close the whole product comes to its slowest part.
 
 Moves a folder of PDFs, then one of small Markdown files, into the folder that a running raglive
-watches, with the built-in embedder and default settings, and measures from the move until every
-file is searchable. Afterwards the same files are read by the extractor alone, with as many child
-processes, in the same run. The product does all of that too, and besides chunks, embeds, stores,
-and publishes each file's way in the log: the ratio says what that costs. The rate in each tenth of
-the small files says whether it stays flat: the first begins while the folder is still being listed,
-the last ends with only a few files at work. CPU seconds are of each process, so that they say where
-the time went even on a busy machine; those of an extractor that was replaced are not counted, and
-each is after 2,000 files. Memory has a bench of its own, `ingest_memory`, because to read how much
-processes share stops them for as long.
+watches, with the built-in embedder and default settings. It measures from the move until every file
+is searchable. Then, in the same run, the extractor alone reads the same files with as many child
+processes. The product does this too, and also chunks, embeds, stores and publishes events: the
+ratio is the cost of that. The rate in each tenth of the small files shows whether the rate is
+constant. During the first tenth the folder is still being listed; at the end of the last one only a
+few files are in progress. CPU seconds are those of each process, so they show where the time went
+even on a busy machine. They do not include extractors that were replaced; each is replaced after
+2,000 files. Memory has its own bench, `ingest_memory`, because reading the shared memory of
+processes stops them for that time.
 
-Does not show: scans, tables and pictures (the PDFs are plain text), providers of embeddings, a
-database elsewhere, search during the load.
+Does not show: scans, tables and pictures (the PDFs are plain text), embedding providers, a
+remote database, searches during the load.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ WHERE location LIKE $1 || '/%'
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the product made of one folder; times in seconds."""
+    """The result of loading one folder; times in seconds."""
 
     wall: float
     ended: list[float]
@@ -60,7 +60,7 @@ class Load:
 
     @property
     def files(self) -> int:
-        """Return how many files were completed."""
+        """The number of completed files."""
         return len(self.ended)
 
 
@@ -112,7 +112,7 @@ def report_cpu(report: Report, load: Load) -> None:
 
 
 async def load(installation: Installation, folder: Path) -> Load:
-    """Move a folder into the watched one; return when everything in it is done."""
+    """Move a folder into the watched one; return when all its files are done."""
     count = sum(1 for path in folder.rglob("*") if path.is_file())
     _, dsn, _ = await installation.cli("db", "url")
     connection = await asyncpg.connect(dsn.strip())
@@ -135,7 +135,7 @@ async def load(installation: Installation, folder: Path) -> Load:
 
 
 async def alone(folder: Path) -> float:
-    """Read and chunk every file with the extractor and nothing else; return the seconds."""
+    """Read and chunk every file with the extractor alone; return the seconds."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     workers = min(os.cpu_count() or 1, 8)
     async with ExtractorPool(workers) as pool:
@@ -151,7 +151,7 @@ async def alone(folder: Path) -> float:
 
 
 def cpu_times(installation: Installation) -> dict[str, float]:
-    """Return the CPU seconds that each part of the product has taken."""
+    """Return the CPU seconds that each part of the product has used."""
     spent: dict[str, float] = defaultdict(float)
     for process in installation.children():
         with suppress(psutil.Error):

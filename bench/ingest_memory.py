@@ -1,12 +1,12 @@
-"""Memory of the whole product while it indexes what is large or much.
+"""Memory of the whole product while it indexes large files, or many files.
 
-Indexes one PDF of 619 pages, one text of 3 MB, then many small files, each with a raglive of its
-own, the built-in embedder and default settings, and reads every two seconds the memory of all its
-processes, the embedded Postgres among them, until everything is searchable. What processes share
-counts once (proportional set size).
+Indexes one PDF of 619 pages, one text of 3 MB, then many small files. Each case runs its own
+raglive with the built-in embedder and default settings. Every two seconds it reads the memory of
+all processes, the embedded Postgres included, until everything is searchable. Memory that processes
+share counts once (proportional set size).
 
 Does not show: peaks between two readings, memory that the system uses to cache files, scans and
-Office documents, providers of embeddings.
+Office documents, embedding providers.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ async def main() -> None:
 
 
 async def measure(write: Callable[[Path], None]) -> tuple[int, int]:
-    """Index what is written; return the bytes held before, and at most."""
+    """Index the written files; return the memory before and the peak memory, in bytes."""
     with tempfile.TemporaryDirectory(prefix="raglive-bench-") as place:
         documents, watched = Path(place, "documents"), Path(place, "watched")
         watched.mkdir()
@@ -69,7 +69,7 @@ async def keep_reading(installation: Installation, readings: list[int]) -> None:
 
 
 def memory(installation: Installation) -> int:
-    """Return the bytes that the product holds at this moment."""
+    """Return the memory of all processes now, in bytes."""
     held = 0
     for process in (psutil.Process(installation.process.pid), *installation.children()):
         with suppress(psutil.Error):

@@ -1,15 +1,15 @@
-"""How fast events are published, and how soon a listener knows.
+"""How fast events are published, and how soon a listener is notified.
 
-Publishes completed files on an embedded Postgres with its default settings, every commit on disk:
-singly through `raglive.publish(...)` as other people's SQL does, and in batches of 100 through
-`raglive.append_events` as the pipelines and the HTTP endpoint do; from one connection, from eight
-to one pipeline, which must take turns, and from eight to a pipeline each. The same payload inserted
-into a bare table in a transaction of its own gives the ratio: what gapless order, digest, file
-registry, attempts, counts and the hint cost. Then, at ease: from the commit to the hint that a
-LISTENing process gets.
+Publishes completed files on an embedded Postgres with default settings, with every commit on disk:
+one at a time through `raglive.publish(...)`, as other people's SQL does, and in batches of 100
+through `raglive.append_events`, as the pipelines and the HTTP endpoint do. It publishes from one
+connection, from eight connections to one pipeline, which must wait for each other, and from eight
+connections to a pipeline each. The same payload, inserted into a bare table in one transaction
+each, gives the ratio: the cost of gapless order, digest, file registry, attempts, counts and the
+hint. Then, at a low rate, it measures the time from the commit to the hint in a listening process.
 
-Does not show: validation over HTTP, the status server (bench/fan_out.py), a database with a
-network between, a log of many millions.
+Does not show: validation over HTTP, the status server (bench/fan_out.py), a remote database, a log
+of many millions.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """What a viewer without WebSocket costs while nothing happens.
 
-Runs the product on a few files, and then asks `/api/rag-status` with the ETag that it gave, over 32
-kept connections, as pages do that have fallen back to polling. When the pipeline reports itself an
-answer is 200, and only those of 304 are counted. The CPU time is the dashboard process's alone. The
-same load on the same HTTP server with an application that knows nothing but 304 gives the ratio:
-what authorization, the picture and the ETag cost.
+Runs the product on a few files, and then requests `/api/rag-status` with the ETag of the last
+answer, over 32 kept-alive connections, as pages do that have fallen back to polling. A heartbeat of
+the pipeline changes the ETag, so some answers are 200; only the 304 answers are counted. The CPU
+time is that of the dashboard process alone. The same load on the same HTTP server with an
+application that always answers 304 gives the ratio: the cost of authorization, status and ETag.
 
-Does not show: polls that have missed something, waiting polls (`wait`), TLS, a proxy.
+Does not show: polls that have missed events, waiting polls (`wait`), TLS, a proxy.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ async def main() -> None:
         folder = Path(place, "documents")
         write_notes(folder, 20)
         async with installed(folder, Path(place, "data")) as installation:
-            await installation.events()  # until all is done
+            await installation.events()  # until all files are done
             etag = await settled_etag(installation)
             port = installation.ports["RAGLIVE_DASHBOARD_PORT"]
             own = await measure(port, installation.child("dashboard"), etag, seconds)

@@ -1,11 +1,11 @@
-"""How many durable events a second other people's pipelines can publish over HTTP.
+"""How many durable events a second other pipelines can publish over HTTP.
 
-Posts batches of 100 events to `POST /v1/events` of a status server with its default settings,
-on an embedded Postgres with its own: every answer is of a commit that is on disk. One producer of
-one pipeline, who waits for each answer; eight producers of one pipeline, which must take turns;
-eight producers of a pipeline each. The bodies are made before. CPU seconds are of the server
-and of Postgres apart, and of both together; two cores that do nothing else could give the events
-of two CPU seconds each second, if nothing waited for the disk.
+Posts batches of 100 events to `POST /v1/events` of a status server with default settings, on an
+embedded Postgres with default settings. Every answer means that the commit is on disk. Three cases:
+one producer with one pipeline, which waits for each answer; eight producers that share one
+pipeline; eight producers with a pipeline each. The bodies are prepared before. CPU seconds are
+those of the server, of Postgres, and of both. "Events in two CPU seconds" is the rate that two idle
+cores could reach if nothing waited for the disk.
 
 Does not show: a network, TLS, the producers' own work, viewers (bench/fan_out.py), a log of many
 millions.
@@ -34,7 +34,7 @@ from tests.integration.status_server.serving import SECRET, free_port, ready, to
 
 BATCH = 100
 PRODUCERS = 8
-MOST_A_SECOND = 400  # batches; more are not made
+MOST_A_SECOND = 400  # batches that are prepared at most
 
 
 async def main() -> None:
@@ -81,7 +81,7 @@ async def measure_all(report: Report, port: int, status: psutil.Process, seconds
 
 
 def publisher(number: int, names: list[str], each: int, whole_files: bool) -> Publisher:
-    """Return a producer; several of one pipeline speak of different files."""
+    """Return a producer; several producers of one pipeline report different files."""
     own = names[number % len(names)]
     bodies = list(islice(batches(own, BATCH, prefix=str(number), whole_files=whole_files), each))
     return Publisher(token(Role.PRODUCER, own, subject=f"bench-{number}"), iter(bodies))
@@ -107,7 +107,7 @@ async def measure(
 
 
 def postgres_seconds() -> float:
-    """Return what the embedded Postgres has used so far, with every process of it."""
+    """Return the CPU seconds that all processes of the embedded Postgres have used so far."""
     mine = psutil.Process().children(recursive=True)
     return sum(cpu_seconds(one) for one in mine if one.name() == "postgres")
 

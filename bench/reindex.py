@@ -1,15 +1,14 @@
-"""The index made anew with another model: how fast, what it takes, and what searches feel of it.
+"""Rebuilding the index with another model: rate, memory, disk, and the effect on searches.
 
-Fills an embedded Postgres with its default settings with chunks of a kilobyte and vectors of 256
-dimensions, with their search indexes, and runs `raglive reindex` to 1,536 dimensions of a provider
-in a process of its own that answers at once. It is killed in the middle and run again. Meanwhile
-two questions after the other are searched by meaning, with a short rest between them, and
-`documents` is read and the writers' lock taken every few milliseconds: the longest of these is what
-readers and writers feel of the change. Memory is of the command, and of all processes of Postgres
-by their share.
+Fills an embedded Postgres with default settings with chunks of a kilobyte, vectors of 256
+dimensions and their search indexes. Then it runs `raglive reindex` to 1,536 dimensions, with a
+provider in its own process that answers at once. The command is killed half-way and run again.
+Meanwhile, searches by meaning run with a short pause between them. Every few milliseconds
+`documents` is read and the writers' lock is taken: the longest of these waits is the effect on
+readers and writers. Memory is that of the command, and of all processes of Postgres by their share.
 
-Does not show: a real provider's latency and limits; files that come in meanwhile; a database with
-a network between.
+Does not show: the latency and limits of a real provider; files that arrive meanwhile; a remote
+database.
 """
 
 from __future__ import annotations
@@ -25,15 +24,16 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
 
 from bench.common.large_index import fill_index
 from bench.common.report import Report, is_quick, percentile
+from raglive.app.embedder import search_config
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
-from raglive.search.questions import Question, Search, SearchMode
+from raglive.search.service import SearchMode, SearchRequest, SearchService
 from raglive.settings import read_settings
 from raglive.store.migrate import migrate
 from raglive.store.pool import Database
@@ -50,7 +50,7 @@ _MIB = 2**20
 
 @dataclass(slots=True)
 class Probes:
-    """What is measured beside the work, until it ends."""
+    """What is measured during the work, until it ends."""
 
     searches: list[float] = field(default_factory=list)
     reads: list[float] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Probes:
 
 @dataclass(slots=True)
 class Phases:
-    """When each of the command's notes was first said, in seconds."""
+    """The time at which the command first printed each note, in seconds."""
 
     began: float = field(default_factory=time.perf_counter)
     notes: dict[str, float] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Phases:
 async def main() -> None:
     chunks = 10_000 if is_quick(__doc__) else 100_000
     report = Report(
-        "The index made anew", "a provider's latency and limits, files coming in, a network."
+        "Rebuilding the index", "a provider's latency and limits, files coming in, a network."
     )
     with tempfile.TemporaryDirectory(prefix="raglive-bench-") as place:
         async with EmbeddedPostgres(Path(place), password=secrets.token_hex(16)) as server:
@@ -117,7 +117,7 @@ def report_pace(report: Report, chunks: int, killed: Phases, again: Phases) -> N
     rate = chunks / 2 / killed.seconds("embedding", "ended")
     report.figure("embedded and stored, until it is killed", f"{rate:.0f} chunks/s")
     resumed = again.notes["embedding"] - again.began
-    report.figure("killed half-way; goes on after", f"{resumed:.1f} s")
+    report.figure("killed half-way; resumed after", f"{resumed:.1f} s")
     for what, note, until in (
         ("vector index built in", "building the vector index", "changing over"),
         ("changed over in", "changing over", "tidying up"),
@@ -141,7 +141,7 @@ def report_others(report: Report, alone: Probes, probes: Probes) -> None:
 async def run(
     dsn: str, provider: Provider, probes: Probes, *, kill_at: int | None = None
 ) -> Phases:
-    """Run the command to its end, or kill it when so many texts were embedded."""
+    """Run the command to its end, or kill it after a number of embedded texts."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "raglive", "reindex"),
         env={**os.environ, **provider.settings, "DATABASE_URL": dsn, "COLUMNS": "200"},
@@ -175,13 +175,15 @@ async def probing(
     probes: Probes, database: Database, provider: Provider, postgres: psutil.Process
 ) -> AsyncIterator[None]:
     """Search, read, take the writers' lock and weigh, again and again."""
-    settings = read_settings(provider.settings)
-    search = Search(database, settings, within_seconds=60)
+    config = replace(search_config(read_settings(provider.settings)), timeout_seconds=60)
+    search = SearchService(database, config)
     active = "SELECT raglive.holds_model(model_key) FROM raglive.embedding_models WHERE active"
 
     async def ask() -> None:
         number = len(probes.searches)
-        hits = await search.answer(Question(f"What is the number {number}?", SearchMode.VECTOR))
+        hits = await search.search(
+            SearchRequest(f"What is the number {number}?", SearchMode.VECTOR)
+        )
         if len(hits) != 10:
             raise RuntimeError(f"a search found {len(hits)} chunks")
 
@@ -237,13 +239,13 @@ def _weight(postgres: psutil.Process) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider of embeddings that is running."""
+    """A running provider of embeddings."""
 
     settings: dict[str, str]
     process: asyncio.subprocess.Process
 
     async def count(self) -> dict[str, int]:
-        """Return how many texts it was sent, and how many of them again."""
+        """Return how many texts it has received, and how many of them more than once."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(b"\n")

@@ -1,13 +1,13 @@
-"""From saving a small file to finding it, and to seeing on the page that it is done.
+"""From saving a small file until it is searchable, and until a viewer sees that it is completed.
 
 Runs the whole product on an empty folder, and saves small Markdown files one after the other, each
-when the last is done: one half written and closed, the other written beside and renamed into place.
-Measures from the close (or rename) to the moment that a transaction of another process sees the
-file's chunks, and to the moment that a Socket.IO viewer has `file:completed`. Where the time goes
-is taken from the log: how long the file was noticed, waited for, and processed.
+when the previous one is done. One half is written and closed. The other half is written elsewhere
+and renamed into the folder. It measures from the close (or rename) until a transaction of another
+process sees the file's chunks, and until a Socket.IO viewer has received `file:completed`. The log
+shows where the time goes: until the file was noticed, until it was claimed, and in processing.
 
-Does not show: large files, several at once (bench/ingest.py), providers of embeddings, folders on
-network disks, browsers' rendering.
+Does not show: large files, several files at once (bench/ingest.py), embedding providers, network
+drives, the rendering in browsers.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ WAYS: dict[str, Save] = {"write, close": write_and_close, "write, rename": write
 
 
 class Seen:
-    """What the viewer has been told, and when."""
+    """The events that the viewer has received, with their times."""
 
     def __init__(self) -> None:
         self._completed: dict[str, float] = {}
@@ -118,7 +118,7 @@ async def measure(report: Report, installation: Installation, count: int) -> Non
 async def one_file(
     connection: asyncpg.Connection, seen: Seen, path: Path, save: Save
 ) -> dict[str, float]:
-    """Save a file; return how long everything took from then, in seconds."""
+    """Save a file; return the time that each step took from then, in seconds."""
     mark = f"mark{time.time_ns()}"
     async with asyncio.timeout(PATIENCE_SECONDS):
         saved = save(path, _text(mark))

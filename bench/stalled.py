@@ -1,12 +1,13 @@
-"""What viewers that stop reading cost: what is held, how soon they are gone, what others notice.
+"""What viewers cost that stop reading: memory, time until they are closed, effect on others.
 
-A status server on an embedded Postgres; events of 20 KB, 25 a second, to 20 viewers that read. In
-every second round ten more subscribe and then read nothing, with small buffers on their side.
-Rounds with and without take turns, so that what else the machine does falls on both. Latency is
-from before the commit until a viewer has the event; what is held comes from `/metrics`.
+A status server runs on an embedded Postgres. 20 viewers that read receive 25 events of 20 KB a
+second. In every second round ten more viewers subscribe and then read nothing, with small buffers
+on their side. Rounds with and without stalled viewers alternate, so that other load of the machine
+affects both. Latency is measured from before the commit until a viewer has the event. The number of
+bytes held comes from `/metrics`.
 
 Does not show: thousands of viewers (bench/fan_out.py), networks, viewers that read slowly. The p99
-of a busy machine moves by more than a tenth by itself: only many rounds on a quiet one tell.
+on a busy machine varies by more than a tenth: only many rounds on an idle machine are significant.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ PER_SECOND = 25
 FILLER = "x" * 20_000
 ROUND_SECONDS = 8.0
 FREED_SECONDS = 5.0
-MOST_SECONDS = 30.0  # for stalled viewers to be closed
+MOST_SECONDS = 30.0  # within which stalled viewers must be closed
 
 
 @dataclass(slots=True)
 class Round:
-    """What was found in one round."""
+    """The results of one round."""
 
     latencies: list[float] = field(default_factory=list)
     most_held: float = 0.0
@@ -48,7 +49,7 @@ class Round:
 
 
 class Reader(Viewer):
-    """Notes when each event has come."""
+    """Records when each event arrives."""
 
     def __init__(self, token: str, path: str, sent_at: list[float]) -> None:
         super().__init__(Counts(), token, path)
@@ -69,7 +70,7 @@ async def main() -> None:
     async with status_server() as server:
         process = psutil.Process(server.pid)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as http:
-            await run(server, http, stalled=0)  # warms up
+            await run(server, http, stalled=0)  # warm-up
             before = process.memory_info().rss
             rounds = [
                 (await run(server, http, stalled=0), await run(server, http, stalled=STALLED))
@@ -100,7 +101,7 @@ def show(report: Report, rounds: list[tuple[Round, Round]], grown: int) -> None:
 
 
 async def run(server: Server, http: httpx.AsyncClient, *, stalled: int) -> Round:
-    """Publish for a round, or until the stalled ones are gone, whichever is later."""
+    """Publish for a round, or until the stalled viewers are closed, whichever is later."""
     found, sent_at = Round(), list[float]()
     async with reading(server, sent_at) as readers, not_reading(server, stalled):
         began = time.perf_counter()
@@ -115,13 +116,13 @@ async def run(server: Server, http: httpx.AsyncClient, *, stalled: int) -> Round
             if len(sent_at) % (PER_SECOND // 5) == 0:
                 await look(http, found, passed, stalled)
             await asyncio.sleep(max(0.0, tick + 1 / PER_SECOND - time.perf_counter()))
-        await asyncio.sleep(0.5)  # what is on its way
+        await asyncio.sleep(0.5)  # events in flight
         found.latencies = [latency for reader in readers for latency in reader.latencies]
     return found
 
 
 async def look(http: httpx.AsyncClient, found: Round, passed: float, stalled: int) -> None:
-    """Note how much is held, and whether only those who read are left."""
+    """Record how many bytes are held, and whether only the reading viewers are left."""
     metrics = (await http.get("/metrics")).raise_for_status().text
     found.most_held = max(found.most_held, gauge(metrics, "raglive_most_held_bytes"))
     left = gauge(metrics, "raglive_connected_clients")

@@ -1,9 +1,9 @@
 """From `raglive up` to a page that works.
 
 Measures, on examples/documents, how long a user waits for each process, for the page and for the
-first search results, with an empty data folder and again with a full one, and the CPU time of all
-processes until then, which tells a slow start from a busy machine. `raglive --version`,
-`raglive status` and `raglive search` are measured beside it.
+first search results, with an empty data folder and again with a full one. It also measures the CPU
+time of all processes until then, which tells a slow start from a busy machine, and the commands
+`raglive --version`, `raglive status` and `raglive search`.
 
 Does not show: `make up` before everything is installed, a machine with a cold disk cache, Supabase.
 """
@@ -60,7 +60,7 @@ async def measure_up(report: Report, installation: Installation, which: str, goa
 
 
 async def _moments(installation: Installation, began: float) -> dict[str, float]:
-    """Return when `up` said what."""
+    """Return the time of each line that `up` prints."""
     found: dict[str, float] = {}
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(found) < len(MOMENTS):
@@ -74,7 +74,7 @@ async def _moments(installation: Installation, began: float) -> dict[str, float]
 
 
 async def _page_answers(installation: Installation, began: float) -> float:
-    """Return when the page and what it asks first are all there, the pipeline in it."""
+    """Return when the page and its first requests succeed and show the pipeline."""
     paths = ("/", "/api/socket/info", "/api/rag-status")
     async with httpx.AsyncClient(base_url=installation.dashboard_url, timeout=10) as client:
         async with asyncio.timeout(PATIENCE_SECONDS):

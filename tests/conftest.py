@@ -17,6 +17,9 @@ from raglive.store.index.verify import find_disagreements
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
 from tests.database_server import DatabaseServer, ask_for_template, at_database
+from tests.http_clients import share_work_of_clients
+
+pytest_plugins = ["tests.shares"]
 
 VECTOR_SPACE = VectorSpace("builtin", "builtin", 256)
 
@@ -34,6 +37,7 @@ hypothesis.settings.register_profile(
     ],
 )
 hypothesis.settings.load_profile("raglive")
+share_work_of_clients()
 
 
 class _Worker(Protocol):

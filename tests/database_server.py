@@ -1,7 +1,7 @@
-"""The Postgres server that all tests of a run share, in whichever process they are.
+"""The Postgres server that all tests of a run share, in all processes.
 
-pytest's own process owns it. It is started when the first test asks, over a Unix socket, and
-stopped at the end of the run; if the run is killed, the server ends with it.
+pytest's main process owns it. The first test that needs the server asks for it over a Unix socket.
+The server stops at the end of the run, also when the run is killed.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ __all__ = ["DatabaseServer", "ask_for_template", "at_database"]
 
 URL_VARIABLE = "RAGLIVE_TEST_DATABASE_URL"
 START_SECONDS = 120.0
-# What a test writes need not survive a power cut.
+# Test data need not survive a power failure.
 _FAST = "fsync = off\nfull_page_writes = off\nautovacuum_naptime = 1h\n"
 
 
 class DatabaseServer:
-    """Owns the server, and answers where its migrated template is."""
+    """Owns the server, and tells tests the address of its migrated template."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="raglive-tests-"))
@@ -53,13 +53,13 @@ class DatabaseServer:
         return str(self._folder / "ask")
 
     def start(self) -> None:
-        """Begin to answer; the server itself is started when it is first asked for."""
+        """Start to answer; the first request starts the server itself."""
         self._thread.start()
         if not self._listening.wait(10):
             raise TimeoutError("the owner of the tests' database did not start")
 
     def close(self) -> None:
-        """Stop the server and remove what it kept."""
+        """Stop the server and remove its data."""
         if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(60)
@@ -88,7 +88,7 @@ class DatabaseServer:
             if not dsn:
                 dsn = await self._resources.enter_async_context(_embedded(self._folder))
             return {"dsn": await _make_template(dsn)}
-        except Exception as error:  # whatever it is, every test is told
+        except Exception as error:  # every test gets the error, whatever it is
             return {"error": f"{type(error).__name__}: {error}"}
 
 
@@ -106,7 +106,7 @@ async def _embedded(folder: Path) -> AsyncIterator[str]:
 
 
 async def _make_template(dsn: str) -> str:
-    """Migrate a database once for each version of the schema, to be copied for every test."""
+    """Migrate a database once for each version of the schema; tests use copies of it."""
     versions = "".join(migration.sha256 for migration in all_migrations())
     name = f"raglive_template_{sha256(versions.encode()).hexdigest()[:12]}"
     connection = await asyncpg.connect(dsn, timeout=10)
@@ -129,7 +129,7 @@ def at_database(dsn: str, name: str) -> str:
 
 
 def ask_for_template(address: str) -> str:
-    """Return the template's address, once the server runs; for any process of the run."""
+    """Return the template's address as soon as the server runs; from any process of the run."""
     with socket.socket(socket.AF_UNIX) as asking:
         asking.settimeout(START_SECONDS)
         asking.connect(address)

@@ -1,4 +1,4 @@
-"""A network between a program and a server that can be cut, and can go silent."""
+"""A network between a program and a server, which can be cut or can stop transferring."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["Relay", "Road"]
 
 
 class Relay:
-    """Passes bytes on to `address`; an async context manager.
+    """Forwards bytes to `address`; an async context manager.
 
-    `cut` closes what is open and refuses what is new; `stall` swallows bytes and answers nothing.
+    `cut` closes open connections and refuses new ones; `stall` drops all bytes.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -46,7 +46,7 @@ class Relay:
         await self.cut()
 
     async def restore(self) -> None:
-        """Let connections and bytes pass again."""
+        """Accept connections and forward bytes again."""
         self._flowing.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._pass, "127.0.0.1", self._port)
@@ -62,7 +62,7 @@ class Relay:
             writer.transport.abort()
 
     def stall(self) -> None:
-        """Keep every connection open, and let nothing through."""
+        """Keep every connection open, and forward nothing."""
         self._flowing.clear()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,6 @@
-"""Fail unless the lock files were made from what pyproject.toml asks for; needs no network.
+"""Fail unless the lock files match the requirements in pyproject.toml; needs no network.
 
-`--fingerprint` prints what `make lock` writes at the head of each.
+`--fingerprint` prints the line that `make lock` writes at the top of each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOCKS = [
 
 
 def fingerprint() -> str:
-    """Return what changes with every requirement."""
+    """Return a hash of all requirements."""
     wanted = []
     for name in ["pyproject.toml", *sorted(map(str, Path("packages").glob("*/pyproject.toml")))]:
         asked = tomllib.loads(Path(name).read_text("utf-8"))
@@ -35,7 +35,7 @@ def fingerprint() -> str:
 
 
 def fault(lock: Path) -> str | None:
-    """Return what is wrong with a lock file."""
+    """Return the error of a lock file; None when there is none."""
     text = lock.read_text("utf-8")
     if "://" in text:
         return f"{lock} names a host."

@@ -42,12 +42,12 @@ STAGES = [
 
 
 def at(seconds: int) -> str:
-    """Return a moment of the examples."""
+    """Return a time of the examples."""
     return rfc3339(START + timedelta(seconds=seconds))
 
 
 def described() -> dict[str, Any]:
-    """Return the file that the examples are about; its name is not only ASCII."""
+    """Return the file of the examples; its name has characters outside ASCII."""
     return {
         "id": "f-1",
         "name": "Wärmepumpe, Handbuch “3” 🔥.pdf",
@@ -59,7 +59,7 @@ def described() -> dict[str, Any]:
 
 
 def results() -> dict[str, Any]:
-    """Return what a completed attempt made."""
+    """Return the results of a completed attempt."""
     return {
         "chunks_created": 18,
         "embeddings_generated": 16,
@@ -69,7 +69,7 @@ def results() -> dict[str, Any]:
 
 
 def failure() -> dict[str, Any]:
-    """Return an error after which there is another attempt."""
+    """Return a retryable error."""
     return {
         "type": "EmbeddingUnavailable",
         "code": "embedding_unavailable",
@@ -81,7 +81,7 @@ def failure() -> dict[str, Any]:
 
 
 def status() -> PipelineStatus:
-    """Return the status of the pipeline, with every field, after all events but itself."""
+    """Return the status of the pipeline, with every field, after all events but its own."""
     running = {**described(), "id": "f-2", "started_at": at(5)}
     return PipelineStatus.model_validate(
         {

@@ -1,4 +1,4 @@
-"""An example of everything on the wire, with every field that it may have."""
+"""An example of every shape on the wire, with every field that it may have."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMESPACES = ["/google_drive", "/local_files"]
 
 
 def examples() -> list[dict[str, Any]]:
-    """Return each example as `{model, case, wire}`, the model by its name in the schemas."""
+    """Return each example as `{model, case, wire}`; `model` is its name in the schemas."""
     found: list[tuple[str, WireModel]] = [
         *((event.type, event) for event in EVENTS),
         *((f"publish {sent.events[0].type}", sent) for sent in SUBMITTED),
@@ -47,7 +47,7 @@ def examples() -> list[dict[str, Any]]:
 
 
 def _new_pipeline() -> PipelineStatus:
-    """Return a status with nothing in it that could be left out."""
+    """Return a status with no optional field."""
     return PipelineStatus.model_validate(
         {
             "pipeline_id": "google-drive-pipeline",

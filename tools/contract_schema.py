@@ -1,4 +1,4 @@
-"""The JSON Schema of everything on the wire: one document for each family of shapes."""
+"""The JSON Schema of every shape on the wire: one document for each family of shapes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _RECEIVED = {
     "PipelineSummary",
 }
 
-# The models of each family; where one shape is the whole of it, its name comes with it.
+# The models of each family, and the name of its only shape where it has one.
 FAMILIES: Mapping[str, tuple[str | None, list[type[WireModel]]]] = {
     "events": ("Event", _models(*sorted(_RECEIVED), of=events)),
     "submissions": ("Submission", [events.Submission]),
@@ -112,7 +112,7 @@ def _holds(node: object, alternatives: object) -> bool:
 
 
 def _refer(node: Any, alternatives: object, name: str) -> Any:
-    """Name a union wherever it is written out."""
+    """Replace each union that is written out by a reference to its name."""
     if isinstance(node, list):
         return [_refer(item, alternatives, name) for item in node]
     if not isinstance(node, dict):
@@ -123,7 +123,7 @@ def _refer(node: Any, alternatives: object, name: str) -> Any:
 
 
 def _plain(definition: Document) -> Document:
-    """Drop the title of each field, and null where the field is rather left out."""
+    """Drop the title of each field, and `null` from fields that are left out instead."""
     if "properties" not in definition:
         return definition
     required = list(definition.get("required", []))

@@ -1,4 +1,4 @@
-"""Write contract/: the JSON Schemas, and the fixtures that both languages are tested against.
+"""Write JSON Schemas, the fixtures that both languages are tested against, and TypedDicts.
 
 `python -m tools.generate_contract` writes; with `--check` it fails when a file is not current.
 """
@@ -12,23 +12,27 @@ from typing import Any
 
 from tools.contract_examples import examples
 from tools.contract_schema import schema_documents
+from tools.contract_typed_dicts import typed_dicts
 from tools.contract_vectors import cursor_vectors, digest_vectors
 
 __all__ = ["contract_files"]
 
-ROOT = Path(__file__).parents[1] / "contract"
+ROOT = Path(__file__).parents[1]
+SCHEMAS = Path("contract")
+TYPED_DICTS = Path("packages/raglive-reporter/src/raglive_contract/wire.py")
 
 
 def contract_files() -> dict[Path, str]:
-    """Return the text of every file below contract/ by its path there."""
+    """Return the text of every generated file by its path in the repository."""
     fixtures = {
         "cursor": cursor_vectors(),
         "digest": digest_vectors(),
         "events": {"examples": examples()},
     }
     return {
-        **{Path(f"schema/{name}.json"): _text(it) for name, it in schema_documents().items()},
-        **{Path(f"fixtures/{name}.json"): _text(it) for name, it in fixtures.items()},
+        **{SCHEMAS / f"schema/{name}.json": _text(it) for name, it in schema_documents().items()},
+        **{SCHEMAS / f"fixtures/{name}.json": _text(it) for name, it in fixtures.items()},
+        TYPED_DICTS: typed_dicts(),
     }
 
 
@@ -37,7 +41,10 @@ def _text(document: Any) -> str:
 
 
 def _differing(wanted: dict[Path, str]) -> list[Path]:
-    present = {path.relative_to(ROOT) for path in ROOT.rglob("*.json")}
+    present = {
+        TYPED_DICTS,
+        *(path.relative_to(ROOT) for path in (ROOT / SCHEMAS).rglob("*.json")),
+    }
     return sorted(
         path
         for path in present | wanted.keys()
@@ -46,12 +53,12 @@ def _differing(wanted: dict[Path, str]) -> list[Path]:
 
 
 def main() -> None:
-    """Write what differs, or with `--check` name it and fail."""
+    """Write the files that differ; with `--check`, name them and fail."""
     wanted = contract_files()
     differing = _differing(wanted)
     if sys.argv[1:] == ["--check"]:
         if differing:
-            names = ", ".join(f"contract/{path}" for path in differing)
+            names = ", ".join(str(path) for path in differing)
             sys.exit(f"Not what the models say: {names}. Run `make generate`.")
         return
     for path in differing:
@@ -61,7 +68,7 @@ def main() -> None:
             target.write_text(wanted[path], "utf-8")
         else:
             target.unlink()
-        print(f"contract/{path}")
+        print(path)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Write the generated parts of docs/reference/ from the code that they describe.
 
-A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`; what stands
-around it is written by hand. `python -m tools.generate_reference` writes; with `--check` it fails
-when a part is not current.
+A generated part is between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. The text around
+it is written by hand. `python -m tools.generate_reference` writes the parts; with `--check` it
+fails when a part is not current.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _PART = re.compile(
 
 
 def current(page: str) -> str:
-    """Return the page with each generated part as the code has it now."""
+    """Return the page with its generated parts updated from the code."""
     return _PART.sub(
         lambda found: f"{found['begin']}{PARTS[found['name']]().strip()}\n{found['end']}", page
     )
 
 
 def main() -> None:
-    """Write what differs, or with `--check` name it and fail."""
+    """Write the pages that differ; with `--check`, name them and fail."""
     differing = []
     for page in sorted(REFERENCE.glob("*.md")):
         text = page.read_text("utf-8")

@@ -20,7 +20,7 @@ def commands() -> str:
 
 
 def all_commands() -> Iterator[tuple[str, Any]]:
-    """Yield `raglive NAME` and the command for each that can be run."""
+    """Yield `raglive NAME` and the command, for each command that is not a group."""
     yield from _below("raglive", typer.main.get_command(app))
 
 

@@ -17,21 +17,21 @@ SKIPS = {*typing.get_args(SkipCode), "no_download_right"}
 
 MEANINGS = {
     ErrorCode.INVALID_REQUEST: (
-        "The request is not of the shape that is expected.",
+        "The request does not have the expected shape.",
         "Correct what the message names.",
     ),
     ErrorCode.INVALID_EVENT: (
-        "A published event breaks the contract; nothing of its batch was stored.",
+        "A published event violates the contract. Nothing of its batch was stored.",
         "Correct the field that the message names, and send the whole batch again.",
     ),
     ErrorCode.UNAUTHENTICATED: (
-        "There is no token, or one that is not accepted here.",
+        "There is no token, or it is not accepted.",
         "Send a token; `raglive token` makes one.",
     ),
-    ErrorCode.TOKEN_EXPIRED: ("The token has ended.", "Get a new one, and connect with it."),
-    ErrorCode.TOKEN_REVOKED: ("The token was taken back.", "Get a new one, and connect with it."),
+    ErrorCode.TOKEN_EXPIRED: ("The token has expired.", "Get a new one, and connect with it."),
+    ErrorCode.TOKEN_REVOKED: ("The token was revoked.", "Get a new one, and connect with it."),
     ErrorCode.FORBIDDEN: (
-        "The token does not give the right.",
+        "The token does not give this right.",
         "Use a token whose role and pipelines allow it.",
     ),
     ErrorCode.NOT_FOUND: (
@@ -39,13 +39,16 @@ MEANINGS = {
         "Check the name, and the token's pipelines.",
     ),
     ErrorCode.CONFLICT: (
-        "It cannot be done in the present state, such as a second start on one data folder.",
+        "The present state does not allow it, such as a second start on one data folder.",
         "Do what the message says.",
     ),
-    ErrorCode.METHOD_NOT_ALLOWED: ("The address knows no such method.", "Use the right method."),
+    ErrorCode.METHOD_NOT_ALLOWED: (
+        "The address does not support this method.",
+        "Use the right method.",
+    ),
     ErrorCode.CURSOR_INVALID: (
         "The text is not a cursor.",
-        "Pass on a cursor exactly as it was received.",
+        "Send a cursor exactly as it was received.",
     ),
     ErrorCode.CURSOR_EXPIRED: (
         "The cursor belongs to another log, is ahead of it, or is too old.",
@@ -54,11 +57,11 @@ MEANINGS = {
     ErrorCode.PAYLOAD_TOO_LARGE: ("The body is too large.", "Send less at once."),
     ErrorCode.RATE_LIMITED: ("Too many requests.", "Wait `retry_after_ms`, then try again."),
     ErrorCode.LIMIT_REACHED: (
-        "There are as many connections, subscriptions or pipelines as there may be.",
+        "The maximum of connections, subscriptions or pipelines is reached.",
         "Use fewer, or raise the setting that the message names.",
     ),
     ErrorCode.HOST_NOT_ALLOWED: (
-        "The request is addressed to a host name that is not known.",
+        "The request is addressed to an unknown host name.",
         "Add the name to `RAGLIVE_ALLOWED_HOSTS`.",
     ),
     ErrorCode.ORIGIN_NOT_ALLOWED: (
@@ -75,7 +78,7 @@ MEANINGS = {
         "Try again after `retry_after_ms`.",
     ),
     ErrorCode.INTERNAL: (
-        "Nobody foresaw this.",
+        "An unexpected error.",
         "Look in the server's log for the `request_id`, and report it.",
     ),
 }

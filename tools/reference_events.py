@@ -74,14 +74,14 @@ _DEFINITIONS = {
 
 
 def envelope() -> str:
-    """Return what every event carries."""
+    """Return the fields of every event."""
     return _fields(_DEFINITIONS["FileCompleted"], _ENVELOPE).replace(
         _kind({"const": "file:completed"}), "text"
     )
 
 
 def durable_events() -> str:
-    """Return a section for each event that is sequenced."""
+    """Return a section for each durable event."""
     return _events(DURABLE_TYPES)
 
 
@@ -177,7 +177,7 @@ def _reference(name: str) -> str:
 
 
 def _file(definition: dict[str, Any]) -> str:
-    """Return how an event describes its file: wholly or by name, and with which time."""
+    """Return how an event describes its file: complete or only by name, and its time field."""
     fields = definition["properties"]
     own = [code(name) for name in fields if name.endswith("_at") and name != "started_at"]
     own += [code(name) for name in ("processing_stage", "progress", "results", "error", "attempt")]

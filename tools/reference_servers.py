@@ -1,4 +1,4 @@
-"""The servers' addresses and metrics, asked of the real applications without a database."""
+"""The servers' addresses and metrics, read from the real applications without a database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
 from raglive.http_api.tokens import Tokens
 from raglive.ingest.metrics import PipelineMetrics
-from raglive.ingest.service import PipelineService
+from raglive.ingest.pipeline_service import PipelineService
+from raglive.search.service import SearchConfig, SearchService
 from raglive.settings import Settings
 from raglive.status_server.server import StatusServer
 from raglive.store.pool import Database
@@ -59,17 +60,17 @@ def pipeline_addresses() -> list[str]:
 
 
 def metrics() -> str:
-    """Return raglive's own metrics of the status server, as it gives them."""
+    """Return the status server's metrics of raglive's own."""
     return _metrics_table(_status_server())
 
 
 def dashboard_metrics() -> str:
-    """Return raglive's own metrics of the dashboard server."""
+    """Return the dashboard server's metrics of raglive's own."""
     return _metrics_table(_dashboard())
 
 
 def pipeline_metrics() -> str:
-    """Return raglive's own metrics of a pipeline."""
+    """Return a pipeline's metrics of raglive's own."""
     return _metrics_table(_pipeline())
 
 
@@ -94,19 +95,23 @@ def _paths(app: ASGIApp, address: str) -> OpenApi:
 
 def _dashboard() -> ASGIApp:
     bus = PostgresBus(DSN, listens=False)
-    return create_dashboard(Settings.model_validate({}), _database(), _tokens(), bus)
+    return create_dashboard(Settings.model_validate({}), _database(), _tokens(), bus, _search())
 
 
 def _pipeline() -> ASGIApp:
-    return health_app(cast("PipelineService", None), PipelineMetrics())  # asked for nothing else
+    return health_app(cast("PipelineService", None), PipelineMetrics())  # needs nothing else
 
 
 def _status_server() -> ASGIApp:
-    return StatusServer(Settings.model_validate({}), _database(), _tokens()).asgi
+    return StatusServer(Settings.model_validate({}), _database(), _tokens(), _search()).asgi
+
+
+def _search() -> SearchService:
+    return SearchService(_database(), SearchConfig())
 
 
 def _database() -> Database:
-    return Database(DSN, cast("Any", None))  # nothing is asked that needs it
+    return Database(DSN, cast("Any", None))  # nothing here connects
 
 
 def _tokens() -> Tokens:

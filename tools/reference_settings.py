@@ -55,7 +55,7 @@ def _kind(info: FieldInfo) -> str:
 
 
 def _unwrapped(kind: Any) -> tuple[Any, list[str]]:
-    """Take `Annotated` and `| None` off; return what they limited."""
+    """Remove `Annotated` and `| None`; return the type and its limits."""
     limits: list[str] = []
     while True:
         if typing.get_origin(kind) is typing.Annotated:

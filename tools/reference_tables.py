@@ -14,7 +14,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def code(text: object) -> str:
-    """Return the text as code; nothing for nothing."""
+    """Return the text as a code span; empty for an empty text."""
     return f"`{text}`" if str(text) else ""
 
 

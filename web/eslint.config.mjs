@@ -1,16 +1,32 @@
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
-// Imports run one way: app -> features -> realtime -> contract. Features never meet.
-const layers = [
-  { files: ["src/realtime/**"], forbidden: ["@/app/*", "@/features/*", "@/components/*"] },
-  {
-    files: ["src/components/ui/**"],
-    forbidden: ["@/app/*", "@/features/*", "@/realtime/*", "@/components/live/*"],
-  },
-  { files: ["src/components/live/**"], forbidden: ["@/app/*", "@/features/*"] },
-  { files: ["src/features/**"], forbidden: ["@/app/*", "@/features/*"] },
-];
+// Imports run one way: app -> features -> components -> react -> client -> contract. Client and react
+// know nothing of this app, so that they can become packages; features never import each other.
+const above = {
+  client: ["react", "components", "features", "app"],
+  react: ["components", "features", "app"],
+  "components/ui": ["client", "react", "components/live", "features", "app"],
+  "components/live": ["features", "app"],
+  features: ["features", "app"],
+};
+const APP_PACKAGES = ["next", "next/*", "radix-ui", "lucide-react"];
+const REACT_PACKAGES = ["react", "react/*", "react-dom", "react-dom/*", "@tanstack/*"];
+const packages = { client: [...REACT_PACKAGES, ...APP_PACKAGES], react: APP_PACKAGES };
+const relative = { code: "^\\.\\./", tests: "^\\.\\./\\.\\./(?!.*contract/fixtures)" };
+const layers = Object.entries(above).flatMap(([layer, forbidden]) => [
+  restrict(layer, forbidden, { files: [`src/${layer}/**`], relativeTo: relative.code }),
+  restrict(layer, forbidden, { files: [`src/${layer}/**/tests/**`], relativeTo: relative.tests }),
+]);
+
+function restrict(layer, forbidden, { files, relativeTo }) {
+  const patterns = [
+    ...forbidden.map((folder) => ({ group: [`@/${folder}/**`] })),
+    { regex: relativeTo, message: "Import from another folder by its @/ path." },
+    ...(packages[layer] ? [{ group: packages[layer] }] : []),
+  ];
+  return { files, rules: { "no-restricted-imports": ["error", { patterns }] } };
+}
 
 export default tseslint.config(
   { ignores: [".next/", "out/", "node_modules/", "next-env.d.ts", "src/contract/"] },
@@ -34,10 +50,5 @@ export default tseslint.config(
     },
   },
   { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked },
-  ...layers.map(({ files, forbidden }) => ({
-    files,
-    rules: {
-      "no-restricted-imports": ["error", { patterns: forbidden.map((group) => ({ group: [group] })) }],
-    },
-  })),
+  ...layers,
 );

@@ -3,5 +3,6 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   resolve: { alias: { "@": path.resolve(import.meta.dirname, "src") } },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  oxc: { jsx: { runtime: "automatic" } },
+  test: { include: ["src/**/*.test.{ts,tsx}"], environment: "node" },
 });

@@ -1,4 +1,4 @@
-"""The least that could answer 304: the same HTTP server with nothing behind it."""
+"""The minimal server that answers 304: the same HTTP server without an application behind it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 
 async def app(scope: Scope, _receive: Receive, send: Send) -> None:
-    """Answer."""
+    """Answer every request with 304."""
     if scope["type"] == "http":
         headers = [(b"etag", b'"bare"')]
         await send({"type": "http.response.start", "status": 304, "headers": headers})

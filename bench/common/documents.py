@@ -1,4 +1,4 @@
-"""Documents that look real, no two alike, made from the words of the example documents."""
+"""Realistic documents, no two alike, made from the words of the example documents."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _page(made: random.Random) -> str:
 
 
 def sentence(made: random.Random, words: int) -> str:
-    """Return a sentence of so many words, drawn from those of the example documents."""
+    """Return a sentence of `words` words, drawn from those of the example documents."""
     return " ".join(made.choices(_words(), k=words)).capitalize() + "."
 
 

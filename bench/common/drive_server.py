@@ -1,4 +1,4 @@
-"""A double of Google Drive with many files, in a process of its own."""
+"""A test double of Google Drive with many files, in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FOLDERS_PER_PART = 50
 
 
 async def main(files: int) -> None:
-    """Serve a folder of so many small files, a hundred to a folder, and print how to reach it.
+    """Serve a folder of small files, a hundred to a folder, and print how to reach it.
 
-    Each line that is read has every file renamed, and is answered by a line; the end ends it.
+    For each line on standard input it renames every file and prints a line. It ends with the input.
     """
     drive = FakeDrive()
     root = drive.create_folder("root", drive.my_drive(SERVICE_ACCOUNT))

@@ -1,7 +1,7 @@
-"""A provider of embeddings that costs little: vectors of ready-made pieces; a process of its own.
+"""A provider of embeddings that costs little: prepared vectors, served by a process of its own.
 
-It prints its address. A line on its standard input makes it print how many texts it was sent, and
-how many of them more than once.
+It prints its address. For each line on its standard input it prints how many texts it has received,
+and how many of them more than once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PIECES = 256
 
 
 class Provider:
-    """Answers as OpenAI's does; the same text always gets the same vector."""
+    """Answers as OpenAI does; the same text always gets the same vector."""
 
     def __init__(self, dimensions: int) -> None:
         made = np.random.default_rng(7).standard_normal((PIECES, NUMBERS_PER_PIECE))
@@ -33,7 +33,7 @@ class Provider:
 
     @property
     def repeated(self) -> int:
-        """Return how many of the texts were sent before."""
+        """The number of texts that were received before."""
         return self.texts - len(self._seen)
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -54,7 +54,7 @@ class Provider:
 
 
 async def main(dimensions: int) -> None:
-    """Serve until the input ends."""
+    """Serve until standard input ends."""
     provider = Provider(dimensions)
     async with serving(provider.handle) as address:
         print(address, flush=True)

@@ -1,4 +1,4 @@
-"""One poll, sent again and again over kept connections, with little work on this side."""
+"""One poll, repeated over kept-alive connections, with little CPU time on the client side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ETAG = re.compile(rb"\r\netag: ([^\r]+)", re.IGNORECASE)
 
 
 class _Poller(asyncio.Protocol):
-    """Asks again when it is answered, with the ETag of the last full answer."""
+    """Repeats the request after each answer, with the ETag of the last full answer."""
 
     def __init__(self, request: str, etag: str, until: float) -> None:
         self._request = request
@@ -25,12 +25,12 @@ class _Poller(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Send the first request."""
         self._transport = cast("asyncio.WriteTransport", transport)
         self._ask()
 
     def data_received(self, data: bytes) -> None:
-        """Go on, or end."""
+        """Send the next request, or end."""
         self._rest += data
         head, found, body = self._rest.partition(b"\r\n\r\n")
         if not found:
@@ -64,7 +64,7 @@ class _Poller(asyncio.Protocol):
 
 
 async def repeat_poll(port: int, path: str, etag: str, *, connections: int, seconds: float) -> int:
-    """Return how many answers were 304; raise ValueError for one that was neither that nor 200."""
+    """Return the number of 304 answers; raise ValueError for any status but 200 and 304."""
     loop = asyncio.get_running_loop()
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
     until = time.perf_counter() + seconds

@@ -1,4 +1,4 @@
-"""An index with many chunks, written as the pipelines would leave it, but without its history."""
+"""An index with many chunks, written as the pipelines would write it, but without its history."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _CHUNK = (
 
 
 async def fill_index(database: Database, chunks: int) -> None:
-    """Fill an empty index with `chunks` different ones of the built-in model, and index them."""
+    """Fill an empty index with distinct chunks of the built-in model; build its indexes."""
     await choose_vector_space(database, BUILT_IN)
     record = await PipelineRecord.register(database, "bench", "local_files")
     files = [
@@ -59,7 +59,7 @@ async def fill_index(database: Database, chunks: int) -> None:
                 records=_rows(files[first : first + per_batch]),
             )
     for _ in range(2):  # after the first, it is known how many there are
-        await SearchIndexes(database.dsn).keep_up()
+        await SearchIndexes(database.dsn).maintain()
 
 
 def _rows(files: list[int]) -> Iterator[tuple[Any, ...]]:

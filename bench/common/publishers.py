@@ -1,4 +1,4 @@
-"""Batches of events, sent one after the other over kept connections, with little work here."""
+"""Batches of events, sent one after the other over kept-alive connections, with little CPU time."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ TYPE = "local_files"
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Who publishes over a connection of its own, and what, each batch once."""
+    """A producer with its own connection, and its batches; each batch is sent once."""
 
     token: str
     bodies: Iterator[bytes]
 
 
 def batches(pipeline_id: str, events: int, *, prefix: str, whole_files: bool) -> Iterator[bytes]:
-    """Yield bodies of `events` events; never the same file twice, each named after `prefix`.
+    """Yield bodies of `events` events; each file occurs once, and its name begins with `prefix`.
 
-    A file's beginning and its end are two events, or, unless `whole_files`, its end alone is sent.
+    With `whole_files`, each file has two events, its start and its end; otherwise only its end.
     """
     number = 0
     while True:
@@ -42,7 +42,7 @@ def batches(pipeline_id: str, events: int, *, prefix: str, whole_files: bool) ->
 
 
 async def publish_for(port: int, publishers: Sequence[Publisher], seconds: float) -> int:
-    """Return how many batches were accepted; raise ValueError for an answer but 200."""
+    """Return the number of accepted batches; raise ValueError for any status but 200."""
     until = time.perf_counter() + seconds
     done = await asyncio.gather(*(_publish(port, one, until) for one in publishers))
     return sum(done)

@@ -1,4 +1,4 @@
-"""How every bench says what it found: a table, what it does not show, how busy the machine was."""
+"""How every bench reports: a table, what it does not show, and the load of the machine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Report", "is_quick", "percentile"]
 
 
 def is_quick(description: str | None) -> bool:
-    """Read the command line, and say whether figures are wanted soon.
+    """Read the command line; return True for a quick run.
 
-    From here on, only warnings are logged.
+    Sets the log level to warnings.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -39,7 +39,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 @dataclass(slots=True)
 class Report:
-    """What one bench found, printed as it ends."""
+    """The results of one bench, printed at its end."""
 
     title: str
     does_not_show: str

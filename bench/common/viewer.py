@@ -1,4 +1,4 @@
-"""A viewer of the status server, as the web app is one: Socket.IO, with a token."""
+"""A viewer of the status server that behaves like the web app: Socket.IO, with a token."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Many Socket.IO viewers over WebSocket, in a process that does little else.
 
-A line on its standard input makes it print how many events they have had. They speak the protocol
-themselves, for a client library would cost more than the server that is measured.
+For each line on its standard input it prints how many events they have received. They implement the
+protocol themselves, because a client library would cost more than the measured server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["main"]
 
 NAMESPACE = "/local_files"
 AT_ONCE = 50
-_MASK = b"\0\0\0\0"  # a client must mask; this mask changes nothing
+_MASK = b"\0\0\0\0"  # a client must mask; a mask of zeros changes nothing
 
 
 class Viewer(asyncio.Protocol):
@@ -33,7 +33,7 @@ class Viewer(asyncio.Protocol):
         self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for a WebSocket."""
+        """Request the upgrade to WebSocket."""
         self._transport = transport = cast("asyncio.WriteTransport", transport)
         key = base64.b64encode(os.urandom(16)).decode()
         host = "{}:{}".format(*transport.get_extra_info("peername")[:2])
@@ -44,7 +44,7 @@ class Viewer(asyncio.Protocol):
         )
 
     def data_received(self, data: bytes) -> None:
-        """Take whole frames."""
+        """Parse complete frames."""
         data = self._rest + data
         if not self._upgraded:
             head, found, data = data.partition(b"\r\n\r\n")
@@ -62,7 +62,7 @@ class Viewer(asyncio.Protocol):
         self._rest = data[at:]
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Note that a viewer is gone."""
+        """Count the lost connection."""
         self._counts.lost += 1
         self._fail(b"the connection was closed")
 
@@ -94,14 +94,14 @@ class Viewer(asyncio.Protocol):
 
 
 class Counts:
-    """What all viewers have had together."""
+    """The totals of all viewers."""
 
     events = 0
     lost = 0
 
 
 def _frame(data: bytes, at: int) -> tuple[int, int] | None:
-    """Return where the next frame's payload lies, None until all of it is there."""
+    """Return the position of the next frame's payload; None while it is incomplete."""
     if len(data) < at + 2:
         return None
     size, start = data[at + 1] & 0x7F, at + 2
@@ -115,7 +115,7 @@ def _frame(data: bytes, at: int) -> tuple[int, int] | None:
 
 
 async def main(port: int, path: str, viewers: int, token: str) -> None:
-    """Connect, say `ready`, then answer `count` until the input ends."""
+    """Connect, print `ready`, then answer `count` until the input ends."""
     loop = asyncio.get_running_loop()
     counts = Counts()
     slots = asyncio.Semaphore(AT_ONCE)

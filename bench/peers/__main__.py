@@ -1,16 +1,16 @@
 """Bulk ingestion, raglive against LlamaIndex's `IngestionPipeline` and LangChain's indexing API.
 
 Each loads the same folders, of PDFs and of small Markdown files, into pgvector on an embedded
-Postgres with the same settings, one after the other, in one run. Extractor and embedder are
-raglive's for all three; the peers, which read files one after the other, are given as many
-processes to read in as raglive has. What is timed begins when everything is imported, loaded and
-connected: for raglive with the move of the folder into the watched one, for the peers with reading
-the first file. Chunks are of about 1,000 characters with 100 of overlap. raglive watches, publishes
-each file's way and makes full text searchable besides. LlamaIndex runs with one process and with as
-many as there are cores, and its better figure counts.
+Postgres with the same settings, one after the other, in one run. All three use raglive's extractor
+and embedder. The peers read one file after the other, so they get as many reading processes as
+raglive has. The measurement begins when everything is imported, loaded and connected: for raglive
+when the folder is moved into the watched one, for the peers when they read the first file. Chunks
+have about 1,000 characters and an overlap of 100. In addition, raglive watches the folder,
+publishes events, and builds full-text search. LlamaIndex runs with one process and with one for
+each core; the better result counts.
 
-Does not show: a provider's embeddings, which would take most of the time; a second run over files
-that did not change.
+Does not show: the embeddings of a provider, which would take most of the time; a second run over
+unchanged files.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def report_rates(report: Report, unit: str, found: dict[str, float]) -> None:
 
 
 async def rate(peer: str, folder: Path, workers: int) -> float:
-    """Have a peer load a folder on a database of its own; return documents a second."""
+    """Let a peer load a folder into a new database; return documents a second."""
     with tempfile.TemporaryDirectory(prefix="raglive-bench-") as place:
         async with EmbeddedPostgres(Path(place), password=secrets.token_hex(16)) as server:
             found = await run(peer, str(folder), server.dsn, str(workers))

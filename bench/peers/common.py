@@ -1,4 +1,4 @@
-"""What the peers are given: the same extractor, in as many processes, and the same embedder."""
+"""What all peers share: the same extractor, in as many processes, and the same embedder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from raglive.embedding.builtin import BuiltinEmbedder
-from raglive.extraction.model import Limits
-from raglive.extraction.reading import read_file
+from raglive.extraction.file_reader import read_file
+from raglive.extraction.model import ExtractionLimits
 
-LIMITS = Limits(max_file_bytes=1 << 29, max_text_chars=50_000_000)
+LIMITS = ExtractionLimits(max_file_bytes=1 << 29, max_text_chars=50_000_000)
 
 
 class Text(NamedTuple):
@@ -27,7 +27,7 @@ class Text(NamedTuple):
 
 
 def measure(load: Callable[[Sequence[Text]], int], workers: int, folder: Path) -> None:
-    """Read the folder and have it loaded; print seconds, documents and chunks as JSON."""
+    """Read the folder and load it; print seconds, documents and chunks as JSON."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     embed(["warm"])
     with get_context("spawn").Pool(workers, initializer=_warm) as pool:
@@ -54,8 +54,8 @@ def _read(path: Path) -> Text:
 
 
 def _warm() -> None:
-    """Import what reading needs before the clock runs."""
+    """Import what reading needs before the measurement."""
 
 
 def _nothing(_: int) -> None:
-    time.sleep(0.1)  # so that every process gets one
+    time.sleep(0.1)  # so that every process gets a task

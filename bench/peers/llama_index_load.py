@@ -43,7 +43,7 @@ def main() -> None:
         embed_dim=256,
         use_jsonb=True,
     )
-    store.add([])  # makes the tables before the clock runs
+    store.add([])  # creates the tables before the measurement
     splitter = SentenceSplitter(
         chunk_size=WORDS_PER_CHUNK, chunk_overlap=OVERLAP, tokenizer=str.split
     )

@@ -35,16 +35,12 @@ async def main(urls: list[str]) -> None:
 async def fetch(
     reporter: AsyncReporter, client: httpx.AsyncClient, few: asyncio.Semaphore, url: str
 ) -> None:
-    async with few:
-        try:
-            async with reporter.file(url, url=url) as page:
-                answer = await client.get(url)
-                answer.raise_for_status()
-                words = re.findall(r"\w+", re.sub(r"<[^>]*>", " ", answer.text))
-                page.progress(0.5, stage="chunking")
-                await page.complete(chunks_created=1 + len(words) // 200)
-        except httpx.HTTPError as error:  # reported already; the others go on
-            sys.stderr.write(f"{url}: {type(error).__name__}\n")
+    async with few, reporter.file(url, url=url, on_error="continue") as page:
+        answer = await client.get(url)
+        answer.raise_for_status()
+        words = re.findall(r"\w+", re.sub(r"<[^>]*>", " ", answer.text))
+        page.progress(0.5, stage="chunking")
+        await page.complete(chunks_created=1 + len(words) // 200)
 
 
 if __name__ == "__main__":

@@ -25,14 +25,14 @@ reporter = Reporter(
 
 @signals.worker_init.connect
 def begin(**_: object) -> None:
-    """Say that the pipeline is online; children that are forked later report on."""
+    """Report the pipeline online; forked children continue with the same reporter."""
     reporter.open()
 
 
 @signals.worker_process_shutdown.connect
 @signals.worker_shutdown.connect
 def end(**_: object) -> None:
-    """Send what waits; the last to leave says that the pipeline is offline."""
+    """Send the events that wait; the last process reports the pipeline offline."""
     reporter.close()
 
 

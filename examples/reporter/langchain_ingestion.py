@@ -26,7 +26,7 @@ STAGE = "raglive:"  # a step tagged `raglive:chunking` is that stage
 
 
 class ReportingHandler(BaseCallbackHandler):
-    """Reports every run whose metadata name a `file`; give it to a run as a callback."""
+    """Reports every run whose metadata has the key `file`; pass it to a run as a callback."""
 
     run_inline = True  # so that events keep the order of the steps
 
@@ -71,7 +71,7 @@ class ReportingHandler(BaseCallbackHandler):
 
 
 def ingestion(store: InMemoryVectorStore) -> Runnable[Path, list[str]]:
-    """Return the chain; put your own loader, splitter and store into it."""
+    """Return the chain; replace loader, splitter and store with your own."""
     splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=100)
 
     def load(path: Path) -> list[Document]:

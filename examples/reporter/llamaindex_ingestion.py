@@ -19,15 +19,15 @@ from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.vector_stores import SimpleVectorStore
 
-from raglive_reporter import File, Reporter
+from raglive_reporter import ContinuingFile, Reporter
 
 
 class ReportingHandler(BaseCallbackHandler):
-    """Reports what the transformations say to the file that is set; add it to their manager."""
+    """Reports the progress of the transformations for `file`; add it to their callback manager."""
 
     def __init__(self) -> None:
         super().__init__(event_starts_to_ignore=[], event_ends_to_ignore=[])
-        self.file: File | None = None
+        self.file: ContinuingFile | None = None
         self._chunks = 0
         self._embedded = 0
 
@@ -61,16 +61,16 @@ class ReportingHandler(BaseCallbackHandler):
             self.file.progress(min(1.0, self._embedded / max(1, self._chunks)), "embedding")
 
     def start_trace(self, trace_id: str | None = None) -> None:
-        """Do nothing: the file is started outside."""
+        """Do nothing: `main` starts the file."""
 
     def end_trace(
         self, trace_id: str | None = None, trace_map: dict[str, list[str]] | None = None
     ) -> None:
-        """Do nothing: the file is ended outside."""
+        """Do nothing: `main` ends the file."""
 
 
 def ingestion(handler: ReportingHandler) -> IngestionPipeline:
-    """Return the pipeline; put your own transformations and store into it."""
+    """Return the pipeline; replace transformations and store with your own."""
     manager = CallbackManager([handler])
     return IngestionPipeline(
         transformations=[
@@ -92,13 +92,10 @@ def main(paths: list[Path]) -> None:
         token=os.environ["REPORTER_TOKEN"],
     ) as reporter:
         for path in paths:
-            try:
-                with reporter.file(path.name) as handler.file:
-                    text = path.read_text("utf-8")
-                    nodes = pipeline.run(documents=[Document(text=text, doc_id=str(path))])
-                    handler.file.complete(chunks_created=len(nodes), content_length=len(text))
-            except (OSError, UnicodeDecodeError) as error:
-                sys.stderr.write(f"{path}: {error}\n")
+            with reporter.file(path.name, on_error="continue") as handler.file:
+                text = path.read_text("utf-8")
+                nodes = pipeline.run(documents=[Document(text=text, doc_id=str(path))])
+                handler.file.complete(chunks_created=len(nodes), content_length=len(text))
 
 
 if __name__ == "__main__":

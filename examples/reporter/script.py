@@ -32,7 +32,8 @@ def main(folder: Path) -> None:
 
 def report_one(reporter: Reporter, index: sqlite3.Connection, path: Path, place: Path) -> None:
     folder = "" if place.parent == Path() else place.parent.as_posix()
-    with reporter.file(place.name, folder=folder, size=path.stat().st_size) as file, index:
+    size = path.stat().st_size
+    with reporter.file(place.name, folder=folder, size=size, on_error="continue") as file, index:
         try:
             text = path.read_text("utf-8")
         except UnicodeDecodeError:
@@ -44,7 +45,7 @@ def report_one(reporter: Reporter, index: sqlite3.Connection, path: Path, place:
         for number, chunk in enumerate(chunks):
             index.execute("INSERT INTO chunks VALUES (?, ?)", (str(place), chunk))
             file.progress(number / len(chunks), stage="storing")
-        index.commit()  # first the index, then the word of it
+        index.commit()  # first the index, then the report
         file.complete(chunks_created=len(chunks), content_length=len(text))
 
 

@@ -1,4 +1,4 @@
-"""The dashboard in a real Chromium, as somebody sees it."""
+"""The dashboard in a real Chromium."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, Request, async_playwright, expect
 
 QUIET = [
     "--no-sandbox",
@@ -23,12 +24,18 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 class Dashboard:
-    """One open page, and what went wrong on it."""
+    """One open page, with its script errors and the API paths that it requested."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.errors: list[str] = []
+        self.requests: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", self._record)
+
+    def _record(self, request: Request) -> None:
+        if (path := urlsplit(request.url).path).startswith("/api/"):
+            self.requests.append(path)
 
     async def expect_connection(self, state: str, *, within_seconds: float) -> None:
         """Wait for the badge to say `live`, `polling` or `offline`."""
@@ -41,7 +48,7 @@ class Dashboard:
         await expect(row).to_have_attribute("data-state", state, timeout=within_seconds * 1000)
 
     async def expect_standing(self, name: str, standing: str, *, within_seconds: float) -> None:
-        """Wait for a file's row to say what its state leaves out: waiting, stuck or lost."""
+        """Wait for a file's row to show a standing, such as waiting, stuck or lost."""
         row = self.page.locator(f'[data-testid="file-row"][data-name="{name}"]').first
         await expect(row).to_have_attribute(
             "data-standing", standing, timeout=within_seconds * 1000
@@ -53,8 +60,14 @@ class Dashboard:
         timeout = within_seconds * 1000
         await self.page.wait_for_function(reached, arg=[pipeline_id, seq], timeout=timeout)
 
+    async def expect_counts(self, counts: dict[str, int], *, within_seconds: float) -> None:
+        """Wait for the page to show so many files in each state."""
+        for state, files in counts.items():
+            shown = self.page.get_by_test_id(f"count-{state}")
+            await expect(shown).to_have_text(f"{files:,}", timeout=within_seconds * 1000)
+
     async def pipelines(self) -> dict[str, Any]:
-        """Return what the page has applied of each pipeline's log."""
+        """Return the audit of each pipeline's log: what the page has applied."""
         found: dict[str, Any] = await self.page.evaluate("window.__raglive.pipelines()")
         return found
 

@@ -1,8 +1,8 @@
 """Viewers that come and go while everything breaks: each ends with every event, once, in order.
 
-CHAOS_DELIVERIES makes it last longer (a million takes some minutes), CHAOS_SEED repeats a plan: the
-order of what breaks, and what viewers and producers throw dice for, though not when. What happened
-is written to `history.jsonl`, and what the servers said beside it.
+CHAOS_DELIVERIES makes it last longer: a million takes some minutes. The run's seed repeats a plan:
+the order of what breaks and the dice of viewers and producers, but not the moments. The test writes
+what happened to `history.jsonl`, next to the logs of the servers.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from tests.chaos.producer import Producer
 from tests.chaos.upheavals import SERVERS, UPHEAVALS, World
 from tests.integration.dashboard.serving import opened
 from tests.integration.status_server.serving import publish, token, update
+from tests.shares import SEED_VARIABLE
 
 DELIVERIES = int(os.environ.get("CHAOS_DELIVERIES", "10000"))
-SEED = int(os.environ.get("CHAOS_SEED", random.randrange(10**6)))
+PLANS = 4  # each is a test of its own, so that a run can take one of them
 VIEWERS = 6 if DELIVERIES < 100_000 else 24
 PIPELINES = ["one", "two", "three"]
 DELIVERIES_PER_UPHEAVAL = 2000 if DELIVERIES < 100_000 else 20_000
@@ -37,10 +38,15 @@ MOST_BEHIND = 2000  # events, of the viewer that is last: any ring reaches back 
 SETTLING_SECONDS = 60
 
 
-@pytest.mark.timeout(120 + DELIVERIES // 500)
-async def test_nothing_is_lost_or_twice_or_out_of_order(tmp_path: Path) -> None:
-    print(f"CHAOS_SEED={SEED} CHAOS_DELIVERIES={DELIVERIES}")  # noqa: T201 - to repeat what failed
-    random.seed(SEED)
+@pytest.mark.drawn(1)
+@pytest.mark.long
+@pytest.mark.timeout(300 + DELIVERIES // 500)
+@pytest.mark.parametrize("plan", range(PLANS))
+async def test_nothing_is_lost_or_twice_or_out_of_order(
+    plan: int, seed: int, tmp_path: Path
+) -> None:
+    print(f"{SEED_VARIABLE}={seed} CHAOS_DELIVERIES={DELIVERIES}")  # noqa: T201 - to repeat it
+    random.seed(f"{seed} {plan}")
     history = History()
     async with World.opened(tmp_path) as world, AsyncExitStack() as stack:
         stack.callback(history.save, tmp_path / "history.jsonl")

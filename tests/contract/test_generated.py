@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tools.contract_schema import FAMILIES, MODELS
 from tools.generate_contract import ROOT, contract_files
+from tools.generate_contract import SCHEMAS as CONTRACT
 
 from raglive_contract.events import (
     CONFLATED_TYPES,
@@ -17,8 +18,9 @@ from raglive_contract.events import (
     submission_adapter,
 )
 
-SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in ROOT.glob("schema/*.json")}
-EXAMPLES: list[dict[str, Any]] = json.loads((ROOT / "fixtures/events.json").read_text("utf-8"))[
+FOLDER = ROOT / CONTRACT
+SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("schema/*.json")}
+EXAMPLES: list[dict[str, Any]] = json.loads((FOLDER / "fixtures/events.json").read_text("utf-8"))[
     "examples"
 ]
 each_example = pytest.mark.parametrize(
@@ -27,8 +29,10 @@ each_example = pytest.mark.parametrize(
 
 
 def test_files_are_current() -> None:
-    present = {path.relative_to(ROOT): path.read_text("utf-8") for path in ROOT.rglob("*.json")}
-    assert present == contract_files()
+    wanted = contract_files()
+    assert {path: (ROOT / path).read_text("utf-8") for path in wanted} == wanted
+    present = {path.relative_to(ROOT) for path in FOLDER.rglob("*.json")}
+    assert present == {path for path in wanted if path.suffix == ".json"}
 
 
 @pytest.mark.parametrize("family", SCHEMAS)

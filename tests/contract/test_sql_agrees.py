@@ -14,12 +14,12 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from tools.contract_event_examples import SUBMITTED
 from tools.contract_schema import schema_documents
-from tools.generate_contract import ROOT
+from tools.generate_contract import ROOT, SCHEMAS
 
 from raglive.store.pool import Database
 from raglive_contract.cursor import MAX_SEQ, Position, parse_cursor
 from raglive_contract.digest import roll
-from raglive_contract.events import DURABLE_TYPES, submission_adapter
+from raglive_contract.events import CONFLATED_TYPES, DURABLE_TYPES, submission_adapter
 
 SUBMISSIONS = schema_documents()["submissions"]["$defs"]
 WITHOUT_NUL = r"^[^\u0000]*$"  # Postgres holds no other text
@@ -137,7 +137,9 @@ async def _roll(database: Database, previous: bytes, event_id: UUID, seq: int) -
 
 
 def _vectors(name: str) -> dict[str, Any]:
-    vectors: dict[str, Any] = json.loads((ROOT / f"fixtures/{name}.json").read_text("utf-8"))
+    vectors: dict[str, Any] = json.loads(
+        (ROOT / SCHEMAS / f"fixtures/{name}.json").read_text("utf-8")
+    )
     return vectors
 
 
@@ -166,10 +168,27 @@ async def test_what_sql_keeps_is_what_the_models_give(database: Database) -> Non
         assert await database.fetchval("SELECT raglive.normal_event($1)", bare) == whole
 
 
-def _published() -> Iterator[dict[str, Any]]:
+async def test_sql_accepts_the_conflated_events_that_the_models_accept(database: Database) -> None:
+    whole = list(_published(CONFLATED_TYPES))
+    events = [*whole, *(wrong for event in whole for wrong in _spoiled(event))]
+    rows = await database.fetch(
+        "SELECT raglive.conflated_event_fault(event) AS fault"
+        " FROM unnest($1::jsonb[]) WITH ORDINALITY AS one (event, place) ORDER BY place",
+        events,
+    )
+    validator = Draft202012Validator({"$ref": "#/$defs/SubmittedEvent", "$defs": SUBMISSIONS})
+    for event, row in zip(events, rows, strict=True):
+        if row["fault"] is None:
+            kept = {name: value for name, value in event.items() if value is not None}
+            submission_adapter.validate_python({"events": [kept]})
+        else:
+            assert _is_refused(event) or not validator.is_valid(event), (event, row["fault"])
+
+
+def _published(types: frozenset[str] = DURABLE_TYPES) -> Iterator[dict[str, Any]]:
     for sent in SUBMITTED:
         event = sent.events[0].wire()
-        if event["type"] in DURABLE_TYPES:
+        if event["type"] in types:
             yield event
 
 

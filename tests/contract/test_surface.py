@@ -1,4 +1,4 @@
-"""What can be imported is what is meant to be."""
+"""Only the intended names can be imported."""
 
 from __future__ import annotations
 

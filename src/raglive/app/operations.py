@@ -5,31 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from raglive.app.embedder import configured_embedder, source_of, space_of
+from raglive.app.embedder import budget_config, configured_embedder, source_of, space_of
 from raglive.app.installation import Installation
-from raglive.app.pipeline import price_of
 from raglive.app.queries import require_known
-from raglive.app.servers import tokens_of
 from raglive.ingest.reindex import Reindexer, ReindexProgress
-from raglive.store.access.revocations import revoke
 from raglive.store.index.reindexing import reindexing
 from raglive.store.index.vector_space import VectorSpace
 from raglive.store.log.event_log import EventLog
-from raglive.store.registry.held_deletions import Held, approve_deletions, held_pipelines
-from raglive.store.registry.retry import files_named, retry_files
+from raglive.store.registry.held_deletions import (
+    HeldDeletions,
+    approve_deletions,
+    list_held_deletions,
+)
+from raglive.store.registry.retry import file_ids_of, retry_files
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Reindexed", "approve", "give_up", "reindex", "retry", "revoke_tokens"]
+__all__ = ["Reindexed", "approve", "give_up", "reindex", "retry"]
 
 
-async def approve(installation: Installation, pipeline_id: str | None) -> Held:
+async def approve(installation: Installation, pipeline_id: str | None) -> HeldDeletions:
     """Let one pipeline delete what it holds back; return which, and what it said.
 
     Raises `not_found` when none does, or several do and none is named, and `conflict` when what
     it would delete is not known yet.
     """
     async with installation.database("approve", max_size=1) as database:
-        held = await held_pipelines(database)
+        held = await list_held_deletions(database)
         chosen = [one for one in held if pipeline_id in (None, one.pipeline_id)]
         if not chosen:
             raise RagliveError(
@@ -44,7 +45,7 @@ async def approve(installation: Installation, pipeline_id: str | None) -> Held:
                 code=ErrorCode.NOT_FOUND,
             )
         [one] = chosen
-        if not one.is_decided:
+        if not one.can_be_approved:
             raise RagliveError(
                 f"{one.pipeline_id} holds nothing back that can be deleted yet: {one.message} "
                 "If its files are meant to be gone, make an empty folder in its place, and approve "
@@ -67,47 +68,12 @@ async def retry(
         if pipeline_id is not None:
             require_known([pipeline_id], [head.pipeline_id for head in heads])
         keys = [head.pipeline_key for head in heads if pipeline_id in {None, head.pipeline_id}]
-        wanted = await files_named(database, keys, files) if files else dict.fromkeys(keys)
+        wanted = await file_ids_of(database, keys, files) if files else dict.fromkeys(keys)
         counts = [
             await retry_files(database, key, file_ids=ids, code=code, asked_by="command-line")
             for key, ids in wanted.items()
         ]
         return sum(counts)
-
-
-async def revoke_tokens(
-    installation: Installation,
-    *,
-    token: str | None = None,
-    token_id: str | None = None,
-    subject: str | None = None,
-    reason: str | None = None,
-) -> str:
-    """Revoke a token, or all of a subject until now; return what was revoked, in words.
-
-    Raises `invalid_request` unless exactly one is named, and for a token without an id.
-    """
-    if sum(stated is not None for stated in (token, token_id, subject)) != 1:
-        raise RagliveError(
-            "Name exactly one of a token, its id, and a subject.", code=ErrorCode.INVALID_REQUEST
-        )
-    if token is not None:
-        token_id = await _id_of(installation, token)
-    async with installation.database("revoke", max_size=1) as database:
-        await revoke(
-            database, token_id=token_id, subject=subject, revoked_by="command-line", reason=reason
-        )
-    return f"the token {token_id}" if subject is None else f"the tokens of {subject} until now"
-
-
-async def _id_of(installation: Installation, token: str) -> str:
-    identity = await tokens_of(installation).verify(token)
-    if identity.token_id is None:
-        raise RagliveError(
-            f"The token has no id (`jti`). Revoke those of its subject {identity.subject!r}.",
-            code=ErrorCode.INVALID_REQUEST,
-        )
-    return identity.token_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +99,7 @@ async def reindex(installation: Installation, tell: Callable[[ReindexProgress], 
             if space is None:
                 await store.tidy()
                 return Reindexed(space_of(embedder), None)
-            price = price_of(settings)
+            price = budget_config(settings)
             chunks = await Reindexer(database, store, embedder, space, price, tell).run()
             return Reindexed(space.space, chunks)
         finally:

@@ -1,4 +1,4 @@
-"""What every pipeline is made of, whatever it watches."""
+"""Composes a pipeline process from a source: embedder, extractor, worker, heartbeat and health."""
 
 from __future__ import annotations
 
@@ -13,37 +13,38 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from raglive.app.embedder import open_embedder
+from raglive.app.embedder import budget_config, open_embedder
 from raglive.app.installation import Installation
 from raglive.app.serving import run_until, serve_http
 from raglive.bus.postgres import PostgresBus
-from raglive.embedding.budget import Budget, Price
-from raglive.embedding.reuse import EmbedOnce, StoredVectors
+from raglive.embedding.budget import Budget
+from raglive.embedding.cached_embedder import CachedEmbedder, VectorLookup
 from raglive.extraction.ocr import find_recognition
 from raglive.extraction.pool import ExtractorPool
-from raglive.ingest.attempt import Attempts
-from raglive.ingest.lease_owner import own_name
+from raglive.ingest.attempt import AttemptRunner
+from raglive.ingest.group_commit import GroupCommit
+from raglive.ingest.lease_owner import current_owner
 from raglive.ingest.metrics import PipelineMetrics
-from raglive.ingest.pausing import Gate
-from raglive.ingest.service import PipelineService
-from raglive.ingest.storing import Storing
+from raglive.ingest.pause_monitor import PauseMonitor
+from raglive.ingest.pipeline_service import PipelineService
 from raglive.ingest.worker import Worker
 from raglive.settings import Settings
 from raglive.sources.source import Source
-from raglive.store.accounting.saved_work import Kept
-from raglive.store.index.documents import Documents
-from raglive.store.index.search_indexes import SearchIndexes, keep_indexes, keeping_indexes
+from raglive.store.accounting.spending import Spending
+from raglive.store.index.drafts import Drafts
+from raglive.store.index.search_indexes import SearchIndexes, index_maintenance, maintain_indexes
+from raglive.store.index.vector_cache import VectorCache
 from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 
-__all__ = ["Place", "health_app", "open_service", "price_of", "run_service"]
+__all__ = ["PipelineDefaults", "health_app", "open_service", "run_service"]
 
-FILES_PER_READER = 4  # one is read, the others are embedded, stored, or next
+ATTEMPTS_PER_EXTRACTOR = 4  # while one file is extracted, others are embedded and stored
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A pipeline's own names and port."""
+class PipelineDefaults:
+    """Id, type and port of a pipeline. The settings may name another id and type."""
 
     pipeline_id: str
     pipeline_type: str
@@ -51,35 +52,36 @@ class Place:
 
 
 MakeSource = Callable[[PipelineRecord, Callable[[], None]], Source]
+"""Creates a source from the pipeline's record and a callback for files that it queues."""
 
 
 async def run_service(
     settings: Settings,
     service: PipelineService,
-    place: Place,
+    port: int,
     stop: Awaitable[None],
     *also: Awaitable[None],
     routes: Sequence[BaseRoute] = (),
 ) -> None:
-    """Run until `stop` or, in single mode, until all is done; answer for its health meanwhile."""
+    """Run a pipeline and serve its health until `stop`; in single mode, until no file is due."""
     if settings.run_mode == "single":
         assert not also, "nothing else runs in single mode"
         await run_until(stop, service.run_once())
         return
     app = health_app(service, service.metrics)
     app.routes.extend(routes)
-    serving = serve_http(app, settings.host, place.port, stop)
+    serving = serve_http(app, settings.host, port, stop)
     await run_until(stop, service.run(), serving, *also)
 
 
 @asynccontextmanager
 async def open_service(
-    installation: Installation, place: Place, make_source: MakeSource
+    installation: Installation, defaults: PipelineDefaults, make_source: MakeSource
 ) -> AsyncIterator[PipelineService]:
-    """Put a pipeline together; it ends with everything that it holds."""
+    """Compose a pipeline; everything that it opens is closed at the end of the block."""
     settings = installation.settings
     async with AsyncExitStack() as stack:
-        name = place.pipeline_type.replace("_", " ")
+        name = defaults.pipeline_type.replace("_", " ")
         database = await stack.enter_async_context(
             installation.database(name, max_size=settings.workers + 6)
         )
@@ -88,46 +90,42 @@ async def open_service(
         extractor = await stack.enter_async_context(_extractor(settings))
         record = await PipelineRecord.register(
             database,
-            settings.pipeline_id or place.pipeline_id,
-            settings.pipeline_type or place.pipeline_type,
+            settings.pipeline_id or defaults.pipeline_id,
+            settings.pipeline_type or defaults.pipeline_type,
         )
         metrics = PipelineMetrics()
         database.time_queries(metrics.queries.observe)
-        owner = own_name()
+        owner = current_owner()
         queued = asyncio.Event()
-        jobs = Jobs(record, owner, settings.lease_seconds)
-        kept = Kept(database, record.key, owner, space)
-        budget = Budget(kept, price_of(settings))
-        embedding = EmbedOnce(embedder, StoredVectors(Documents(database, space.key)), kept, budget)
-        storing = await stack.enter_async_context(Storing(jobs, space))
         source = make_source(record, queued.set)
-        attempts = Attempts(
+        jobs = Jobs(record, owner, settings.lease_seconds)
+        spending = Spending(database, record.key)
+        cache = VectorCache(database, space)
+        budget = Budget(spending, budget_config(settings))
+        attempts = AttemptRunner(
             jobs,
-            kept,
+            Drafts(database, owner),
             extractor,
-            embedding,
-            storing,
+            CachedEmbedder(embedder, VectorLookup(cache), cache, spending, budget),
+            await stack.enter_async_context(GroupCommit(jobs, space)),
             source.fetch,
             settings.max_attempts,
             metrics,
         )
-        gate = Gate(record, embedder, space, budget, kept=kept, opened=queued)
-        slots = FILES_PER_READER * settings.workers
         worker = Worker(
             record,
             jobs,
             attempts,
-            gate,
+            PauseMonitor(record, embedder, space, budget, changed=queued),
             bus,
-            slots=slots,
+            slots=ATTEMPTS_PER_EXTRACTOR * settings.workers,
             stuck_seconds=settings.stuck_seconds,
             wake=queued,
         )
         indexes = SearchIndexes(database.dsn, config=settings.text_search_config)
         is_single = settings.run_mode == "single"
         if database.listens and not is_single:
-            await stack.enter_async_context(keeping_indexes(indexes))
-        interval = settings.check_interval
+            await stack.enter_async_context(index_maintenance(indexes))
         yield PipelineService(
             record,
             source,
@@ -135,17 +133,10 @@ async def open_service(
             bus,
             metrics,
             owner=owner,
-            check_interval_seconds=interval,
+            check_interval_seconds=settings.check_interval,
         )
         if database.listens and is_single:
-            await keep_indexes(indexes)
-
-
-def price_of(settings: Settings) -> Price:
-    """Return what embedding costs, and the budget for it."""
-    return Price(
-        settings.embedding_price, settings.embedding_budget, settings.embedding_budget_period
-    )
+            await maintain_indexes(indexes)
 
 
 def _extractor(settings: Settings) -> ExtractorPool:
@@ -160,11 +151,11 @@ def _extractor(settings: Settings) -> ExtractorPool:
 
 
 def health_app(service: PipelineService, metrics: PipelineMetrics) -> Starlette:
-    """Return the application that says how the pipeline is."""
+    """Return the application that serves `/health` and `/metrics` of a pipeline process."""
 
     async def health(_request: Request) -> JSONResponse:
-        found = service.health()
-        return JSONResponse(found, 503 if service.is_late else 200)
+        body = service.health()
+        return JSONResponse(body, 503 if service.is_late else 200)
 
     async def count(_request: Request) -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

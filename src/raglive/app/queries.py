@@ -6,68 +6,33 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any
 
+from raglive.app.embedder import search_config
 from raglive.app.installation import Installation
 from raglive.bus.postgres import PostgresBus
-from raglive.dashboard.rag_status import StatusPoll, full_status
-from raglive.dashboard.server import STALE_HEARTBEATS
-from raglive.dashboard.status_probe import StatusProbe
-from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.log_reader.tail import tail_log
-from raglive.search.questions import Question, Search
+from raglive.search.service import SearchRequest, SearchService
 from raglive.store.index.search import Hit
 from raglive.store.index.verify import Disagreement, find_disagreements
 from raglive.store.log.event_log import EventLog
-from raglive.store.log.pipeline_status import PipelineReads
-from raglive_contract.cursor import Cursor, parse_cursor
+from raglive_contract.cursor import parse_cursor
 from raglive_contract.errors import ErrorCode, RagliveError
-from raglive_contract.http import RagStatus
 
-__all__ = ["read_status", "require_known", "search", "tail", "verify"]
+__all__ = ["require_known", "search", "tail", "verify"]
 
 
-async def search(installation: Installation, question: Question) -> list[Hit]:
+async def search(installation: Installation, question: SearchRequest) -> list[Hit]:
     """Search with the model that the index was built with.
 
-    Raises what `Search.answer` does, and `not_found` for a pipeline that does not exist.
+    Raises what `SearchService.search` does, and `not_found` for a pipeline that does not exist.
     """
     async with installation.database("search", max_size=2) as database:
-        asking = Search(database, installation.settings)
+        asking = SearchService(database, search_config(installation.settings))
         try:
             if question.pipeline_ids is not None:
                 require_known(question.pipeline_ids, await asking.pipeline_ids())
-            return await asking.answer(question)
+            return await asking.search(question)
         finally:
             await asking.close()
-
-
-async def read_status(installation: Installation, pipeline_id: str | None) -> RagStatus:
-    """Build the answer of `/api/rag-status` with all rights."""
-    address = StatusServerAddress(installation.settings)
-    probe = StatusProbe(address.own_url)
-    try:
-        async with installation.database("status", max_size=2) as database:
-            reads = PipelineReads(database)
-            rows = await reads.pipelines()
-            if pipeline_id is not None:
-                require_known([pipeline_id], [row.head.pipeline_id for row in rows])
-                rows = [row for row in rows if row.head.pipeline_id == pipeline_id]
-            body = full_status(
-                StatusPoll(
-                    rows,
-                    [await reads.summary(row.head.pipeline_key) for row in rows],
-                    events=[],
-                    next_cursor=str(Cursor.of(row.head.position for row in rows)),
-                    up_to_date=True,
-                    revision=None,
-                ),
-                websocket_url=address.own_url,
-                namespaces=address.namespaces,
-                is_available=(await probe.fresh()).is_available,
-                stale_seconds=STALE_HEARTBEATS * installation.settings.heartbeat_interval,
-            )
-            return RagStatus.model_validate(body)
-    finally:
-        await probe.close()
 
 
 async def tail(

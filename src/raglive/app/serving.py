@@ -1,24 +1,21 @@
-"""Serve HTTP, and run until told to stop."""
+"""Serving HTTP, and running work, until told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 
-import uvicorn
 from starlette.types import ASGIApp
 
-from raglive.status_server.transport.http_protocol import HttpProtocol
+from raglive.status_server.transport.http_server import http_server
 from raglive_contract.errors import RagliveError
 
 __all__ = ["run_until", "serve_http"]
 
-SHUTDOWN_SECONDS = 5
-# Much is kept for long, and little of it in circles: looking after every 700 objects whether some
-# can go, as Python does, takes a third of the time of publishing.
-COLLECTED_AFTER = (50_000, 20, 50)
+# Servers hold many long-lived objects in few cycles. Python's default, a collection every 700
+# allocations, takes a third of the time of publishing.
+GC_THRESHOLDS = (50_000, 20, 50)
 
 
 async def serve_http(
@@ -30,27 +27,13 @@ async def serve_http(
     trusted_proxies: Sequence[str] = (),
     before_stop: Callable[[], None] | None = None,
 ) -> None:
-    """Serve until `stop`, then call `before_stop`, and let what is under way end.
+    """Serve until `stop`, then call `before_stop`, and let running requests end.
 
-    Only `trusted_proxies` may say for whom they ask.
+    Only `trusted_proxies` may set forwarded addresses. Raises `server_ended` when the server ends
+    before `stop`.
     """
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http=HttpProtocol,
-        ws="websockets-sansio",
-        ws_max_size=1_000_000,
-        ws_per_message_deflate=False,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        server_header=False,
-        forwarded_allow_ips=list(trusted_proxies),
-    )
-    gc.set_threshold(*COLLECTED_AFTER)
-    server = _Server(config)
+    gc.set_threshold(*GC_THRESHOLDS)
+    server = http_server(app, host, port, trusted_proxies=trusted_proxies)
     serving = asyncio.create_task(server.serve(), name="http")
     stopping = asyncio.ensure_future(stop)
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -63,7 +46,7 @@ async def serve_http(
 
 
 async def run_until(stop: Awaitable[None], *work: Awaitable[None]) -> None:
-    """Run until `stop`, or until one of the works has ended; raise what ended it."""
+    """Run until `stop` or until one of the works ends, and raise its exception."""
     stopping = asyncio.ensure_future(stop)
     tasks = {asyncio.ensure_future(each) for each in work}
     try:
@@ -74,9 +57,3 @@ async def run_until(stop: Awaitable[None], *work: Awaitable[None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield  # the command has its own

@@ -1,4 +1,4 @@
-"""The local-files pipeline."""
+"""Composes the local-files and Google Drive pipelines from the settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from raglive.app.installation import Installation
-from raglive.app.pipeline import Place, open_service, run_service
+from raglive.app.pipeline import PipelineDefaults, open_service, run_service
 from raglive.settings import Settings
 from raglive.sources.google_drive.client import DriveClient, open_drive
 from raglive.sources.google_drive.credentials import (
@@ -20,7 +20,7 @@ from raglive.sources.google_drive.credentials import (
     read_credentials,
 )
 from raglive.sources.google_drive.errors import CredentialsInvalid
-from raglive.sources.google_drive.push import Channels
+from raglive.sources.google_drive.push_channels import PushChannels
 from raglive.sources.google_drive.watcher import GoogleDriveWatcher
 from raglive.sources.local_files.watcher import LocalFilesWatcher
 from raglive.store.registry.pipelines import PipelineRecord
@@ -41,9 +41,9 @@ GOOGLE_DRIVE_PIPELINE = "google-drive-pipeline"
 
 
 async def run_local_files(installation: Installation, folder: Path, stop: Awaitable[None]) -> None:
-    """Watch a folder and index its files, until `stop` or, in single mode, until all is done."""
+    """Index the files of a folder until `stop`; in single mode, until no file is due."""
     settings = installation.settings
-    place = Place(LOCAL_FILES_PIPELINE, "local_files", settings.local_files_port)
+    defaults = PipelineDefaults(LOCAL_FILES_PIPELINE, "local_files", settings.local_files_port)
 
     def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> LocalFilesWatcher:
         return LocalFilesWatcher(
@@ -54,15 +54,15 @@ async def run_local_files(installation: Installation, folder: Path, stop: Awaita
             on_queued=on_queued,
         )
 
-    async with open_service(installation, place, watch) as service:
-        await run_service(settings, service, place, stop)
+    async with open_service(installation, defaults, watch) as service:
+        await run_service(settings, service, defaults.port, stop)
 
 
 PUSH_PATH = "/google-drive/push"
 
 
 async def run_google_drive(installation: Installation, stop: Awaitable[None]) -> None:
-    """Watch folders of Google Drive, until `stop` or, in single mode, until all is done.
+    """Index folders of Google Drive until `stop`; in single mode, until no file is due.
 
     Raises `settings_invalid` without a folder, `auth_required` without usable credentials.
     """
@@ -71,7 +71,7 @@ async def run_google_drive(installation: Installation, stop: Awaitable[None]) ->
         raise RagliveError(
             "No Google Drive folder to watch. Set RAG_WATCH_FOLDER_ID.", code="settings_invalid"
         )
-    place = Place(GOOGLE_DRIVE_PIPELINE, "google_drive", settings.google_drive_port)
+    defaults = PipelineDefaults(GOOGLE_DRIVE_PIPELINE, "google_drive", settings.google_drive_port)
     async with open_drive(google_credentials(settings), settings.google_api_url) as client:
         watchers: list[GoogleDriveWatcher] = []
 
@@ -79,15 +79,17 @@ async def run_google_drive(installation: Installation, stop: Awaitable[None]) ->
             watchers.append(_watcher(settings, client, record, on_queued))
             return watchers[0]
 
-        async with open_service(installation, place, watch) as service:
+        async with open_service(installation, defaults, watch) as service:
             if settings.google_push_url is None or settings.run_mode == "single":
-                await run_service(settings, service, place, stop)
+                await run_service(settings, service, defaults.port, stop)
                 return
             watcher = watchers[0]
             address = f"{settings.google_push_url.rstrip('/')}{PUSH_PATH}"
-            channels = Channels(client, address, lambda: watcher.logs, watcher.wake)
+            channels = PushChannels(client, address, lambda: watcher.logs, watcher.wake)
             route = push_route(channels)
-            await run_service(settings, service, place, stop, channels.run(), routes=[route])
+            await run_service(
+                settings, service, defaults.port, stop, channels.run(), routes=[route]
+            )
 
 
 def _watcher(
@@ -107,24 +109,27 @@ def _watcher(
     )
 
 
-def push_route(channels: Channels) -> Route:
-    """Return where Google's messages arrive."""
+def push_route(channels: PushChannels) -> Route:
+    """Return the route that receives Google's push messages."""
 
     async def push(request: Request) -> Response:
-        return Response(status_code=204 if channels.take(request.headers) else 404)
+        return Response(status_code=204 if channels.handle(request.headers) else 404)
 
     return Route(PUSH_PATH, push, methods=["POST"])
 
 
 def token_file(settings: Settings) -> Path:
-    """Return where `raglive login google` keeps its token."""
+    """Return the file in which `raglive login google` stores its token."""
     if settings.google_token_file is not None:
         return settings.google_token_file.expanduser()
     return Path(platformdirs.user_config_dir("raglive", appauthor=False)) / "google.json"
 
 
 def google_credentials(settings: Settings) -> Credentials:
-    """Return the credentials; raise `CredentialsInvalid`, which says how to get some."""
+    """Return the credentials of the Google Drive pipeline.
+
+    Raises `CredentialsInvalid`, whose message explains how to obtain them.
+    """
     given = _given(settings)
     if given is None:
         raise CredentialsInvalid(
@@ -136,12 +141,12 @@ def google_credentials(settings: Settings) -> Credentials:
 
 
 def google_is_set_up(settings: Settings) -> bool:
-    """Say whether there is a folder to watch, and something to watch it with."""
+    """Check that a folder to watch and credentials are configured."""
     return bool(settings.watch_folder_ids) and _given(settings) is not None
 
 
 def oauth_client(settings: Settings) -> str | None:
-    """Return the OAuth client that the settings name, as JSON or a path."""
+    """Return the configured OAuth client (JSON or a path), None if there is none."""
     given = settings.google_credentials
     text = None if given is None else given.get_secret_value()
     return text if text is not None and is_oauth_client(text) else None
@@ -152,5 +157,5 @@ def _given(settings: Settings) -> str | None:
         return settings.google_credentials.get_secret_value()
     if settings.google_service_account_file is not None:
         return str(settings.google_service_account_file)
-    kept = token_file(settings)
-    return str(kept) if kept.is_file() else None
+    token = token_file(settings)
+    return str(token) if token.is_file() else None

@@ -8,7 +8,7 @@ import orjson
 import typer
 
 from raglive.app.installation import find_installation
-from raglive.app.operations import revoke_tokens
+from raglive.app.tokens import revoke_tokens
 from raglive.cli.running import Json, load_settings, run
 
 __all__ = ["revoke"]

@@ -15,8 +15,8 @@ from raglive.app.installation import find_installation
 from raglive.app.queries import search as find_passages
 from raglive.cli.running import Json, load_settings, run
 from raglive.http_api.search import hit_on_wire
-from raglive.search.questions import Question, SearchMode
-from raglive.store.index.search import Hit, Only
+from raglive.search.service import SearchMode, SearchRequest
+from raglive.store.index.search import Hit, SearchFilter
 
 __all__ = ["search"]
 
@@ -48,12 +48,12 @@ def search(
 ) -> None:
     """Find the passages that answer a question best."""
     settings = load_settings()
-    only = Only(types=of_type, since=_in_utc(since), until=_in_utc(until))
+    only = SearchFilter(types=of_type, since=_in_utc(since), until=_in_utc(until))
     if only.since and only.until and only.since >= only.until:
         raise typer.BadParameter(
             "nothing is at or after it and before --until", param_hint="--since"
         )
-    question = Question(query, mode, frozenset(pipeline) or None, only, limit)
+    question = SearchRequest(query, mode, frozenset(pipeline) or None, only, limit)
 
     async def ask() -> None:
         hits = await find_passages(find_installation(settings), question)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raglive.app.installation import find_installation
-from raglive.app.queries import read_status
+from raglive.app.status import read_status
 from raglive.cli.running import Json, Pipeline, load_settings, run
 from raglive_contract.http import RagStatus, RagStatusPipeline
 from raglive_contract.snapshot import Pause, Problem

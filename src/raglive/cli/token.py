@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from raglive.app.installation import find_installation
-from raglive.app.servers import tokens_of
+from raglive.app.tokens import tokens_of
 from raglive.cli.running import load_settings, run
 from raglive_contract.permissions import Grant, Role
 

@@ -17,10 +17,9 @@ from rich.text import Text
 
 from raglive.local_stack.child_process import ChildProcess, ProcessState
 from raglive.local_stack.stack import LocalStack
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import FileCounts, count_files
-from raglive_contract.errors import RagliveError
 
 __all__ = ["UpDisplay"]
 
@@ -101,7 +100,7 @@ class UpDisplay:
         database = await Database.connect(dsn, name="up", max_size=1)
         try:
             while True:
-                with suppress(RagliveError, *DATABASE_ERRORS):
+                with suppress(*STORE_ERRORS):
                     self._counts = await count_files(database, self._pipeline_ids)
                 self._show_counts()
                 await asyncio.sleep(REFRESH_SECONDS)

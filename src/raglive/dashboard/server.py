@@ -38,7 +38,7 @@ from raglive.http_api.rate_limits import RequestLimits
 from raglive.http_api.responses import install_error_handlers
 from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
-from raglive.search.questions import Search
+from raglive.search.service import SearchService
 from raglive.settings import Settings
 from raglive.store.access.revocations import Revocations
 from raglive.store.log.pipeline_status import PipelineReads
@@ -67,6 +67,7 @@ def create_dashboard(
     database: Database,
     tokens: Tokens,
     bus: PostgresBus,
+    search: SearchService,
     *,
     app_folder: Path = BUILT_APP,
 ) -> Starlette:
@@ -89,7 +90,6 @@ def create_dashboard(
     )
     cache = StatusCache(reads, bus)
     probe = StatusProbe(address.own_url)
-    search = Search(database, settings)
 
     redaction = tokens.redaction()
     metrics = Metrics()
@@ -151,7 +151,7 @@ def _metrics_endpoint(metrics: Metrics) -> Callable[[Request], Awaitable[Respons
 
 
 def _lifespan(
-    cache: StatusCache, revocations: Revocations, probe: StatusProbe, search: Search
+    cache: StatusCache, revocations: Revocations, probe: StatusProbe, search: SearchService
 ) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -8,11 +8,12 @@ from raglive.embedding.embedder import (
     EmbeddingRefused,
     Vectors,
 )
-from raglive.embedding.factory import create_embedder
+from raglive.embedding.providers import EmbeddingConfig, create_embedder
 
 __all__ = [
     "PROBE",
     "Embedder",
+    "EmbeddingConfig",
     "EmbeddingError",
     "EmbeddingErrorCode",
     "EmbeddingRefused",

@@ -1,8 +1,8 @@
 """The model that comes with raglive: it needs no key, no network and no graphics card.
 
-The words' vectors are those of `wordllama` (MIT), distilled from the token tables of language
-models. They are read straight from its files: importing the package would take three times as long
-and fetch its weights from the network when it does not find them.
+The token vectors are those of `wordllama` (MIT), distilled from the embedding tables of language
+models. They are read directly from its files, because importing the package takes three times as
+long and downloads the weights when they are missing.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ MODEL = "wordllama-l2-supercat-256"
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _VOCABULARY = "tokenizers/l2_supercat_tokenizer_config.json"
 _TENSOR = "embedding.weight"
-_TEXTS_PER_STEP = 128  # between steps other tasks get their turn, and a cancellation is noticed
+_TEXTS_PER_STEP = 128  # other tasks run, and cancellation takes effect, between steps
 _TEXTS_PER_BATCH = 256
 _UNKNOWN_TOKEN = 0
 _SPACE = "\u2581"
-_WORDS = re.compile(rf"\n+|{_SPACE}*[^{_SPACE}\n]+|{_SPACE}+")  # no token lies in two of these
-_SHORT_CHARS = 4_000
-_MOST_KNOWN = 100_000  # words
-_LONGEST_KNOWN = 40  # characters
+_WORDS = re.compile(rf"\n+|{_SPACE}*[^{_SPACE}\n]+|{_SPACE}+")  # no token spans two matches
+_SHORT_CHARS = 4_000  # embedding this much takes less time than a thread switch
+_MAX_CACHED_WORDS = 100_000
+_MAX_CACHED_WORD_CHARS = 40
 
 
 class BuiltinEmbedder:
-    """Averages the vectors of a text's tokens."""
+    """Embeds a text as the average of its token vectors."""
 
     provider = "builtin"
     model = MODEL
@@ -49,20 +49,20 @@ class BuiltinEmbedder:
     def __init__(self, tokenizer: Tokenizer, table: Vectors) -> None:
         self._tokenizer = tokenizer
         self._table = table
-        self._known: dict[str, list[int]] = {}
+        self._cache: dict[str, list[int]] = {}
 
     @classmethod
     async def load(cls) -> Self:
-        """Load the model. Raises `EmbeddingError` where it is not available."""
+        """Load the model from its files. Raises `EmbeddingError` if they are not installed."""
         return cls(*await asyncio.to_thread(_load))
 
     @property
     def dimensions(self) -> int:
-        """How many numbers a vector has."""
+        """Numbers in each vector."""
         return int(self._table.shape[1])
 
     def health(self) -> dict[str, Any]:
-        """Return who embeds."""
+        """Return provider and model."""
         return {"provider": self.provider, "model": self.model}
 
     def batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
@@ -73,37 +73,41 @@ class BuiltinEmbedder:
     async def embed(
         self,
         texts: Sequence[str],
-        on_tokens: OnTokens | None = None,  # noqa: ARG002 - nobody bills them
+        on_tokens: OnTokens | None = None,  # noqa: ARG002 - nothing is billed
     ) -> Vectors:
         """Return one vector for each text, in order."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS_PER_STEP):
             step = list(texts[start : start + _TEXTS_PER_STEP])
-            if sum(map(len, step)) < _SHORT_CHARS:  # takes less than a change of threads
+            if sum(map(len, step)) < _SHORT_CHARS:
                 vectors[start : start + len(step)] = self._averages(step)
             else:
                 vectors[start : start + len(step)] = await asyncio.to_thread(self._averages, step)
         return vectors
 
     async def close(self) -> None:
-        """Do nothing: there is nothing to let go of."""
+        """Do nothing: there are no connections."""
 
     def _averages(self, texts: list[str]) -> Vectors:
         sums = [self._table[ids or [_UNKNOWN_TOKEN]].sum(axis=0) for ids in self._tokens(texts)]
         return unit_vectors(np.stack(sums))
 
     def _tokens(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """Yield each text's tokens. Those of words met before are known: most of any text is."""
-        cut = [_WORDS.findall(_SPACE + text.replace(" ", _SPACE)) if text else [] for text in texts]
-        known = self._known
-        new = list({word for words in cut for word in words}.difference(known))
-        made = self._tokenizer.encode_batch_fast(new)
-        found = {word: tokens.ids for word, tokens in zip(new, made, strict=True)}
-        for words in cut:
-            yield [token for word in words for token in (known.get(word) or found[word])]
-        known.update((word, ids) for word, ids in found.items() if len(word) <= _LONGEST_KNOWN)
-        if len(known) > _MOST_KNOWN:
-            self._known = {}
+        """Yield the token ids of each text; those of words seen before come from a cache."""
+        split = [
+            _WORDS.findall(_SPACE + text.replace(" ", _SPACE)) if text else [] for text in texts
+        ]
+        cached = self._cache
+        new = list({word for words in split for word in words}.difference(cached))
+        encoded = self._tokenizer.encode_batch_fast(new)
+        found = {word: tokens.ids for word, tokens in zip(new, encoded, strict=True)}
+        for words in split:
+            yield [token for word in words for token in (cached.get(word) or found[word])]
+        cached.update(
+            (word, ids) for word, ids in found.items() if len(word) <= _MAX_CACHED_WORD_CHARS
+        )
+        if len(cached) > _MAX_CACHED_WORDS:
+            self._cache = {}
 
 
 def _load() -> tuple[Tokenizer, Vectors]:
@@ -111,7 +115,9 @@ def _load() -> tuple[Tokenizer, Vectors]:
     tokenizer = Tokenizer.from_file(str(folder / _VOCABULARY))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    tokenizer.normalizer = normalizers.Sequence([])  # what it does is done before texts are cut
+    tokenizer.normalizer = normalizers.Sequence(
+        []
+    )  # its only change is made before the text is split
     tokenizer.post_processor = processors.Sequence([])
     return tokenizer, _read_table(folder / _WEIGHTS)
 

@@ -1,8 +1,7 @@
-"""A circuit breaker: a provider that is down is asked seldom, and not by every file in turn."""
+"""A circuit breaker, so that a provider that is down is not tried again for every file."""
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,41 +15,42 @@ from raglive.embedding.embedder import (
     EmbeddingFault,
     EmbeddingRefused,
 )
+from raglive_contract.backoff import Backoff
 
-__all__ = ["Circuit", "CircuitOpen"]
+__all__ = ["CircuitBreaker", "CircuitOpen"]
 
-OPENS_AFTER = 5  # requests that failed one after the other
+OPENS_AFTER = 5  # consecutive failed requests
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 300.0
-HEEDED_SECONDS = 5.0  # a provider that asks for a longer pause gets it at once
+OPENS_AT_RETRY_AFTER_SECONDS = 5.0  # a longer Retry-After opens the circuit at once
 
 log = structlog.get_logger()
 
 
 class CircuitOpen(EmbeddingError):
-    """The provider was not asked: it has failed too often, refuses all, or asked not to be."""
+    """No request was sent: the provider fails, refuses all requests, or asked for a pause."""
 
 
-class Circuit:
-    """Closed, requests go through; open, none does; half open, one does, and decides."""
+class CircuitBreaker:
+    """Lets requests through while closed, none while open, and one that decides while half open."""
 
     def __init__(self, *, first_pause_seconds: float = FIRST_PAUSE_SECONDS) -> None:
-        self._first_pause = first_pause_seconds
+        self._backoff = Backoff(first_pause_seconds, LONGEST_PAUSE_SECONDS)
         self._failures = 0
         self._pauses = 0
         self._until: float | None = None
         self._probing = False
-        self.last_error: EmbeddingError | None = None  # what the provider said, or did, last
+        self.last_error: EmbeddingError | None = None  # the last failure
 
     @property
     def state(self) -> Literal["closed", "open", "half_open"]:
-        """Where it stands."""
+        """`half_open` once the pause of an open circuit has passed."""
         if self._until is None:
             return "closed"
         return "open" if time.monotonic() < self._until else "half_open"
 
     def health(self) -> dict[str, Any]:
-        """Return the wire form."""
+        """Return the fields that `GET /health` shows."""
         if self._until is None or self.last_error is None:
             return {"circuit": self.state}
         return {
@@ -61,21 +61,22 @@ class Circuit:
         }
 
     @contextmanager
-    def request(self, *, shows_all: bool = False) -> Iterator[None]:
-        """Let a request through, and learn from its end. Raises `CircuitOpen` instead.
+    def request(self, *, is_general: bool = False) -> Iterator[None]:
+        """Allow one request and record its outcome. Raises `CircuitOpen` if none is allowed.
 
-        A provider may fail at one text alone: its fault counts if it `shows_all` fail, as a probe.
+        A provider may fail for one text only, so an internal error of the provider counts only
+        when `is_general` says that it fails for other texts too.
         """
         self._require_closed()
         self._probing = self._until is not None
         try:
             yield
         except EmbeddingError as error:
-            if isinstance(error, EmbeddingFault) and not shows_all:
+            if isinstance(error, EmbeddingFault) and not is_general:
                 pass
             elif error.retryable or isinstance(error, EmbeddingRefused):
                 self._note_failure(error)
-            else:  # it answers; what it says is about the request
+            else:  # the provider works; the error is about this request
                 self._close()
             raise
         else:
@@ -87,10 +88,10 @@ class Circuit:
         if self._until is None or (self.state == "half_open" and not self._probing):
             return
         error = self.last_error
-        assert error is not None, "it was opened by one"
+        assert error is not None, "an error opened the circuit"
         refused = isinstance(error, EmbeddingRefused)
         raise CircuitOpen(
-            f"The embedding provider is not asked for now. {error.message}",
+            f"No requests go to the embedding provider for now. {error.message}",
             cast("EmbeddingErrorCode", error.code) if refused else "embedding_unavailable",
             retry_after_seconds=max(1.0, self._until - time.monotonic()),
         )
@@ -99,13 +100,12 @@ class Circuit:
         self._failures += 1
         self.last_error = error
         asked = error.retry_after_seconds or 0.0
-        passes = self._failures < OPENS_AFTER and asked <= HEEDED_SECONDS
-        if passes and self._until is None and not isinstance(error, EmbeddingRefused):
+        stays_closed = self._failures < OPENS_AFTER and asked <= OPENS_AT_RETRY_AFTER_SECONDS
+        if stays_closed and self._until is None and not isinstance(error, EmbeddingRefused):
             return
-        if self.state == "open":  # a request that was under way when it opened
+        if self.state == "open":  # this request was in flight when the circuit opened
             return
-        ceiling = min(LONGEST_PAUSE_SECONDS, self._first_pause * 2.0**self._pauses)
-        pause = max(min(asked, LONGEST_PAUSE_SECONDS), random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter
+        pause = self._backoff.seconds(self._pauses, asked)
         self._pauses += 1
         self._until = time.monotonic() + pause
         log.warning("embedding_circuit_open", code=error.code, seconds=round(pause, 1))

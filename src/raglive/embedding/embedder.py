@@ -1,4 +1,4 @@
-"""What every embedder promises, and how it fails."""
+"""The interface of every embedder, and the errors that it raises."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from raglive_contract.errors import RagliveError
 
 __all__ = [
+    "BYTES_PER_TOKEN",
     "PROBE",
     "Embedder",
     "EmbeddingError",
@@ -19,14 +20,17 @@ __all__ = [
     "EmbeddingRefused",
     "OnTokens",
     "Vectors",
+    "estimated_tokens",
     "unit_vectors",
 ]
 
 Vectors = NDArray[np.float32]
 PROBE = "raglive"
-"""A text at which no provider fails that is up."""
+"""A text that every healthy provider can embed."""
 OnTokens = Callable[[int], None]
-"""Hears how many tokens a request was billed for."""
+"""Called with the number of tokens that a request was billed for."""
+BYTES_PER_TOKEN = 4
+"""English text has more than four bytes to a token."""
 
 EmbeddingErrorCode = Literal[
     "embedding_rejected",
@@ -39,7 +43,7 @@ EmbeddingErrorCode = Literal[
     "embedding_quota_spent",
     "embedding_text_failed",
 ]
-_PASSING = {
+_RETRYABLE = {
     "embedding_rate_limited",
     "embedding_unavailable",
     "embedding_timeout",
@@ -49,9 +53,9 @@ _PASSING = {
 
 
 class EmbeddingError(RagliveError):
-    """Texts were not embedded. The same texts may be tried again when `retryable`.
+    """Texts were not embedded. When `retryable`, the same texts may be tried again.
 
-    `retry_after_seconds` is how long the provider asks to wait, None when it does not say.
+    `retry_after_seconds` is the pause that the provider asked for, None if it named none.
     """
 
     code = "embedding_unavailable"
@@ -66,20 +70,20 @@ class EmbeddingError(RagliveError):
         super().__init__(
             message,
             code=code,
-            retryable=code in _PASSING,
+            retryable=code in _RETRYABLE,
             retry_after_ms=None if retry_after_seconds is None else int(retry_after_seconds * 1000),
         )
         self.retry_after_seconds = retry_after_seconds
 
 
 class EmbeddingFault(EmbeddingError):
-    """The provider failed inside, be it at all texts or only at those that it was sent."""
+    """The provider answered with an internal error, for every text or only for these."""
 
 
 class EmbeddingRefused(EmbeddingError):
-    """The provider refuses whatever it is sent: a setting is wrong, or the account is used up.
+    """The provider refuses every request: a setting is wrong, or the account has no quota left.
 
-    The message says both `why` and `what_to_do`.
+    The message joins `why` and `what_to_do`.
     """
 
     def __init__(
@@ -96,47 +100,52 @@ class EmbeddingRefused(EmbeddingError):
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors of `dimensions` numbers and length 1."""
+    """Turns texts into unit vectors of `dimensions` numbers."""
 
     @property
     def provider(self) -> str:
-        """Who computes the vectors: vectors of different providers or models do not compare."""
+        """The provider's name. Vectors of different providers or models cannot be compared."""
 
     @property
     def model(self) -> str:
-        """The model's name, as its provider calls it."""
+        """The model's name at its provider."""
 
     @property
     def dimensions(self) -> int:
-        """How many numbers a vector has."""
+        """Numbers in each vector."""
 
     @property
     def is_paid(self) -> bool:
-        """Whether a vector costs enough to be kept when the document cannot be stored yet."""
+        """Whether vectors cost money, so that they are saved before their document is stored."""
 
     @property
     def is_half_open(self) -> bool:
-        """Whether the provider was down, and the next request decides whether it still is."""
+        """Whether the circuit breaker waits for one request to decide if the provider recovered."""
 
     @property
     def trouble(self) -> EmbeddingError | None:
-        """Why the provider is not asked for now; None while it is."""
+        """The error that opened the circuit breaker; None while it is closed."""
 
     def health(self) -> dict[str, Any]:
-        """Return how it is, for `GET /health`."""
+        """Return the fields that `GET /health` shows about the provider."""
 
     def batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
-        """Yield `texts` in order, in lists to embed at once. Raises `EmbeddingError`."""
+        """Yield `texts` in order, in lists for one `embed` call each. Raises `EmbeddingError`."""
 
     async def embed(self, texts: Sequence[str], on_tokens: OnTokens | None = None) -> Vectors:
         """Return one vector for each text, in order. Raises `EmbeddingError`."""
 
     async def close(self) -> None:
-        """Let go of connections. May be called again."""
+        """Close the connections. Idempotent."""
+
+
+def estimated_tokens(texts: Sequence[str]) -> int:
+    """Estimate the tokens that a provider will bill for `texts`, from their size in UTF-8."""
+    return sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN
 
 
 def unit_vectors(vectors: Vectors) -> Vectors:
-    """Scale every vector to length 1. Raises ValueError for one that has no direction."""
+    """Scale every vector to length 1. Raises ValueError for a zero or non-finite vector."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
         raise ValueError("a vector is zero or not a number")

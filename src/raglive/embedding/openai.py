@@ -1,9 +1,8 @@
-"""Any server that answers `POST /v1/embeddings` as OpenAI's does."""
+"""Embeds through any server that implements OpenAI's `POST /v1/embeddings`."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -13,34 +12,35 @@ import numpy as np
 import orjson
 import structlog
 
-from raglive.embedding.batches import BYTES_PER_TOKEN, batches
-from raglive.embedding.circuit_breaker import Circuit, CircuitOpen
+from raglive.embedding.circuit_breaker import CircuitBreaker, CircuitOpen
 from raglive.embedding.embedder import (
     PROBE,
     EmbeddingError,
     EmbeddingFault,
     OnTokens,
     Vectors,
+    estimated_tokens,
 )
-from raglive.embedding.openai_answers import parse_answer, refusal
+from raglive.embedding.openai_batches import batches
+from raglive.embedding.openai_responses import parse_response, response_error
+from raglive_contract.backoff import Backoff
 
 __all__ = ["DEFAULT_MODEL", "OPENAI_URL", "OpenAIEmbedder"]
 
 OPENAI_URL = "https://api.openai.com/v1"
 DEFAULT_MODEL = "text-embedding-3-small"
 
-_TRIES = 3
-_LONGEST_WAIT_SECONDS = 5.0
-_FIRST_WAIT_SECONDS = 0.5
-_CONNECT_SECONDS = 10.0
+TRIES = 3
+RETRY_BACKOFF = Backoff(first_seconds=1.0, longest_seconds=5.0)
+CONNECT_TIMEOUT_SECONDS = 10.0
 
 log = structlog.get_logger()
 
 
 class OpenAIEmbedder:
-    """Sends texts to a provider, in batches within its limits. `connect` makes one.
+    """Sends texts to a provider in batches within its limits. Create it with `connect`.
 
-    What passes within a few seconds is tried again here; the rest is the caller's to retry.
+    Errors that are likely to pass within seconds are retried here, others by the caller.
     """
 
     provider = "openai"
@@ -55,27 +55,27 @@ class OpenAIEmbedder:
         ask_dimensions: int | None = None,
         timeout_seconds: float = 60.0,
         concurrent_requests: int = 4,
-        first_wait_seconds: float = _FIRST_WAIT_SECONDS,
-        circuit: Circuit | None = None,
+        backoff: Backoff = RETRY_BACKOFF,
+        circuit: CircuitBreaker | None = None,
     ) -> None:
         self.model = model
         self._api_key = api_key
         self._ask_dimensions = ask_dimensions
         self._dimensions = ask_dimensions
         self._timeout_seconds = timeout_seconds
-        self._first_wait_seconds = first_wait_seconds
+        self._backoff = backoff
         self._address = _embeddings_url(base_url or OPENAI_URL)
-        self._places = asyncio.Semaphore(concurrent_requests)
-        self._circuit = circuit or Circuit()
+        self._request_slots = asyncio.Semaphore(concurrent_requests)
+        self._circuit = circuit or CircuitBreaker()
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        timeout = httpx.Timeout(timeout_seconds, connect=_CONNECT_SECONDS)
+        timeout = httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
         self._client = httpx.AsyncClient(headers=headers, timeout=timeout)
 
     @classmethod
     async def connect(cls, model: str, *, dimensions: int | None = None, **options: Any) -> Self:
-        """Return an embedder whose dimensions are known: `dimensions`, or what a probe says.
+        """Return an embedder that knows its dimensions, if need be from a probe request.
 
-        `options` are those of the constructor. Raises `EmbeddingError`.
+        `options` go to the constructor. Raises `EmbeddingError`.
         """
         embedder = cls(model, **options)
         try:
@@ -87,27 +87,27 @@ class OpenAIEmbedder:
 
     @property
     def dimensions(self) -> int:
-        """How many numbers a vector has. Raises RuntimeError before `connect` has found out."""
+        """Numbers in each vector. Raises RuntimeError before `connect` has determined them."""
         if self._dimensions is None:
             raise RuntimeError("the embedder is not connected")
         return self._dimensions
 
     @property
     def is_half_open(self) -> bool:
-        """Whether the provider was down, and the next request decides whether it still is."""
+        """Whether the circuit breaker waits for one request to decide if the provider recovered."""
         return self._circuit.state == "half_open"
 
     @property
     def trouble(self) -> EmbeddingError | None:
-        """Why the provider is not asked for now; None while it is."""
+        """The error that opened the circuit breaker; None while it is closed."""
         return None if self._circuit.state == "closed" else self._circuit.last_error
 
     def health(self) -> dict[str, Any]:
-        """Return who embeds, and how the circuit to it stands."""
+        """Return provider, model and the state of the circuit breaker."""
         return {"provider": self.provider, "model": self.model, **self._circuit.health()}
 
     def batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
-        """Yield `texts` in order, as many at a time as a request may hold."""
+        """Yield `texts` in order, one list for each request."""
         return batches(texts)
 
     async def embed(self, texts: Sequence[str], on_tokens: OnTokens | None = None) -> Vectors:
@@ -119,40 +119,40 @@ class OpenAIEmbedder:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._embed_batch(batch, on_tokens)) for batch in work]
         except ExceptionGroup as errors:
-            raise _first(errors) from errors
+            raise _most_serious(errors) from errors
         return np.concatenate([task.result() for task in tasks])
 
     async def close(self) -> None:
-        """Close the connections. May be called again."""
+        """Close the connections. Idempotent."""
         await self._client.aclose()
 
     async def _embed_batch(self, texts: list[str], on_tokens: OnTokens | None) -> Vectors:
-        """Embed one request's worth, again after a short wait when that may help."""
-        fails_others = False
-        async with self._places:
-            for attempt in range(1, _TRIES + 1):
+        """Embed the texts of one request, retrying after a short pause where that may help."""
+        is_general = False
+        async with self._request_slots:
+            for attempt in range(1, TRIES + 1):
                 try:
-                    with self._circuit.request(shows_all=fails_others or texts == [PROBE]):
+                    with self._circuit.request(is_general=is_general or texts == [PROBE]):
                         return await self._request(texts, on_tokens)
                 except CircuitOpen:
                     raise
                 except EmbeddingError as error:
-                    fails_others = fails_others or await self._fails_others(error, texts)
+                    is_general = is_general or await self._fails_in_general(error, texts)
                     wait = self._wait_before_retry(error, attempt)
                     if wait is None:
-                        if fails_others:
+                        if is_general:
                             raise
-                        raise _of_text(error) from error
+                        raise _text_failed(error) from error
                     log.info("embedding_retry", code=error.code, attempt=attempt, wait_seconds=wait)
                     await asyncio.sleep(wait)
-        raise AssertionError("the last try either returns or raises")
+        raise AssertionError("the last attempt returns or raises")
 
-    async def _fails_others(self, error: EmbeddingError, texts: list[str]) -> bool:
-        """Say whether the provider fails not only at these texts, by sending it another."""
+    async def _fails_in_general(self, error: EmbeddingError, texts: list[str]) -> bool:
+        """Find out with a probe request whether the provider also fails for another text."""
         if not isinstance(error, EmbeddingFault) or texts == [PROBE]:
             return True
         try:
-            with self._circuit.request(shows_all=True):
+            with self._circuit.request(is_general=True):
                 await self._request([PROBE], None)
         except EmbeddingError:
             return True
@@ -160,24 +160,22 @@ class OpenAIEmbedder:
 
     def _wait_before_retry(self, error: EmbeddingError, attempt: int) -> float | None:
         asked = error.retry_after_seconds or 0.0
-        if not error.retryable or attempt == _TRIES or asked > _LONGEST_WAIT_SECONDS:
+        if not error.retryable or attempt == TRIES or asked > self._backoff.longest_seconds:
             return None
         if self._circuit.state != "closed":
             return None
-        backoff = self._first_wait_seconds * 2 ** (attempt - 1)
-        jitter = random.uniform(0, backoff)  # noqa: S311 - no secret
-        return float(max(asked, backoff) + jitter)
+        return self._backoff.seconds(attempt - 1, asked)
 
     async def _request(self, texts: list[str], on_tokens: OnTokens | None) -> Vectors:
         body: dict[str, Any] = {"model": self.model, "input": texts, "encoding_format": "float"}
         if self._ask_dimensions:
             body["dimensions"] = self._ask_dimensions
         response = await self._post(orjson.dumps(body))
-        error = refusal(response, self._conceal)
+        error = response_error(response, self._redact)
         if error:
             raise error
         vectors, tokens = await asyncio.to_thread(
-            _read_answer, response.content, texts, self._dimensions
+            _read_response, response.content, texts, self._dimensions
         )
         if on_tokens:
             on_tokens(tokens)
@@ -186,7 +184,9 @@ class OpenAIEmbedder:
     async def _post(self, content: bytes) -> httpx.Response:
         headers = {"Content-Type": "application/json"}
         try:
-            async with asyncio.timeout(self._timeout_seconds):  # httpx limits each read, not all
+            async with asyncio.timeout(
+                self._timeout_seconds
+            ):  # httpx limits each read, not the whole
                 return await self._client.post(self._address, content=content, headers=headers)
         except (TimeoutError, httpx.TimeoutException) as error:
             message = f"The embedding provider did not answer within {self._timeout_seconds:g} s."
@@ -195,7 +195,7 @@ class OpenAIEmbedder:
             message = f"The embedding provider cannot be reached ({type(error).__name__})."
             raise EmbeddingError(message, "embedding_unavailable") from error
 
-    def _conceal(self, text: str) -> str:
+    def _redact(self, text: str) -> str:
         return text.replace(self._api_key, "***") if self._api_key else text
 
 
@@ -207,24 +207,26 @@ def _embeddings_url(base_url: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        message = "EMBEDDING_BASE_URL is no address of a server, such as http://127.0.0.1:11434/v1."
+        message = (
+            "EMBEDDING_BASE_URL must be the address of a server, such as http://127.0.0.1:11434/v1."
+        )
         raise EmbeddingError(message, "embedding_not_configured")
     if parts.path.endswith("/embeddings"):
         return address
     return f"{address}/embeddings" if parts.path else f"{address}/v1/embeddings"
 
 
-def _read_answer(content: bytes, texts: list[str], dimensions: int | None) -> tuple[Vectors, int]:
-    guess = sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN
-    return parse_answer(content, len(texts), dimensions, tokens_otherwise=guess)
+def _read_response(content: bytes, texts: list[str], dimensions: int | None) -> tuple[Vectors, int]:
+    default = estimated_tokens(texts)
+    return parse_response(content, len(texts), dimensions, default_tokens=default)
 
 
-def _of_text(error: EmbeddingError) -> EmbeddingError:
+def _text_failed(error: EmbeddingError) -> EmbeddingError:
     message = f"{error.message} It embeds other texts."
     return EmbeddingError(message, "embedding_text_failed")
 
 
-def _first(errors: ExceptionGroup[Exception]) -> Exception:
-    """The error to tell of several: one that no retry heals comes before one that passes."""
+def _most_serious(errors: ExceptionGroup[Exception]) -> Exception:
+    """Return the error to report: one that no retry can fix comes before a retryable one."""
     found = [error for error in errors.exceptions if isinstance(error, EmbeddingError)]
     return min(found, key=lambda error: error.retryable, default=errors.exceptions[0])

@@ -1,5 +1,5 @@
-"""Text out of files, in child processes.
+"""Text extraction in child processes.
 
-`pool.ExtractorPool` is the way in; `errors` says how it refuses, `model` what it yields. Nothing is
-imported here: the children import this package too, and must start quickly and stay small.
+The entry point is `pool.ExtractorPool`; `model` defines its results and `errors` its errors. This
+module imports nothing, because the child processes import it and must start quickly.
 """

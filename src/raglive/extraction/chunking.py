@@ -1,4 +1,4 @@
-"""Text to overlapping chunks that stay the same where the text stays the same."""
+"""Splits text into overlapping chunks; an edit only changes the chunks around it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from raglive.extraction.model import Extracted
 __all__ = ["OVERLAP_CHARS", "TARGET_CHARS", "Chunk", "Span", "chunks_of", "find_spans", "split"]
 
 TARGET_CHARS = 1_000
-"""The built-in model averages word vectors, so a chunk must stay on one subject: ~170 words."""
+"""About 170 words. The built-in model averages word vectors, so a chunk must have one topic."""
 OVERLAP_CHARS = 100
 
 Span = tuple[int, int, int | None]
-"""Start and end (character offsets), and the page on which what is new in the chunk begins."""
+"""Start and end (character offsets), and the page on which the part after the overlap begins."""
 
 _HEADING = re.compile(r"\n(?=#{1,6} )")
-# Where to cut, best first. A line's end comes late: in PDFs and mails lines break anywhere.
+# Boundaries, best first. Line breaks come late, because PDFs and mails break lines anywhere.
 _BOUNDARIES = (
     re.compile(r"\n[ \t]*\n\s*"),
     re.compile(r"[.!?:;…\u3002\uff01\uff1f]['\"”\u2019)\]]*\n"),
@@ -40,7 +40,7 @@ _WORD_START = re.compile(r"\s+(?=\S)")
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document: `text` is `extracted.text[start:end]`. Pages count from 1."""
+    """A part of a document: `text` is `extracted.text[start:end]`. Pages count from 1."""
 
     index: int
     text: str
@@ -53,13 +53,13 @@ class Chunk:
 def split(
     extracted: Extracted, *, target_chars: int = TARGET_CHARS, overlap_chars: int = OVERLAP_CHARS
 ) -> list[Chunk]:
-    """Cut a document into chunks of at most 1.25 * `target_chars` + `overlap_chars` characters."""
+    """Split a document; chunks have at most 1.25 * `target_chars` + `overlap_chars` characters."""
     spans = find_spans(extracted, target_chars=target_chars, overlap_chars=overlap_chars)
     return chunks_of(extracted.text, list(spans))
 
 
 def chunks_of(text: str, spans: Sequence[Span]) -> list[Chunk]:
-    """Return the chunks that `spans` of `text` are."""
+    """Return the chunks at these spans of a text, with the hashes of their content."""
     chunks = []
     for index, (start, end, page) in enumerate(spans):
         piece = text[start:end]
@@ -71,7 +71,7 @@ def chunks_of(text: str, spans: Sequence[Span]) -> list[Chunk]:
 def find_spans(
     extracted: Extracted, *, target_chars: int = TARGET_CHARS, overlap_chars: int = OVERLAP_CHARS
 ) -> Iterator[Span]:
-    """Yield where the chunks of a document lie, in order. Raises ValueError for absurd sizes."""
+    """Yield the spans of a document's chunks, in order. Raises ValueError for unusable sizes."""
     if target_chars < 50 or not 0 <= overlap_chars <= target_chars // 2:
         raise ValueError("a chunk needs 50 characters, and an overlap of at most half of them")
     text, pages = extracted.text, extracted.page_starts
@@ -88,8 +88,9 @@ def find_spans(
 def _cut(text: str, start: int, target: int, boundaries: Sequence[re.Pattern[str]]) -> int:
     """Return the end of the chunk that begins at `start`.
 
-    Of several boundaries equally good, the text that follows decides and not the distance, so that
-    an insertion moves the cuts around it and leaves the others, and their embeddings, alone.
+    Among boundaries of the same kind, the text that follows each decides, and not the distance.
+    An insertion therefore only moves the boundaries around it, and the other chunks keep their
+    embeddings.
     """
     if len(text) - start <= target * _TAIL:
         return len(text)
@@ -106,7 +107,7 @@ def _fingerprint(text: str, position: int) -> int:
 
 
 def _whole_character(text: str, low: int, high: int) -> int:
-    """Step back from `high` to where no accent or joined emoji is cut off its letter."""
+    """Step back from `high` to a position that separates no combining character or joined emoji."""
     for end in range(high, low, -1):
         following = text[end]
         joined = unicodedata.combining(following) or following in _JOINERS
@@ -116,7 +117,7 @@ def _whole_character(text: str, low: int, high: int) -> int:
 
 
 def _overlapped(text: str, start: int, earliest: int) -> int:
-    """Return where a chunk begins so that it repeats whole words before `start`."""
+    """Return where a chunk begins so that its overlap consists of whole words."""
     if earliest >= start:
         return start
     word = _WORD_START.search(text, earliest, start)

@@ -1,4 +1,4 @@
-"""The ways in which a file yields no text, as the rest of the pipeline sees them."""
+"""The errors of extraction that the pipeline handles."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ FailureCode = Literal[
 
 
 class Skipped(RagliveError):
-    """Nothing is wrong with the file, but there is nothing in it to index. `code`: a `SkipCode`."""
+    """The file is intact, but contains no text that can be indexed. `code` is a `SkipCode`."""
 
     code = "unsupported"
 
 
 class ExtractionFailed(RagliveError):
-    """The file should have been readable. `code`: a `FailureCode`."""
+    """The file should have been readable. `code` is a `FailureCode`."""
 
     code = "extraction_error"
 
 
 class ExtractorUnavailable(RagliveError):
-    """The extractor itself cannot start on this machine: no file's fault."""
+    """The extractor cannot be started on this machine, whatever the file."""
 
     code = "extractor_unavailable"
     retryable = True

@@ -1,16 +1,16 @@
-"""What extraction yields, and how a reader says that it cannot."""
+"""The results of extraction, and the exception of a file without a result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Draft", "Extracted", "Limits", "Refusal", "Table", "failed", "skipped"]
+__all__ = ["Extracted", "ExtractionLimits", "ReaderOutput", "Refusal", "Table", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of a sheet or a delimited file; `rows` may be fewer than `row_count`, never silently."""
+    """A sheet or a delimited file. `rows` may be truncated, `row_count` is the full number."""
 
     name: str
     columns: tuple[str, ...]
@@ -20,30 +20,30 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """A document's text, fit for Postgres: newlines are LF, no NUL, no unpaired surrogates, NFC."""
+    """A document's text in NFC, with LF newlines and only characters that Postgres can store."""
 
     text: str
     mime_type: str
     page_starts: tuple[int, ...] = ()
-    """Character offset of each page (slide) in `text`; empty when the format has none."""
+    """Character offset of each page or slide in `text`; empty for formats without pages."""
     tables: tuple[Table, ...] = ()
     title: str | None = None
     is_markdown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a single file may cost, and whether pictures are read."""
+class ExtractionLimits:
+    """Size limits for one file, and the languages of text recognition."""
 
     max_file_bytes: int
     max_text_chars: int
     ocr_languages: str | None = None
-    """Tesseract's names; None: text in scans and pictures is not read."""
+    """Tesseract's language codes, joined by `+`; None disables text recognition."""
 
 
 @dataclass(slots=True)
-class Draft:
-    """What a reader found, before the text is normalised and the limits are applied."""
+class ReaderOutput:
+    """The output of a reader, before the text is normalised and limits are applied."""
 
     parts: list[str]
     paged: bool = False
@@ -54,9 +54,10 @@ class Draft:
 
 
 class Refusal(Exception):
-    """A file that yields no text, for a reason that is part of the result.
+    """A file from which no text can be extracted, with the reason.
 
-    It is raised in the child, where `raglive_contract` is not loaded; the parent translates it.
+    It is raised in the child process, which does not load `raglive_contract`. The parent converts
+    it to `Skipped` or `ExtractionFailed`.
     """
 
     def __init__(
@@ -75,10 +76,10 @@ class Refusal(Exception):
 
 
 def skipped(code: str, message: str) -> Refusal:
-    """Return the refusal of a file that nothing is wrong with."""
+    """Create the refusal of an intact file without indexable text."""
     return Refusal("skipped", code, message)
 
 
 def failed(code: str, message: str, *, retryable: bool = False) -> Refusal:
-    """Return the refusal of a file that should have been readable."""
+    """Create the refusal of a file that should have been readable."""
     return Refusal("failed", code, message, retryable=retryable)

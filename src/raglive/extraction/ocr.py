@@ -1,4 +1,4 @@
-"""Text recognition in scans and pictures: off unless asked for, for it takes seconds a page."""
+"""Finds the language data for text recognition. It is off by default, as it is slow."""
 
 from __future__ import annotations
 
@@ -21,23 +21,26 @@ _PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """Tesseract's names of the languages, joined by `+`, and the folder that has their data."""
+    """Tesseract's language codes, joined by `+`, and the folder with their data."""
 
     languages: str
     data: Path
 
 
 def find_recognition(languages: str) -> Recognition:
-    """Find the data of the languages. Raises `settings_invalid` that says what to install."""
+    """Find the data of the languages.
+
+    Raises `settings_invalid`, whose message says what to install.
+    """
     wanted = languages.split("+")
     for folder in _folders():
         if all((folder / f"{language}.traineddata").is_file() for language in wanted):
             return Recognition(languages, folder)
     packages = " ".join(f"tesseract-ocr-{language.replace('_', '-')}" for language in wanted)
     raise RagliveError(
-        f"RAGLIVE_OCR_LANGUAGES is {languages}, but no folder has the data of all of them. Install "
-        f"them (on Debian: apt-get install {packages}), or set TESSDATA_PREFIX to the folder that "
-        f"holds {wanted[0]}.traineddata.",
+        f"RAGLIVE_OCR_LANGUAGES is {languages}, but no folder contains the data of all of them. "
+        f"Install them (on Debian: apt-get install {packages}), or set TESSDATA_PREFIX to the "
+        f"folder with {wanted[0]}.traineddata.",
         code="settings_invalid",
     )
 

@@ -1,4 +1,4 @@
-"""A few child processes that read files for the pipeline, and the rules by which they are used."""
+"""A pool of child processes that extract text."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, Self
 
 import structlog
 
+from raglive.extraction.child_process import ExtractorProcess, OnStage
 from raglive.extraction.chunking import OVERLAP_CHARS, TARGET_CHARS, Chunk, chunks_of
 from raglive.extraction.errors import ExtractionFailed, Skipped
-from raglive.extraction.frames import Frame
 from raglive.extraction.model import Extracted, Table
 from raglive.extraction.ocr import Recognition
-from raglive.extraction.process import ExtractorProcess, OnStage
+from raglive.extraction.pipe_protocol import Frame
 
 __all__ = ["ExtractorPool"]
 
-_FILES_PER_PROCESS = 2_000
-_LEAST_MEMORY_BYTES = 128 << 20
-_LARGE_BYTES = 256 * 1024
+FILES_PER_PROCESS = 2_000  # a process is replaced after as many files
+MIN_MEMORY_BYTES = 128 << 20
+_LARGE_BYTES = 256 * 1024  # longer texts are decoded and hashed in a thread
 
 _Start = asyncio.Future[ExtractorProcess]
 
@@ -29,10 +29,10 @@ log = structlog.get_logger()
 
 
 class ExtractorPool:
-    """Reads files in `processes` children. Use it with `async with`.
+    """Reads files in `processes` child processes. Use it with `async with`.
 
-    A file that hangs, eats memory or crashes costs its own child only, and a fresh one is started
-    in its place. `timeout_seconds` counts from when a child takes the file.
+    A file that hangs, uses too much memory or crashes its process affects no other file; the
+    process is replaced. `timeout_seconds` starts when a process begins with the file.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ExtractorPool:
         max_text_chars: int = 50_000_000,
         recognition: Recognition | None = None,
     ) -> None:
-        if processes < 1 or timeout_seconds <= 0 or memory_limit_bytes < _LEAST_MEMORY_BYTES:
+        if processes < 1 or timeout_seconds <= 0 or memory_limit_bytes < MIN_MEMORY_BYTES:
             raise ValueError("a pool needs a process, a time limit, and 128 MiB for each process")
         self._processes = processes
         self._timeout_seconds = timeout_seconds
@@ -62,7 +62,7 @@ class ExtractorPool:
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        """Start the children. Raises `ExtractorUnavailable`."""
+        """Start the child processes. Raises `ExtractorUnavailable`."""
         starts = [self._start() for _ in range(self._processes)]
         try:
             await asyncio.gather(*starts)
@@ -82,21 +82,21 @@ class ExtractorPool:
         await self.close()
 
     async def close(self) -> None:
-        """End every child. Files still being read fail; may be called again."""
+        """Kill every child process. Files in progress fail. Idempotent."""
         self._closed = True
         for start in self._starting:
             start.cancel()
         await asyncio.gather(*self._starting, return_exceptions=True)
         await asyncio.gather(*(child.end() for child in list(self._children)))
         self._children.clear()
-        self._free.put_nowait(None)  # whoever waits is let go, one after the other
+        self._free.put_nowait(None)  # wakes the waiting callers one after the other
 
     async def extract(
         self, path: Path, *, mime_type: str | None = None, name: str | None = None
     ) -> Extracted:
         """Return the text of the file at `path`.
 
-        `name` and `mime_type` are what its source calls it. Raises `Skipped`, `ExtractionFailed`,
+        `name` and `mime_type` are those of the source. Raises `Skipped`, `ExtractionFailed` and
         `ExtractorUnavailable`.
         """
         header, body = await self._read(path, mime_type, name, None, None)
@@ -112,10 +112,10 @@ class ExtractorPool:
         overlap_chars: int = OVERLAP_CHARS,
         on_stage: OnStage | None = None,
     ) -> tuple[Extracted, list[Chunk]]:
-        """Return the text of the file at `path`, and the chunks that it was cut into.
+        """Return the text of the file at `path`, and its chunks.
 
-        `on_stage` hears "extraction" and "chunking" with 0.0 as each begins and 1.0 as it ends.
-        Raises as `extract` does.
+        `on_stage` is called with "extraction" and "chunking", and with 0.0 at the beginning and
+        1.0 at the end of each. Raises the same errors as `extract`.
         """
         sizes = {"target_chars": target_chars, "overlap_chars": overlap_chars}
         header, body = await self._read(path, mime_type, name, sizes, on_stage)
@@ -137,14 +137,14 @@ class ExtractorPool:
             "limits": self._limits,
             "chunks": sizes,
         }
-        header, body = await self._ask(request, _located(path), on_stage)
+        header, body = await self._ask(request, _encoded_path(path), on_stage)
         if header["type"] == "refused":
             kind = Skipped if header["outcome"] == "skipped" else ExtractionFailed
             raise kind(header["message"], code=header["code"], retryable=header["retryable"])
         return header, body
 
     async def _ask(self, request: dict[str, Any], path: bytes, on_stage: OnStage | None) -> Frame:
-        """Ask a free child; another one when it turns out to be dead already."""
+        """Send a request to a free child process, or to another one if that has died before."""
         for _ in range(self._processes + 1):
             child = await self._take()
             try:
@@ -157,11 +157,13 @@ class ExtractorPool:
             if frame is not None:
                 return frame
         raise ExtractionFailed(
-            "The extractor was ended from outside.", code="extraction_crashed", retryable=True
+            "The extractor was killed by another program.",
+            code="extraction_crashed",
+            retryable=True,
         )
 
     async def _take(self) -> ExtractorProcess:
-        """Return a free child, waiting for one. Raises `ExtractorUnavailable`, RuntimeError."""
+        """Wait for a free child process. Raises `ExtractorUnavailable` and RuntimeError."""
         start = await self._free.get()
         if self._closed:
             self._free.put_nowait(None)
@@ -185,7 +187,7 @@ class ExtractorPool:
         self._free.put_nowait(free)
 
     def _is_spent(self, child: ExtractorProcess) -> bool:
-        if child.files_read >= _FILES_PER_PROCESS:
+        if child.files_read >= FILES_PER_PROCESS:
             return True
         return child.memory_left_over_bytes > self._memory_limit_bytes // 2
 
@@ -204,7 +206,7 @@ class ExtractorPool:
         return child
 
 
-def _located(path: Path) -> bytes:
+def _encoded_path(path: Path) -> bytes:
     return os.fsencode(path.absolute())
 
 

@@ -1,4 +1,4 @@
-"""What a child may not do: outlive its parent, reach the network, write files, eat the memory."""
+"""Restricts a child process: no network, no files, limited memory, and no life after its parent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 
 def confine(memory_limit_bytes: int) -> None:
-    """Give up what extraction needs not. Call it before any thread is started.
+    """Drop privileges that extraction does not need. Call it before any thread is started.
 
-    What the operating system does not offer is left out; the parent watches time and memory too.
+    Restrictions that the operating system lacks are skipped. The parent also enforces the limits
+    of time and memory.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     if sys.platform == "linux":
         _confine_linux()
     if sys.platform != "win32":
@@ -31,7 +32,7 @@ def _confine_linux() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    # Root first without a user namespace, in which it would lose the right to read others' files.
+    # Root tries without a user namespace first, in which it could not read the files of others.
     if libc.unshare(_CLONE_NEWNET) and os.geteuid():
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
 

@@ -1,4 +1,4 @@
-"""Who calls: the bearer of a token that holds."""
+"""Authentication: verified and unrevoked tokens, and the FastAPI dependencies for them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["Authenticator", "bearer", "bearer_grant", "bearer_token"]
 
 
 class Authenticator:
-    """Accepts tokens that are verified and not revoked."""
+    """Accepts tokens that are valid and not revoked."""
 
     def __init__(self, tokens: Tokens, revocations: Revocations) -> None:
         self._tokens = tokens
         self._revocations = revocations
 
     async def identify(self, token: str) -> Identity:
-        """Return whom a token speaks for.
+        """Verify a token.
 
-        Raises what `Tokens.verify` raises, `token_revoked`, or `DatabaseUnavailable` as long as it
-        is not known at all what is revoked.
+        Raises what `Tokens.verify` raises, `token_revoked`, and `DatabaseUnavailable` until the
+        revocations were read once.
         """
         identity = await self._tokens.verify(token)
         if not self._revocations.are_known:
@@ -35,21 +35,21 @@ class Authenticator:
         return identity
 
     def is_revoked(self, identity: Identity) -> bool:
-        """Say whether the token of an identity was revoked since."""
+        """Check whether the token of an identity has been revoked."""
         return self._revocations.cover(identity.token_id, identity.subject, identity.issued_at)
 
 
 def revoked() -> RagliveError:
-    """Return what is said of a token that was revoked."""
+    """Make the error of a revoked token."""
     return RagliveError("The token was revoked. Get a new one.", code=ErrorCode.TOKEN_REVOKED)
 
 
 def bearer_token(request: Request) -> str:
-    """Return the token of `Authorization: Bearer`; raise `unauthenticated` without one."""
+    """Read the token of `Authorization: Bearer`. Raises `unauthenticated`."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise RagliveError(
-            "A token is needed: send the header `Authorization: Bearer <token>`. "
+            "A token is required: send the header `Authorization: Bearer <token>`. "
             "`raglive token` makes one.",
             code=ErrorCode.UNAUTHENTICATED,
         )
@@ -59,7 +59,7 @@ def bearer_token(request: Request) -> str:
 def bearer(
     authenticator: Authenticator, count: Callable[[str], None]
 ) -> Callable[[Request], Awaitable[Identity]]:
-    """Return the FastAPI dependency that gives the caller's identity; `count` may refuse it."""
+    """Make the FastAPI dependency for the caller's identity; `count` applies a rate limit."""
 
     async def identity(request: Request) -> Identity:
         caller = await authenticator.identify(bearer_token(request))
@@ -72,7 +72,7 @@ def bearer(
 def bearer_grant(
     authenticator: Authenticator, count: Callable[[str], None]
 ) -> Callable[[Request], Awaitable[Grant]]:
-    """Return the FastAPI dependency that gives the caller's rights; `count` may refuse it."""
+    """Make the FastAPI dependency for the caller's rights; `count` applies a rate limit."""
     identity = bearer(authenticator, count)
 
     async def grant(request: Request) -> Grant:

@@ -1,7 +1,7 @@
-"""Which names the servers answer to.
+"""Host names, and the addresses of clients.
 
-A page of a stranger can let its own name point at this machine (DNS rebinding); the Host header
-then says the stranger's name, and is refused. An address instead of a name cannot be rebound.
+Checking the Host header prevents DNS rebinding: an attacker's page can make its own name resolve
+to this machine, but the Host header then has the attacker's name. An address cannot be rebound.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bou
 
 
 class AllowedHosts:
-    """Middleware that refuses requests addressed to other hosts.
+    """Middleware that refuses requests for other hosts with `host_not_allowed`.
 
-    Allowed are loopback, the address that is listened on, and `allowed` names; `*.example.com`
-    stands for every name below it, and `*` for all.
+    Loopback, the bound address and the `allowed` names are accepted; `*.example.com` covers every
+    name below it, and `*` every name.
     """
 
     def __init__(self, app: ASGIApp, bound_host: str, allowed: Iterable[str] = ()) -> None:
@@ -38,16 +38,16 @@ class AllowedHosts:
         self._allowed = frozenset(name.lower().rstrip(".") for name in allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Pass on a request for an allowed host."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).getlist("host")
-        host = host_name(given[0]) if len(given) == 1 else None
+        hosts = Headers(scope=scope).getlist("host")
+        host = host_name(hosts[0]) if len(hosts) == 1 else None
         if host is not None and self._allows(host):
             await self._app(scope, receive, send)
             return
-        seen = ", ".join(given)[:255]
+        seen = ", ".join(hosts)[:255]
         log.warning("host_not_allowed", host=seen, setting="RAGLIVE_ALLOWED_HOSTS")
         await refuse(_refusal(seen), scope, receive, send)
 
@@ -69,7 +69,7 @@ class AllowedHosts:
 
 @lru_cache(maxsize=1024)
 def host_name(authority: str) -> str | None:
-    """Return the name in a Host header, without port and brackets; None when there is none."""
+    """Parse the name of a Host header, without port and brackets; None when it is invalid."""
     try:
         parts = urlsplit(f"//{authority}")
         _ = parts.port
@@ -82,7 +82,7 @@ def host_name(authority: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def is_loopback(host: str | None) -> bool:
-    """Say whether a host name or address means the machine itself."""
+    """Check whether a host name or an address is loopback; also `localhost` and below."""
     if host is None:
         return False
     if host == "localhost" or host.endswith(".localhost"):
@@ -96,7 +96,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def on_one_machine(scope: Scope) -> bool:
-    """Say whether a request came from this machine, for this machine, and through no proxy."""
+    """Check that a request came from this machine, for this machine, and through no proxy."""
     headers = Headers(scope=scope)
     client = scope.get("client")
     if client is None or not is_loopback(client[0]):
@@ -110,7 +110,7 @@ def on_one_machine(scope: Scope) -> bool:
 
 
 def client_address(scope: Scope) -> str:
-    """Return who calls: an address, or `unknown`."""
+    """Return the client's address, or `unknown`."""
     client = scope.get("client")
     return str(client[0]) if client else "unknown"
 

@@ -1,7 +1,7 @@
-"""The public keys that an issuer of tokens publishes (JWKS): kept, renewed, asked for sparingly.
+"""The public keys of a token issuer (JWKS), cached.
 
-Keys are good for ten minutes, and longer only while the issuer does not answer. A key that is not
-known is looked for at once, but by all callers together not more often than every ten seconds.
+Keys are cached for ten minutes, and longer only while the issuer does not answer. An unknown key id
+triggers a read at once, but at most one every ten seconds for all callers together.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ __all__ = ["ALGORITHMS", "KeySet", "PublicKey"]
 
 log = structlog.get_logger()
 
-KEPT_SECONDS = 600.0
+CACHE_SECONDS = 600.0
 PAUSE_SECONDS = 10.0
 FETCH_SECONDS = 4.0
 MAX_BYTES = 256 * 1024
 MAX_KEYS = 64
-LEAST_RSA_BITS = 2048
+MIN_RSA_BITS = 2048
 
-# The one algorithm of each kind of key, and the members that make the public key.
+# For each key type and curve: the only algorithm, and the members of the public key.
 _KINDS: Mapping[tuple[str, str | None], tuple[str, tuple[str, ...]]] = {
     ("RSA", None): ("RS256", ("n", "e")),
     ("EC", "P-256"): ("ES256", ("crv", "x", "y")),
@@ -43,46 +43,46 @@ ALGORITHMS = frozenset(algorithm for algorithm, _ in _KINDS.values())
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key, and the only algorithm that it may verify."""
+    """A key, and the only algorithm that it verifies."""
 
     algorithm: str
     key: Any
 
 
 class KeySet:
-    """The keys at one address."""
+    """The keys that are published at one URL."""
 
     def __init__(
         self,
         url: str,
         *,
-        kept_seconds: float = KEPT_SECONDS,
+        cache_seconds: float = CACHE_SECONDS,
         pause_seconds: float = PAUSE_SECONDS,
         fetch_seconds: float = FETCH_SECONDS,
     ) -> None:
         self._url = url
-        self._kept_seconds = kept_seconds
+        self._cache_seconds = cache_seconds
         self._pause_seconds = pause_seconds
         self._fetch_seconds = fetch_seconds
         self._keys: dict[str | None, PublicKey] = {}
         self._read_at = float("-inf")
         self._next_try = float("-inf")
-        self._is_away = False
+        self._is_unavailable = False
         self._reading: asyncio.Task[None] | None = None
         parts = urlsplit(url)
         if parts.scheme != "https" and not is_loopback(parts.hostname):
-            log.warning("keys_without_tls", url=url, risk="who is in between can make any token")
+            log.warning("keys_without_tls", url=url, risk="a man in the middle can forge tokens")
 
     async def find(self, kid: str | None) -> PublicKey | None:
-        """Return the key of this id; without an id, the only key that there is.
+        """Find a key by its id; without an id, the only key.
 
-        Raises `unavailable` when it may be a new key, and the issuer does not answer.
+        Raises `unavailable` for an unknown id while the issuer does not answer.
         """
         age = asyncio.get_running_loop().time() - self._read_at
-        if age > self._kept_seconds or self._known(kid) is None:
+        if age > self._cache_seconds or self._known(kid) is None:
             await self._renew()
         found = self._known(kid)
-        if found is None and self._is_away:
+        if found is None and self._is_unavailable:
             raise RagliveError(
                 "The keys of the token's issuer cannot be read now. Try again.",
                 code=ErrorCode.UNAVAILABLE,
@@ -97,7 +97,7 @@ class KeySet:
         return self._keys.get(kid)
 
     async def _renew(self) -> None:
-        """Read the keys again, together with whoever else wants it, unless that was just done."""
+        """Read the keys again, unless that was done just now; concurrent callers share one read."""
         if self._reading is None or self._reading.done():
             if asyncio.get_running_loop().time() < self._next_try:
                 return
@@ -110,13 +110,13 @@ class KeySet:
             async with asyncio.timeout(self._fetch_seconds):
                 keys = dict(_usable(await _fetch(self._url)))
         except (HTTPError, InvalidURL, OSError, TimeoutError, ValueError, RecursionError) as error:
-            self._is_away = True
+            self._is_unavailable = True
             reason = f"{type(error).__name__}: {error}"[:200]
-            log.warning("keys_not_read", url=self._url, reason=reason, kept=len(self._keys))
+            log.warning("keys_not_read", url=self._url, reason=reason, cached=len(self._keys))
         else:
             if keys.keys() != self._keys.keys():
                 log.info("keys_read", url=self._url, ids=sorted(str(kid) for kid in keys))
-            self._keys, self._is_away, self._read_at = keys, False, loop.time()
+            self._keys, self._is_unavailable, self._read_at = keys, False, loop.time()
         self._next_try = loop.time() + self._pause_seconds
 
 
@@ -144,11 +144,11 @@ def _usable(keys: list[Any]) -> Iterator[tuple[str | None, PublicKey]]:
         try:
             yield _read_key(stated)
         except (jwt.PyJWTError, ValueError, TypeError) as error:
-            log.info("key_left_out", reason=str(error)[:200])
+            log.info("key_ignored", reason=str(error)[:200])
 
 
 def _read_key(stated: Any) -> tuple[str | None, PublicKey]:
-    """Return a key's id and the key; raise ValueError for one that is not for this."""
+    """Parse a key of the set. Raises ValueError for one that must not verify tokens."""
     if not isinstance(stated, dict):
         raise ValueError("it is not an object")  # noqa: TRY004 - like any other fault of the input
     kid, kind, curve = stated.get("kid"), stated.get("kty"), stated.get("crv")
@@ -157,9 +157,9 @@ def _read_key(stated: Any) -> tuple[str | None, PublicKey]:
         raise ValueError(f"it is of kind {str(kind)[:16]!r} {str(curve)[:16]!r}")
     algorithm, members = known
     if stated.get("alg", algorithm) != algorithm or stated.get("use", "sig") != "sig":
-        raise ValueError(f"it is for something else than signing with {algorithm}")
+        raise ValueError(f"it is not for signing with {algorithm}")
     public = {"kty": kind} | {name: stated.get(name) for name in members}
     key = jwt.PyJWK(public, algorithm).key
-    if isinstance(key, RSAPublicKey) and key.key_size < LEAST_RSA_BITS:
-        raise ValueError(f"it has fewer than {LEAST_RSA_BITS} bits")
+    if isinstance(key, RSAPublicKey) and key.key_size < MIN_RSA_BITS:
+        raise ValueError(f"it has fewer than {MIN_RSA_BITS} bits")
     return (kid if isinstance(kid, str) else None), PublicKey(algorithm, key)

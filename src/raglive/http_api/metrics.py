@@ -1,4 +1,4 @@
-"""What every process counts of itself: its requests, its queries, and what the machine gives it."""
+"""The metrics of every server process: requests, database queries, and the process itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 
 
 class Metrics:
-    """A process's metrics, in a registry of their own."""
+    """Metrics in their own registry, so that one process can hold several."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -35,17 +35,17 @@ class Metrics:
         )
         self.queries = Histogram(
             "raglive_database_query_seconds",
-            "What queries took, on their way too",
+            "From a query to its answer, with the network",
             buckets=FAST_BUCKETS,
             registry=self.registry,
         )
 
     def note_request(self, method: str, status: int | None, started: float) -> None:
-        """Count a request that started at `started` (`time.perf_counter`) and ends now."""
+        """Observe a request that ends now; `started` is of `time.perf_counter`."""
         known = method if method in {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"} else "other"
         labelled = self.requests.labels(known, str(status or "none"))
         labelled.observe(time.perf_counter() - started)
 
     def page(self) -> Response:
-        """Return them in Prometheus' text format."""
+        """Render the metrics in Prometheus' text format."""
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""Around every request: an id in and out, one line in the log, and an answer whatever happens."""
+"""Middleware of every server: request ids, the request log, and limits of sizes and addresses."""
 
 from __future__ import annotations
 
@@ -21,64 +21,64 @@ __all__ = ["AddressLimit", "BodyLimit", "RequestLog"]
 
 log = structlog.get_logger()
 
-_UNLIMITED = ("/health", "/api/health")
+_UNCOUNTED = ("/health", "/api/health")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
 class RequestLog:
-    """The outermost middleware: names, times and logs each request; catches what nobody caught."""
+    """Gives each request an id, logs it, and answers uncaught exceptions with `internal`."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics | None = None) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with an id, and log how it ended."""
+        """Pass the request on, and log its outcome."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request_id = _request_id(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
-        answer = _Answer(send, request_id)
+        response = _Response(send, request_id)
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, receive, answer)
+                await self._app(scope, receive, response)
             except Exception:
                 log.exception("request_failed", method=scope["method"], path=scope["path"])
-                if answer.status is not None:
+                if response.status is not None:
                     raise
-                await error_response(unexpected(), request_id)(scope, receive, answer)
+                await error_response(unexpected(), request_id)(scope, receive, response)
             finally:
                 if self._metrics is not None:
-                    self._metrics.note_request(scope["method"], answer.status, started)
-                # a page that polls says nothing new by it
-                log_request = log.debug if answer.status == 304 else log.info
+                    self._metrics.note_request(scope["method"], response.status, started)
+                # an unchanged poll is not worth a line
+                log_request = log.debug if response.status == 304 else log.info
                 log_request(
                     "request",
                     method=scope["method"],
                     path=scope["path"],
-                    status=answer.status,
+                    status=response.status,
                     duration_ms=round((time.perf_counter() - started) * 1000, 2),
                 )
 
 
 class BodyLimit:
-    """Refuses bodies of more than `limit` bytes, announced or not."""
+    """Refuses bodies of more than `limit` bytes, with or without a content-length."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
         self._limit = limit
-        self._complaint = f"The body is larger than {limit} bytes. Send less at once."
+        self._message = f"The body is larger than {limit} bytes. Send less at once."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on while its body is small enough."""
+        """Pass the request on, and count its body while it is read."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._limit:
-            refusal = RagliveError(self._complaint, code=ErrorCode.PAYLOAD_TOO_LARGE)
+        declared = Headers(scope=scope).get("content-length", "0")
+        if declared.isdigit() and int(declared) > self._limit:
+            refusal = RagliveError(self._message, code=ErrorCode.PAYLOAD_TOO_LARGE)
             request_id = scope.get("state", {}).get("request_id")
             await error_response(refusal, request_id)(scope, receive, send)
             return
@@ -89,22 +89,22 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._limit:
-                raise HTTPException(413, self._complaint)
+                raise HTTPException(413, self._message)
             return message
 
         await self._app(scope, counted, send)
 
 
 class AddressLimit:
-    """Refuses the requests of an address that `count` raises a `RagliveError` for."""
+    """Refuses requests of an address for which `count` raises. Health checks are not counted."""
 
     def __init__(self, app: ASGIApp, count: Callable[[str], None]) -> None:
         self._app = app
         self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and not scope["path"].startswith(_UNLIMITED):
+        """Count the request, then pass it on or refuse it."""
+        if scope["type"] == "http" and not scope["path"].startswith(_UNCOUNTED):
             try:
                 self._count(client_address(scope))
             except RagliveError as error:
@@ -113,8 +113,8 @@ class AddressLimit:
         await self._app(scope, receive, send)
 
 
-class _Answer:
-    """Sends on what the application answers, with the request's id."""
+class _Response:
+    """Adds the request's id to a response, and notes its status."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -129,5 +129,5 @@ class _Answer:
 
 
 def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+    sent = headers.get("x-request-id", "")
+    return sent if _REQUEST_ID.fullmatch(sent) else str(uuid7())

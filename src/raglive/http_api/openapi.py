@@ -1,4 +1,4 @@
-"""What the OpenAPI documents say beside what each operation gives: refusals, tokens, bodies."""
+"""Additions to the OpenAPI documents: error responses, tokens, and bodies read by hand."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ from raglive_contract.errors import ErrorResponse
 
 __all__ = ["body", "describe", "refusals"]
 
-_WHY = {
-    400: "The cursor is not one, or the address is too long",
-    401: "No token, or one that does not hold",
-    403: "The token does not allow it",
+_DESCRIPTIONS = {
+    400: "The cursor is malformed, or the address is too long",
+    401: "The token is missing, invalid, expired or revoked",
+    403: "The token does not give the right",
     404: "It does not exist, or the token may not see it",
     409: "Another embedding model was set since the index was built",
     410: "The log cannot be resumed from the cursor",
     413: "The body is too large",
-    421: "The server does not answer to this host name",
-    422: "The request is not of this shape",
-    429: "Too many requests: wait as long as `Retry-After` says",
-    502: "The embedding provider did not give what was asked",
-    503: "The database or another part does not answer: try again",
+    421: "This host name is not allowed",
+    422: "The request does not match the schema",
+    429: "Too many requests: wait for `Retry-After`",
+    502: "The embedding provider rejected the request or sent an invalid answer",
+    503: "The database or another service does not answer: try again",
 }
 _COMPONENT = "#/components/schemas/{model}"
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of operations that refuse with these."""
+    """Make the `responses` of an operation from its error statuses."""
     return {
-        status: {"model": ErrorResponse, "description": _WHY[status]} for status in sorted(statuses)
+        status: {"model": ErrorResponse, "description": _DESCRIPTIONS[status]}
+        for status in sorted(statuses)
     }
 
 
 def body(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the `openapi_extra` of an operation that reads its body itself."""
+    """Make the `openapi_extra` of an operation that parses its own body."""
     schema = {"$ref": _COMPONENT.format(model=model.__name__)}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def describe(app: FastAPI, *bodies: type[BaseModel], token_required: bool) -> None:
-    """Complete the document: with tokens wherever 401 may be answered, and models of `bodies`."""
+    """Add security to operations that answer 401, and the models of `bodies`."""
 
     def complete() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -54,7 +55,7 @@ def describe(app: FastAPI, *bodies: type[BaseModel], token_required: bool) -> No
             for path in document["paths"].values():
                 for operation in path.values():
                     _complete(operation, token_required=token_required)
-            _forget_fastapis_own(components["schemas"])
+            _remove_fastapi_models(components["schemas"])
         return app.openapi_schema or {}
 
     app.openapi = complete  # type: ignore[method-assign]  # as FastAPI documents it
@@ -73,13 +74,13 @@ def _complete(operation: dict[str, Any], *, token_required: bool) -> None:
     if in_query or "requestBody" in operation:
         refused = _COMPONENT.format(model=ErrorResponse.__name__)
         content = {"application/json": {"schema": {"$ref": refused}}}
-        responses["422"] = {"description": _WHY[422], "content": content}
+        responses["422"] = {"description": _DESCRIPTIONS[422], "content": content}
         if in_query:
-            responses["400"] = {"description": _WHY[400], "content": content}
-    else:  # FastAPI says so of paths too, which are text and always valid
+            responses["400"] = {"description": _DESCRIPTIONS[400], "content": content}
+    else:  # FastAPI adds 422 for path parameters, but any text is valid here
         responses.pop("422", None)
 
 
-def _forget_fastapis_own(schemas: dict[str, Any]) -> None:
+def _remove_fastapi_models(schemas: dict[str, Any]) -> None:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

@@ -1,4 +1,4 @@
-"""How often somebody may: so many a second of each, and a burst now and then."""
+"""Rate limits: token buckets by key, and the limits of requests over HTTP."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from raglive.http_api.hosts import is_loopback
 from raglive.settings import Settings
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Rate", "RequestLimits", "address_key", "too_often"]
+__all__ = ["Rate", "RequestLimits", "address_key", "rate_limited"]
 
 MAX_KEYS = 20_000
 
 
 class Rate:
-    """A token bucket for each key, refilled with `per_second`, holding `burst_seconds` of it.
+    """A token bucket for each key, refilled at `per_second`, with room for `burst_seconds` of it.
 
-    A bucket that is full is not kept, and of the others only the 20,000 last used: what this holds
-    is bounded, whoever asks.
+    Memory is bounded: full buckets are forgotten, and of the others only the `MAX_KEYS` last used
+    are held.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Rate:
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
     def take(self, key: str, amount: float = 1) -> float:
-        """Take an amount; return 0, or the seconds to wait when the bucket is empty already."""
+        """Take an amount; return 0, or the seconds to wait when the bucket is empty."""
         now = self._clock()
         full_at = max(self._full_at.get(key, now), now)
         wait = full_at - now - self._burst_seconds + self._interval
@@ -48,7 +48,7 @@ class Rate:
         return 0.0
 
     def forget(self, key: str) -> None:
-        """Forget a key that is not used again."""
+        """Forget a key that will not be used again."""
         self._full_at.pop(key, None)
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ class Rate:
 
 
 def address_key(address: str) -> str:
-    """Return what stands for one host: the address, or the network that one IPv6 host gets."""
+    """Return the key of one host: its IPv4 address, or its IPv6 /64 network."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -73,8 +73,8 @@ def address_key(address: str) -> str:
     return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
 
 
-def too_often(whose: str, setting: str, wait_seconds: float) -> RagliveError:
-    """Return what is said of a request too many."""
+def rate_limited(whose: str, setting: str, wait_seconds: float) -> RagliveError:
+    """Make the error of a request over the limit; `whose` names what is limited."""
     return RagliveError(
         f"Too many requests of {whose}. Wait, then try again. The limit is {setting}.",
         code=ErrorCode.RATE_LIMITED,
@@ -84,24 +84,25 @@ def too_often(whose: str, setting: str, wait_seconds: float) -> RagliveError:
 
 
 class RequestLimits:
-    """Counts requests.
+    """Counts requests by address and by subject.
 
-    Addresses of this machine have no limit of their own: its proxy and its dashboard speak for
-    others.
+    Loopback addresses are not limited: a local proxy and the dashboard make requests for others.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._of_addresses = Rate(settings.address_requests_per_second)
-        self._of_subjects = Rate(settings.subject_requests_per_second)
+        self._requests_by_address = Rate(settings.address_requests_per_second)
+        self._requests_by_subject = Rate(settings.subject_requests_per_second)
 
     def request_of_address(self, address: str) -> None:
-        """Count a request over HTTP; raise `rate_limited`."""
-        if not is_loopback(address) and (wait := self._of_addresses.take(address_key(address))):
+        """Count a request over HTTP. Raises `rate_limited`."""
+        if not is_loopback(address) and (
+            wait := self._requests_by_address.take(address_key(address))
+        ):
             setting = "RAGLIVE_ADDRESS_REQUESTS_PER_SECOND"
-            raise too_often(f"the address {address}", setting, wait)
+            raise rate_limited(f"the address {address}", setting, wait)
 
     def request_of_subject(self, subject: str) -> None:
-        """Count a request, however it came; raise `rate_limited`."""
-        if wait := self._of_subjects.take(subject):
+        """Count a request over any transport. Raises `rate_limited`."""
+        if wait := self._requests_by_subject.take(subject):
             setting = "RAGLIVE_SUBJECT_REQUESTS_PER_SECOND"
-            raise too_often("the token's subject", setting, wait)
+            raise rate_limited("the token's subject", setting, wait)

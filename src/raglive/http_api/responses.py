@@ -1,4 +1,4 @@
-"""Every refusal over HTTP: one object, the right status, never a traceback."""
+"""Error responses: one error object, the HTTP status of each code, and never a traceback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from fastapi.responses import JSONResponse, Response
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.utils import ClientDisconnected
 
 from raglive.store.errors import TRANSIENT, DatabaseUnavailable
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -78,12 +77,12 @@ _FAULTS_NAMED = 5
 
 
 def status_of(code: str) -> int:
-    """Return the HTTP status for an error code."""
+    """Look up the HTTP status of an error code; 500 for an unknown one."""
     return _STATUS.get(code, 500)
 
 
 def error_response(error: RagliveError, request_id: str | None) -> JSONResponse:
-    """Return the answer that refuses a request."""
+    """Make the response for an error, with `Retry-After` and `WWW-Authenticate`."""
     headers = {"Cache-Control": "no-store"}
     status = status_of(error.code)
     if status == 401:
@@ -94,7 +93,7 @@ def error_response(error: RagliveError, request_id: str | None) -> JSONResponse:
 
 
 async def refuse(error: RagliveError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request with its refusal, also one for a WebSocket that was not accepted yet."""
+    """Send an error response, also to a WebSocket handshake that was not accepted yet."""
     answer = error_response(error, scope.get("state", {}).get("request_id"))
     if scope["type"] == "http":
         await answer(scope, receive, send)
@@ -102,13 +101,12 @@ async def refuse(error: RagliveError, scope: Scope, receive: Receive, send: Send
         head = {"status": answer.status_code, "headers": answer.raw_headers}
         await send({"type": "websocket.http.response.start", **head})
         await send({"type": "websocket.http.response.body", "body": answer.body})
-        raise ClientDisconnected  # or uvicorn takes it for a handshake that was not completed
     else:
         await send({"type": "websocket.close", "code": 1008})
 
 
 def unexpected() -> RagliveError:
-    """Return what is said of an error nobody foresaw; the log has the rest."""
+    """Make the error for an unexpected exception, which is in the log."""
     return RagliveError(
         "Something went wrong inside the server. Its log has the details under this request_id.",
         code=ErrorCode.INTERNAL,
@@ -116,16 +114,16 @@ def unexpected() -> RagliveError:
 
 
 def install_error_handlers(
-    app: Starlette, heard: Callable[[RagliveError, Request], None] | None = None
+    app: Starlette, on_refusal: Callable[[RagliveError, Request], None] | None = None
 ) -> None:
-    """Answer every error of `app` with the error object; `heard` is told of what was refused."""
+    """Answer every error of `app` with the error object; `on_refusal` receives `RagliveError`s."""
 
-    async def refuse_and_tell(request: Request, error: Exception) -> Response:
-        if heard is not None and isinstance(error, RagliveError):
-            heard(error, request)
+    async def refuse_and_report(request: Request, error: Exception) -> Response:
+        if on_refusal is not None and isinstance(error, RagliveError):
+            on_refusal(error, request)
         return await _refuse(request, error)
 
-    app.add_exception_handler(RagliveError, refuse_and_tell)
+    app.add_exception_handler(RagliveError, refuse_and_report)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
     app.add_exception_handler(HTTPException, _refuse_http)
     for kind in TRANSIENT:
@@ -140,16 +138,16 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def _refuse_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    refusal = RagliveError(_faults(error.errors()), code=ErrorCode.INVALID_REQUEST)
+    refusal = RagliveError(_validation_faults(error.errors()), code=ErrorCode.INVALID_REQUEST)
     return error_response(refusal, _request_id(request))
 
 
 async def _refuse_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    status = 422 if error.status_code == 400 else error.status_code  # as of any other body
+    status = 422 if error.status_code == 400 else error.status_code  # as for any other invalid body
     code = _CODES.get(status, ErrorCode.INVALID_REQUEST)
     answer = error_response(
-        RagliveError(_said_of(error, request), code=code, retryable=status >= 500),
+        RagliveError(_http_message(error, request), code=code, retryable=status >= 500),
         _request_id(request),
     )
     answer.status_code = status
@@ -160,23 +158,23 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
 async def _refuse_unavailable(request: Request, error: Exception) -> Response:
     log.warning("database_unavailable", error=type(error).__name__, path=request.url.path)
     refusal = DatabaseUnavailable(
-        "The database does not answer. It is asked again with the next request.",
+        "The database does not answer. The next request tries again.",
         retry_after_ms=_DATABASE_RETRY_MS,
     )
     return error_response(refusal, _request_id(request))
 
 
-def _said_of(error: HTTPException, request: Request) -> str:
+def _http_message(error: HTTPException, request: Request) -> str:
     if error.status_code == 400:
         return "The body cannot be read: it is not JSON in UTF-8."
     if error.status_code == 404:
-        return "There is nothing at this address."
+        return "Nothing exists at this address."
     if error.status_code == 405:
-        return f"{request.method} is not possible here."
+        return f"This address does not support {request.method}."
     return str(error.detail)
 
 
-def _faults(errors: Sequence[Mapping[str, Any]]) -> str:
+def _validation_faults(errors: Sequence[Mapping[str, Any]]) -> str:
     named = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in errors[:_FAULTS_NAMED]]
     more = len(errors) - len(named)
     return "; ".join(named) + (f"; and {more} more" if more else "") + "."
@@ -190,6 +188,6 @@ def _request_id(request: Request) -> str | None:
 def json_response(
     body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return JSON that is not to be stored unless `headers` say otherwise."""
+    """Make a JSON response that may not be stored, unless `headers` allow it."""
     sent = {"Cache-Control": "no-store", **(headers or {})}
     return Response(orjson.dumps(body), status, sent, "application/json")

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from raglive.http_api.openapi import refusals
 from raglive.http_api.pipelines import Viewer
 from raglive.http_api.responses import json_response
-from raglive.search.questions import LONGEST_QUESTION, Question, Search, SearchMode
-from raglive.store.index.search import Hit, Only
+from raglive.search.service import MAX_QUESTION_CHARS, SearchMode, SearchRequest, SearchService
+from raglive.store.index.search import Hit, SearchFilter
 from raglive.store.log.pipeline_status import no_such_pipeline
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.http import SearchAnswer
@@ -32,7 +32,7 @@ class SearchQuery(BaseModel):
 
     q: str = Field(
         min_length=1,
-        max_length=LONGEST_QUESTION,
+        max_length=MAX_QUESTION_CHARS,
         pattern=_STORABLE,
         description="the question, in your words",
     )
@@ -50,7 +50,7 @@ class SearchQuery(BaseModel):
     limit: int = Field(10, ge=1, le=100)
 
 
-def search_router(search: Search, viewer: Viewer) -> APIRouter:
+def search_router(search: SearchService, viewer: Viewer) -> APIRouter:
     """Create the router with `/search`; `viewer` authorizes each request."""
     router = APIRouter(tags=["search"])
     viewing = Depends(viewer)
@@ -68,20 +68,20 @@ def search_router(search: Search, viewer: Viewer) -> APIRouter:
                 code=ErrorCode.FORBIDDEN,
             )
         visible = await _visible(search, grant, query.pipeline_id)
-        question = Question(
+        question = SearchRequest(
             query.q,
             query.mode,
             visible,
-            Only(types=query.type, since=query.since, until=query.until),
+            SearchFilter(types=query.type, since=query.since, until=query.until),
             query.limit,
         )
-        hits = await search.answer(question)
+        hits = await search.search(question)
         return json_response({"mode": query.mode, "hits": [hit_on_wire(hit) for hit in hits]})
 
     return router
 
 
-async def _visible(search: Search, grant: Grant, wanted: list[str]) -> frozenset[str]:
+async def _visible(search: SearchService, grant: Grant, wanted: list[str]) -> frozenset[str]:
     known = await search.pipeline_ids()
     visible = frozenset(name for name in known if grant.may_view(name))
     if not visible.issuperset(wanted):

@@ -1,4 +1,4 @@
-"""Signed tokens: who calls, with which rights, until when."""
+"""Signed tokens: verification, issuing, and the identity that a token carries."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = ["SUPABASE_AUDIENCE", "Identity", "Issuer", "Tokens"]
 ISSUER = "raglive"
 SUPABASE_AUDIENCE = "authenticated"
 MAX_TOKEN_CHARACTERS = 16 * 1024
-LEAST_SECRET_BYTES = 32
+MIN_SECRET_BYTES = 32
 MAX_SUBJECT_CHARACTERS = 255
-LATEST = 253402300799  # the end of the year 9999
+LATEST = 253402300799  # 9999-12-31T23:59:59Z
 
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 _UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
@@ -33,7 +33,10 @@ _UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionEr
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a token speaks for; times in Unix seconds, 0 when it does not say when it was issued."""
+    """The subject of a token and its rights.
+
+    Times are Unix seconds; `issued_at` is 0 for a token without `iat`.
+    """
 
     subject: str
     grant: Grant
@@ -44,7 +47,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Who else's tokens are accepted: exactly this `iss`, for this `aud`, signed by these keys."""
+    """Another accepted issuer: exactly this `iss`, for this `aud`, signed by one of these keys."""
 
     name: str
     audience: str
@@ -70,28 +73,28 @@ class _Key:
 
 
 class Tokens:
-    """Checks tokens of raglive's own secret, of a Supabase project's, and of other issuers' keys.
+    """Verifies tokens of raglive's secret, of a Supabase project and of other issuers' keys.
 
-    Issues the first of these. A key verifies its own algorithm only: a secret no signature that is
-    made with a pair of keys, and a public key never one made with a secret. Raises
-    `settings_invalid` for a secret that is too short to sign with.
+    Tokens that it issues are signed with raglive's secret. Each key verifies its own algorithm
+    only, so that a public key cannot be used as the secret of HMAC. Raises `settings_invalid` for
+    a secret that is too short.
     """
 
     def __init__(
         self, local_secret: str, supabase_secret: str | None = None, issuers: Sequence[Issuer] = ()
     ) -> None:
-        local = _strong(local_secret, "The local signing secret")
+        local = _secret(local_secret, "The local signing secret")
         self._local = _Key(local, "HS256", ISSUER, None)
         self._secrets = [self._local]
         if supabase_secret is not None:
-            secret = _strong(supabase_secret, "SUPABASE_JWT_SECRET")
+            secret = _secret(supabase_secret, "SUPABASE_JWT_SECRET")
             self._secrets.append(_Key(secret, "HS256", None, SUPABASE_AUDIENCE))
         self._issuers = {issuer.name: issuer for issuer in issuers}
 
     async def verify(self, token: str) -> Identity:
-        """Return whom the token speaks for.
+        """Verify a token.
 
-        Raises `unauthenticated`, `token_expired`, `forbidden` for one that gives no rights, or
+        Raises `unauthenticated`, `token_expired`, `forbidden` for a token without rights, and
         `unavailable` when its issuer's keys cannot be read.
         """
         return _identity(await self._claims(token))
@@ -99,9 +102,9 @@ class Tokens:
     def issue(
         self, grant: Grant, ttl_seconds: float, subject: str, *, like: Identity | None = None
     ) -> str:
-        """Return a token for `subject` that ends after `ttl_seconds`, rounded up to a second.
+        """Issue a token for `subject`; its lifetime is rounded up to a second.
 
-        What revokes the token `like`, revokes this one too.
+        A revocation of the token `like` also revokes this one.
         """
         now = time.time()
         claims = {
@@ -115,20 +118,20 @@ class Tokens:
         return jwt.encode(claims, self._local.secret, algorithm="HS256")
 
     def redaction(self) -> Redaction:
-        """Return what masks names, the same wherever the local secret is the same."""
+        """Make the redaction of names; it is the same wherever the local secret is."""
         return Redaction(self._local.secret)
 
     async def _claims(self, token: str) -> dict[str, Any]:
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise _refused(f"it is longer than {MAX_TOKEN_CHARACTERS} characters")
-        if _FORM.fullmatch(token) is None:  # the decoder skips what is not base64
+        if _FORM.fullmatch(token) is None:  # the decoder ignores characters outside base64
             raise _refused("it cannot be read")
         header = _header(token)
         if header.get("alg") not in ALGORITHMS:
             return _checked(self._secrets, token)
         issuer = self._issuers.get(_stated_issuer(token))
         if issuer is None:
-            raise _refused("its issuer is not one that is accepted here")
+            raise _refused("its issuer is not accepted here")
         key = await issuer.keys.find(header.get("kid"))
         if key is None or key.algorithm != header["alg"]:
             raise _refused("its issuer has no such key")
@@ -143,7 +146,7 @@ def _header(token: str) -> dict[str, Any]:
 
 
 def _stated_issuer(token: str) -> str:
-    """Return what the token says of its issuer; nothing else is taken from it unverified."""
+    """Read the issuer to choose its keys; nothing else is read before verification."""
     with suppress(*_UNREADABLE):
         return str(jwt.decode(token, options={"verify_signature": False}).get("iss"))
     return ""
@@ -157,7 +160,7 @@ def _checked(keys: Sequence[_Key], token: str) -> dict[str, Any]:
             continue
         except _UNREADABLE as error:
             _refuse(error)
-    raise _refused("its signature is of none of the keys that are accepted here")
+    raise _refused("its signature matches no key that is accepted here")
 
 
 def _refuse(error: Exception) -> NoReturn:
@@ -172,7 +175,7 @@ def _refuse(error: Exception) -> NoReturn:
             raise _refused("it is for another audience") from None
         case jwt.MissingRequiredClaimError(claim=claim):
             raise _refused(f"it has no claim `{claim}`") from None
-    raise _refused("it is not a token that is accepted here") from None
+    raise _refused("it is not accepted here") from None
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:
@@ -184,23 +187,23 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
     return Identity(
         subject=subject,
         grant=Grant.from_claims(claims),
-        expires_at=_moment(claims["exp"]),
+        expires_at=_unix_seconds(claims["exp"]),
         token_id=token_id if isinstance(token_id, str) else None,
-        issued_at=_moment(claims.get("iat")),
+        issued_at=_unix_seconds(claims.get("iat")),
     )
 
 
-def _moment(stated: object) -> float:
+def _unix_seconds(stated: object) -> float:
     if not isinstance(stated, int | float) or stated != stated:  # noqa: PLR0124 - NaN
         return 0.0
     return float(min(max(stated, 0), LATEST))
 
 
-def _strong(secret: str, name: str) -> bytes:
+def _secret(secret: str, name: str) -> bytes:
     encoded = secret.encode()
-    if len(encoded) < LEAST_SECRET_BYTES:
+    if len(encoded) < MIN_SECRET_BYTES:
         raise RagliveError(
-            f"{name} is too short: at least {LEAST_SECRET_BYTES} bytes are needed.",
+            f"{name} is too short: at least {MIN_SECRET_BYTES} bytes are needed.",
             code="settings_invalid",
         )
     return encoded

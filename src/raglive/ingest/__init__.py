@@ -1,1 +1,1 @@
-"""From a queued file to searchable chunks: worker, attempt, chunking, storing."""
+"""From a queued file to searchable chunks: worker, attempts, embedding and group commit."""

@@ -1,4 +1,4 @@
-"""Who holds a lease: a name that says on which machine to look whether its process still lives."""
+"""Names lease owners by machine and process, so that leases of dead processes can be released."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from collections.abc import Iterable
 
 import psutil
 
-__all__ = ["dead_among", "own_name"]
+__all__ = ["current_owner", "dead_owners"]
 
 
-def own_name() -> str:
-    """Return this process's name: `host/boot/pid/start`, never used again."""
+def current_owner() -> str:
+    """Return this process's unique name: `host/boot time/process id/start time`."""
     return f"{_machine()}/{os.getpid()}/{_start_of(os.getpid())}"
 
 
-def dead_among(names: Iterable[str]) -> list[str]:
-    """Return the names of this machine's processes that no longer live."""
+def dead_owners(names: Iterable[str]) -> list[str]:
+    """Return those of `names` that are processes of this machine and no longer run.
+
+    Nothing is known about processes of other machines, so they are never returned.
+    """
     return [name for name in names if _is_dead(name)]
 
 

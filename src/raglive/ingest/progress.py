@@ -1,4 +1,4 @@
-"""How far the running attempts are: to the bus ten times a second, to the rows once a second."""
+"""The progress of an attempt: its stage, the share that is done, and the time of each stage."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SHARES: dict[Stage, tuple[float, float]] = {
     Stage.EMBEDDING: (0.5, 0.9),
     Stage.STORING: (0.9, 1.0),
 }
-"""What part of an attempt's progress each stage is."""
+"""The range of an attempt's progress that each stage covers."""
 
 
 @dataclass(slots=True)
 class AttemptProgress:
-    """The stage of an attempt, its progress, and how long its stages took."""
+    """Stage, progress (0 to 1) and stage durations (seconds) of one attempt."""
 
     job: Job
     stage: Stage = Stage.EXTRACTION
@@ -34,9 +34,9 @@ class AttemptProgress:
     _since: float = field(default_factory=time.monotonic)
 
     def enter(self, stage: Stage, share: float = 0.0) -> None:
-        """Note that `share` (0 to 1) of a stage is done; stages and progress never go back.
+        """Record that `share` (0 to 1) of a stage is done. Progress never decreases.
 
-        What was before the first is no stage: the file waited for its turn to be read.
+        The time before the first call counts for no stage: the file waited for an extractor.
         """
         if not self._begun:
             self._begun, self._since = True, time.monotonic()
@@ -48,32 +48,32 @@ class AttemptProgress:
         self.changed = True
 
     def resume(self, stage: Stage) -> None:
-        """Begin at a stage: those before it were done by an earlier attempt."""
+        """Start at a stage because an earlier attempt completed those before it."""
         self._begun, self._since = True, time.monotonic()
         self.stage = stage
         self.progress = SHARES[stage][0]
         self.changed = True
 
     def close_stage(self) -> None:
-        """Note that the present stage has ended."""
+        """Add the time since the last call to the current stage."""
         now = time.monotonic()
         self.durations[self.stage] = self.durations.get(self.stage, 0.0) + now - self._since
         self._since = now
 
     @property
     def seconds(self) -> float:
-        """Return how long it has been at work."""
+        """Duration of the attempt so far."""
         return sum(self.durations.values()) + time.monotonic() - self._since
 
     def stages(self) -> list[dict[str, Any]]:
-        """Return the wire form of the durations, in seconds."""
+        """Return the durations in seconds as events carry them."""
         return [
             {"stage": str(stage), "duration": round(seconds, 4)}
             for stage, seconds in self.durations.items()
         ]
 
     def event(self, pipeline_id: str, pipeline_type: str) -> dict[str, Any]:
-        """Return the `file:progress` event."""
+        """Return a `file:progress` event."""
         return new_event(
             "file:progress",
             pipeline_id=pipeline_id,

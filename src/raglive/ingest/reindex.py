@@ -1,22 +1,24 @@
-"""Makes the index anew with another model, and changes over when no chunk is missing."""
+"""Re-embeds the index with another model, and switches to it when no chunk is missing."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from raglive.embedding import Embedder, EmbeddingError
-from raglive.embedding.budget import Budget, BudgetSpent, Price
-from raglive.embedding.reuse import EmbedOnce, StoredVectors
-from raglive.store.accounting.saved_work import Kept
+from raglive.embedding.budget import Budget, BudgetConfig, BudgetSpent
+from raglive.embedding.cached_embedder import CachedEmbedder, VectorLookup
+from raglive.store.accounting.spending import Spending
 from raglive.store.errors import retry_transient
-from raglive.store.index.documents import Documents
-from raglive.store.index.reindexing import Missing, Reindexing
+from raglive.store.index.reindexing import MissingVector, Reindexing
+from raglive.store.index.vector_cache import VectorCache
 from raglive.store.index.vector_space import ChosenSpace
 from raglive.store.pool import Database
+from raglive_contract.backoff import Backoff
 from raglive_contract.errors import RagliveError
 
 __all__ = ["ReindexProgress", "Reindexer"]
@@ -24,18 +26,18 @@ __all__ = ["ReindexProgress", "Reindexer"]
 Result = TypeVar("Result")
 
 PAGE_CHUNKS = 1_000
-PASSES = 5  # over what is stored meanwhile; the rest is embedded while nobody stores
-CHANGES = 100
-PROVIDER_PATIENCE_SECONDS = 900.0
-DATABASE_PATIENCE_SECONDS = 60.0
+PASSES = 5  # over chunks stored meanwhile; the last ones are embedded while storing is blocked
+SWITCH_ATTEMPTS = 100
+PROVIDER_TIMEOUT_SECONDS = 900.0
+DATABASE_TIMEOUT_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
-LOOK_SECONDS = 1.0  # at an index that is being built
+BUILD_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReindexProgress:
-    """How far it is, in chunks; `note` is what it does, or waits for."""
+    """Chunks that have a new vector, of all chunks; `note` describes the current step."""
 
     done: int
     chunks: int
@@ -44,49 +46,49 @@ class ReindexProgress:
 
 @dataclass(slots=True)
 class Reindexer:
-    """One run. What it has stored is found by the next one, if this one does not end well."""
+    """One run. A run that is interrupted is continued by the next one."""
 
     database: Database
     store: Reindexing
     embedder: Embedder
     space: ChosenSpace
-    price: Price
-    tell: Callable[[ReindexProgress], None]
+    budget: BudgetConfig
+    on_progress: Callable[[ReindexProgress], None]
     _chunks: int = 0
     _done: int = 0
-    _embedding: dict[int, EmbedOnce] = field(default_factory=dict)
+    _embedders: dict[int, CachedEmbedder] = field(default_factory=dict)
 
     async def run(self) -> int:
-        """Return how many chunks there are when the index is changed over.
+        """Re-embed every chunk, switch the index over, and return the number of chunks.
 
         Raises `BudgetSpent`, `EmbeddingError`, `ReindexRefused`, and the database's errors.
         """
         await self.store.index_missing()
         await self._catch_up()
         await self._build_index()
-        for _ in range(CHANGES):
+        for _ in range(SWITCH_ATTEMPTS):
             await self._catch_up()
-            self._say("changing over")
+            self._report("switching over")
             if await self.store.swap(self._complete):
-                self._say("tidying up")
+                self._report("cleaning up")
                 await self.store.tidy()
                 return self._chunks
         raise RagliveError(
-            "Files are stored faster than they can be embedded anew. What is embedded is kept: "
-            "run `raglive reindex` again when there are fewer.",
+            "Files are stored faster than they can be re-embedded. The new vectors are kept: run "
+            "`raglive reindex` again when fewer files change.",
             retryable=True,
         )
 
     async def _build_index(self) -> None:
-        """Build the vector index, and tell how far it is."""
+        """Build the vector index, and report its progress."""
         building = asyncio.create_task(self.store.index_vectors(self.space.space))
         try:
             while not building.done():
-                indexed = await _patiently(self.store.indexed)
+                indexed = await _retried(self.store.indexed)
                 if indexed is not None:
                     self._done = indexed
-                    self._say("building the vector index")
-                await asyncio.wait({building}, timeout=LOOK_SECONDS)
+                    self._report("building the vector index")
+                await asyncio.wait({building}, timeout=BUILD_POLL_SECONDS)
             building.result()
         finally:
             building.cancel()
@@ -103,18 +105,18 @@ class Reindexer:
             pass
 
     async def _pass(self) -> int:
-        """Give vectors to the chunks that have none; return how many those were.
+        """Embed the chunks that have no new vector yet; return how many those were.
 
-        While one page is stored, the next is embedded.
+        Each page is stored while the next one is embedded.
         """
-        self._chunks, missing = await _patiently(self.store.count)
+        self._chunks, missing = await _retried(self.store.count)
         self._done = self._chunks - missing
         after = found = 0
         filling: asyncio.Task[None] | None = None
         try:
-            while page := await _patiently(partial(self.store.page, after, PAGE_CHUNKS)):
-                self._say("embedding")
-                await self._embed_patiently(page)
+            while page := await _retried(partial(self.store.page, after, PAGE_CHUNKS)):
+                self._report("embedding")
+                await self._embed_with_retries(page)
                 if filling is not None:
                     await filling
                 filling = asyncio.create_task(self._fill(page))
@@ -126,15 +128,15 @@ class Reindexer:
             if filling is not None:
                 filling.cancel()
                 await asyncio.gather(filling, return_exceptions=True)
-        self._say("embedding")
+        self._report("embedding")
         return found
 
-    async def _fill(self, page: Sequence[Missing]) -> None:
-        """Store a page's vectors: two processes of the database put rows into all indexes."""
+    async def _fill(self, page: Sequence[MissingVector]) -> None:
+        """Store a page's vectors over two connections, as updating every index is CPU-bound."""
         half = (len(page) + 1) // 2
         halves = [part for part in (page[:half], page[half:]) if part]
         stored = await asyncio.gather(
-            *(_patiently(partial(self.store.fill, part, self.space)) for part in halves),
+            *(_retried(partial(self.store.fill, part, self.space)) for part in halves),
             return_exceptions=True,
         )
         for error in stored:
@@ -142,55 +144,55 @@ class Reindexer:
                 raise error
         self._done = min(self._done + len(page), self._chunks)
 
-    async def _embed_patiently(self, page: Sequence[Missing]) -> None:
-        """See to it that the page's vectors are kept, waiting for a provider that is away."""
+    async def _embed_with_retries(self, page: Sequence[MissingVector]) -> None:
+        """Embed a page and save its vectors, waiting while the provider is unavailable."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + PROVIDER_PATIENCE_SECONDS
-        pause = FIRST_PAUSE_SECONDS
-        while True:
+        deadline = loop.time() + PROVIDER_TIMEOUT_SECONDS
+        backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        for failures in itertools.count():
             try:
                 for key in {one.pipeline_key for one in page}:
                     await self._embed(key, [one for one in page if one.pipeline_key == key])
             except EmbeddingError as error:
                 if not error.retryable or loop.time() > deadline:
                     raise
-                self._say(f"waiting: {error.message}")
-                asked = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_SECONDS)
-                await asyncio.sleep(max(pause, asked))
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                self._report(f"waiting: {error.message}")
+                await asyncio.sleep(backoff.seconds(failures, error.retry_after_seconds))
             else:
                 return
 
-    async def _embed(self, pipeline_key: int, chunks: Sequence[Missing]) -> None:
-        once = self._once(pipeline_key)
+    async def _embed(self, pipeline_key: int, chunks: Sequence[MissingVector]) -> None:
+        embedder = self._embedder_of(pipeline_key)
         texts = {one.content_hash: one.content for one in chunks}
         payers = {one.content_hash: one.file_key for one in chunks}
         try:
-            await once.vectors(texts, payers, lambda _: None)
+            await embedder.vectors(texts, payers, lambda _: None)
         except BudgetSpent as spent:
             raise BudgetSpent(
-                f"{spent.message} What is embedded is kept. Raise RAGLIVE_EMBEDDING_BUDGET, or "
-                "wait until its day or month ends, and run it again."
+                f"{spent.message} The new vectors are kept. Raise RAGLIVE_EMBEDDING_BUDGET, or "
+                "wait until its day or month ends, and run `raglive reindex` again."
             ) from spent
 
-    def _once(self, pipeline_key: int) -> EmbedOnce:
-        """Return what embeds at the expense of one pipeline."""
-        if pipeline_key not in self._embedding:
-            kept = Kept(self.database, pipeline_key, "", self.space)
-            self._embedding[pipeline_key] = EmbedOnce(
+    def _embedder_of(self, pipeline_key: int) -> CachedEmbedder:
+        """Return the embedder that charges one pipeline's budget."""
+        if pipeline_key not in self._embedders:
+            spending = Spending(self.database, pipeline_key)
+            cache = VectorCache(self.database, self.space)
+            self._embedders[pipeline_key] = CachedEmbedder(
                 self.embedder,
-                StoredVectors(Documents(self.database, self.space.key)),
-                kept,
-                Budget(kept, self.price),
+                VectorLookup(cache),
+                cache,
+                spending,
+                Budget(spending, self.budget),
                 piecemeal=True,
             )
-        return self._embedding[pipeline_key]
+        return self._embedders[pipeline_key]
 
-    def _say(self, note: str) -> None:
-        self.tell(ReindexProgress(self._done, self._chunks, note))
+    def _report(self, note: str) -> None:
+        self.on_progress(ReindexProgress(self._done, self._chunks, note))
 
 
-async def _patiently(operation: Callable[[], Awaitable[Result]]) -> Result:
+async def _retried(operation: Callable[[], Awaitable[Result]]) -> Result:
     return await retry_transient(
-        operation, within_seconds=DATABASE_PATIENCE_SECONDS, what="making the index anew"
+        operation, within_seconds=DATABASE_TIMEOUT_SECONDS, what="re-embedding the index"
     )

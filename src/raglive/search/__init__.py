@@ -1,1 +1,1 @@
-"""Questions to the index."""
+"""Search in the index: requests, hybrid ranking, and the embedder of questions."""

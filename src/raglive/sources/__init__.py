@@ -1,1 +1,1 @@
-"""What raglive watches; each source has a package of its own."""
+"""The sources of documents; each has a package of its own."""

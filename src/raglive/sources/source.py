@@ -1,4 +1,4 @@
-"""What a source is: a watcher keeps the registry true to it, and it lends its files to workers."""
+"""The interface of a source: a watcher that keeps the registry current, and access to its files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,25 @@ from typing import Protocol
 from raglive.store.registry.jobs import Job
 from raglive_contract.errors import RagliveError
 
-__all__ = ["CheckResult", "FileChanged", "FileVanished", "Source", "Watcher"]
+__all__ = [
+    "CheckResult",
+    "FileChanged",
+    "FileVanished",
+    "FolderUnavailable",
+    "Source",
+    "Watcher",
+]
+
+
+class FolderUnavailable(RagliveError):
+    """A watched folder does not exist, or cannot be read."""
+
+    code = "watch_location_unavailable"
+    retryable = True
 
 
 class FileChanged(RagliveError):
-    """The file was written to while it was read; what was read is void."""
+    """The file was written to while it was read; the extracted text is discarded."""
 
     code = "file_changed"
     retryable = True
@@ -30,59 +44,63 @@ class FileVanished(RagliveError):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a full check found, and wrote down."""
+    """The changes that a full check wrote to the registry.
+
+    `held` counts missing files that are not deleted, because their source is absent or unreadable.
+    `problem` is set when a part of the source could not be checked.
+    """
 
     files: int
     new: int = 0
     changed: int = 0
     moved: int = 0
     deleted: int = 0
-    held: int = 0  # missing, but not deleted: their source is not there, or not readable
-    problem: RagliveError | None = None  # part of the source could not be checked
+    held: int = 0
+    problem: RagliveError | None = None
     duration_seconds: float = 0.0
 
 
 class Watcher(Protocol):
-    """Watches a source and writes what it sees through the registry."""
+    """Watches a source and writes its changes to the registry."""
 
     @property
     def location(self) -> str:
-        """Return what is watched, for people."""
+        """The watched location, as users see it."""
         ...
 
     @property
     def is_checking(self) -> bool:
-        """Say whether a full check is running."""
+        """Whether a full check is running."""
         ...
 
     @property
     def last_check(self) -> datetime | None:
-        """Return when the last full check ended."""
+        """When the last full check ended."""
         ...
 
     @property
     def next_check(self) -> datetime | None:
-        """Return when the next full check is due."""
+        """When the next full check is due."""
         ...
 
     async def run(self) -> None:
-        """Watch until cancelled: a full check at once, on hints, and every check interval.
+        """Watch until cancelled: check everything at once, on notifications, and periodically.
 
         Raises `RagliveError` when the source cannot be watched at all.
         """
         ...
 
     async def check(self) -> CheckResult:
-        """Check all of the source once, and return when the registry says what it holds.
+        """Check the whole source once, and return when the registry reflects it.
 
-        Raises `RagliveError` when the source or the database cannot be reached.
+        Raises `RagliveError` when the source or the database is unavailable.
         """
         ...
 
 
 class Source(Watcher, Protocol):
-    """A watcher that also lends its files."""
+    """A watcher that also provides the files' content."""
 
     def fetch(self, job: Job) -> AbstractAsyncContextManager[Path]:
-        """Lend a worker its file."""
+        """Provide a job's file as a local path for the duration of the block."""
         ...

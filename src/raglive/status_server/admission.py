@@ -1,4 +1,8 @@
-"""How much one connection, subject, address and pipeline may ask of the status server."""
+"""Admission: origins, connections of addresses and subjects, and rates of requests and events.
+
+Sizes are limited where bytes are read: messages in `transport/payload_filter.py`, other bodies in
+`http/application.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,146 +16,101 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from raglive.http_api.hosts import client_address, is_loopback
-from raglive.http_api.rate_limits import Rate, RequestLimits, address_key, too_often
+from raglive.http_api.rate_limits import Rate, RequestLimits, address_key, rate_limited
 from raglive.http_api.responses import status_of
 from raglive.settings import Settings
-from raglive.status_server.audit import Audit, Place
+from raglive.status_server.audit import Audit, ClientOrigin
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Entrance", "Limits", "Origins"]
+__all__ = ["Admission", "AdmissionLimits", "AllowedOrigins"]
+
+log = structlog.get_logger()
 
 CONNECT_BURST_SECONDS = 10.0
 REFUSALS_PER_SECOND = 2.0
 REFUSALS_BURST_SECONDS = 25.0
-FULL_RETRY_MS = 5000
+LIMIT_RETRY_MS = 5000
 
 
-class Limits(RequestLimits):
-    """Every limit, and what counts towards it."""
+class AdmissionLimits(RequestLimits):
+    """The limits of the settings, and the counters behind them."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._settings = settings
-        self._connecting = Rate(settings.address_connections_per_second, CONNECT_BURST_SECONDS)
-        self._of_connections = Rate(settings.connection_requests_per_second)
-        self._of_pipelines = Rate(settings.pipeline_events_per_second)
-        self._refusals = Rate(REFUSALS_PER_SECOND, REFUSALS_BURST_SECONDS)
-        self._addresses: Counter[str] = Counter()
-        self._subjects: Counter[str] = Counter()
+        self._connects_by_address = Rate(
+            settings.address_connections_per_second, CONNECT_BURST_SECONDS
+        )
+        self._requests_by_connection = Rate(settings.connection_requests_per_second)
+        self._events_by_pipeline = Rate(settings.pipeline_events_per_second)
+        self._refusals_by_connection = Rate(REFUSALS_PER_SECOND, REFUSALS_BURST_SECONDS)
+        self._connections_by_address: Counter[str] = Counter()
+        self._connections_by_subject: Counter[str] = Counter()
 
-    def admit_address(self, address: str, connections: int) -> None:
-        """Let an address begin a connection beside so many; raise `limit_reached` or a rate."""
-        if connections >= self._settings.max_connections:
-            raise _full("the server", "RAGLIVE_MAX_CONNECTIONS")
+    def check_connection(self, address: str, open_connections: int) -> None:
+        """Check a new connection. Raises `limit_reached` and `rate_limited`."""
+        if open_connections >= self._settings.max_connections:
+            raise _limit_reached("the server", "RAGLIVE_MAX_CONNECTIONS")
         if is_loopback(address):
             return
         key = address_key(address)
-        if self._addresses[key] >= self._settings.max_connections_per_address:
-            raise _full(f"the address {address}", "RAGLIVE_MAX_CONNECTIONS_PER_ADDRESS")
-        if wait := self._connecting.take(key):
+        if self._connections_by_address[key] >= self._settings.max_connections_per_address:
+            raise _limit_reached(f"the address {address}", "RAGLIVE_MAX_CONNECTIONS_PER_ADDRESS")
+        if wait := self._connects_by_address.take(key):
             setting = "RAGLIVE_ADDRESS_CONNECTIONS_PER_SECOND"
-            raise too_often(f"the address {address}", setting, wait)
+            raise rate_limited(f"the address {address}", setting, wait)
 
     def count_address(self, address: str, change: int) -> None:
-        """Count a connection that begins, or has ended."""
-        _count(self._addresses, address_key(address), change)
+        """Count a connection of an address that opens (+1) or ends (-1)."""
+        _count(self._connections_by_address, address_key(address), change)
 
-    def admit_subject(self, subject: str) -> None:
-        """Count a connection to a namespace; raise `limit_reached`."""
-        if self._subjects[subject] >= self._settings.max_connections_per_subject:
-            raise _full("the token's subject", "RAGLIVE_MAX_CONNECTIONS_PER_SUBJECT")
-        _count(self._subjects, subject, 1)
+    def add_connection_of_subject(self, subject: str) -> None:
+        """Count a connection to a namespace. Raises `limit_reached`."""
+        if self._connections_by_subject[subject] >= self._settings.max_connections_per_subject:
+            raise _limit_reached("the token's subject", "RAGLIVE_MAX_CONNECTIONS_PER_SUBJECT")
+        _count(self._connections_by_subject, subject, 1)
 
-    def release_subject(self, subject: str) -> None:
-        """Count a connection to a namespace that has ended."""
-        _count(self._subjects, subject, -1)
+    def remove_connection_of_subject(self, subject: str) -> None:
+        """Count the end of a connection to a namespace."""
+        _count(self._connections_by_subject, subject, -1)
 
     def request_of_connection(self, connection: str) -> None:
-        """Count a request over Socket.IO; raise `rate_limited`."""
-        if wait := self._of_connections.take(connection):
+        """Count a request over Socket.IO. Raises `rate_limited`."""
+        if wait := self._requests_by_connection.take(connection):
             setting = "RAGLIVE_CONNECTION_REQUESTS_PER_SECOND"
-            raise too_often("this connection", setting, wait)
+            raise rate_limited("this connection", setting, wait)
 
     def forget_connection(self, connection: str) -> None:
-        """Forget a connection that has ended."""
-        self._of_connections.forget(connection)
-        self._refusals.forget(connection)
+        """Drop the counters of a connection that has ended."""
+        self._requests_by_connection.forget(connection)
+        self._refusals_by_connection.forget(connection)
 
-    def goes_on(self, connection: str) -> bool:
-        """Count a request too many; say whether the client goes on as if it had not been told."""
-        return self._refusals.take(connection) > 0
+    def ignores_refusals(self, connection: str) -> bool:
+        """Count a `rate_limited` answer; True when the client has not slowed down after many."""
+        return self._refusals_by_connection.take(connection) > 0
 
-    def subscribe(self, pipelines: int) -> None:
-        """Let a connection watch so many pipelines; raise `limit_reached`."""
+    def check_subscriptions(self, pipelines: int) -> None:
+        """Check the number of pipelines of one connection. Raises `limit_reached`."""
         if pipelines > self._settings.max_subscriptions:
-            raise _full("this connection", "RAGLIVE_MAX_SUBSCRIPTIONS")
+            raise _limit_reached("this connection", "RAGLIVE_MAX_SUBSCRIPTIONS")
 
     def publish(self, pipeline_id: str, events: int) -> None:
-        """Count events of a pipeline; raise `rate_limited`."""
-        if wait := self._of_pipelines.take(pipeline_id, events):
+        """Count events of a pipeline. Raises `rate_limited`."""
+        if wait := self._events_by_pipeline.take(pipeline_id, events):
             setting = "RAGLIVE_PIPELINE_EVENTS_PER_SECOND"
-            raise too_often(f"the pipeline {pipeline_id}", setting, wait)
+            raise rate_limited(f"the pipeline {pipeline_id}", setting, wait)
 
-    def begin_pipeline(self, pipelines: int) -> None:
-        """Let a pipeline be made beside so many; raise `limit_reached`."""
+    def check_new_pipeline(self, pipelines: int) -> None:
+        """Check that the server takes another pipeline. Raises `limit_reached`."""
         if pipelines >= self._settings.max_pipelines:
-            raise _full("the server: no more pipelines", "RAGLIVE_MAX_PIPELINES")
+            raise _limit_reached("the server: no more pipelines", "RAGLIVE_MAX_PIPELINES")
 
 
-def _count(counter: Counter[str], key: str, change: int) -> None:
-    counter[key] += change
-    if counter[key] <= 0:
-        del counter[key]
+class AllowedOrigins:
+    """The dashboard's origins, those of SOCKET_IO_CORS_ORIGIN, and the request's own host.
 
-
-def _full(whose: str, setting: str) -> RagliveError:
-    return RagliveError(
-        f"The limit of {whose} is reached. It is {setting}.",
-        code=ErrorCode.LIMIT_REACHED,
-        retryable=True,
-        retry_after_ms=FULL_RETRY_MS,
-    )
-
-
-class Entrance:
-    """Lets addresses begin connections and requests, and takes down whom it does not."""
-
-    def __init__(self, limits: Limits, audit: Audit, connections: Callable[[], int]) -> None:
-        self._limits = limits
-        self._audit = audit
-        self._connections = connections
-
-    def admit(self, address: str) -> None:
-        """Let an address begin a connection; raise `limit_reached` or `rate_limited`."""
-        try:
-            self._limits.admit_address(address, self._connections())
-        except RagliveError as error:
-            self._audit.refused("connect", error, place=Place(address))
-            raise
-
-    def count(self, address: str) -> None:
-        """Count a request over HTTP; raise `rate_limited`."""
-        try:
-            self._limits.request_of_address(address)
-        except RagliveError as error:
-            self._audit.refused("http", error, place=Place(address))
-            raise
-
-    def refused(self, error: RagliveError, request: Request) -> None:
-        """Take down who was refused over HTTP, if it was for who he is or how much he asked."""
-        if status_of(error.code) in {401, 403, 429}:
-            place = Place(client_address(request.scope))
-            self._audit.refused("http", error, place=place, path=request.url.path[:255])
-
-
-log = structlog.get_logger()
-
-
-class Origins:
-    """The dashboard's own origins, those that are set, and whatever the server itself is below.
-
-    Behind one proxy the dashboard and this server are one origin, that of the request's own host,
-    which was checked before.
+    The own host is allowed because behind one proxy the dashboard and this server share an
+    origin. `AllowedHosts` has checked that host before.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -164,21 +123,12 @@ class Origins:
         }
         self._allowed = own | set(settings.cors_origins)
 
-    def allow(self, origin: str | None, host: str) -> bool:
-        """Say whether a page of `origin`, or no page, may connect to what it calls `host`."""
-        if origin is None:
-            return True
-        if "*" in self._allowed or origin.lower() in self._allowed:
-            return True
-        parts = urlsplit(origin)
-        return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower() != ""
-
     def check(self, scope: Scope) -> None:
-        """Raise `origin_not_allowed` for a request of a page that may not connect."""
+        """Raise `origin_not_allowed` for a page of another origin; no origin is allowed."""
         headers = Headers(scope=scope)
         origins = headers.getlist("origin")
         host = headers.get("host", "")
-        if not origins or (len(origins) == 1 and self.allow(origins[0], host)):
+        if not origins or (len(origins) == 1 and self._allows(origins[0], host)):
             return
         seen = ", ".join(origins)[:255]
         log.warning("origin_not_allowed", origin=seen, host=host, setting="SOCKET_IO_CORS_ORIGIN")
@@ -187,3 +137,85 @@ class Origins:
             "If they should, add the origin to SOCKET_IO_CORS_ORIGIN.",
             code=ErrorCode.ORIGIN_NOT_ALLOWED,
         )
+
+    def _allows(self, origin: str, host: str) -> bool:
+        if "*" in self._allowed or origin.lower() in self._allowed:
+            return True
+        parts = urlsplit(origin)
+        return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower() != ""
+
+
+class Admission:
+    """Applies the per-address limits and the origins, and records refusals in the audit log."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        limits: AdmissionLimits,
+        audit: Audit,
+        *,
+        open_connections: Callable[[], int],
+        is_draining: Callable[[], bool],
+    ) -> None:
+        self._origins = AllowedOrigins(settings)
+        self._limits = limits
+        self._audit = audit
+        self._open_connections = open_connections
+        self._is_draining = is_draining
+
+    def admit(self, scope: Scope, opens_session: bool) -> None:
+        """Admit a request of Engine.IO.
+
+        Raises `origin_not_allowed`; for one that opens a session also `unavailable` during a
+        graceful shutdown, `limit_reached` and `rate_limited`.
+        """
+        self._origins.check(scope)
+        if not opens_session:
+            return
+        if self._is_draining():
+            raise _draining()
+        address = client_address(scope)
+        try:
+            self._limits.check_connection(address, self._open_connections())
+        except RagliveError as error:
+            self._audit.record_refusal("connect", error, origin=ClientOrigin(address))
+            raise
+
+    def count_http_request(self, address: str) -> None:
+        """Count a request over HTTP. Raises `rate_limited`."""
+        try:
+            self._limits.request_of_address(address)
+        except RagliveError as error:
+            self._audit.record_refusal("http", error, origin=ClientOrigin(address))
+            raise
+
+    def record_refusal(self, error: RagliveError, request: Request) -> None:
+        """Record a refusal over HTTP that was for identity, rights or rate."""
+        if status_of(error.code) in {401, 403, 429}:
+            origin = ClientOrigin(client_address(request.scope))
+            path = request.url.path[:255]
+            self._audit.record_refusal("http", error, origin=origin, path=path)
+
+
+def _count(counter: Counter[str], key: str, change: int) -> None:
+    counter[key] += change
+    if counter[key] <= 0:
+        del counter[key]
+
+
+def _limit_reached(whose: str, setting: str) -> RagliveError:
+    return RagliveError(
+        f"The limit of {whose} is reached. It is {setting}.",
+        code=ErrorCode.LIMIT_REACHED,
+        retryable=True,
+        retry_after_ms=LIMIT_RETRY_MS,
+    )
+
+
+def _draining() -> RagliveError:
+    return RagliveError(
+        "The server is about to stop. Come back in a moment.",
+        code=ErrorCode.UNAVAILABLE,
+        retryable=True,
+        retry_after_ms=1000,
+    )

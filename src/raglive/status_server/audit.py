@@ -1,4 +1,4 @@
-"""Who did what, when, from where, and how it ended: into the log, the counts, and the room."""
+"""The audit: who did what, from where, and with which outcome, in the log, metrics and the room."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raglive.status_server.metrics import StatusMetrics
 from raglive_contract.errors import RagliveError
 from raglive_contract.monitoring import AuditEvent
 
-__all__ = ["Audit", "Place"]
+__all__ = ["Audit", "ClientOrigin"]
 
 log = structlog.get_logger()
 
@@ -23,50 +23,50 @@ MAX_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where something happened; the connection is that of a namespace, if there is one."""
+class ClientOrigin:
+    """Where an action came from; `connection` is the session id in `namespace`."""
 
     address: str | None = None
     connection: str | None = None
     namespace: str | None = None
 
 
-NOWHERE = Place()
+UNKNOWN_ORIGIN = ClientOrigin()
 
 
 class Audit:
-    """Takes down what happens at the door; `show` hands it to administrators who look on."""
+    """Writes audit events to the log, and passes them to `publish` for the monitoring room."""
 
-    def __init__(self, metrics: StatusMetrics, show: Callable[[AuditEvent], None]) -> None:
+    def __init__(self, metrics: StatusMetrics, publish: Callable[[AuditEvent], None]) -> None:
         self._metrics = metrics
-        self._show = show
+        self._publish = publish
         self.refusals: Counter[str] = Counter()
 
-    def done(
+    def record(
         self,
         action: str,
         identity: Identity | None = None,
-        place: Place = NOWHERE,
+        origin: ClientOrigin = UNKNOWN_ORIGIN,
         **detail: Any,
     ) -> None:
-        """Take down what somebody did."""
-        self._note(action, "ok", identity, place, detail)
+        """Record an action that succeeded."""
+        self._record(action, "ok", identity, origin, detail)
 
-    def refused(
+    def record_refusal(
         self,
         action: str,
         error: RagliveError,
         identity: Identity | None = None,
-        place: Place = NOWHERE,
+        origin: ClientOrigin = UNKNOWN_ORIGIN,
         **detail: Any,
     ) -> None:
-        """Take down what somebody was refused, and count it."""
+        """Record an action that was refused, and count it by its error code."""
         code = str(error.code)
         self.refusals[code] += 1
         self._metrics.refusals.labels(code).inc()
-        self._note(action, code, identity, place, {"message": error.message} | detail)
+        self._record(action, code, identity, origin, {"message": error.message} | detail)
 
-    def acted(
+    def record_operator_action(
         self,
         actor: str,
         action: str,
@@ -74,7 +74,7 @@ class Audit:
         pipeline_id: str | None,
         detail: Mapping[str, Any],
     ) -> None:
-        """Take down what an operator did elsewhere."""
+        """Record what an operator did on the command line or the dashboard."""
         self._write(
             AuditEvent(
                 timestamp=at,
@@ -86,15 +86,15 @@ class Audit:
             )
         )
 
-    def _note(
+    def _record(
         self,
         action: str,
         outcome: str,
         identity: Identity | None,
-        place: Place,
+        origin: ClientOrigin,
         detail: Mapping[str, Any],
     ) -> None:
-        said = {name: value for name, value in detail.items() if value is not None}
+        known = {name: value for name, value in detail.items() if value is not None}
         self._write(
             AuditEvent(
                 timestamp=datetime.now(UTC),
@@ -102,16 +102,16 @@ class Audit:
                 outcome=outcome,
                 subject=identity.subject if identity else None,
                 token_id=_short(identity.token_id) if identity else None,
-                address=_short(place.address),
-                connection=place.connection,
-                namespace=place.namespace,
-                detail=said or None,
+                address=_short(origin.address),
+                connection=origin.connection,
+                namespace=origin.namespace,
+                detail=known or None,
             )
         )
 
     def _write(self, event: AuditEvent) -> None:
         log.info("audit", **(event.wire() | {"timestamp": None}))
-        self._show(event)
+        self._publish(event)
 
 
 def _short(text: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Pipelines that have fallen silent."""
+"""Offline detection: pipelines without a heartbeat are marked offline."""
 
 from __future__ import annotations
 
@@ -7,35 +7,47 @@ from collections.abc import Callable
 
 import structlog
 
-from raglive.status_server.timeouts import Patience
+from raglive.status_server.timeouts import Timeouts
 from raglive.store.errors import DATABASE_ERRORS
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import end_silent_pipelines
 
-__all__ = ["end_silent"]
+__all__ = ["OfflineDetector"]
 
 log = structlog.get_logger()
 
 
-async def end_silent(
-    database: Database, lag_seconds: Callable[[], float], patience: Patience
-) -> None:
-    """Say that pipelines are offline whose heartbeat has stopped, until cancelled.
+class OfflineDetector:
+    """Marks pipelines offline after `Timeouts.pipeline_heartbeat`.
 
-    While the database is away every pipeline looks silent: they get time to beat again.
+    No pipeline can send a heartbeat while the database is away, so the time-out starts again when
+    the log becomes readable. `lag_seconds` says how far this server is behind the log.
     """
-    loop = asyncio.get_running_loop()
-    seconds = patience.silent_pipeline
-    last_failure = loop.time()
-    while True:
-        await asyncio.sleep(seconds / 10)
-        if lag_seconds() > patience.lag:
-            last_failure = loop.time()
-        elif loop.time() - last_failure > seconds:
-            try:
-                ended = await end_silent_pipelines(database, seconds)
-            except DATABASE_ERRORS as error:
-                log.warning("silence_not_checked", error=type(error).__name__)
-            else:
-                for pipeline_id in ended:
-                    log.warning("pipeline_silent", pipeline=pipeline_id)
+
+    def __init__(
+        self, database: Database, lag_seconds: Callable[[], float], timeouts: Timeouts
+    ) -> None:
+        self._database = database
+        self._lag_seconds = lag_seconds
+        self._timeouts = timeouts
+
+    async def run(self) -> None:
+        """Check ten times within each time-out, until cancelled."""
+        loop = asyncio.get_running_loop()
+        seconds = self._timeouts.pipeline_heartbeat
+        last_failure = loop.time()
+        while True:
+            await asyncio.sleep(seconds / 10)
+            if self._lag_seconds() > self._timeouts.log_lag:
+                last_failure = loop.time()
+            elif loop.time() - last_failure > seconds:
+                await self._mark_offline(seconds)
+
+    async def _mark_offline(self, seconds: float) -> None:
+        try:
+            ended = await end_silent_pipelines(self._database, seconds)
+        except DATABASE_ERRORS as error:
+            log.warning("offline_check_failed", error=type(error).__name__)
+        else:
+            for pipeline_id in ended:
+                log.warning("pipeline_offline", pipeline=pipeline_id)

@@ -1,4 +1,4 @@
-"""Events from producers: checked, authorized, and committed before they are acknowledged."""
+"""Publishing: events from producers are validated, authorized, and committed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import structlog
 from pydantic import ValidationError
 
 from raglive.bus.postgres import PostgresBus
-from raglive.status_server.admission import Limits
+from raglive.status_server.admission import AdmissionLimits
 from raglive.status_server.metrics import StatusMetrics
 from raglive.store.log.event_log import Appended, pipeline_key, publish_events
 from raglive.store.pool import Connection, Database
-from raglive.store.registry.pipelines import note_heartbeat
+from raglive.store.registry.pipelines import record_heartbeat
 from raglive_contract.cursor import Cursor, parse_cursor
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.events import CONFLATED_TYPES, Submission, SubmittedEvent
@@ -27,23 +27,26 @@ from raglive_contract.model import rfc3339
 from raglive_contract.permissions import Grant
 from raglive_contract.socket import PublishAck
 
-__all__ = ["Ingestion"]
+__all__ = ["EventPublisher"]
 
 log = structlog.get_logger()
 
-LOGGED = 10  # events of a batch named in the log
+LOGGED_IDS = 10  # of a batch
 Event = dict[str, Any]
 
 
-class Ingestion:
-    """Publishes batches, over HTTP and Socket.IO alike."""
+class EventPublisher:
+    """Publishes batches from HTTP and Socket.IO.
+
+    `known` returns the ids of the pipelines that exist.
+    """
 
     def __init__(
         self,
         database: Database,
         bus: PostgresBus,
         metrics: StatusMetrics,
-        limits: Limits,
+        limits: AdmissionLimits,
         known: Callable[[], AbstractSet[str]],
     ) -> None:
         self._database = database
@@ -53,13 +56,13 @@ class Ingestion:
         self._known = known
 
     async def publish(self, grant: Grant, data: object) -> PublishAck:
-        """Publish a batch in one transaction; durable events first committed, then acknowledged.
+        """Commit a batch in one transaction, send its conflated events, and acknowledge it.
 
-        Raises `invalid_event` naming the first fault, `forbidden` for a pipeline out of reach,
-        `rate_limited` and `limit_reached`.
+        Raises `invalid_event` with the first fault, `forbidden` for a pipeline that the grant does
+        not cover, `rate_limited` and `limit_reached`.
         """
         by_pipeline = _by_pipeline(grant, _read(data))
-        self._keep_limits(by_pipeline)
+        self._check_limits(by_pipeline)
         live: list[Event] = []
         async with self._transaction(by_pipeline) as connection:
             appended = [
@@ -80,28 +83,30 @@ class Ingestion:
             accepted=accepted,
             duplicates=duplicates,
             cursor=cursor,
-            events=[event["id"] for events in by_pipeline.values() for event in events][:LOGGED],
+            events=[event["id"] for events in by_pipeline.values() for event in events][
+                :LOGGED_IDS
+            ],
         )
         return PublishAck(cursor=cursor, accepted=accepted, duplicates=duplicates)
 
     def _transaction(
         self, by_pipeline: dict[str, list[Event]]
     ) -> AbstractAsyncContextManager[Connection]:
-        """Return what commits all or none; one statement does so by itself."""
+        """Open a transaction, except for a single statement, which is atomic alone."""
         if len(by_pipeline) > 1 or any(map(_conflated, chain(*by_pipeline.values()))):
             return self._database.transaction()
         return self._database.connection()
 
-    def _keep_limits(self, by_pipeline: dict[str, list[Event]]) -> None:
+    def _check_limits(self, by_pipeline: dict[str, list[Event]]) -> None:
         for pipeline_id, events in by_pipeline.items():
             self._limits.publish(pipeline_id, len(events))
         known = self._known()
         if not by_pipeline.keys() <= known:
-            self._limits.begin_pipeline(len(known))
+            self._limits.check_new_pipeline(len(known))
 
 
 def _read(data: object) -> list[Event]:
-    """Return the wire form of every event of a submission."""
+    """Validate a submission, and return the wire form of its events."""
     try:
         submission = Submission.model_validate(data)
     except ValidationError as error:
@@ -120,7 +125,7 @@ def _wire(place: int, event: SubmittedEvent) -> Event:
         return event.wire()
     except (ValueError, OverflowError):
         raise RagliveError(
-            f"events.{place}: it holds a time out of range, or is nested too deep to be kept.",
+            f"events.{place}: a time is out of range, or it is nested too deep to be stored.",
             code=ErrorCode.INVALID_EVENT,
         ) from None
 
@@ -140,7 +145,7 @@ def _by_pipeline(grant: Grant, events: list[Event]) -> dict[str, list[Event]]:
 async def _append(
     connection: Connection, pipeline_id: str, events: list[Event], live: list[Event]
 ) -> Appended:
-    """Append a pipeline's durable events; add its conflated ones, completed, to `live`."""
+    """Append a pipeline's durable events, and add its completed conflated ones to `live`."""
     named = next((event["pipeline_type"] for event in events if "pipeline_type" in event), None)
     conflated = [event for event in events if _conflated(event)]
     durable = [event for event in events if not _conflated(event)] if conflated else events
@@ -166,6 +171,6 @@ def _conflated(event: Event) -> bool:
 async def _complete(connection: Connection, key: int, event: Event, head: Appended) -> Event:
     completed: Event = {"timestamp": rfc3339(datetime.now(UTC))} | event
     if event["type"] == "heartbeat":
-        await note_heartbeat(connection, key, event["uptime"], event["memory_usage"])
+        await record_heartbeat(connection, key, event["uptime"], event["memory_usage"])
         completed |= {"head_seq": head.seq, "digest": head.digest.hex(), "is_checking": False}
     return completed

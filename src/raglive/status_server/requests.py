@@ -1,4 +1,4 @@
-"""Requests over Socket.IO: read strictly, and always answered."""
+"""Requests over Socket.IO: strict validation, one answer each, metrics and log."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ from raglive.status_server.metrics import StatusMetrics
 from raglive.store.errors import DATABASE_ERRORS
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["answered", "read_request", "read_token"]
+__all__ = ["answered", "read_request"]
 
 log = structlog.get_logger()
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
-class _Owner(Protocol):
+class _Namespace(Protocol):
     metrics: StatusMetrics
 
-    def refused(self, sid: str, request: str, error: RagliveError) -> None: ...
+    def record_refusal(self, sid: str, request: str, error: RagliveError) -> None: ...
 
 
-Owner = TypeVar("Owner", bound=_Owner)
-Handler = Callable[[Owner, str, object], Awaitable[dict[str, Any]]]
+Namespace = TypeVar("Namespace", bound=_Namespace)
+Handler = Callable[[Namespace, str, object], Awaitable[dict[str, Any]]]
 
 
-def answered(handler: Handler[Owner]) -> Callable[..., Awaitable[dict[str, Any]]]:
-    """Answer every request: `{ok: true, ...}`, or `{ok: false, error}`."""
+def answered(handler: Handler[Namespace]) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Decorate a handler: it answers `{ok: true, ...}`, or `{ok: false, error}` if it raises."""
     request = handler.__name__.removeprefix("on_")
 
     @wraps(handler)
-    async def answer(self: Owner, sid: str, *sent: object) -> dict[str, Any]:
+    async def answer(self: Namespace, sid: str, *sent: object) -> dict[str, Any]:
         request_id, started = str(uuid7()), time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id, connection=sid):
-            refusal, done = None, {}
+            refusal, answer_fields = None, {}
             try:
-                done = await handler(self, sid, sent[0] if sent else None)
+                answer_fields = await handler(self, sid, sent[0] if sent else None)
             except Exception as error:
                 refusal = _refusal(error, request)
-                self.refused(sid, request, refusal)
+                self.record_refusal(sid, request, refusal)
             seconds = time.perf_counter() - started
             outcome = "ok" if refusal is None else str(refusal.code)
-            self.metrics.asked.labels(request, outcome).observe(seconds)
+            self.metrics.socket_requests.labels(request, outcome).observe(seconds)
             log.info(
                 "request", request=request, outcome=outcome, duration_ms=round(seconds * 1000, 2)
             )
         if refusal is not None:
             return {"ok": False, "error": refusal.body(request_id)}
-        return {"ok": True} | done
+        return {"ok": True} | answer_fields
 
     return answer
 
 
 def _refusal(error: Exception, request: str) -> RagliveError:
-    """Return what is said of an error; the log has what is not said."""
+    """Choose the error of the answer; the log has the details of an unexpected one."""
     if isinstance(error, RagliveError):
         return error
     if isinstance(error, DATABASE_ERRORS):
@@ -71,23 +71,13 @@ def _refusal(error: Exception, request: str) -> RagliveError:
 
 
 def read_request(shape: type[Shape], data: object) -> Shape:
-    """Return what was asked; raise `invalid_request` that names the first fault."""
+    """Validate a request. Raises `invalid_request` with the first fault."""
     try:
         return shape.model_validate({} if data is None else data)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])[:200] or "the request"
         raise RagliveError(f"{place}: {first['msg']}", code=ErrorCode.INVALID_REQUEST) from None
-
-
-def read_token(auth: object) -> str:
-    """Return the token of a handshake; raise `unauthenticated` without one."""
-    token = auth.get("token") if isinstance(auth, dict) else None
-    if not isinstance(token, str):
-        raise RagliveError(
-            "A token is required: connect with `auth: {token}`.", code=ErrorCode.UNAUTHENTICATED
-        )
-    return token
 
 
 def _unavailable() -> RagliveError:

@@ -1,24 +1,24 @@
-"""How long the status server waits for others."""
+"""The time-outs of the status server, other than those that settings change."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["PATIENCE", "Patience"]
+__all__ = ["TIMEOUTS", "Timeouts"]
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How many seconds the status server gives others."""
+class Timeouts:
+    """Seconds until each time-out takes effect."""
 
-    lag: float = 5.0  # of the log, until it is not ready
-    bus: float = 16.0  # of silence, until it is not ready; it answers every ten
-    standing_still: float = 60.0  # without a look at the log, until it is not alive
-    silent_pipeline: float = 20.0  # without a heartbeat, until it is offline
-    ending_token: float = 60.0  # of warning
-    stalled_connection: float = 7.0  # that does not read, until it is aborted
-    slow_viewer: float = 8.0  # that has read nothing of what is held for it, until it is closed
-    leaving: float = 3.0  # one after the other, when the server stops
+    log_lag: float = 5.0  # unread log: not ready
+    bus_silence: float = 16.0  # no answer of the bus, which answers every ten: not ready
+    log_reader_stall: float = 60.0  # no attempt to read the log: not alive
+    pipeline_heartbeat: float = 20.0  # no heartbeat of a pipeline: offline
+    token_expiry_warning: float = 60.0  # before a token expires: `auth:expiring`
+    stalled_connection: float = 7.0  # write buffer does not drain: the connection is aborted
+    slow_viewer: float = 8.0  # nothing read of a full outbound queue: the connection is closed
+    graceful_shutdown: float = 3.0  # all connections are closed, spread over this time
 
 
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()

@@ -1,4 +1,4 @@
-"""What goes wrong with a database, said so that it can be mended."""
+"""Errors of the database: which are worth a retry, what to do about the others, and the retry."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from urllib.parse import urlsplit
 import asyncpg
 import structlog
 
+from raglive_contract.backoff import Backoff
 from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = [
     "DATABASE_ERRORS",
+    "STORE_ERRORS",
     "TRANSIENT",
     "DatabaseMisconfigured",
     "DatabaseUnavailable",
-    "connect_patiently",
+    "connect_with_retry",
     "explain",
     "place_of",
     "retry_transient",
@@ -26,8 +28,10 @@ __all__ = [
 log = structlog.get_logger()
 
 Result = TypeVar("Result")
+ErrorGroup = tuple[type[BaseException], ...]
 
-TRANSIENT: tuple[type[BaseException], ...] = (
+# The database is away or busy: the same operation may succeed later.
+TRANSIENT: ErrorGroup = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
@@ -43,30 +47,39 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.InternalClientError,
 )
 
-DATABASE_ERRORS: tuple[type[BaseException], ...] = (*TRANSIENT, asyncpg.PostgresError)
+# Everything that the driver raises.
+DATABASE_ERRORS: ErrorGroup = (*TRANSIENT, asyncpg.PostgresError)
+
+# Everything that a call into `raglive.store` raises: the driver's errors and raglive's own.
+STORE_ERRORS: ErrorGroup = (RagliveError, *DATABASE_ERRORS)
+
+_CONNECT_ERRORS: ErrorGroup = (*DATABASE_ERRORS, ValueError)  # of a malformed address
+
+RETRY = Backoff(first_seconds=0.1, longest_seconds=2.0)
+CONNECT_RETRY = Backoff(first_seconds=0.1, longest_seconds=0.2)  # a starting server is soon there
 
 
 class DatabaseUnavailable(RagliveError):
-    """The database does not answer now; it may later."""
+    """The database does not answer at the moment."""
 
     code = ErrorCode.UNAVAILABLE
     retryable = True
 
 
 class DatabaseMisconfigured(RagliveError):
-    """The database will never answer until a setting is changed."""
+    """The database cannot be used until somebody changes a setting."""
 
     code = "database_misconfigured"
 
 
 def place_of(dsn: str) -> str:
-    """Return host, port and database of the address, without its password."""
+    """Return `host:port/database` of an address, without user name and password."""
     parts = urlsplit(dsn)
     return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path or '/'}"
 
 
 def explain(error: BaseException, dsn: str) -> RagliveError:
-    """Return the error that says what to do about a failed connection."""
+    """Return an error that says what to do about a failed connection to `dsn`."""
     place = place_of(dsn)
     if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
         return DatabaseMisconfigured(
@@ -87,45 +100,55 @@ def explain(error: BaseException, dsn: str) -> RagliveError:
     )
 
 
-async def connect_patiently(
+async def connect_with_retry(
     dsn: str, connect: Callable[[], Awaitable[Result]], *, within_seconds: float = 10.0
 ) -> Result:
-    """Connect, waiting for a database that is starting, or starting again.
+    """Connect, waiting for a database that is starting or restarting.
 
     Raises `DatabaseMisconfigured` at once, and `DatabaseUnavailable` after `within_seconds`.
     """
-    deadline = asyncio.get_running_loop().time() + within_seconds
-    while True:
-        try:
-            return await connect()
-        except TRANSIENT as error:
-            is_final = isinstance(error, ValueError)  # asyncpg says so of a malformed address
-            if is_final or asyncio.get_running_loop().time() > deadline:
-                raise explain(error, dsn) from error
-            await asyncio.sleep(0.1)
-        except (asyncpg.PostgresError, ValueError) as error:
-            raise explain(error, dsn) from error
+    try:
+        return await _retry(connect, CONNECT_RETRY, within_seconds)
+    except _CONNECT_ERRORS as error:
+        raise explain(error, dsn) from error
 
 
 async def retry_transient(
-    operation: Callable[[], Awaitable[Result]], *, within_seconds: float, what: str
+    operation: Callable[[], Awaitable[Result]], *, within_seconds: float = 60.0, what: str
 ) -> Result:
-    """Run an operation that may safely run twice, again while the database is away.
+    """Run an idempotent operation, and repeat it while it fails with a transient error.
 
-    Raises `DatabaseUnavailable` when it was away for all of `within_seconds`.
+    `what` completes the sentence "The database did not answer while ...". Raises
+    `DatabaseUnavailable` after `within_seconds`; other errors pass through at once.
     """
+    try:
+        return await _retry(operation, RETRY, within_seconds, what)
+    except TRANSIENT as error:
+        raise DatabaseUnavailable(
+            f"The database did not answer for {within_seconds:.0f} s while {what} "
+            f"({type(error).__name__})."
+        ) from error
+
+
+async def _retry(
+    operation: Callable[[], Awaitable[Result]],
+    backoff: Backoff,
+    within_seconds: float,
+    what: str | None = None,
+) -> Result:
+    """Repeat an operation until it succeeds; raise its last error when the time is over."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_seconds
-    pause = 0.05
+    failures = 0
     while True:
         try:
             return await operation()
         except TRANSIENT as error:
-            if loop.time() + pause > deadline:
-                raise DatabaseUnavailable(
-                    f"The database did not answer for {within_seconds:.0f} s while {what} "
-                    f"({type(error).__name__})."
-                ) from error
-            log.warning("database_retry", what=what, error=type(error).__name__)
+            pause = backoff.seconds(failures)
+            is_permanent = isinstance(error, ValueError)  # asyncpg's error for a malformed address
+            if is_permanent or loop.time() + pause > deadline:
+                raise
+            if what is not None:
+                log.warning("database_retry", what=what, error=type(error).__name__)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 2.0)
+            failures += 1

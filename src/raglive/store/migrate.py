@@ -1,4 +1,4 @@
-"""Bring a database to this version's schema."""
+"""Migrations: bring the schema of a database to this version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib.resources import files
 
 import asyncpg
 
-from raglive.store.errors import connect_patiently
+from raglive.store.errors import connect_with_retry
 from raglive_contract.errors import RagliveError
 
 __all__ = [
@@ -19,15 +19,15 @@ __all__ = [
     "MigrationError",
     "all_migrations",
     "check_schema",
+    "explain_schema_errors",
     "migrate",
-    "schema_errors_explained",
 ]
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 _LOCK = 0x7261676C697665  # "raglive"
-OLDEST_SERVER = 15
-OTHERS_SECONDS = 60  # for another process that migrates
-LOCK_SECONDS = 5  # for a table in use: whoever queues behind the migration waits as long
+OLDEST_SERVER = 15  # major version of Postgres
+OTHER_PROCESS_SECONDS = 60  # for another process that migrates
+LOCK_SECONDS = 5  # for a table in use; queries queue behind the migration for as long
 _TABLE = """
 CREATE SCHEMA IF NOT EXISTS raglive;
 CREATE TABLE IF NOT EXISTS raglive.migrations (
@@ -42,7 +42,7 @@ ALTER TABLE raglive.migrations ENABLE ROW LEVEL SECURITY;
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of the schema, applied in a transaction of its own."""
+    """One step of the schema, applied in its own transaction."""
 
     version: int
     name: str
@@ -50,12 +50,12 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """Return what tells this text from another of the same version."""
+        """The hash by which a changed migration of the same number is recognised."""
         return sha256(self.sql.encode()).hexdigest()
 
 
 def all_migrations() -> list[Migration]:
-    """Return every migration, oldest first."""
+    """Return every migration in the order of its number."""
     folder = files("raglive.store").joinpath("migrations")
     named = ((_FILE.fullmatch(path.name), path) for path in folder.iterdir())
     found = [
@@ -67,9 +67,10 @@ def all_migrations() -> list[Migration]:
 
 
 async def migrate(dsn: str) -> list[Migration]:
-    """Apply what is missing, one at a time, safe to run twice and at once; return what was applied.
+    """Apply the missing migrations one by one, and return them.
 
-    Raises `MigrationError` when the database was made by a newer version, or by other migrations.
+    Idempotent, and safe in several processes at once. Raises `MigrationError` if a newer version
+    or other migrations made the schema, and what `connect_with_retry` raises.
     """
     connection = await _connect(dsn)
     try:
@@ -94,7 +95,7 @@ async def check_schema(dsn: str) -> None:
 
 
 async def _connect(dsn: str) -> asyncpg.Connection:
-    return await connect_patiently(
+    return await connect_with_retry(
         dsn, lambda: asyncpg.connect(dsn, timeout=10, statement_cache_size=0)
     )
 
@@ -111,9 +112,9 @@ def _refuse_old_server(connection: asyncpg.Connection) -> None:
 async def _apply(connection: asyncpg.Connection, migration: Migration) -> bool:
     if await _is_applied(connection, migration):
         return False
-    with schema_errors_explained():
+    with explain_schema_errors():
         async with connection.transaction():
-            await connection.execute(f"SET LOCAL lock_timeout = '{OTHERS_SECONDS}s'")
+            await connection.execute(f"SET LOCAL lock_timeout = '{OTHER_PROCESS_SECONDS}s'")
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             await connection.execute(_TABLE)
@@ -148,7 +149,7 @@ async def _is_applied(connection: asyncpg.Connection, migration: Migration) -> b
     return applied is not None
 
 
-_IN_THE_WAY = (
+_NAME_CONFLICTS = (
     asyncpg.DuplicateObjectError,
     asyncpg.DuplicateTableError,
     asyncpg.DuplicateFunctionError,
@@ -156,14 +157,14 @@ _IN_THE_WAY = (
 
 
 class MigrationError(RagliveError):
-    """The schema of the database is not the one this version works with."""
+    """The schema of the database does not fit this version, or cannot be made to."""
 
     code = "schema_mismatch"
 
 
 @contextmanager
-def schema_errors_explained() -> Iterator[None]:
-    """Raise `MigrationError` for whatever the server says against the schema."""
+def explain_schema_errors() -> Iterator[None]:
+    """Turn errors of the server about the schema into `MigrationError`, with what to do."""
     try:
         yield
     except asyncpg.LockNotAvailableError as error:
@@ -175,15 +176,15 @@ def schema_errors_explained() -> Iterator[None]:
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
             f"The database user may not make the schema: {error}. Use the database's owner, and "
-            "have the extension `vector` created by whoever may."
+            "have a superuser create the extension `vector`."
         ) from error
     except (asyncpg.FeatureNotSupportedError, asyncpg.UndefinedFileError) as error:
         raise MigrationError(
-            f"The database server lacks what raglive needs: {error}. It must be Postgres 15 or "
-            "newer with pgvector installed."
+            f"The database server lacks a feature that raglive needs: {error}. It must be Postgres "
+            "15 or newer with pgvector installed."
         ) from error
-    except _IN_THE_WAY as error:
+    except _NAME_CONFLICTS as error:
         raise MigrationError(
-            f"Something that raglive did not make is in the way: {error}. "
+            f"An object that raglive did not make is in the way: {error}. "
             "Rename it, or give raglive a database of its own."
         ) from error

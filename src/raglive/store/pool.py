@@ -1,4 +1,4 @@
-"""The pool of connections that a process holds to its database."""
+"""The connection pool of a process, and how its connections are set up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 from pgvector.asyncpg import register_vector
 
-from raglive.store.errors import connect_patiently
+from raglive.store.errors import connect_with_retry
 
 __all__ = ["Connection", "Database"]
 
@@ -24,12 +24,16 @@ COMMAND_TIMEOUT_SECONDS = 60.0
 
 
 class Database:
-    """A pool of connections; close it where it was opened."""
+    """A pool of connections to one database.
 
-    def __init__(self, dsn: str, pool: asyncpg.Pool, queries: _Queries | None = None) -> None:
+    Every method raises `TimeoutError` if no connection is free within ten seconds, and the errors
+    of the database (`raglive.store.errors.DATABASE_ERRORS`).
+    """
+
+    def __init__(self, dsn: str, pool: asyncpg.Pool, timer: _QueryTimer | None = None) -> None:
         self.dsn = dsn
         self._pool = pool
-        self._queries = queries or _Queries()
+        self._timer = timer or _QueryTimer()
 
     @classmethod
     async def connect(
@@ -40,27 +44,28 @@ class Database:
         max_size: int = 8,
         within_seconds: float = 10,
     ) -> Self:
-        """Open the pool, waiting for a database that is starting.
+        """Open the pool, waiting up to `within_seconds` for a database that is starting.
 
-        Raises `DatabaseMisconfigured` or, after `within_seconds`, `DatabaseUnavailable`.
+        `name` is shown as the application's name. Raises `DatabaseMisconfigured` at once, and
+        `DatabaseUnavailable` when the time is over.
         """
-        queries = _Queries()
-        pool = await connect_patiently(
-            dsn, lambda: _open_pool(dsn, name, max_size, queries), within_seconds=within_seconds
+        timer = _QueryTimer()
+        pool = await connect_with_retry(
+            dsn, lambda: _open_pool(dsn, name, max_size, timer), within_seconds=within_seconds
         )
-        return cls(dsn, pool, queries)
+        return cls(dsn, pool, timer)
 
     def time_queries(self, observe: Callable[[float], None]) -> None:
-        """Have every query's duration told from now on, in seconds."""
-        self._queries.observe = observe
+        """Call `observe` with the duration of every query from now on, in seconds."""
+        self._timer.observe = observe
 
     @property
     def listens(self) -> bool:
-        """Say whether sessions last, so that LISTEN works; a transaction pooler's do not."""
+        """Whether a connection is a session, so that LISTEN works; behind a pooler it is not."""
         return urlsplit(self.dsn).port != TRANSACTION_POOLER_PORT
 
     async def close(self) -> None:
-        """Close every connection, by force after five seconds."""
+        """Close every connection; after five seconds, terminate those still in use."""
         try:
             async with asyncio.timeout(5):
                 await self._pool.close()
@@ -69,51 +74,51 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection."""
+        """Acquire a connection for the block."""
         async with self._pool.acquire(timeout=10) as connection:
             yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection within a transaction."""
+        """Acquire a connection, and run the block in a transaction."""
         async with self._pool.acquire(timeout=10) as connection, connection.transaction():
             yield connection
 
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        """Run a query; return its rows."""
+        """Return the rows of a query."""
         async with self.connection() as connection:
             return await connection.fetch(query, *args)
 
     async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
-        """Run a query; return its first row."""
+        """Return the first row of a query; None if it has none."""
         async with self.connection() as connection:
             return await connection.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: Any) -> Any:
-        """Run a query; return the first value of its first row."""
+        """Return the first value of the first row of a query; None if it has no rows."""
         async with self.connection() as connection:
             return await connection.fetchval(query, *args)
 
     async def execute(self, query: str, *args: Any) -> str:
-        """Run a statement; return its command tag."""
+        """Execute a statement; return its command tag, such as `UPDATE 3`."""
         async with self.connection() as connection:
             return await connection.execute(query, *args)
 
 
-class _Queries:
-    """Hears of every query of a pool."""
+class _QueryTimer:
+    """Reports the duration of every query of a pool."""
 
     observe: Callable[[float], None] | None = None
 
-    def note(self, query: asyncpg.connection.LoggedQuery) -> None:
+    def log(self, query: asyncpg.connection.LoggedQuery) -> None:
         if self.observe is not None:
             self.observe(query.elapsed)
 
 
-async def _open_pool(dsn: str, name: str, max_size: int, queries: _Queries) -> asyncpg.Pool:
+async def _open_pool(dsn: str, name: str, max_size: int, timer: _QueryTimer) -> asyncpg.Pool:
     async def prepare(connection: asyncpg.Connection) -> None:
         await _prepare(connection)
-        connection.add_query_logger(queries.note)
+        connection.add_query_logger(timer.log)
 
     pooled = urlsplit(dsn).port == TRANSACTION_POOLER_PORT
     return await asyncpg.create_pool(
@@ -125,12 +130,12 @@ async def _open_pool(dsn: str, name: str, max_size: int, queries: _Queries) -> a
         statement_cache_size=0 if pooled else 100,
         server_settings={"application_name": f"raglive {name}"},
         init=prepare,
-        reset=_leave_as_it_is,
+        reset=_no_reset,
     )
 
 
-async def _leave_as_it_is(_connection: asyncpg.Connection) -> None:
-    """Nothing here outlasts its transaction, which asyncpg ends itself: a round trip saved."""
+async def _no_reset(_connection: asyncpg.Connection) -> None:
+    """Save the round trip of a reset: no setting here outlives its transaction."""
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:

@@ -1,4 +1,4 @@
-"""SQL beside the modules that use it: each statement below a line `-- name: its_name`."""
+"""SQL in files: each module's statements stand in the `.sql` file next to it, named like it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ __all__ = ["load_queries"]
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
-def load_queries(place: str) -> dict[str, str]:
-    """Return the statements of `store/<place>.sql` by name."""
-    text = files("raglive.store").joinpath(*f"{place}.sql".split("/")).read_text("utf-8")
+def load_queries(module: str) -> dict[str, str]:
+    """Return the statements of a module by name; call it with `__name__`.
+
+    A statement begins below a line `-- name: its_name`. Raises `FileNotFoundError` for a module
+    without a `.sql` file.
+    """
+    package, _, stem = module.rpartition(".")
+    text = files(package).joinpath(f"{stem}.sql").read_text("utf-8")
     _, *parts = _NAME.split(text)
     return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}

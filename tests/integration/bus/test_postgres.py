@@ -145,7 +145,7 @@ async def test_closing_leaves_no_session_behind(dsn: str, database: Database) ->
         await bus.close()
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'raglive bus%' "
     async with asyncio.timeout(10):
-        # no server says when a session has ended
+        # Postgres does not notify when a session has ended
         while await database.fetchval(sessions + "AND datname = current_database()"):
             await asyncio.sleep(0.01)
 

@@ -21,5 +21,5 @@ async def http(database: Database) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def work(pipeline: PipelineRecord) -> Work:
-    """The files of the local-files pipeline."""
+    """The files of the local-files pipeline, in states that tests choose."""
     return Work(pipeline)

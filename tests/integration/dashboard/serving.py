@@ -9,14 +9,16 @@ from typing import Any
 
 from httpx import ASGITransport, AsyncClient
 
+from raglive.app.embedder import search_config
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
 from raglive.http_api.tokens import Tokens
+from raglive.search.service import SearchService
 from raglive.settings import read_settings
 from raglive.store.index.documents import replace_document
 from raglive.store.index.vector_space import VectorSpace, choose_vector_space
 from raglive.store.pool import Database
-from raglive.store.registry.files import Observed, Reconciliation, Registry
+from raglive.store.registry.files import FileChanges, ObservedFile, Registry
 from raglive.store.registry.jobs import Ending, Job, Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.permissions import Grant, Role
@@ -39,7 +41,10 @@ async def opened(
 ) -> AsyncIterator[AsyncClient]:
     settings = read_settings({"RAGLIVE_STATUS_URL": NO_STATUS_SERVER} | environment)
     async with PostgresBus(database.dsn) as own_bus:
-        app = create_dashboard(settings, database, TOKENS, bus or own_bus, app_folder=app_folder)
+        search = SearchService(database, search_config(settings))
+        app = create_dashboard(
+            settings, database, TOKENS, bus or own_bus, search, app_folder=app_folder
+        )
         transport = ASGITransport(app, client=(client, 50000))
         async with (
             app.router.lifespan_context(app),
@@ -62,10 +67,12 @@ class Work:
 
     async def queue(self, *names: str, size: int | None = 10, folder: str = "") -> None:
         new = [
-            Observed(f"id:{folder}/{n}", f"{folder}/{n}", n, folder, None, "text/plain", size, {})
+            ObservedFile(
+                f"id:{folder}/{n}", f"{folder}/{n}", n, folder, None, "text/plain", size, {}
+            )
             for n in names
         ]
-        await Registry(self.pipeline).apply(Reconciliation(new=new))
+        await Registry(self.pipeline).apply(FileChanges(new=new))
 
     async def start(self) -> Job:
         [job] = await self.jobs.claim(1)

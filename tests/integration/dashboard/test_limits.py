@@ -1,4 +1,4 @@
-"""How much one address and one subject may ask of the dashboard."""
+"""The dashboard's limits for one address and one subject."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ELSEWHERE = "203.0.113.7"
 
 
 async def until_refused(http: AsyncClient, path: str, **headers: str) -> Response:
-    """Ask until it is too much, which is soon."""
+    """Send requests until one is refused."""
     for _ in range(50):
         answer = await http.get(path, headers=headers)
         if answer.status_code == 429:

@@ -193,7 +193,7 @@ async def test_progress_and_heartbeats_change_the_tag_while_files_are_processed(
     job = await work.start()
     tags = set()
     for share in (0.1, 0.5):
-        await work.jobs.keep([(job.file_key, "embedding", share)])
+        await work.jobs.renew_leases([(job.file_key, "embedding", share)])
         unknown = await http.get(PATH, params={"cursor": f"{'0' * 16}.{'0' * 16}"})
         assert unknown.status_code == 410, "and the status was read again"
         answer = await http.get(PATH)

@@ -7,9 +7,8 @@ from hashlib import sha256
 import pytest
 from httpx import AsyncClient, Response
 
-from raglive.embedding import create_embedder
-from raglive.search.questions import Question, Search
-from raglive.settings import read_settings
+from raglive.embedding import EmbeddingConfig, create_embedder
+from raglive.search.service import SearchConfig, SearchRequest, SearchService
 from raglive.store.index.documents import EmbeddedChunk, replace_document
 from raglive.store.index.vector_space import VectorSpace, choose_vector_space
 from raglive.store.pool import Database
@@ -27,7 +26,7 @@ TEXTS = {
 @pytest.fixture
 async def indexed(database: Database) -> Database:
     """A pipeline with two files, embedded by the model that comes with raglive."""
-    embedder = await create_embedder("builtin")
+    embedder = await create_embedder(EmbeddingConfig())
     space = VectorSpace(embedder.provider, embedder.model, embedder.dimensions)
     await choose_vector_space(database, space)
     work = Work(await PipelineRecord.register(database, "local-files-pipeline", "local_files"))
@@ -105,7 +104,7 @@ async def test_what_a_terminal_may_pass_on_is_refused_as_well(
     database: Database, text: str
 ) -> None:
     with pytest.raises(RagliveError) as refused:
-        await Search(database, read_settings({})).answer(Question(text))
+        await SearchService(database, SearchConfig()).search(SearchRequest(text))
     assert refused.value.code == "invalid_request"
 
 

@@ -8,6 +8,7 @@ import pytest
 import uvicorn
 from httpx import AsyncClient
 
+from raglive.search.service import SearchConfig, SearchService
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
 from raglive.store.pool import Database
@@ -18,7 +19,8 @@ from tests.integration.dashboard.serving import TOKENS, bearer, opened
 
 @asynccontextmanager
 async def status_server(database: Database) -> AsyncIterator[str]:
-    asgi = StatusServer(read_settings({}), database, TOKENS).asgi
+    search = SearchService(database, SearchConfig())
+    asgi = StatusServer(read_settings({}), database, TOKENS, search).asgi
     config = uvicorn.Config(asgi, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=1)
     server = _Server(config)
     serving = asyncio.create_task(server.serve())

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from httpx import AsyncClient
 
-from raglive.embedding.budget import Price
-from raglive.store.accounting.saved_work import Kept, Usage
+from raglive.embedding.budget import BudgetConfig
+from raglive.store.accounting.spending import Spending, Usage
+from raglive.store.index.vector_cache import VectorCache
 from raglive.store.index.vector_space import choose_vector_space
 from raglive.store.pool import Database
 from raglive.store.registry.jobs import Job, Jobs
-from raglive.store.registry.pipelines import Paused, end_silent_pipelines
+from raglive.store.registry.pipelines import PauseReason, end_silent_pipelines
 from raglive_contract.http import FailureGroups, FileDetail, SystemHealth
 from raglive_contract.snapshot import PipelineStatus
 from raglive_contract.summary import Throughput
@@ -85,12 +86,12 @@ async def test_a_file_that_does_not_move_is_stuck_until_it_moves(
 ) -> None:
     await work.queue("hangs.txt", "moves.txt")
     hangs, moves = await work.start(), await work.start()
-    await work.jobs.keep([(moves.file_key, "extraction", 0.5)])
+    await work.jobs.renew_leases([(moves.file_key, "extraction", 0.5)])
     assert await work.jobs.mark_stuck(3600) == 0
     assert await names(http, "stuck") == []
 
     assert await work.jobs.mark_stuck(0) == 2
-    await work.jobs.keep([(moves.file_key, "embedding", 0.6)])
+    await work.jobs.renew_leases([(moves.file_key, "embedding", 0.6)])
     assert await work.jobs.mark_stuck(3600) == 0  # it is said once
     changes = await last_changes(http)
     told = {file["name"]: file["stage"] for file in changes["files_stuck"]["files"]}
@@ -99,7 +100,7 @@ async def test_a_file_that_does_not_move_is_stuck_until_it_moves(
     standings = {file.name: file.standing for file in (await status(http)).files_processing}
     assert standings == {"hangs.txt": "stuck", "moves.txt": "processing"}
 
-    await work.jobs.keep([(hangs.file_key, "extraction", 0.1)])
+    await work.jobs.renew_leases([(hangs.file_key, "extraction", 0.1)])
     assert await names(http, "stuck") == []
 
 
@@ -134,7 +135,7 @@ async def test_a_file_whose_worker_is_dead_is_lost_until_another_takes_it(
 
 
 async def beat(work: Work) -> None:
-    await work.pipeline.beat(
+    await work.pipeline.heartbeat(
         uptime_seconds=1, memory_bytes=1, is_checking=False, last_check=None, next_check=None
     )
 
@@ -149,7 +150,7 @@ async def test_a_pause_says_why_since_when_and_what_to_do(http: AsyncClient, wor
     local = (await health(http)).services.rag_pipelines["local_files"]
     assert (local.status, local.state, local.paused) == ("healthy", "running", None)
 
-    spent = Paused("embedding_budget_spent", "All is spent.", "Files wait.", "Earn more.")
+    spent = PauseReason("embedding_budget_spent", "All is spent.", "Files wait.", "Earn more.")
     await work.pipeline.set_paused(spent)
     shown = (await status(http)).paused
     assert shown is not None
@@ -195,7 +196,7 @@ async def test_the_time_left_follows_from_what_stages_took(
     await work.queue("twice as large.txt", size=2 << 20)
     # two files at two seconds each are 4, three mebibytes are 6: between them
     assert (await estimate())["seconds_left"] == pytest.approx(5.0)
-    await work.pipeline.set_paused(Paused("embedding_unavailable", "It is down.", "", ""))
+    await work.pipeline.set_paused(PauseReason("embedding_unavailable", "It is down.", "", ""))
     paused = await estimate()
     assert (paused["seconds_left"], paused["unknown_because"]) == (None, "paused")
     assert paused["files_left"] == 2
@@ -209,12 +210,12 @@ async def test_what_embedding_costs_is_shown_beside_the_budget(
     await work.queue("a.txt")
     job: Job = await work.start()
     space = await choose_vector_space(database, MODEL)
-    kept = Kept(database, work.pipeline.key, "tests", space)
-    price = Price(per_million_tokens=2.0, budget=5.0, period="day")
+    cache, spending = VectorCache(database, space), Spending(database, work.pipeline.key)
+    price = BudgetConfig(per_million_tokens=2.0, budget=5.0, period="day")
     for tokens in (250_000, 500_000):
         vector = (tokens.to_bytes(32, "big"), np.ones(256, np.float32))
-        used = {job.file_key: Usage(1, tokens, price.of(tokens))}
-        await kept.keep_vectors([vector], used)
+        used = {job.file_key: Usage(1, tokens, price.cost_of(tokens))}
+        await cache.add([vector], spending, used)
     await database.execute(
         """INSERT INTO raglive.embedding_usage
            SELECT pipeline_key, '2020-02-02', file_key, model, 7, 7, 7

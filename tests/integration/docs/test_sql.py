@@ -44,16 +44,26 @@ async def sql(database: Database, pipeline: PipelineRecord) -> AsyncIterator[Con
 
 
 async def test_publishing_in_a_transaction(sql: Connection) -> None:
-    in_transaction, own_function = blocks(HOW_TO / "publish-events.md", "sql")
+    in_transaction, live, own_functions = blocks(HOW_TO / "publish-events.md", "sql")
     await sql.execute(in_transaction.replace("BEGIN;", "").replace("COMMIT;", ""))
     row = await sql.fetchrow("SELECT state, name FROM raglive.files WHERE file_id = 'invoice-17'")
     assert row is not None
     assert tuple(row) == ("completed", "invoice-17.pdf")
 
-    await sql.execute(own_function)
+    await sql.execute(live)
+    row = await sql.fetchrow(
+        "SELECT status, uptime, memory_usage FROM raglive.pipelines "
+        "JOIN raglive.heads USING (pipeline_key) WHERE pipeline_id = 'nightly-import'"
+    )
+    assert row is not None
+    assert tuple(row) == ("online", 12.5, 104857600)
+
+    await sql.execute(own_functions)
     await become(sql, "importer")
     cursor = await sql.fetchval(f"SELECT publish_import('file:deleted', '{GONE}')")
-    assert cursor.endswith(".0000000000000003")
+    assert cursor.endswith(".0000000000000004")
+    beat = '[{"type": "heartbeat", "uptime": 1, "memory_usage": 1, "active_files": 0}]'
+    assert await sql.fetchval(f"SELECT show_import('{beat}')") == 1
 
 
 async def test_an_agent_reads_the_index_and_nothing_else(

@@ -1,4 +1,4 @@
-"""Small documents of every format, made in memory."""
+"""Creates small documents of every format in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails of Outlook, made in memory: a writer of compound files, and of what mails put there."""
+"""Creates Outlook mails in memory: a writer of compound files, and the properties of mails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presentations of PowerPoint 97, made in memory."""
+"""Creates PowerPoint 97 presentations in memory."""
 
 from __future__ import annotations
 

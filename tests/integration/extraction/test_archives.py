@@ -1,4 +1,4 @@
-"""Archives as the world packs them: names in any encoding, and one bad file among good ones."""
+"""Archives: names in any encoding, bad files among good ones, and decompression bombs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from raglive.extraction.model import Limits, Refusal
-from raglive.extraction.reading import read_file
+from raglive.extraction.file_reader import read_file
+from raglive.extraction.model import ExtractionLimits, Refusal
 from tests.integration.extraction import documents
 
 
@@ -25,7 +25,7 @@ def stored(**texts: str) -> bytes:
 def text_of(folder: Path, data: bytes, name: str = "a.zip") -> str:
     path = folder / name
     path.write_bytes(data)
-    return read_file(path, name, None, Limits(1_000_000, 1_000_000)).text
+    return read_file(path, name, None, ExtractionLimits(1_000_000, 1_000_000)).text
 
 
 @pytest.mark.parametrize(

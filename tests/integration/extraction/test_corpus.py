@@ -1,4 +1,4 @@
-"""Real documents of other projects: what each of them must end as."""
+"""Real documents of other projects, and the expected outcome of each."""
 
 from __future__ import annotations
 

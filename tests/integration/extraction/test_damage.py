@@ -1,4 +1,4 @@
-"""Damaged files: whatever is wrong in them is told, and never a traceback."""
+"""Damaged files: the error names the damage, and never contains a traceback."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from compressed_rtf import compress
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from raglive.extraction.model import Limits, Refusal
-from raglive.extraction.reading import read_file
+from raglive.extraction.file_reader import read_file
+from raglive.extraction.model import ExtractionLimits, Refusal
 from tests.integration.extraction import documents, outlook, slides97, winmail
 
-LIMITS = Limits(max_file_bytes=2_000_000, max_text_chars=1_000_000)
+LIMITS = ExtractionLimits(max_file_bytes=2_000_000, max_text_chars=1_000_000)
 RICH = outlook.mail(data={0x1009: compress(b"{\\rtf1 The lock}")}, is_inner=True, code_page=1252)
 WHOLE = outlook.compound(
     outlook.mail(

@@ -1,4 +1,4 @@
-"""Every format, small, through real child processes."""
+"""A small document of every format, read by real child processes."""
 
 from __future__ import annotations
 
@@ -328,7 +328,7 @@ async def test_a_panic_of_native_code_costs_the_inner_file_and_its_child_alone(
     assert after.pid != before.pid
 
 
-async def test_titles_types_and_markdown_are_told(pool: ExtractorPool, tmp_path: Path) -> None:
+async def test_titles_types_and_markdown_are_reported(pool: ExtractorPool, tmp_path: Path) -> None:
     book = await extract(pool, tmp_path, "a.epub", documents.epub("<p>text"))
     assert (book.title, book.is_markdown) == ("The Book", True)
     note = await extract(pool, tmp_path, "a.md", b"intro\n# The *Title*\n")

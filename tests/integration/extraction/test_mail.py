@@ -1,4 +1,4 @@
-"""Mails as the world sends them: nothing that somebody wrote gets lost."""
+"""Unusual mails: no text of the sender is lost."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from raglive.extraction.model import Extracted, Limits
-from raglive.extraction.reading import read_file
+from raglive.extraction.file_reader import read_file
+from raglive.extraction.model import Extracted, ExtractionLimits
 
 HEAD = "From: a@example.org\nSubject: Tides\nMIME-Version: 1.0\n"
 
@@ -25,7 +25,7 @@ def part(text: str, kind: str = "plain") -> str:
 def read(folder: Path, data: str | bytes, name: str = "a.eml") -> Extracted:
     path = folder / name
     path.write_bytes(data.encode() if isinstance(data, str) else data)
-    return read_file(path, name, None, Limits(1_000_000, 1_000_000))
+    return read_file(path, name, None, ExtractionLimits(1_000_000, 1_000_000))
 
 
 LOGO = "Content-Type: image/png; name=logo.png\nContent-Transfer-Encoding: base64\n\niVBORw0KGgo=\n"

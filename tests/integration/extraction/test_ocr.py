@@ -1,4 +1,4 @@
-"""Text recognition: only when asked for, and only with the data of the language."""
+"""Text recognition: only if configured, and only with the data of the language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails of Outlook are read as other mails are: text, headers, and whatever is attached."""
+"""Outlook mails: text, headers and attachments, as of Internet mails."""
 
 from __future__ import annotations
 
@@ -86,7 +86,9 @@ async def test_the_same_mail_reads_the_same_in_both_forms(
     ]
 
 
-async def test_headers_say_who_wrote_to_whom_and_when(pool: ExtractorPool, tmp_path: Path) -> None:
+async def test_headers_contain_sender_recipients_and_date(
+    pool: ExtractorPool, tmp_path: Path
+) -> None:
     mail = outlook.mail(
         {SUBJECT: "Tides", 0x0042: "Anna", 0x0065: "/O=HARBOUR/CN=ANNA@QUAY"},
         recipients=[
@@ -171,7 +173,9 @@ async def test_mails_in_mails_and_their_number_are_limited(
     assert text.endswith("Attachment: 100.txt (not read)\n\nAttachment: 101.txt (not read)")
 
 
-async def test_a_mail_is_told_from_the_document_in_it(pool: ExtractorPool, tmp_path: Path) -> None:
+async def test_a_mail_is_distinguished_from_a_document_in_it(
+    pool: ExtractorPool, tmp_path: Path
+) -> None:
     old_word = outlook.compound({"WordDocument": bytes(9_000)})
     mail = outlook.compound(letter(outlook.file("old.doc", old_word)))
     read = await extract(pool, tmp_path, mail, "without a name that helps")

@@ -1,4 +1,4 @@
-"""What a bad file, a bad moment or a killed child may cost: one file, and never another."""
+"""Bad files, crashes and killed child processes: each costs one file at most."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from raglive.extraction import process
+from raglive.extraction import child_process
 from raglive.extraction.chunking import split
 from raglive.extraction.errors import ExtractionFailed, ExtractorUnavailable, Skipped
 from raglive.extraction.pool import ExtractorPool
@@ -152,7 +152,7 @@ async def test_closing_ends_every_child_at_once(note: Path, slow_file: Path) -> 
 async def test_a_child_is_recycled_when_it_has_read_enough(
     note: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("raglive.extraction.pool._FILES_PER_PROCESS", 3)
+    monkeypatch.setattr("raglive.extraction.pool.FILES_PER_PROCESS", 3)
     async with ExtractorPool(1) as pool:
         before = {child.pid for child in children()}
         for _ in range(4):
@@ -162,14 +162,14 @@ async def test_a_child_is_recycled_when_it_has_read_enough(
 
 
 async def test_an_extractor_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_MODULE", "raglive.no_such_module")
+    monkeypatch.setattr(child_process, "_MODULE", "raglive.no_such_module")
     with pytest.raises(ExtractorUnavailable, match="No module named") as caught:
         await ExtractorPool(2).__aenter__()
     assert caught.value.retryable
     assert children() == []
 
 
-async def test_a_path_that_cannot_be_read_is_told(pool: ExtractorPool, tmp_path: Path) -> None:
+async def test_an_unreadable_path_is_reported(pool: ExtractorPool, tmp_path: Path) -> None:
     with pytest.raises(ExtractionFailed, match="No such file") as caught:
         await pool.extract(tmp_path / "gone.txt")
     assert (caught.value.code, caught.value.retryable) == ("file_unreadable", True)
@@ -184,7 +184,7 @@ async def test_odd_names_and_odd_files(pool: ExtractorPool, tmp_path: Path, note
     assert (await pool.extract(Path(odd))).text.startswith("The harbour")
     pipe = tmp_path / "pipe.txt"
     os.mkfifo(pipe)
-    with pytest.raises(Skipped, match="no regular file"):
+    with pytest.raises(Skipped, match="not a regular file"):
         await pool.extract(pipe)
 
 

@@ -1,4 +1,4 @@
-"""Mails in the form of winmail.dat, made in memory."""
+"""Creates winmail.dat files in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Drive with something in it, served, and ways to ask it."""
+"""A served Drive, and users who send requests to it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def server(drive: FakeDrive) -> AsyncIterator[FakeDriveServer]:
 
 
 class Asker:
-    """A user who asks over HTTP, without any library of Google's."""
+    """A user who sends HTTP requests without Google's library."""
 
     def __init__(self, server: FakeDriveServer, user: str) -> None:
         token = server.google.oauth.access_token(user)
@@ -45,7 +45,7 @@ class Asker:
         )
 
     async def get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        """Return the JSON of an answer that must be good."""
+        """Return the JSON of an answer; its status must be 200."""
         answer = await self.http.get(path, params=parameters)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
@@ -72,7 +72,7 @@ class Asker:
 
 @pytest.fixture
 async def ann(server: FakeDriveServer) -> AsyncIterator[Asker]:
-    """Ann, asking."""
+    """Ann's requests."""
     asker = Asker(server, ANN)
     async with asker.http:
         yield asker
@@ -80,14 +80,14 @@ async def ann(server: FakeDriveServer) -> AsyncIterator[Asker]:
 
 @pytest.fixture
 async def bob(server: FakeDriveServer) -> AsyncIterator[Asker]:
-    """Bob, asking."""
+    """Bob's requests."""
     asker = Asker(server, BOB)
     async with asker.http:
         yield asker
 
 
 def google_client(server: FakeDriveServer, user: str | None) -> Any:
-    """Return Google's own client; use it in a thread, for it blocks."""
+    """Return Google's own client; use it in a thread because it blocks."""
     make: Any = service_account.Credentials.from_service_account_info
     credentials = make(
         json.loads(server.credentials_json()),

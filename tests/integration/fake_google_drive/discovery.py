@@ -23,7 +23,7 @@ def document() -> dict[str, Any]:
 
 
 def check(value: Any, schema_name: str) -> None:
-    """Fail unless a value is of a schema: every name known, every value of its type."""
+    """Fail unless a value matches a schema: all names are known, all values have their type."""
     _check(value, {"$ref": schema_name}, schema_name)
 
 

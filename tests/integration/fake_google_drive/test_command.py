@@ -17,7 +17,7 @@ from googleapiclient.discovery import build
 
 @asynccontextmanager
 async def started(folder: Path, data: Path) -> AsyncIterator[dict[str, str]]:
-    """Run the command until the end of the block; give what it says to set."""
+    """Run the command until the end of the block; yield the settings it prints."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fake_google_drive", str(folder), "--port", "0"),
         *("--credentials", str(data / "credentials.json")),
@@ -50,7 +50,7 @@ def client(settings: dict[str, str]) -> Any:
 
 
 async def changed_names(drive: Any, token: str) -> list[str]:
-    """Return what has changed, as soon as something has."""
+    """Wait for a change, and return the names of the changed files."""
     async with asyncio.timeout(30):
         while True:
             found = await asyncio.to_thread(drive.changes().list(pageToken=token).execute)
@@ -59,7 +59,7 @@ async def changed_names(drive: Any, token: str) -> list[str]:
 
 
 def private_key(credentials: Path) -> str:
-    """Return the key in a file that must be nobody else's to read."""
+    """Return the key in a file, which only its owner may read."""
     assert credentials.stat().st_mode & 0o777 == 0o600
     return str(json.loads(credentials.read_text("utf-8"))["private_key"])
 

@@ -1,4 +1,4 @@
-"""A user's consent in a browser, without a browser."""
+"""A user's consent, with an HTTP client instead of a browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BACK = "http://127.0.0.1:1/"
 
 
 async def ask(client: dict[str, Any], **changed: str) -> dict[str, str]:
-    """Return what the browser brings back."""
+    """Return the parameters of the redirect."""
     asked = {
         "client_id": client["client_id"],
         "redirect_uri": BACK,
@@ -63,7 +63,7 @@ def client(server: FakeDriveServer) -> dict[str, Any]:
     return found
 
 
-async def test_consent_gives_a_code_and_the_code_tokens_once(
+async def test_a_code_is_exchanged_for_tokens_once(
     server: FakeDriveServer, client: dict[str, Any]
 ) -> None:
     back = await ask(client)
@@ -79,7 +79,9 @@ async def test_consent_gives_a_code_and_the_code_tokens_once(
     assert (await exchange(client, back["code"]))["error"] == "invalid_grant"
 
 
-async def test_no_consent_gives_no_code(server: FakeDriveServer, client: dict[str, Any]) -> None:
+async def test_a_refused_consent_yields_no_code(
+    server: FakeDriveServer, client: dict[str, Any]
+) -> None:
     server.google.oauth.consents.user = None
     assert (await ask(client))["error"] == "access_denied"
 
@@ -87,7 +89,9 @@ async def test_no_consent_gives_no_code(server: FakeDriveServer, client: dict[st
 @pytest.mark.parametrize(
     "changed", [{"client_id": "other"}, {"redirect_uri": "https://evil.example/"}]
 )
-async def test_strangers_are_sent_nowhere(client: dict[str, Any], changed: dict[str, str]) -> None:
+async def test_an_unknown_client_or_redirect_is_refused(
+    client: dict[str, Any], changed: dict[str, str]
+) -> None:
     assert "refused" in await ask(client, **changed)
 
 
@@ -100,7 +104,7 @@ async def test_strangers_are_sent_nowhere(client: dict[str, Any], changed: dict[
         ({"grant_type": "password"}, "unsupported_grant_type"),
     ],
 )
-async def test_a_stolen_code_is_worth_nothing(
+async def test_a_stolen_code_is_refused(
     client: dict[str, Any], changed: dict[str, str], error: str
 ) -> None:
     code = (await ask(client))["code"]

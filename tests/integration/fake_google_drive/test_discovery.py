@@ -41,7 +41,7 @@ def _same_names(known: dict[str, Any], schema: dict[str, Any], where: str) -> No
 
 @pytest.fixture
 def shared(drive: FakeDrive) -> Item:
-    """A shared drive of Ann's, with one of everything in it, and her My Drive likewise."""
+    """Ann's shared drive and My Drive, each with one item of every kind."""
     shared = drive.shared_drive("Sales", [ANN])
     for root in (drive.my_drive(ANN), shared):
         folder = drive.create_folder("folder", root)
@@ -143,7 +143,7 @@ async def test_refusals_have_googles_form(server: FakeDriveServer, ann: Asker) -
         ("operations/nope", {}, 404, "notFound"),
     ],
 )
-async def test_what_makes_no_sense_is_refused(
+async def test_invalid_requests_are_refused(
     ann: Asker, path: str, parameters: dict[str, str], status: int, reason: str
 ) -> None:
     assert await ann.refused(path, **parameters) == (status, reason)

@@ -1,4 +1,4 @@
-"""Who sees what, where: My Drive, shared drives, the trash, shortcuts, and what the logs say."""
+"""Visibility and change logs of My Drive, shared drives, trash and shortcuts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.integration.fake_google_drive.conftest import ALL_DRIVES, ANN, BOB, A
 
 
 async def told(asker: Asker, token: str = "1000", **parameters: Any) -> dict[str, dict[str, Any]]:
-    """Return what a log tells since a token, by id."""
+    """Return the changes in a log since a token, by id."""
     found = await asker.get("changes", pageToken=token, fields="*", **parameters)
     return {each.get("fileId", each.get("driveId")): each for each in found["changes"]}
 
@@ -40,7 +40,9 @@ async def test_a_folder_moves_and_is_trashed_with_all_that_is_in_it(
     assert "a.txt" in await ann.names(q="trashed=false")
 
 
-async def test_sharing_shows_and_hides(drive: FakeDrive, ann: Asker, bob: Asker) -> None:
+async def test_sharing_makes_items_visible_and_hidden(
+    drive: FakeDrive, ann: Asker, bob: Asker
+) -> None:
     folder = drive.create_folder("folder", drive.my_drive(ANN))
     file = drive.create("a.txt", folder)
     assert await bob.refused(f"files/{file.id}") == (404, "notFound")
@@ -93,7 +95,7 @@ async def test_shared_drives_have_logs_of_their_own(
     assert (change["removed"], "file" in change) == (True, False)
 
 
-async def test_members_come_and_go(drive: FakeDrive, ann: Asker, bob: Asker) -> None:
+async def test_members_are_added_and_removed(drive: FakeDrive, ann: Asker, bob: Asker) -> None:
     sales = drive.shared_drive("Sales", [ANN])
     file = drive.create("a.txt", sales)
     drive.share(file, BOB)
@@ -125,9 +127,7 @@ async def test_a_log_may_lag_but_keeps_its_order(drive: FakeDrive, ann: Asker) -
     assert list(await told(ann)) == [made[1].id, made[2].id, made[0].id]
 
 
-async def test_a_listing_goes_on_where_it_was_whatever_happens(
-    drive: FakeDrive, ann: Asker
-) -> None:
+async def test_a_listing_continues_despite_changes(drive: FakeDrive, ann: Asker) -> None:
     root = drive.my_drive(ANN)
     files = [drive.create(f"{number:02}", root) for number in range(20)]
     query = {"q": f"'{root.id}' in parents and trashed = false", "pageSize": "6"}

@@ -1,4 +1,4 @@
-"""What goes wrong when it is told to."""
+"""Faults on demand: which requests fail, how, and how often."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.integration.fake_google_drive.conftest import ANN, BOB, Asker
         (FaultKind.PAGE_TOKEN_GONE, 410, "gone"),
     ],
 )
-async def test_a_refusal_comes_when_and_as_often_as_told(
+async def test_a_refusal_applies_to_the_chosen_requests(
     server: FakeDriveServer, ann: Asker, kind: FaultKind, status: int, reason: str
 ) -> None:
     server.fail("files.list", kind, times=2, after=1)
@@ -41,7 +41,7 @@ async def test_a_refusal_comes_when_and_as_often_as_told(
     await ann.get("files")
 
 
-async def test_a_refusal_says_when_to_come_back(server: FakeDriveServer, ann: Asker) -> None:
+async def test_a_refusal_carries_retry_after(server: FakeDriveServer, ann: Asker) -> None:
     server.fail("*", FaultKind.TOO_MANY_REQUESTS, seconds=3)
     assert (await ann.http.get("files")).headers["Retry-After"] == "3"
 
@@ -59,7 +59,7 @@ async def test_a_fault_may_be_for_one_user_or_file(
         assert (await ann.refused(f"files/{file.id}"))[0] == 500
 
 
-async def test_connections_are_cut_and_answers_do_not_come(
+async def test_connections_are_closed_and_answers_time_out(
     server: FakeDriveServer, ann: Asker
 ) -> None:
     server.fail("files.list", FaultKind.CUT)
@@ -147,7 +147,7 @@ async def test_quota_is_counted_by_user_and_minute() -> None:
             await ann.get("files/root")
 
 
-async def test_expired_page_tokens_are_refused_as_set_up(
+async def test_expired_page_tokens_are_refused_with_the_configured_error(
     server: FakeDriveServer, drive: FakeDrive, ann: Asker
 ) -> None:
     drive.create("a", drive.my_drive(ANN))
@@ -163,34 +163,37 @@ async def test_expired_page_tokens_are_refused_as_set_up(
     assert (await ann.get("changes", pageToken=token))["newStartPageToken"] == token
 
 
-async def test_it_is_steered_over_http(server: FakeDriveServer, ann: Asker) -> None:
-    async def steer(**asked: Any) -> Any:
+async def test_actions_over_http(server: FakeDriveServer, ann: Asker) -> None:
+    async def act(**asked: Any) -> Any:
         answer = await ann.http.post(f"{server.url}/__control", json=asked)
         return answer.json().get("result"), answer.json().get("error")
 
-    root, _ = await steer(action="my_drive", user=ANN)
-    file, _ = await steer(action="create", name="a.txt", parent=root, content="hello")
+    root, _ = await act(action="my_drive", user=ANN)
+    file, _ = await act(action="create", name="a.txt", parent=root, content="hello")
     assert (await ann.http.get(f"files/{file}?alt=media")).text == "hello"
-    await steer(action="fail", method="files.get", kind="unavailable")
+    await act(action="fail", method="files.get", kind="unavailable")
     assert (await ann.refused(f"files/{file}"))[0] == 503
-    await steer(action="delete", item=file)
+    await act(action="delete", item=file)
     assert await ann.names() == []
-    requests, _ = await steer(action="requests")
+    requests, _ = await act(action="requests")
     assert [each["method"] for each in requests] == ["files.getMedia", "files.get", "files.list"]
     for asked, fault in (
-        ({"action": "explode"}, "There is no action 'explode'"),
+        ({"action": "explode"}, "Unknown action 'explode'"),
         ({"action": "create", "name": "a"}, "parent"),
-        ({"action": "trash", "item": "nope"}, "there is no 'nope'"),
+        ({"action": "trash", "item": "nope"}, "'nope' does not exist"),
         ({"action": "trash", "item": root}, "root of a drive"),
         ({"action": "fail", "method": "*", "kind": "boredom"}, "kind"),
-        ({"action": "fail", "method": "files.lst", "kind": "internal"}, "no method 'files.lst'"),
+        (
+            {"action": "fail", "method": "files.lst", "kind": "internal"},
+            "unknown method 'files.lst'",
+        ),
     ):
-        result, error = await steer(**asked)
+        result, error = await act(**asked)
         assert result is None
         assert fault in error
 
 
-async def test_pages_in_a_browser_cannot_steer_it(server: FakeDriveServer) -> None:
+async def test_web_pages_cannot_send_actions(server: FakeDriveServer) -> None:
     body = '{"action": "my_drive", "user": "eve@example.com"}'
     async with httpx.AsyncClient(base_url=server.url) as page:
         answer = await page.post("/__control", content=body)
@@ -200,7 +203,7 @@ async def test_pages_in_a_browser_cannot_steer_it(server: FakeDriveServer) -> No
         assert answer.status_code == 403
 
 
-async def test_it_stops_at_once_whoever_waits(
+async def test_it_stops_at_once_despite_open_requests(
     drive: FakeDrive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with FakeDriveServer(drive) as server:

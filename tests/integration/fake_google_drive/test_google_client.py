@@ -66,7 +66,9 @@ async def test_it_lists_downloads_and_follows_changes(
     await asyncio.to_thread(read_on)
 
 
-async def test_it_exports_and_climbs_the_ladder(server: FakeDriveServer, drive: FakeDrive) -> None:
+async def test_it_exports_by_each_way_that_google_offers(
+    server: FakeDriveServer, drive: FakeDrive
+) -> None:
     server.google.export_limit_bytes = 100
     exports = {MARKDOWN: b"small", DOCX: b"large" * 100}
     document = drive.create_native("plan", drive.my_drive(ANN), DOCUMENT, exports)
@@ -142,7 +144,7 @@ async def test_a_users_refresh_token_works_until_it_is_revoked(server: FakeDrive
         await asyncio.to_thread(credentials.refresh, Request())
 
 
-async def test_it_survives_what_passes_and_reports_what_does_not(
+async def test_it_retries_transient_errors_and_raises_permanent_ones(
     server: FakeDriveServer, drive: FakeDrive
 ) -> None:
     file = drive.create("a.bin", drive.my_drive(ANN), b"a" * 5000)

@@ -19,7 +19,7 @@ from tests.integration.fake_google_drive.conftest import ANN, Asker
 
 
 class Receiver:
-    """A web hook and what has come in."""
+    """A web hook that records its messages."""
 
     def __init__(self) -> None:
         self.came: asyncio.Queue[tuple[dict[str, str], bytes]] = asyncio.Queue()
@@ -61,7 +61,7 @@ async def watch(ann: Asker, receiver: Receiver, **more: Any) -> dict[str, Any]:
     return found
 
 
-async def test_a_channel_tells_of_changes_until_it_is_stopped(
+async def test_a_channel_reports_changes_until_it_is_stopped(
     drive: FakeDrive, ann: Asker, receiver: Receiver
 ) -> None:
     channel = await watch(ann, receiver)
@@ -88,7 +88,7 @@ async def test_a_channel_tells_of_changes_until_it_is_stopped(
     assert headers["x-goog-channel-id"] == "two"
 
 
-async def test_a_message_that_is_refused_comes_again(
+async def test_a_refused_message_is_sent_again(
     drive: FakeDrive, ann: Asker, receiver: Receiver
 ) -> None:
     receiver.statuses = [503, 200]

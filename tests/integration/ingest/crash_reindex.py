@@ -14,9 +14,10 @@ from functools import partial
 
 from raglive.app.operations import reindex
 from raglive.ingest import reindex as reindexing
+from raglive.store.index.model_source import ModelSource
 from raglive.store.index.reindexing import Reindexing
-from raglive.store.index.vector_space import ChosenSpace, ModelSource, VectorSpace
-from tests.integration.ingest.crash_process import DIED, REPORT, Steps, count, run
+from raglive.store.index.vector_space import ChosenSpace, VectorSpace
+from tests.integration.ingest.crash_process import DIED, REPORT, Steps, count, run, warm_up
 from tests.integration.ingest.ingesting import wired
 
 PAGE = 4  # chunks: two pages
@@ -24,7 +25,7 @@ PAGE = 4  # chunks: two pages
 
 def main() -> None:
     dsn, provider, first, every = sys.argv[1:]
-    os.dup2(2, 1)
+    warm_up()
     reindexing.PAGE_CHUNKS = PAGE
     for last in range(int(first), 10_000, int(every)):
         model = f"m{last}"

@@ -1,4 +1,4 @@
-"""The local-files pipeline as it is wired, run once over a folder or until the test is done."""
+"""The composed local-files pipeline, run once over a folder or until the test ends."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from raglive.app.installation import Installation
-from raglive.app.pipeline import Place, open_service
+from raglive.app.pipeline import PipelineDefaults, open_service
 from raglive.app.sources import run_local_files
-from raglive.ingest.service import PipelineService
+from raglive.ingest.pipeline_service import PipelineService
 from raglive.settings import read_settings
 from raglive.sources.local_files.watcher import LocalFilesWatcher
 from raglive.store.registry.pipelines import PipelineRecord
@@ -43,7 +43,7 @@ async def watching(wiring: Installation, folder: Path) -> AsyncIterator[Pipeline
     def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> LocalFilesWatcher:
         return LocalFilesWatcher(record, folder, check_interval_seconds=60, on_queued=on_queued)
 
-    place = Place("local-files-pipeline", "local_files", 0)
+    place = PipelineDefaults("local-files-pipeline", "local_files", 0)
     async with open_service(wiring, place, watch) as service:
         running = asyncio.create_task(service.run())
         try:

@@ -1,4 +1,4 @@
-"""A provider of embeddings: it remembers what it was paid for, and misbehaves when asked to."""
+"""An embedding provider that records what it was paid for, and fails on request."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Provider:
         self.fails_with = 500
         self.holds_at = ""  # these wait until
         self.held, self.released = asyncio.Event(), asyncio.Event()
+        self.ended = asyncio.Event()
         self.random = random.Random(7)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -64,7 +65,7 @@ class Provider:
             assert request.transport is not None
             request.transport.abort()
         elif which == "silence":
-            await asyncio.sleep(30)
+            await self.ended.wait()
         elif which == "dimensions":
             return _answer([_vector(str(n), DIMENSIONS + 1) for n in range(count)])
         elif which == "quota":
@@ -81,7 +82,10 @@ async def provider() -> AsyncIterator[Provider]:
     """Run a provider."""
     made = Provider()
     async with serving(made.handle) as made.url:
-        yield made
+        try:
+            yield made
+        finally:
+            made.ended.set()
 
 
 @asynccontextmanager

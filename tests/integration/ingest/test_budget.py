@@ -1,4 +1,4 @@
-"""A budget that several processes share: what is under way in one is spent for the others."""
+"""A budget that several processes share: reservations of one count as spent for the others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from raglive.embedding import budget as budgeting
-from raglive.embedding.budget import Budget, BudgetSpent, Price
-from raglive.store.accounting.saved_work import Kept, Usage
+from raglive.embedding.budget import Budget, BudgetConfig, BudgetSpent
+from raglive.store.accounting.spending import Draw, Spending, Usage
+from raglive.store.index.vector_cache import VectorCache
 from raglive.store.index.vector_space import choose_vector_space
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
@@ -19,27 +20,26 @@ from tests.integration.store.files import enqueue
 
 PROCESSES = 4
 TEXT = "four"  # one token, by the guess that is reserved
-PRICE = Price(per_million_tokens=100_000.0, budget=1.0)  # 0.1 for each
+PRICE = BudgetConfig(per_million_tokens=100_000.0, budget=1.0)  # 0.1 for each
 
 
 async def budgets(pipeline: PipelineRecord) -> list[Budget]:
-    space = await choose_vector_space(pipeline.database, VECTOR_SPACE)
-    keeping = [Kept(pipeline.database, pipeline.key, f"w{n}", space) for n in range(PROCESSES)]
-    return [Budget(kept, PRICE) for kept in keeping]
+    await choose_vector_space(pipeline.database, VECTOR_SPACE)
+    return [Budget(Spending(pipeline.database, pipeline.key), PRICE) for _ in range(PROCESSES)]
 
 
 async def spend(budget: Budget, pipeline: PipelineRecord, number: int, cost: str) -> bool:
     """Embed a text at this cost; say whether the budget allowed it."""
-    kept, file_key = (
-        budget._kept,
-        await pipeline.database.fetchval("SELECT min(file_key) FROM raglive.files"),
-    )
+    space = await choose_vector_space(pipeline.database, VECTOR_SPACE)
+    cache = VectorCache(pipeline.database, space)
+    file_key = await pipeline.database.fetchval("SELECT min(file_key) FROM raglive.files")
     vector = (number.to_bytes(32, "big"), np.ones(256, np.float32))
     try:
         async with budget.reserved([TEXT]) as reservation:
             assert reservation
             used = {file_key: Usage(1, 1, Decimal(cost))}
-            await kept.keep_vectors([vector], used, (reservation, budget.guess([TEXT])))
+            draw = Draw(reservation, budget.estimate([TEXT]))
+            await cache.add([vector], budget._spending, used, draw)
     except BudgetSpent:
         return False
     return True
@@ -66,7 +66,7 @@ async def test_what_fits_goes_on_when_something_larger_did_not(
     pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Texts are paid for as a whole or not begun, whichever process embeds them."""
-    monkeypatch.setattr(budgeting, "OTHERS_SECONDS", 0.0)
+    monkeypatch.setattr(budgeting, "RESERVATION_TIMEOUT_SECONDS", 0.0)
     await enqueue(pipeline, "a")
     sharing = await budgets(pipeline)
     async with sharing[0].reserved([TEXT] * 6):
@@ -109,9 +109,9 @@ async def test_what_a_process_took_along_when_it_died_is_given_back_in_time(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await enqueue(pipeline, "a")
-    monkeypatch.setattr(budgeting, "OTHERS_SECONDS", 0.0)
+    monkeypatch.setattr(budgeting, "RESERVATION_TIMEOUT_SECONDS", 0.0)
     [dead, budget, *_] = await budgets(pipeline)
-    await dead._kept.reserve(Decimal(1), Decimal(1), dead._begin())
+    await dead._spending.reserve(Decimal(1), Decimal(1), dead._period_start())
     assert not await spend(budget, pipeline, 1, "0.1")
     assert await budget.pause() is None  # it may still turn out cheaper
     await database.execute("UPDATE raglive.embedding_reservations SET expires_at = now()")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from raglive.embedding import circuit_breaker
-from raglive.ingest import attempt
+from raglive.ingest import retry_policy
 from raglive.store.index.verify import find_disagreements
 from raglive.store.pool import Database
 
@@ -18,7 +18,7 @@ from .crashing import deaths
 from .ingesting import document, ingest
 from .providing import DIMENSIONS, Provider, provider
 
-SHARES = 2  # of the steps; each is a test of its own, so that they run side by side
+SHARES = 8  # of the steps; each is a test of its own, so that a run can take some of them
 STORED = """
     SELECT EXISTS (SELECT FROM raglive.chunks WHERE content_hash = ANY ($1))
         OR EXISTS (SELECT FROM raglive.kept_vectors WHERE content_hash = ANY ($1))
@@ -44,6 +44,7 @@ async def states(database: Database) -> Counter[str]:
 
 
 @pytest.mark.long
+@pytest.mark.drawn(2)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("share", range(SHARES))
 async def test_killed_at_every_step(
@@ -80,7 +81,7 @@ async def test_a_provider_that_fails_in_every_way(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(attempt, "LONGEST_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(retry_policy, "LONGEST_RETRY_SECONDS", 0.2)
     monkeypatch.setattr(circuit_breaker, "LONGEST_PAUSE_SECONDS", 0.2)
     for number in range(40):
         (tmp_path / f"{number}.txt").write_text(document(f"{number}", 1 + number % 7))

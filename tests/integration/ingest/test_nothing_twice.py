@@ -1,4 +1,4 @@
-"""Nothing is embedded twice, every token is accounted for, and a spent budget pauses."""
+"""No text is embedded twice, every token is recorded, and a spent budget pauses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from raglive.embedding import batches
-from raglive.ingest import attempt, worker
+from raglive.embedding import openai_batches
+from raglive.ingest import retry_policy, worker
 from raglive.store.pool import Database
 from raglive_contract.errors import RagliveError
 
@@ -84,8 +84,8 @@ async def test_a_retry_goes_on_with_what_was_read_and_embedded(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "_MAX_INPUTS", 4)
-    monkeypatch.setattr(attempt, "FIRST_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(openai_batches, "MAX_INPUTS_PER_REQUEST", 4)
+    monkeypatch.setattr(retry_policy, "FIRST_RETRY_SECONDS", 0.1)
     (tmp_path / "a.txt").write_text(document("one", 40))
     paid.fails_once_after = 5
     await ingest(dsn, tmp_path, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="8")
@@ -111,7 +111,7 @@ async def test_what_costs_too_much_waits_while_the_rest_goes_on_until_the_budget
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "_MAX_INPUTS", 4)
+    monkeypatch.setattr(openai_batches, "MAX_INPUTS_PER_REQUEST", 4)
     price: dict[str, Any] = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1000"}
 
     async def index(budget: str) -> RagliveError | None:
@@ -152,11 +152,11 @@ async def test_what_costs_too_much_waits_while_the_rest_goes_on_until_the_budget
 
     await have_spent(9.999)
     (tmp_path / "late.txt").write_text(document("late", 1))
-    monkeypatch.setattr(worker, "DRAIN_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(worker, "MAX_PAUSE_IN_SINGLE_MODE_SECONDS", 0.5)
     refused = await index("10")
     assert refused
     assert refused.code == "embedding_budget_spent"
-    assert "budget of 10 is spent but for 0.001" in refused.message
+    assert "budget of 10 is spent except for 0.001" in refused.message
     paused = await database.fetchval("SELECT paused FROM raglive.heads")
     assert "RAGLIVE_EMBEDDING_BUDGET" in paused["what_to_do"]
     assert await waiting() == {**beyond, "late.txt": None}

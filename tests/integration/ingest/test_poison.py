@@ -1,4 +1,4 @@
-"""A text that a provider always fails at: its file fails, and no other file notices."""
+"""A text that the provider always fails for: only its own file fails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from raglive.ingest import attempt, pausing
+from raglive.ingest import pause_monitor, retry_policy
 from raglive.store.pool import Database
 
 from .ingesting import document, watching, wired
@@ -20,8 +20,8 @@ TRIES = 4
 async def test_it_fails_after_its_attempts_and_the_pipeline_never_pauses(
     dsn: str, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempt, "LONGEST_RETRY_SECONDS", 0.3)
-    monkeypatch.setattr(pausing, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(retry_policy, "LONGEST_RETRY_SECONDS", 0.3)
+    monkeypatch.setattr(pause_monitor, "POLL_SECONDS", 0.02)
 
     async def count(name: str, state: str) -> int:
         query = "SELECT count(*) FROM raglive.files WHERE name LIKE $1 AND state = $2"

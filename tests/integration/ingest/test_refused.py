@@ -1,4 +1,4 @@
-"""A provider that refuses all: the pipeline pauses and says why, no file fails, and it goes on."""
+"""A provider that refuses everything: the pipeline pauses with the reason, and no file fails."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ async def test_it_pauses_with_what_is_wrong_and_goes_on_when_that_is_mended(
     assert set(paid.embedded.values()) == {1}
     outcomes = await database.fetch("SELECT DISTINCT outcome FROM raglive.attempts")
     assert {row["outcome"] for row in outcomes} == {"cancelled", "completed"}
-    told = await database.fetch(
+    published = await database.fetch(
         "SELECT payload #>> '{changes,paused,code}' AS code FROM raglive.events"
         " WHERE payload -> 'changes' ? 'paused' ORDER BY seq"
     )
-    assert [row["code"] for row in told] == [code, None]
+    assert [row["code"] for row in published] == [code, None]

@@ -1,4 +1,4 @@
-"""An index that is made anew with another model: searchable throughout, and nothing paid twice."""
+"""Reindexing with another model: search keeps working, and nothing is paid for twice."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from raglive.app.embedder import search_config
 from raglive.app.operations import Reindexed, give_up, reindex
-from raglive.embedding import batches, circuit_breaker
+from raglive.embedding import circuit_breaker, openai_batches
 from raglive.ingest import reindex as reindexing
 from raglive.ingest.reindex import ReindexProgress
-from raglive.search.questions import Question, Search, SearchMode
+from raglive.search.service import SearchMode, SearchRequest, SearchService
 from raglive.settings import read_settings
-from raglive.store.index import search_indexes
+from raglive.store.index import index_statistics
 from raglive.store.index.reindexing import ReindexRefused
 from raglive.store.index.vector_space import VectorSpace, active_vector_space
 from raglive.store.index.verify import find_disagreements
@@ -27,7 +28,7 @@ from .crashing import deaths
 from .ingesting import document, ingest, watching, wired
 from .providing import DIMENSIONS, Provider, provider
 
-SHARES = 2  # of the steps; each is a test of its own, so that they run side by side
+SHARES = 3  # of the steps; each is a test of its own, so that a run can take some of them
 QUESTION = "The boiler must be descaled every two years."
 NEXT = VectorSpace("openai", "small", DIMENSIONS)
 OPENAI = {"EMBEDDING_PROVIDER": "openai", "EMBEDDING_MODEL": "small"}
@@ -58,9 +59,9 @@ def silent(_: ReindexProgress) -> None:
 
 async def nearest(database: Database, text: str, **environment: str) -> str:
     """Return what a search by meaning finds first."""
-    search = Search(database, read_settings(environment))
+    search = SearchService(database, search_config(read_settings(environment)))
     try:
-        hits = await search.answer(Question(text, SearchMode.VECTOR, limit=1))
+        hits = await search.search(SearchRequest(text, SearchMode.VECTOR, limit=1))
     finally:
         await search.close()
     return hits[0].content
@@ -72,7 +73,7 @@ async def eventually(database: Database, query: str, wanted: object) -> None:
             await asyncio.sleep(0.05)
 
 
-async def index_anew(dsn: str, provider_url: str) -> Reindexed:
+async def reindex_with(dsn: str, provider_url: str) -> Reindexed:
     return await reindex(wired(dsn, provider_url), silent)
 
 
@@ -90,9 +91,9 @@ async def test_searchable_throughout_while_files_come_and_go(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "_MAX_INPUTS", 8)
+    monkeypatch.setattr(openai_batches, "MAX_INPUTS_PER_REQUEST", 8)
     monkeypatch.setattr(reindexing, "PAGE_CHUNKS", 32)
-    monkeypatch.setattr(search_indexes, "LEAST_NUMBERS", 1)  # with a vector index
+    monkeypatch.setattr(index_statistics, "MIN_NUMBERS", 1)  # with a vector index
     for number in range(20):
         (tmp_path / f"{number}.txt").write_text(document(f"old{number}", 8))
     kept = tmp_path / "kept.txt"
@@ -119,7 +120,7 @@ async def test_searchable_throughout_while_files_come_and_go(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ask())
             writing = tasks.create_task(write())
-            made = await index_anew(dsn, paid.url)
+            made = await reindex_with(dsn, paid.url)
             await writing
             done.set()
         assert made.space == NEXT
@@ -156,6 +157,7 @@ async def texts_of(database: Database) -> AsyncIterator[str]:
         yield row["content"]
 
 
+@pytest.mark.drawn(1)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("share", range(SHARES))
 async def test_killed_at_every_step_and_paid_once(
@@ -194,7 +196,7 @@ async def test_rights_on_the_index_outlast_the_change(
             FROM pg_proc WHERE proname = 'match_documents'
         """
         before = await database.fetchrow(rights)
-        await index_anew(dsn, paid.url)
+        await reindex_with(dsn, paid.url)
         assert await database.fetchrow(rights) == before
         [row] = await database.fetch(
             "SELECT content, similarity FROM match_documents((SELECT embedding FROM documents))"
@@ -213,7 +215,7 @@ async def test_a_budget_ends_it_and_a_raised_one_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "_MAX_INPUTS", 4)
+    monkeypatch.setattr(openai_batches, "MAX_INPUTS_PER_REQUEST", 4)
     await index_built_in(dsn, tmp_path, a=document("a", 20), b=document("b", 20))
     price = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1000"}
     poor = wired(dsn, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET="1.2")
@@ -242,7 +244,7 @@ async def test_a_provider_in_trouble_is_waited_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "_MAX_INPUTS", 2)
+    monkeypatch.setattr(openai_batches, "MAX_INPUTS_PER_REQUEST", 2)
     monkeypatch.setattr(reindexing, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(circuit_breaker, "LONGEST_PAUSE_SECONDS", 0.2)
     await index_built_in(dsn, tmp_path, a=document("a", 20))
@@ -259,18 +261,18 @@ async def test_what_cannot_be_done_is_refused_with_what_to_do(
     dsn: str, database: Database, paid: Provider, tmp_path: Path
 ) -> None:
     with pytest.raises(ReindexRefused, match="no index yet"):
-        await index_anew(dsn, paid.url)
+        await reindex_with(dsn, paid.url)
     await index_built_in(dsn, tmp_path, a="Hotels in Paris.")
     assert (await reindex(wired(dsn, None), silent)).chunks is None
     await database.execute("CREATE VIEW public.mine AS SELECT content FROM public.documents")
     with pytest.raises(ReindexRefused, match="view mine"):
-        await index_anew(dsn, paid.url)
+        await reindex_with(dsn, paid.url)
     await database.execute("DROP VIEW public.mine")
 
     poor = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1", "RAGLIVE_EMBEDDING_BUDGET": "1e-9"}
     with pytest.raises(RagliveError, match="BUDGET"):
         await reindex(wired(dsn, paid.url, **poor), silent)
-    with pytest.raises(RagliveError, match="is being made anew with openai small"):
+    with pytest.raises(RagliveError, match="is being rebuilt with openai small"):
         await ingest(dsn, tmp_path, paid.url)
     with pytest.raises(ReindexRefused, match="--give-up"):
         await reindex(wired(dsn, paid.url, EMBEDDING_MODEL="large"), silent)
@@ -301,7 +303,7 @@ async def test_every_process_knows_how_the_model_is_asked_or_what_to_change(
         await ingest(dsn, tmp_path, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="7")
     nowhere = "http://127.0.0.1:1/v1"
     await database.execute("UPDATE raglive.embedding_models SET base_url = $1", nowhere)
-    with pytest.raises(RagliveError, match="set EMBEDDING_BASE_URL to where this process") as away:
+    with pytest.raises(RagliveError, match="Set EMBEDDING_BASE_URL to an address") as away:
         await nearest(database, QUESTION)
     assert nowhere in away.value.message
     await database.execute("UPDATE raglive.embedding_models SET base_url = NULL")

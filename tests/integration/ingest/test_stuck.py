@@ -1,4 +1,4 @@
-"""A file whose extraction or embedding hangs is said to be stuck, and goes on when that does."""
+"""A file whose extraction or embedding hangs is reported as stuck until it continues."""
 
 from __future__ import annotations
 

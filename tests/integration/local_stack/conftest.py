@@ -12,7 +12,7 @@ from .other_process import PASSWORD
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose cluster the first test makes, and whose server each test ends."""
+    """A data folder; the first test creates its cluster, and each test stops its server."""
     return tmp_path_factory.mktemp("data")
 
 

@@ -20,7 +20,7 @@ SECONDS = 30
 
 @dataclass
 class OtherProcess:
-    """The process, and what it said when its server was ready."""
+    """The process, and what it printed when its server was ready."""
 
     process: asyncio.subprocess.Process
     dsn: str
@@ -29,7 +29,7 @@ class OtherProcess:
 
 @asynccontextmanager
 async def serving(folder: Path, *prefix: str) -> AsyncIterator[OtherProcess]:
-    """Run a server on `folder` in another process, which `prefix` may start as another user."""
+    """Run a server on `folder` in another process; `prefix` can start it as another user."""
     process = await spawn(folder, *prefix)
     try:
         ready = await asyncio.wait_for(_ready_line(process), SECONDS)

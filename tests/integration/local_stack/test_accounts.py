@@ -1,4 +1,4 @@
-"""Postgres refuses to be root, so as root another account has to be found for it."""
+"""Postgres refuses to run as root, so raglive, started as root, runs it as another account."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def no_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that any account may enter."""
+    """A folder that every account may enter."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -99,7 +99,7 @@ async def test_an_ordinary_user_starts_it_and_dies_with_it(open_folder: Path) ->
     data.mkdir()
     os.chown(data, NOBODY, NOBODY)
     user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-    # The interpreter may lie in a folder that only root may read.
+    # The interpreter may be in a folder that only root may read.
     reads = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     async with serving(data, *user, *reads) as other:
         assert psutil.Process(other.postmaster).uids().real == NOBODY

@@ -44,7 +44,7 @@ async def test_a_requested_port_in_use_is_named(data_dir: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(EmbeddedPostgresError, match=f"Port {port} .* in use"):
             await start(data_dir, port=port)
-    await start(data_dir)  # the folder was let go of
+    await start(data_dir)  # the folder was released
 
 
 async def test_a_folder_that_is_a_file(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ async def test_everything_killed_at_once(data_dir: Path) -> None:
         await execute(other.dsn, "CREATE TABLE all_killed AS SELECT 1 AS n")
         parent = psutil.Process(other.process.pid)
         for process in (parent, *parent.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):  # the others end when their parent does
+            with suppress(psutil.NoSuchProcess):  # the others end with their parent
                 process.kill()
         async with EmbeddedPostgres(data_dir, password=PASSWORD) as postgres:
             assert await execute(postgres.dsn, "DROP TABLE all_killed") == "DROP TABLE"
@@ -95,11 +95,11 @@ async def test_a_pid_file_that_names_a_foreign_process_is_dropped(data_dir: Path
         assert postgres.port == port
 
 
-async def test_an_interrupted_initialisation_is_begun_anew(tmp_path: Path) -> None:
+async def test_an_interrupted_initialisation_is_begun_again(tmp_path: Path) -> None:
     process = await spawn(tmp_path)
     async with asyncio.timeout(SECONDS):
         while not [*tmp_path.glob("postgres/cluster.new-*/base/1/*")]:
-            await asyncio.sleep(0.001)  # nothing but the file tells that initdb is at work
+            await asyncio.sleep(0.001)  # only the file shows that initdb runs
     process.kill()
     await process.wait()
     assert not (tmp_path / "postgres" / "cluster").exists()

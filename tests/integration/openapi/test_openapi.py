@@ -16,9 +16,11 @@ import pytest
 import structlog
 from starlette.types import ASGIApp
 
+from raglive.app.embedder import search_config
 from raglive.app.serving import serve_http
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
+from raglive.search.service import SearchService
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
 from raglive.store.pool import Database
@@ -84,7 +86,8 @@ async def keeps_to(document: str) -> None:
 async def test_the_status_server(database: Database, files: None) -> None:
     port = free_port()
     settings = read_settings({"SOCKET_IO_PORT": str(port)} | UNLIMITED)
-    status = StatusServer(settings, database, TOKENS)
+    search = SearchService(database, search_config(settings))
+    status = StatusServer(settings, database, TOKENS, search)
     async with served(status.asgi, port) as url:
         await ready(url)
         await keeps_to(f"{url}/openapi.json")
@@ -94,7 +97,10 @@ async def test_the_status_server(database: Database, files: None) -> None:
 async def test_the_dashboard_server(database: Database, files: None) -> None:
     settings = read_settings({"RAGLIVE_STATUS_URL": "http://127.0.0.1:9"} | UNLIMITED)
     async with PostgresBus(database.dsn) as bus:
-        app = create_dashboard(settings, database, TOKENS, bus, app_folder=Path("/nonexistent"))
+        search = SearchService(database, search_config(settings))
+        app = create_dashboard(
+            settings, database, TOKENS, bus, search, app_folder=Path("/nonexistent")
+        )
         async with served(app, free_port()) as url:
             app.state.release_waiting()  # polls that wait would make the test do so
             await keeps_to(f"{url}/api/openapi.json")

@@ -1,4 +1,4 @@
-"""A status server, an outbox, and what the log holds."""
+"""A status server, a reporter's settings, and access to the log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from raglive.store.pool import Database
-from raglive_reporter.delivery import Pace
+from raglive_reporter import DeliveryIntervals
 from tests.integration.reporter.status_process import (
     PIPELINE,
     StatusProcess,
@@ -18,7 +18,7 @@ from tests.integration.reporter.status_process import (
     status_process,
 )
 
-QUICK = Pace(heartbeat=0.2, progress=0.01, look=0.02, first_pause=0.01, longest_pause=0.1)
+QUICK = DeliveryIntervals(heartbeat=0.2, progress=0.01, poll=0.02, first_retry=0.01, max_retry=0.1)
 
 Settings = dict[str, Any]
 ReadLog = Callable[..., Awaitable[list[dict[str, Any]]]]
@@ -32,22 +32,22 @@ async def server(dsn: str, tmp_path: Path) -> AsyncIterator[StatusProcess]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """What a reporter is given, but the address."""
+    """The settings of a reporter, without the address."""
     return {
         "pipeline_type": "web_crawler",
         "token": producer_token(),
         "outbox": tmp_path / "outbox.sqlite3",
-        "pace": QUICK,
+        "intervals": QUICK,
         "close_seconds": 60,
     }
 
 
 @pytest.fixture
 def read_log(database: Database) -> ReadLog:
-    """Return the durable events of a pipeline as the log has them, in order."""
+    """A function that returns the durable events of a pipeline in order."""
 
     async def read(pipeline_id: str = PIPELINE, within: int = 0) -> list[dict[str, Any]]:
-        """Wait until there are `within` events, if that is given."""
+        """Return the events, once there are at least `within`."""
         async with asyncio.timeout(60):
             while True:
                 rows = await database.fetch(

@@ -1,4 +1,4 @@
-"""What is shown live, as the bus carries it."""
+"""Conflated events as the bus delivers them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Event = dict[str, Any]
 
 
 class Shown:
-    """Conflated events, as they come."""
+    """The received conflated events."""
 
     def __init__(self) -> None:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
@@ -26,7 +26,7 @@ class Shown:
             self._events.put_nowait(event)
 
     async def until(self, kind: str, wanted: Callable[[Event], bool]) -> Event:
-        """Return the next event of a kind that is wanted."""
+        """Return the next event of a kind that meets the condition."""
         async with asyncio.timeout(30):
             while True:
                 event = await self._events.get()

@@ -1,4 +1,4 @@
-"""A pipeline in a process of its own; it says each file once the outbox has its end.
+"""A pipeline as a process; it prints each file when its end is in the outbox.
 
 Arguments: the server's address, the token, the outbox, the first file, how many.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from raglive_reporter import Reporter
-from raglive_reporter.delivery import Pace
+from raglive_reporter import DeliveryIntervals, Reporter
 
-PACE = Pace(heartbeat=0.2, progress=0.01, look=0.02, first_pause=0.01, longest_pause=0.1)
+INTERVALS = DeliveryIntervals(
+    heartbeat=0.2, progress=0.01, poll=0.02, first_retry=0.01, max_retry=0.1
+)
 
 
 def main(url: str, token: str, outbox: str, first: int, count: int) -> None:
@@ -20,7 +21,7 @@ def main(url: str, token: str, outbox: str, first: int, count: int) -> None:
         url=url,
         token=token,
         outbox=outbox,
-        pace=PACE,
+        intervals=INTERVALS,
         close_seconds=60,
     ) as reporter:
         for number in range(first, first + count):

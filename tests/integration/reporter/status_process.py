@@ -1,4 +1,4 @@
-"""A status server in a process of its own, which may be killed at any moment."""
+"""A status server as a process that tests can kill and restart."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START_SECONDS = 60
 
 
 class StatusProcess:
-    """`raglive server` on a port of its own, again and again."""
+    """`raglive server` on a free port, which stays the same after a restart."""
 
     def __init__(self, dsn: str, log: Path) -> None:
         self._log = log

@@ -1,4 +1,4 @@
-"""Whoever dies, and whenever: what was accepted is in the log exactly once, and in order."""
+"""Accepted events are in the log once and in order, whichever process is killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.integration.reporter.status_process import PIPELINE, StatusProcess, p
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_server_killed_in_the_midst(
+async def test_a_killed_server(
     seed: int,
     server: StatusProcess,
     settings: Settings,
@@ -72,7 +72,7 @@ async def test_server_killed_in_the_midst(
     await _assert_whole(log, database)
 
 
-async def test_reporter_killed_in_the_midst(
+async def test_a_killed_reporter(
     server: StatusProcess, settings: Settings, read_log: ReadLog, tmp_path: Path, database: Database
 ) -> None:
     chance = random.Random(3)
@@ -103,7 +103,7 @@ async def test_reporter_killed_in_the_midst(
     assert completed == sorted(completed)
     assert sorted(set(completed)) == said
     again = {number for number, times in Counter(completed).items() if times > 1}
-    assert again <= set(firsts)  # killed between the outbox and the word of it: a second attempt
+    assert again <= set(firsts)  # killed after the outbox and before its output: a second attempt
     assert [e["type"] for e in log].count("pipeline:offline") == 1
     await _assert_whole(log, database)
 
@@ -134,7 +134,7 @@ async def test_processes_share_an_outbox_and_one_of_them_is_killed(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-async def test_children_of_a_fork_report_on(
+async def test_children_of_a_fork_continue_to_report(
     server: StatusProcess, settings: Settings, read_log: ReadLog
 ) -> None:
     """As in a pre-forking server: opened once, used by every child, closed by the parent."""
@@ -170,13 +170,13 @@ def _child(reporter: Reporter, number: int) -> None:
     assert reporter.flush(50) == 0
 
 
-async def test_a_pipeline_that_was_silent_for_long_is_online_again(
+async def test_a_pipeline_without_heartbeats_is_reported_online_again(
     server: StatusProcess,
     settings: Settings,
     read_log: ReadLog,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("raglive_reporter.delivery.PRESUMED_DEAD_SECONDS", 0.0)
+    monkeypatch.setattr("raglive_reporter.delivery.OFFLINE_AFTER_SECONDS", 0.0)
     async with AsyncReporter(PIPELINE, url=server.url, **settings):
         log = await read_log(within=2)
     assert {event["type"] for event in log} == {"pipeline:online"}

@@ -1,4 +1,4 @@
-"""The examples run as their first lines say, and report what happened.
+"""The examples run as documented, and report what happened.
 
 EXAMPLES_PYTHON is the Python that runs them; `make test-examples` gives one with all they need.
 """

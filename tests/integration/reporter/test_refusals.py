@@ -1,4 +1,4 @@
-"""What is refused does not hold up the rest, and nothing is lost without a word."""
+"""Refused events do not block the others, and every loss is reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_a_refused_event_becomes_a_dead_letter(
     assert [update["payload"]["changes"]["number"] for update in updates] == list(range(20))
 
 
-async def test_forbidden_events_are_tried_again_when_somebody_wants_it(
+async def test_forbidden_events_are_tried_again_on_request(
     server: StatusProcess, settings: Settings, read_log: ReadLog
 ) -> None:
     tokens = [producer_token("another-*")]
@@ -61,7 +61,7 @@ async def test_forbidden_events_are_tried_again_when_somebody_wants_it(
     assert first_of_b == ["b", "b"]
 
 
-async def test_a_token_that_has_ended_is_renewed(
+async def test_an_expired_token_is_renewed(
     server: StatusProcess, settings: Settings, read_log: ReadLog
 ) -> None:
     asked = 0
@@ -82,7 +82,7 @@ async def test_a_token_that_has_ended_is_renewed(
     assert reporter.dead_letters() == []
 
 
-async def test_with_a_token_that_has_ended_events_wait(
+async def test_events_wait_while_the_token_is_expired(
     server: StatusProcess,
     settings: Settings,
     read_log: ReadLog,
@@ -108,8 +108,8 @@ async def test_a_full_outbox_blocks_and_then_refuses(
     bounds: Settings, server: StatusProcess, settings: Settings, read_log: ReadLog
 ) -> None:
     await server.kill()
-    hasty = settings | bounds | {"block_seconds": 0.2}
-    reporter = Reporter(PIPELINE, url=server.url, **hasty)
+    impatient = settings | bounds | {"block_seconds": 0.2}
+    reporter = Reporter(PIPELINE, url=server.url, **impatient)
     await asyncio.to_thread(reporter.open)
     for number in range(2):
         await asyncio.to_thread(reporter.update, {"number": number})
@@ -128,7 +128,7 @@ async def test_a_full_outbox_blocks_and_then_refuses(
     assert numbers == [0, 1, 2]
 
 
-async def test_an_error_of_the_pipeline_is_not_hidden_by_a_full_outbox(
+async def test_a_full_outbox_does_not_hide_the_pipelines_own_error(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings |= {"url": "http://127.0.0.1:9", "max_events": 2, "on_full": "raise"}

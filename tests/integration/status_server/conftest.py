@@ -1,4 +1,4 @@
-"""A status server as it runs: uvloop, uvicorn, Postgres; and its log is read."""
+"""A status server on uvloop, uvicorn and Postgres, with its log captured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import uvloop
 from raglive.store.pool import Database
 from tests.integration.status_server.serving import Serving, serving
 
-TALKATIVE = {"asyncpg"}  # of a database that is away
+NOISY = {"asyncpg"}  # logs errors while the database is away
 LogLines = list[structlog.typing.EventDict]
 
 
@@ -23,14 +23,14 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 @pytest.fixture(autouse=True)
 def log_lines(caplog: pytest.LogCaptureFixture) -> Iterator[LogLines]:
-    """What was logged; an exception that nobody expected fails the test."""
+    """The captured log; an unexpected exception or error in it fails the test."""
     with structlog.testing.capture_logs() as lines:
         yield lines
     crashes = [line for line in lines if line["log_level"] == "error" or "exc_info" in line]
     crashes += [
         {"event": record.getMessage(), "log_level": "error"}
         for record in caplog.get_records("call") + caplog.get_records("teardown")
-        if record.name.partition(".")[0] not in TALKATIVE
+        if record.name.partition(".")[0] not in NOISY
         and (record.exc_info or record.levelno >= logging.ERROR)
     ]
     unexpected = [line for line in crashes if line["event"] != "log_broken"]

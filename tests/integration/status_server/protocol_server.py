@@ -1,7 +1,7 @@
-"""The fixture of the protocols' official test suites: echoes, below the status server's layers.
+"""The fixture of the protocols' official test suites: an echo server on the transport alone.
 
-`python -m tests.integration.status_server.protocol_server PORT`; the suites expect port 3000 and
-stand under `docs/` in github.com/socketio/socket.io.
+`python -m tests.integration.status_server.protocol_server PORT`. The suites expect port 3000; they
+are under `docs/` in github.com/socketio/socket.io.
 """
 
 from __future__ import annotations
@@ -17,15 +17,22 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from raglive.status_server.transport.engineio import Engine
-from raglive.status_server.transport.payloads import Gate
-from raglive.status_server.transport.socketio_server import MAX_MESSAGE_BYTES, SocketServer
+from raglive.status_server.transport.engineio_server import EngineServer
+from raglive.status_server.transport.http_server import MAX_MESSAGE_BYTES, HandshakeRefusal
+from raglive.status_server.transport.payload_filter import PayloadFilter
+from raglive.status_server.transport.socketio_server import SocketServer
 
-__all__ = ["JOINING", "PING_INTERVAL", "PING_TIMEOUT", "serving_echoes"]
+__all__ = ["HANDSHAKE_SECONDS", "PING_INTERVAL", "PING_TIMEOUT", "serving_echoes"]
 
 PING_INTERVAL = 0.3
 PING_TIMEOUT = 0.2
-JOINING = 1.0
+HANDSHAKE_SECONDS = 1.0
+
+
+class EchoServer(SocketServer):
+    def unknown_namespace(self, _namespace: str) -> dict[str, Any]:
+        """Answer with the protocol's message alone, as the suite expects."""
+        return {"message": "Invalid namespace"}
 
 
 class Echo(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio is untyped
@@ -45,16 +52,16 @@ class Echo(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio is untype
 
 
 def echoes() -> ASGIApp:
-    """Return the application: `/engine.io` without Socket.IO above it, and `/socket.io`."""
-    sockets = SocketServer(
+    """Return the application: `/engine.io` without Socket.IO, and `/socket.io`."""
+    sockets = EchoServer(
         ping_interval=PING_INTERVAL,
         ping_timeout=PING_TIMEOUT,
-        joining_seconds=JOINING,
-        explains=False,
+        handshake_seconds=HANDSHAKE_SECONDS,
+        count_address=lambda _address, _change: None,
     )
     for name in ("/", "/custom"):
         sockets.register_namespace(Echo(name))
-    bare = Engine(
+    bare = EngineServer(
         async_mode="asgi",
         ping_interval=PING_INTERVAL,
         ping_timeout=PING_TIMEOUT,
@@ -69,22 +76,22 @@ def echoes() -> ASGIApp:
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         path, engine = ("engine.io", bare) if "engine.io" in scope["path"] else ("socket.io", None)
-        expel = sockets.expel if engine is None else engine.disconnect
-        gate = _gated((engine or sockets).handle_request, path, expel)
-        await gate(scope, receive, send)
+        close_session = sockets.close_session if engine is None else engine.disconnect
+        app = _filtered((engine or sockets).handle_request, path, close_session)
+        await app(scope, receive, send)
 
     return route
 
 
-def _gated(app: ASGIApp, path: str, expel: Callable[[str], Awaitable[None]]) -> Gate:
-    return Gate(app, path, max_bytes=MAX_MESSAGE_BYTES, expel=expel, is_draining=lambda: False)
+def _filtered(app: ASGIApp, path: str, close: Callable[[str], Awaitable[None]]) -> PayloadFilter:
+    return PayloadFilter(app, path, admit=lambda _scope, _opens: None, close_session=close)
 
 
 @asynccontextmanager
 async def serving_echoes(port: int) -> AsyncIterator[str]:
-    """Serve the echoes as the status server is served."""
+    """Serve the echoes in this process."""
     config = uvicorn.Config(
-        echoes(),
+        HandshakeRefusal(echoes()),
         host="127.0.0.1",
         port=port,
         http="httptools",

@@ -1,4 +1,4 @@
-"""A status server in a process of its own, until its standard input ends."""
+"""Runs a status server in its own process, until its standard input ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 
 import uvloop
 
+from raglive.app.embedder import search_config
 from raglive.app.serving import serve_http
+from raglive.search.service import SearchService
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
 from raglive.store.pool import Database
@@ -16,7 +18,9 @@ from tests.integration.status_server.serving import TOKENS
 
 async def main(dsn: str, port: str) -> None:
     database = await Database.connect(dsn, name="status server")
-    status = StatusServer(read_settings({"SOCKET_IO_PORT": port}), database, TOKENS)
+    settings = read_settings({"SOCKET_IO_PORT": port})
+    search = SearchService(database, search_config(settings))
+    status = StatusServer(settings, database, TOKENS, search)
     stop = status.until_drained(input_ends())
     await serve_http(status.asgi, "127.0.0.1", int(port), stop)
     await database.close()

@@ -1,24 +1,25 @@
-"""A status server on a port of its own, and how it is published to."""
+"""A status server on its own port, and events to publish to it."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import IO, Any
 
-import uvicorn
 from httpx import AsyncClient, HTTPError
 from uuid6 import uuid7
 
+from raglive.app.embedder import search_config
 from raglive.http_api.tokens import Tokens
+from raglive.search.service import SearchService
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
-from raglive.status_server.timeouts import Patience
-from raglive.status_server.transport.http_protocol import HttpProtocol
+from raglive.status_server.timeouts import TIMEOUTS, Timeouts
+from raglive.status_server.transport.http_server import HttpServer, http_server
 from raglive.store.pool import Database
 from raglive_contract.permissions import Grant, Role
 
@@ -43,21 +44,20 @@ __all__ = [
 SECRET = "for-tests-only-" * 3
 TOKENS = Tokens(SECRET)
 START_SECONDS = 20
-PATIENCE = Patience()
 Event = dict[str, Any]
 
 
 class Serving:
-    """A running status server; `stop` is what a signal brings about."""
+    """A running status server; `stop` does what a signal does."""
 
-    def __init__(self, url: str, status: StatusServer, http: uvicorn.Server) -> None:
+    def __init__(self, url: str, status: StatusServer, http: HttpServer) -> None:
         self.url = url
         self.status = status
         self._http = http
         self._task = asyncio.create_task(http.serve(), name="uvicorn")
 
     async def started(self) -> None:
-        """Wait until it serves, and has read the log."""
+        """Wait until it serves and has read the log."""
         while not self._http.started:
             assert not self._task.done(), "the server did not start"
             await asyncio.sleep(0.01)
@@ -90,9 +90,9 @@ async def ready(url: str) -> None:
 async def spawn(
     database: Database, port: int, output: IO[bytes] | None = None
 ) -> asyncio.subprocess.Process:
-    """Serve in a process of its own, until it is killed or its input is closed.
+    """Serve in another process, until it is killed or its input is closed.
 
-    What it says goes to `output`; without one, errors to the process' `stderr`.
+    Its output goes to `output`; without one, its errors go to the process' `stderr`.
     """
     command = [sys.executable, "-m", "tests.integration.status_server.run_server"]
     process = await asyncio.create_subprocess_exec(
@@ -111,39 +111,22 @@ async def spawn(
 async def serving(
     database: Database,
     *,
-    patience: Patience = PATIENCE,
+    timeouts: Timeouts = TIMEOUTS,
     port: int | None = None,
     **environment: str,
 ) -> AsyncIterator[Serving]:
-    """Serve as the program does (raglive.app.serving)."""
+    """Serve as `raglive server` does, in this process."""
     port = port or free_port()
     settings = read_settings({"SOCKET_IO_PORT": str(port)} | environment)
-    status = StatusServer(settings, database, TOKENS, patience)
-    config = uvicorn.Config(
-        status.asgi,
-        host="127.0.0.1",
-        port=port,
-        http=HttpProtocol,
-        ws="websockets-sansio",
-        ws_max_size=1_000_000,
-        ws_per_message_deflate=False,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=5,
-        server_header=False,
-    )
-    running = Serving(f"http://127.0.0.1:{port}", status, _Uvicorn(config))
+    search = SearchService(database, search_config(settings))
+    status = StatusServer(settings, database, TOKENS, search, timeouts)
+    http = http_server(status.asgi, "127.0.0.1", port, trusted_proxies=["127.0.0.1"])
+    running = Serving(f"http://127.0.0.1:{port}", status, http)
     try:
         await running.started()
         yield running
     finally:
         await running.stop()
-
-
-class _Uvicorn(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
 
 
 def free_port() -> int:
@@ -160,7 +143,7 @@ def token(
     subject: str = "tester",
     redact: bool = False,
 ) -> str:
-    """Return a token; for all pipelines, unless some are named."""
+    """Return a token, for all pipelines unless some are named."""
     return TOKENS.issue(Grant(role, pipelines or ("*",), redact), ttl, subject)
 
 
@@ -213,7 +196,7 @@ async def publish(
     pipeline_id: str = "local-files-pipeline",
     pipeline_type: str = "local_files",
 ) -> str:
-    """Publish by SQL, as anything may that speaks it; return the cursor."""
+    """Publish by SQL, and return the cursor."""
     cursor: str = await database.fetchval(
         "SELECT cursor FROM raglive.publish_batch($1, $2, $3)",
         pipeline_id,

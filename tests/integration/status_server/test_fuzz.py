@@ -1,6 +1,6 @@
-"""Whatever is sent, the answer is one that was thought of, and nothing stays behind.
+"""Fuzzing: every input gets a documented answer, and no connection leaks.
 
-FUZZ_EXAMPLES makes it try more; what fails is repeated with hypothesis' own means.
+FUZZ_EXAMPLES sets the number of examples, and CONNECTIONS that of the leak test.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import pytest
 import websockets
 from hypothesis import strategies as st
 
-from raglive.status_server.subscriptions.rooms import Viewer
-from raglive.status_server.transport.engineio import Session
-from raglive.status_server.transport.outbox import Outbox
+from raglive.status_server.subscriptions.rooms import Subscriber
+from raglive.status_server.transport.engineio_server import EngineSession
+from raglive.status_server.transport.outbound_queue import OutboundQueue
 from raglive.store.pool import Database
 from raglive_contract.errors import ErrorResponse
 from raglive_contract.permissions import Role
@@ -34,7 +34,7 @@ from tests.integration.status_server.serving import (
 )
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
-COMINGS = int(os.environ.get("COMINGS", "150"))
+CONNECTIONS = int(os.environ.get("CONNECTIONS", "150"))
 NAMESPACE = "/local_files"
 SECONDS = 20
 REQUESTS = ["subscribe", "unsubscribe", "ping", "client:status", "auth:refresh", "publish", "other"]
@@ -59,7 +59,7 @@ EVENTS = [online(), update(x=1), processing("a"), completed("a")]
 
 @st.composite
 def mutated_events(draw: st.DrawFn) -> dict[str, Any]:
-    """An event in which something is something else."""
+    """An event with one field replaced by an arbitrary value."""
     event: dict[str, Any] = orjson.loads(orjson.dumps(draw(st.sampled_from(EVENTS))))
     event |= {"pipeline_id": "fuzz", "pipeline_type": "local_files"}
     place = event
@@ -109,14 +109,14 @@ async def test_garbage_over_socket_io(server: Serving, sent: list[str | bytes]) 
                 assert "Traceback" not in str(said)
                 assert '"code":"internal"' not in str(said)
         except websockets.ConnectionClosed:
-            pass  # what is no packet ends the connection
+            pass  # a malformed packet ends the connection
     async with asyncio.timeout(SECONDS):
-        while server.status._sockets.eio.sockets:
+        while server.status.components.sockets.eio.sockets:
             await asyncio.sleep(0.01)
-    assert not server.status._sockets.environ
-    assert not server.status._sockets._binary_packet
-    assert not server.status._sockets._joining
-    assert not len(server.status._audience)
+    assert not server.status.components.sockets.environ
+    assert not server.status.components.sockets._binary_packet
+    assert not server.status.components.sockets._handshakes
+    assert not len(server.status.components.rooms)
 
 
 @fuzz
@@ -130,22 +130,22 @@ async def test_garbage_to_publish(server: Serving, data: object) -> None:
 
 
 def alive() -> Counter[str]:
-    """What belongs to connections, by type."""
+    """The objects that belong to connections, counted by type."""
     gc.collect()
-    kinds = (Session, Viewer, Outbox, websockets.ServerProtocol)
+    kinds = (EngineSession, Subscriber, OutboundQueue, websockets.ServerProtocol)
     return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, kinds))
 
 
 @pytest.mark.timeout(600)
-async def test_whoever_comes_and_goes_leaves_nothing_behind(
+async def test_connections_leak_nothing_however_they_end(
     server: Serving, database: Database
 ) -> None:
-    """COMINGS says how often; the way of leaving is another one each time."""
+    """The connections end in different ways."""
     await publish(database, [online()])
     place = f"{server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
     auth = f"40{NAMESPACE},{orjson.dumps({'token': token()}).decode()}"
 
-    async def come_and_go(number: int) -> None:
+    async def connect_and_leave(number: int) -> None:
         async with websockets.connect(place, ping_interval=None) as socket:
             for packet in (auth, f'42{NAMESPACE},1["subscribe"]')[: number % 3]:
                 await socket.send(packet)
@@ -153,14 +153,16 @@ async def test_whoever_comes_and_goes_leaves_nothing_behind(
                 socket.transport.abort()
 
     async with asyncio.timeout(500):
-        await come_and_go(2)
+        await connect_and_leave(2)
         tasks = len(asyncio.all_tasks())
-        for first in range(0, COMINGS, 50):
-            await asyncio.gather(*(come_and_go(number) for number in range(first, first + 50)))
-        while server.status._sockets.eio.sockets or len(asyncio.all_tasks()) > tasks:
+        for first in range(0, CONNECTIONS, 50):
+            await asyncio.gather(
+                *(connect_and_leave(number) for number in range(first, first + 50))
+            )
+        while server.status.components.sockets.eio.sockets or len(asyncio.all_tasks()) > tasks:
             await asyncio.sleep(0.02)
     assert not alive()
-    assert not server.status._audience._rooms
-    assert not server.status._sockets.environ
-    assert not server.status._sockets._joining
-    assert not list(server.status._sockets.manager.get_namespaces())
+    assert not server.status.components.rooms._rooms
+    assert not server.status.components.sockets.environ
+    assert not server.status.components.sockets._handshakes
+    assert not list(server.status.components.sockets.manager.get_namespaces())

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from raglive.status_server.timeouts import Patience
+from raglive.status_server.timeouts import Timeouts
 from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database
 from raglive.store.registry.jobs import Jobs
@@ -37,7 +37,7 @@ PIPELINE = "local-files-pipeline"
 NEW = {"pipeline_id": PIPELINE, "pipeline_type": "local_files"}
 
 
-async def test_health_counts_who_is_connected(server: Serving) -> None:
+async def test_health_counts_connected_clients(server: Serving) -> None:
     async with server.client() as client, watching(server.url), watching(server.url):
         health = ServerHealth.model_validate((await client.get("/health")).json())
         assert (health.status, health.connected_clients) == ("healthy", 2)
@@ -48,7 +48,7 @@ async def test_health_counts_who_is_connected(server: Serving) -> None:
         assert "raglive_connected_clients 2.0" in metrics
 
 
-async def test_what_is_no_request_gets_the_error_object_too(server: Serving) -> None:
+async def test_an_unreadable_request_gets_the_error_object(server: Serving) -> None:
     parts = urlsplit(server.url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(b"GET /health?" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
@@ -63,7 +63,7 @@ async def test_it_is_not_ready_while_the_log_cannot_be_read(database: Database) 
     async with Relay(database.dsn) as relay:
         through = await Database.connect(relay.dsn, name="status server")
         async with (
-            serving(through, patience=Patience(lag=0.5)) as server,
+            serving(through, timeouts=Timeouts(log_lag=0.5)) as server,
             server.client() as client,
         ):
             await relay.cut()
@@ -111,7 +111,7 @@ async def test_status_shows_what_the_caller_may_see(server: Serving, database: D
 
 
 @pytest.mark.parametrize("path", ["/status", "/v1/pipelines", "/v1/pipelines/x"])
-async def test_nothing_is_told_without_a_token(server: Serving, path: str) -> None:
+async def test_a_token_is_required(server: Serving, path: str) -> None:
     async with server.client() as client:
         for headers in ({"Authorization": ""}, {"Authorization": "Bearer x"}):
             answer = await client.get(path, headers=headers)
@@ -172,7 +172,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_an_event_that_cannot_be_is_refused_by_its_place(
+async def test_an_invalid_event_is_refused_with_its_position(
     server: Serving, database: Database, name: str
 ) -> None:
     event, place = REFUSED[name]
@@ -205,7 +205,7 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
 }
 
 
-async def test_bodies_that_are_no_batch(server: Serving) -> None:
+async def test_invalid_bodies_are_refused(server: Serving) -> None:
     async with server.client() as client:
         for name, (body, status, code) in BODIES.items():
             answer = await client.post("/v1/events", content=body)
@@ -213,7 +213,7 @@ async def test_bodies_that_are_no_batch(server: Serving) -> None:
             assert (answer.status_code, error.code) == (status, code), name
 
 
-async def test_who_may_not_publish(server: Serving, database: Database) -> None:
+async def test_publishing_requires_the_right(server: Serving, database: Database) -> None:
     await publish(database, [online()], "mine")
     event = {"events": [update() | {"pipeline_id": "mine"}]}
     for role, pipelines in ((Role.VIEWER, "*"), (Role.OPERATOR, "*"), (Role.PRODUCER, "other")):
@@ -227,7 +227,9 @@ async def test_who_may_not_publish(server: Serving, database: Database) -> None:
     assert head.seq == 1
 
 
-async def test_a_body_that_ends_early_is_no_crash(server: Serving, log_lines: LogLines) -> None:
+async def test_a_truncated_body_is_not_an_error_of_the_server(
+    server: Serving, log_lines: LogLines
+) -> None:
     async with server.client() as client:
         token = client.headers["authorization"]
         host, port = server.url.removeprefix("http://").split(":")
@@ -245,7 +247,7 @@ async def test_a_body_that_ends_early_is_no_crash(server: Serving, log_lines: Lo
 
 
 @pytest.mark.disagrees
-async def test_the_index_is_asked_with_the_rights_of_the_token(
+async def test_search_applies_the_rights_of_the_token(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     jobs = Jobs(pipeline, "worker", 60)

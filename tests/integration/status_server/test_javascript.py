@@ -1,4 +1,4 @@
-"""The stock JavaScript client, as web pages use it."""
+"""The stock JavaScript client, as a web page uses it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Page:
-    """A running client; `said` is what it has told, in order."""
+    """A running client; `said` is its output, in order."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -90,7 +90,7 @@ async def page(url: str, **options: Any) -> AsyncIterator[Page]:
 
 
 @pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
-async def test_it_upgrades_and_returns_by_itself_and_misses_nothing(
+async def test_it_upgrades_and_reconnects_without_missing_an_event(
     server: Serving, database: Database, batch: bool
 ) -> None:
     await publish(database, [online()])
@@ -130,7 +130,7 @@ async def publishing_on(database: Database) -> AsyncIterator[None]:
         enough.set()
 
 
-async def test_polling_takes_a_burst_of_requests(server: Serving, database: Database) -> None:
+async def test_polling_handles_a_burst_of_requests(server: Serving, database: Database) -> None:
     await publish(database, [online()])
     async with page(server.url, transports=["polling"]) as client:
         await client.until(lambda: client.of("answer"))
@@ -151,7 +151,7 @@ async def test_a_refusal_reaches_the_page(server: Serving, transport: str) -> No
         assert refused["message"] == refused["data"]["error"]["message"]
 
 
-async def test_it_comes_back_after_the_server_was_restarted(database: Database) -> None:
+async def test_it_reconnects_after_a_restart_of_the_server(database: Database) -> None:
     port = free_port()
     await publish(database, [online()])
     async with page(f"http://127.0.0.1:{port}") as client:

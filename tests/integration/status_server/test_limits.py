@@ -1,4 +1,4 @@
-"""Too much of anything is refused with what to do, and who goes on all the same is let go."""
+"""Admission: rates, numbers of connections, origins and hosts; idle and handshake time-outs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 
 
-def told(error: ErrorBody, code: str, setting: str) -> None:
+def assert_refused(error: ErrorBody, code: str, setting: str) -> None:
     assert error.code == code
     assert error.retryable
     assert error.retry_after_ms
     assert setting in error.message
 
 
-async def test_too_many_requests_are_refused_and_then_the_connection_ends(
+async def test_a_client_that_ignores_its_rate_limit_is_evicted(
     database: Database,
 ) -> None:
     limits: dict[str, Any] = {"RAGLIVE_CONNECTION_REQUESTS_PER_SECOND": "1"}
@@ -41,9 +41,9 @@ async def test_too_many_requests_are_refused_and_then_the_connection_ends(
         refusals = [Refused.model_validate(it).error for it in answers]
         limited = [it for it in refusals if it.code == "rate_limited"]
         assert limited
-        told(limited[0], "rate_limited", "RAGLIVE_CONNECTION_REQUESTS_PER_SECOND")
+        assert_refused(limited[0], "rate_limited", "RAGLIVE_CONNECTION_REQUESTS_PER_SECOND")
         await asyncio.sleep((limited[-1].retry_after_ms or 0) / 1000)
-        assert (await viewer.ask("unsubscribe"))["ok"], "who waits as told is served"
+        assert (await viewer.ask("unsubscribe"))["ok"], "a client that waits is served"
         for _ in range(200):
             if viewer.closed.is_set():
                 break
@@ -55,7 +55,7 @@ async def test_too_many_requests_are_refused_and_then_the_connection_ends(
         assert (await other.ask("unsubscribe"))["ok"]
 
 
-async def test_a_subject_shares_its_limit_between_its_connections_and_http(
+async def test_a_subject_has_one_limit_for_all_connections_and_http(
     database: Database,
 ) -> None:
     async with (
@@ -64,7 +64,7 @@ async def test_a_subject_shares_its_limit_between_its_connections_and_http(
         watching(server.url, subject="two"),
     ):
         refused = Refused.model_validate(await one.ask("unsubscribe")).error
-        told(refused, "rate_limited", "RAGLIVE_SUBJECT_REQUESTS_PER_SECOND")
+        assert_refused(refused, "rate_limited", "RAGLIVE_SUBJECT_REQUESTS_PER_SECOND")
         headers = {"Authorization": f"Bearer {token(subject='one')}"}
         async with AsyncClient(base_url=server.url, headers=headers) as http:
             answer = await http.get("/v1/pipelines")
@@ -87,10 +87,10 @@ async def test_connections_of_a_subject_and_pipelines_of_a_connection(database: 
                 await third.connect({"token": token()})
             assert third.refusal
             error = ErrorBody.model_validate(third.refusal["data"]["error"])
-            told(error, "limit_reached", "RAGLIVE_MAX_CONNECTIONS_PER_SUBJECT")
+            assert_refused(error, "limit_reached", "RAGLIVE_MAX_CONNECTIONS_PER_SUBJECT")
         await third.close()
         refused = Refused.model_validate(await viewers[0].ask("subscribe")).error
-        told(refused, "limit_reached", "RAGLIVE_MAX_SUBSCRIPTIONS")
+        assert_refused(refused, "limit_reached", "RAGLIVE_MAX_SUBSCRIPTIONS")
         await viewers[0].subscribe(pipeline_id=["a", "b"])
         assert not (await viewers[0].ask("subscribe", {"pipeline_id": "c"}))["ok"]
         await viewers[0].subscribe(pipeline_id=["b", "a"])
@@ -137,7 +137,7 @@ async def test_connections_of_an_address(database: Database, transport: str, set
                     body = await again.json()
         assert status == 429
         expected = "rate_limited" if setting.endswith("SECOND") else "limit_reached"
-        told(ErrorBody.model_validate(body["error"]), expected, setting)
+        assert_refused(ErrorBody.model_validate(body["error"]), expected, setting)
         if setting != "RAGLIVE_MAX_CONNECTIONS":
             async with watching(server.url):  # this machine is not limited by its address
                 pass
@@ -152,7 +152,7 @@ async def test_http_requests_of_an_address(database: Database) -> None:
     ):
         answers = [await http.get("/status") for _ in range(3)]
         assert [it.status_code for it in answers] == [401, 401, 429]
-        told(
+        assert_refused(
             ErrorBody.model_validate(answers[-1].json()["error"]),
             "rate_limited",
             "RAGLIVE_ADDRESS_REQUESTS_PER_SECOND",
@@ -177,7 +177,7 @@ async def test_events_of_a_pipeline_and_pipelines_of_the_server(database: Databa
         assert await send("a") is None
         again = await send("a")
         assert again
-        told(again, "rate_limited", "RAGLIVE_PIPELINE_EVENTS_PER_SECOND")
+        assert_refused(again, "rate_limited", "RAGLIVE_PIPELINE_EVENTS_PER_SECOND")
         assert await send("b") is None
         async with asyncio.timeout(10), server.client() as viewer:
             while len((await viewer.get("/v1/pipelines")).json()["pipelines"]) < 2:
@@ -185,31 +185,40 @@ async def test_events_of_a_pipeline_and_pipelines_of_the_server(database: Databa
         async with asyncio.timeout(10):  # until this server has met both
             while (third := await send(f"c-{asyncio.get_running_loop().time()}")) is None:
                 await asyncio.sleep(0.05)
-        told(third, "limit_reached", "RAGLIVE_MAX_PIPELINES")
+        assert_refused(third, "limit_reached", "RAGLIVE_MAX_PIPELINES")
 
 
-async def test_who_comes_for_nothing_is_let_go(database: Database, log_lines: LogLines) -> None:
+async def test_idle_connections_and_those_without_a_namespace_are_closed(
+    database: Database, log_lines: LogLines
+) -> None:
     await publish(database, [online()])
     limits: dict[str, Any] = {"RAGLIVE_HANDSHAKE_SECONDS": "1", "RAGLIVE_IDLE_SECONDS": "2"}
     async with (
         serving(database, **limits) as server,
         watching(server.url) as idle,
         watching(server.url) as subscribed,
-        watching(server.url, role=Role.ADMIN) as looking_on,
+        watching(server.url, role=Role.ADMIN) as administrator,
         aiohttp.ClientSession() as session,
     ):
         await subscribed.subscribe()
-        assert (await looking_on.ask("subscribe", {"room": "admin:monitoring"}))["ok"]
+        assert (await administrator.ask("subscribe", {"room": "admin:monitoring"}))["ok"]
         address = server.url + HANDSHAKE.replace("polling", "websocket")
         async with session.ws_connect(address) as silent, asyncio.timeout(10):
             assert (await silent.receive()).type is aiohttp.WSMsgType.TEXT
             while (await silent.receive()).type is aiohttp.WSMsgType.TEXT:
                 pass
         assert [it for it in log_lines if it["event"] == "handshake_not_completed"]
+        async with session.ws_connect(address) as leaving, asyncio.timeout(10):
+            for packet in (f'40{NAMESPACE},{{"token":"{token()}"}}', f"41{NAMESPACE},"):
+                await leaving.receive()
+                await leaving.send_str(packet)
+            while (await leaving.receive()).type is aiohttp.WSMsgType.TEXT:
+                pass
+        assert len([it for it in log_lines if it["event"] == "handshake_not_completed"]) == 2
         await idle.until(idle.closed.is_set)
         assert ServerClosing.model_validate(idle.of("server:closing")[0]).error.code == "idle"
         assert not subscribed.closed.is_set()
-        assert not looking_on.closed.is_set()
+        assert not administrator.closed.is_set()
 
 
 ORIGINS = [
@@ -226,7 +235,7 @@ ORIGINS = [
 
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
-async def test_pages_of_other_origins_may_not_connect_and_the_log_says_what_to_set(
+async def test_another_origin_is_refused_and_the_log_names_the_setting(
     database: Database, log_lines: LogLines, transport: str
 ) -> None:
     async with serving(database, SOCKET_IO_CORS_ORIGIN="https://allowed.example") as server:
@@ -256,7 +265,7 @@ async def test_pages_of_other_origins_may_not_connect_and_the_log_says_what_to_s
 
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
-async def test_a_name_that_was_rebound_is_refused_and_the_log_says_what_to_set(
+async def test_a_rebound_host_name_is_refused_and_the_log_names_the_setting(
     database: Database, log_lines: LogLines, transport: str
 ) -> None:
     headers = {"Host": "evil.example:8103", "Origin": "http://evil.example:8103"}

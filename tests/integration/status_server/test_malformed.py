@@ -1,4 +1,4 @@
-"""Packets that are none: a reason or a clean end for who sent them, and nothing for the others."""
+"""Malformed packets and payloads: a reason or a clean close, and no effect on others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMESPACE = "/local_files"
 
 @asynccontextmanager
 async def raw_websocket(server: Serving) -> AsyncIterator[websockets.ClientConnection]:
-    """A WebSocket that is connected to the namespace, and says what it is told to."""
+    """A WebSocket that has joined the namespace, for packets by hand."""
     url = server.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
     async with websockets.connect(url) as socket:
         await socket.recv()
@@ -31,7 +31,7 @@ async def raw_websocket(server: Serving) -> AsyncIterator[websockets.ClientConne
 
 
 async def ended(socket: websockets.ClientConnection) -> bool:
-    """Whether the server closes the connection, and not only keeps silent."""
+    """Wait until the server closes the connection."""
     try:
         async with asyncio.timeout(5):
             while True:
@@ -76,7 +76,7 @@ MALFORMED: list[str | bytes] = [
 ]
 
 
-async def test_malformed_packets_end_their_connection_and_no_other(
+async def test_a_malformed_packet_ends_only_its_own_connection(
     server: Serving, database: Database
 ) -> None:
     await publish(database, [online()])
@@ -92,11 +92,11 @@ async def test_malformed_packets_end_their_connection_and_no_other(
         await publish(database, [update()])
         await viewer.until(viewer.durable)
         async with server.client() as client:
-            await _until_alone(client)
+            await _until_one_is_left(client)
 
 
-async def _until_alone(client: AsyncClient) -> None:
-    """Nothing is left of the others."""
+async def _until_one_is_left(client: AsyncClient) -> None:
+    """Wait until only one connection is left."""
     async with asyncio.timeout(5):
         while (await client.get("/health")).json()["connected_clients"] != 1:
             await asyncio.sleep(0.02)
@@ -115,15 +115,15 @@ async def test_deep_nesting(server: Serving) -> None:
 
 
 async def said(socket: websockets.ClientConnection, start: str) -> str:
-    """Return the next packet that begins so."""
+    """Return the next packet that starts with `start`."""
     async with asyncio.timeout(5):
         while not (packet := str(await socket.recv())).startswith(start):
             pass
     return packet
 
 
-async def test_harmless_oddities_are_survived(server: Serving) -> None:
-    """What is not for this server, or says nothing, is passed over."""
+async def test_unexpected_but_valid_packets_are_ignored(server: Serving) -> None:
+    """Packets for other namespaces or without content change nothing."""
     odd: list[str] = ["6", "3", "41/other,", f"43{NAMESPACE},5[]", '42/other,["ping"]']
     odd += [f"40{NAMESPACE},", "40/other,{}", f"40{NAMESPACE}?x=1,{{}}"]
     async with raw_websocket(server) as socket:
@@ -194,7 +194,7 @@ async def test_a_payload_that_is_too_large(server: Serving) -> None:
             assert (await polling.get()).status_code == 400
 
 
-async def test_many_packets_in_one_payload_are_all_taken(server: Serving) -> None:
+async def test_all_packets_of_one_payload_are_handled(server: Serving) -> None:
     async with AsyncClient(base_url=server.url, timeout=10) as client:
         polling = Polling(client)
         await polling.open()

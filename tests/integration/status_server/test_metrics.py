@@ -1,4 +1,4 @@
-"""What the servers count is what happened, in a form that Prometheus takes, and names nobody."""
+"""The metrics are correct, valid for Prometheus, and name no pipeline, file or person."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import ASGIApp
 from tools import reference_servers
 
-from raglive.status_server.timeouts import Patience
+from raglive.status_server.timeouts import Timeouts
 from raglive.store.pool import Database
 from raglive_contract.permissions import Role
 from tests.integration.status_server.conftest import LogLines
@@ -33,7 +33,7 @@ Counted = dict[str, float]
 
 
 async def counted(client: AsyncClient) -> Counted:
-    """Every sample, by its name and labels; none names a pipeline, a file or a person."""
+    """Every sample by its name and labels, checked to name no pipeline and no person."""
     text = (await client.get("/metrics")).text
     assert PIPELINE not in text
     assert "tester" not in text
@@ -45,7 +45,7 @@ async def counted(client: AsyncClient) -> Counted:
     return found
 
 
-async def test_what_happened_is_counted(server: Serving, database: Database) -> None:
+async def test_events_and_connections_are_counted(server: Serving, database: Database) -> None:
     cursor = await publish(database, [online()])
     async with server.client(Role.ADMIN) as client:
         before = await counted(client)
@@ -91,7 +91,7 @@ async def test_what_happened_is_counted(server: Serving, database: Database) -> 
     assert after["raglive_held_bytes"] == after["raglive_queued_packets"] == 0
 
 
-async def test_a_request_can_be_followed_through_the_log(
+async def test_a_request_can_be_traced_in_the_log(
     server: Serving, database: Database, log_lines: LogLines
 ) -> None:
     event = update() | {"pipeline_id": PIPELINE, "pipeline_type": "local_files"}
@@ -114,8 +114,8 @@ async def test_a_request_can_be_followed_through_the_log(
 async def test_it_is_not_ready_while_the_bus_is_silent_and_stays_alive(database: Database) -> None:
     async with Relay(database.dsn) as relay:
         through = await Database.connect(relay.dsn, name="status server")
-        patience = Patience(lag=60, bus=0.5)
-        async with serving(through, patience=patience) as server, server.client() as client:
+        timeouts = Timeouts(log_lag=60, bus_silence=0.5)
+        async with serving(through, timeouts=timeouts) as server, server.client() as client:
             await relay.cut()
             async with asyncio.timeout(10):
                 while (answer := await client.get("/health/ready")).status_code == 200:
@@ -129,12 +129,12 @@ async def test_it_is_not_ready_while_the_bus_is_silent_and_stays_alive(database:
         await through.close()
 
 
-async def test_it_is_not_alive_when_the_log_is_no_longer_looked_at(
+async def test_it_is_not_alive_when_the_log_is_no_longer_read(
     server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with server.client() as client:
         assert (await client.get("/health/live")).status_code == 200
-        reader = server.status._hub._reader
+        reader = server.status.components.hub._reader
         monkeypatch.setattr(reader, "read_all", asyncio.Event().wait)
         async with asyncio.timeout(5):
             while (await client.get("/health/live")).status_code == 200:

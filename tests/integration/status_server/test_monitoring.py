@@ -1,4 +1,4 @@
-"""The room of administrators, and what is taken down of who comes, asks and acts."""
+"""The monitoring room, and the audit of connections, requests and operators' actions."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def audited(viewer: Viewer, action: str, outcome: str = "ok") -> Callable[[], li
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.PRODUCER])
-async def test_only_administrators_look_on(server: Serving, role: Role) -> None:
+async def test_only_administrators_may_join(server: Serving, role: Role) -> None:
     async with watching(server.url, role=role) as viewer:
         refused = Refused.model_validate(await viewer.ask("subscribe", ROOM))
         assert refused.error.code == "forbidden"
         assert not viewer.of("audit", "monitoring:status")
 
 
-async def test_they_see_how_the_server_fares_and_who_comes(
+async def test_administrators_see_the_state_and_the_audit(
     server: Serving, database: Database
 ) -> None:
     await publish(database, [online()])
@@ -87,7 +87,7 @@ async def test_they_see_how_the_server_fares_and_who_comes(
             assert not admin.of("audit")
 
 
-async def test_who_is_no_administrator_any_more_looks_on_no_more(server: Serving) -> None:
+async def test_a_token_without_the_right_leaves_the_room(server: Serving) -> None:
     async with watching(server.url, role=Role.ADMIN) as viewer:
         await viewer.ask("subscribe", ROOM)
         await viewer.until(lambda: viewer.of("monitoring:status"))
@@ -98,7 +98,7 @@ async def test_who_is_no_administrator_any_more_looks_on_no_more(server: Serving
         assert not viewer.of("audit")
 
 
-async def test_the_log_says_who_what_from_where_and_no_secret(
+async def test_the_audit_log_has_subject_and_address_and_no_secret(
     server: Serving, log_lines: LogLines
 ) -> None:
     given = token(Role.VIEWER, ttl=-5, subject="late")

@@ -1,4 +1,4 @@
-"""The database, the server and the pipelines may end at any moment."""
+"""Outages of the database, the server and the pipelines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import socketio
 
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
-from raglive.status_server.timeouts import Patience
+from raglive.status_server.timeouts import Timeouts
 from raglive.store.errors import DATABASE_ERRORS
 from raglive.store.log.event_log import EventLog
 from raglive.store.migrate import migrate
@@ -33,7 +33,7 @@ PIPELINE = "local-files-pipeline"
 SECONDS = 30
 
 
-async def test_a_database_that_is_killed_loses_nobody_anything(tmp_path: Path) -> None:
+async def test_a_killed_database_loses_no_event(tmp_path: Path) -> None:
     restarted = asyncio.Event()
 
     async def on_restart() -> None:
@@ -52,7 +52,7 @@ async def test_a_database_that_is_killed_loses_nobody_anything(tmp_path: Path) -
             refused = await viewer.ask("subscribe", {"pipeline_id": "unknown"})
             assert not refused["ok"]
             await asyncio.wait_for(restarted.wait(), SECONDS)
-            await _insist(database)
+            await _publish_until_accepted(database)
             async with watching(server.url) as newcomer:
                 async with asyncio.timeout(SECONDS):
                     while not (answer := await newcomer.ask("subscribe"))["ok"]:
@@ -67,8 +67,8 @@ async def test_a_database_that_is_killed_loses_nobody_anything(tmp_path: Path) -
     await supervision
 
 
-async def _insist(database: Database) -> None:
-    """Publish one event, as a producer would: again with the same id until it is taken."""
+async def _publish_until_accepted(database: Database) -> None:
+    """Publish one event as a producer does: with the same id until it is accepted."""
     event = update()
     async with asyncio.timeout(SECONDS):
         while True:
@@ -80,7 +80,7 @@ async def _insist(database: Database) -> None:
                 return
 
 
-async def test_what_happened_while_the_server_was_away_is_read_from_the_log(
+async def test_events_during_an_outage_are_replayed_from_the_log(
     database: Database,
 ) -> None:
     port = free_port()
@@ -99,7 +99,7 @@ async def test_what_happened_while_the_server_was_away_is_read_from_the_log(
                 assert [event["seq"] for event in viewer.durable()] == list(range(3, 503))
 
 
-async def test_fifty_viewers_are_sent_away_within_the_grace_time(
+async def test_fifty_viewers_are_closed_within_the_grace_period(
     database: Database,
 ) -> None:
     await publish(database, [online()])
@@ -133,7 +133,7 @@ async def test_fifty_viewers_are_sent_away_within_the_grace_time(
             await viewer.close()
 
 
-async def test_a_server_that_is_leaving_takes_nobody_in(server: Serving) -> None:
+async def test_a_draining_server_refuses_connections(server: Serving) -> None:
     async with server.client() as client:
         await server.status.drain()
         answer = await client.get("/socket.io/?EIO=4&transport=polling")
@@ -148,13 +148,13 @@ async def test_a_server_that_is_leaving_takes_nobody_in(server: Serving) -> None
         assert "about to stop" in ready_answer.json()["error"]["message"]
 
 
-async def test_a_pipeline_whose_heartbeat_stops_is_offline(database: Database) -> None:
+async def test_a_pipeline_without_heartbeats_is_offline(database: Database) -> None:
     for name in ("silent", "alive"):
         await publish(database, [online()], name)
     beat = {"id": update()["id"], "type": "heartbeat", "pipeline_id": "alive", "status": "alive"}
     beat |= {"uptime": 1, "memory_usage": 1, "active_files": 0}
     async with (
-        serving(database, patience=Patience(silent_pipeline=0.6)) as server,
+        serving(database, timeouts=Timeouts(pipeline_heartbeat=0.6)) as server,
         server.client(Role.PRODUCER) as producer,
         watching(server.url) as viewer,
     ):

@@ -1,6 +1,6 @@
-"""Engine.IO 4 and Socket.IO 5 as they are written: the cases of the official suites, and seams.
+"""Engine.IO 4 and Socket.IO 5: the cases of the official suites, and upgrades of the transport.
 
-Against echoes below the status server's own layers, with beats short enough to wait for.
+The server is an echo server on the transport alone, with short heartbeats.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ async def websocket(
 
 
 async def is_closed(socket: websockets.ClientConnection) -> bool:
-    """Whether the server closes the connection, whatever it says before."""
+    """Wait until the server closes the connection; answers pings."""
     with suppress(websockets.ConnectionClosedError):
         async for packet in socket:
             if packet == "2":
@@ -142,7 +142,7 @@ async def test_messages_over_a_websocket(url: str) -> None:
 
 
 @each_path
-async def test_a_payload_that_is_none_ends_the_session(polling: Polling) -> None:
+async def test_a_malformed_payload_ends_the_session(polling: Polling) -> None:
     assert (await polling.post("abc")).status_code == 400
     assert (await polling.get()).status_code == 400
 
@@ -158,7 +158,7 @@ async def test_two_polls_at_once_end_the_session(polling: Polling) -> None:
 
 
 @each_path
-async def test_a_poll_that_is_given_up_ends_the_session(polling: Polling) -> None:
+async def test_an_abandoned_poll_ends_the_session(polling: Polling) -> None:
     first = asyncio.create_task(polling.get())
     await asyncio.sleep(0.05)
     first.cancel()
@@ -168,7 +168,7 @@ async def test_a_poll_that_is_given_up_ends_the_session(polling: Polling) -> Non
 
 
 @each_path
-async def test_heartbeats_keep_a_session_until_one_is_missed(
+async def test_a_session_ends_with_its_first_missed_heartbeat(
     url: str, polling: Polling, path: str
 ) -> None:
     for _ in range(2):
@@ -266,14 +266,14 @@ async def test_connecting_that_fails(url: str) -> None:
         assert await is_closed(socket)
 
 
-async def test_a_connection_that_joins_nothing_is_closed(url: str) -> None:
+async def test_a_connection_without_a_namespace_is_closed(url: str) -> None:
     async with websocket(url, "/socket.io/") as socket:
         assert await is_closed(socket)
 
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[websockets.ClientConnection]:
-    """A connection to the main namespace; pings are left to the test."""
+    """A connection to the main namespace; the test answers the pings."""
     async with websocket(url, "/socket.io/") as socket:
         await socket.recv()
         await socket.send("40")
@@ -318,7 +318,7 @@ async def test_events(url: str, sent: list[str | bytes], echo: list[str | bytes]
 
 
 @pytest.mark.parametrize("packet", ["4abc", "42{}", '42abc["message-with-ack",1]'])
-async def test_packets_that_are_none_close_the_connection(url: str, packet: str) -> None:
+async def test_malformed_packets_close_the_connection(url: str, packet: str) -> None:
     async with connected(url) as socket:
         await socket.send(packet)
         assert await is_closed(socket)

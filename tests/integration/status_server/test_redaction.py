@@ -1,4 +1,4 @@
-"""What a redacted viewer is shown: over Socket.IO, over HTTP and by polling, the same."""
+"""Redaction is the same over Socket.IO, HTTP and polling."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ WITHHELD_PATHS = [
 ]
 
 
-async def test_http_says_no_more(server: Serving, database: Database) -> None:
+async def test_http_redacts_the_same(server: Serving, database: Database) -> None:
     await publish(database, [online(), *EVENTS])
     async with (
         opened(database, ENVIRONMENT="production") as dashboard,

@@ -1,4 +1,4 @@
-"""A token that is taken back: on open connections, on every server, over HTTP, and for good."""
+"""Revocation: on open connections, on every server, and over HTTP."""
 
 from __future__ import annotations
 
@@ -92,17 +92,19 @@ async def test_open_connections_end_within_a_second_on_every_server(
         assert not staying.closed.is_set()
 
 
-async def test_a_revoked_token_refreshes_nothing(server: Serving, database: Database) -> None:
+async def test_a_revoked_token_cannot_refresh_a_session(
+    server: Serving, database: Database
+) -> None:
     async with watching(server.url, subject="staying") as viewer:
         given = token(subject="gone")
         await revoke(database, subject="gone", revoked_by="test")
         await known(server.url, given)
         answer = await viewer.ask("auth:refresh", {"token": given})
         assert answer["error"]["code"] == "token_revoked"
-        assert (await viewer.ask("subscribe"))["ok"], "the token that it has holds on"
+        assert (await viewer.ask("subscribe"))["ok"], "the present token is still valid"
 
 
-async def test_a_subject_may_come_back_with_a_new_token(
+async def test_a_subject_can_reconnect_with_a_new_token(
     server: Serving, database: Database
 ) -> None:
     given = token(subject="returning")
@@ -122,7 +124,7 @@ async def test_a_subject_may_come_back_with_a_new_token(
     assert await refused(server.url, given) == "token_revoked"
 
 
-async def test_the_dashboard_asks_too_and_its_own_tokens_end_with_the_callers(
+async def test_the_dashboard_and_its_derived_tokens_follow_a_revocation(
     database: Database,
 ) -> None:
     given = token(Role.VIEWER, subject="me")
@@ -141,7 +143,7 @@ async def test_the_dashboard_asks_too_and_its_own_tokens_end_with_the_callers(
         assert answer.json()["error"]["code"] == "token_revoked"
 
 
-async def test_what_is_revoked_stays_so_while_the_database_is_away(database: Database) -> None:
+async def test_a_revocation_holds_while_the_database_is_away(database: Database) -> None:
     given = TOKENS.issue(Grant(Role.VIEWER, ("*",)), 300, "gone")
     await revoke(database, subject="gone", revoked_by="test")
     async with Relay(database.dsn) as relay:

@@ -1,4 +1,4 @@
-"""Who may connect, watch and publish; for how long; and what the others are told."""
+"""Rights: connecting, viewing and publishing, expiry and refresh of tokens, and refusals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import socketio
 
 from raglive.http_api.tokens import Tokens
-from raglive.status_server.timeouts import Patience
+from raglive.status_server.timeouts import Timeouts
 from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database
 from raglive_contract.permissions import Grant, Role
@@ -60,7 +60,7 @@ REFUSED: dict[str, tuple[object, str]] = {
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-async def test_who_is_not_let_in_is_told_why(server: Serving, transport: str) -> None:
+async def test_a_refused_connection_gets_the_reason(server: Serving, transport: str) -> None:
     for name, (auth, code) in REFUSED.items():
         viewer = Viewer(server.url)
         with pytest.raises(socketio.exceptions.ConnectionError):
@@ -122,12 +122,12 @@ async def test_roles(server: Serving, database: Database) -> None:
     assert [head.pipeline_id for head in await EventLog(database).heads()] == ["mine"]
 
 
-async def test_a_token_ends_with_a_warning_and_takes_the_connection_with_it(
+async def test_expiry_is_announced_and_ends_the_connection(
     database: Database,
 ) -> None:
     await publish(database, [online()])
     async with (
-        serving(database, patience=Patience(ending_token=1.5)) as server,
+        serving(database, timeouts=Timeouts(token_expiry_warning=1.5)) as server,
         watching(server.url, ttl=300) as lasting,
         watching(server.url, ttl=2) as ending,
     ):
@@ -145,11 +145,11 @@ async def test_a_token_ends_with_a_warning_and_takes_the_connection_with_it(
         assert not ending.durable()
 
 
-async def test_a_new_token_prolongs_and_narrows(database: Database) -> None:
+async def test_a_refresh_extends_the_session_and_narrows_its_rights(database: Database) -> None:
     for name in ("one", "two"):
         await publish(database, [online()], name)
     async with (
-        serving(database, patience=Patience(ending_token=1)) as server,
+        serving(database, timeouts=Timeouts(token_expiry_warning=1)) as server,
         watching(server.url, ttl=1.2) as viewer,
     ):
         await viewer.subscribe()
@@ -175,7 +175,7 @@ async def test_a_new_token_prolongs_and_narrows(database: Database) -> None:
 async def test_rights_are_checked_when_a_pipeline_is_joined(
     server: Serving, database: Database
 ) -> None:
-    """A subscription and a narrower token that cross: over polling, they may."""
+    """Over polling, a subscription and a narrower token can cross."""
     names = [f"pipeline-{number:03}" for number in range(60)]
     for name in names:
         await publish(database, [online()], name)

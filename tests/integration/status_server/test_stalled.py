@@ -1,4 +1,4 @@
-"""Clients that do not read: closed soon, nothing held for them, and nobody else delayed."""
+"""Clients that do not read: they are closed soon, hold little memory, and delay nobody else."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 import websockets
 from httpx import AsyncClient
 
-from raglive.status_server.timeouts import Patience
-from raglive.status_server.transport.outbox import MAX_HELD_BYTES, Outbox
+from raglive.status_server.timeouts import Timeouts
+from raglive.status_server.transport.outbound_queue import MAX_HELD_BYTES, OutboundQueue
 from raglive.store.pool import Database
 from tests.integration.status_server.serving import (
     Serving,
@@ -36,12 +36,12 @@ AUTH = f"40{NAMESPACE}," + orjson.dumps({"token": token()}).decode()
 
 @pytest.fixture
 async def hasty(database: Database) -> AsyncIterator[Serving]:
-    async with serving(database, patience=Patience(stalled_connection=0.4)) as running:
+    async with serving(database, timeouts=Timeouts(stalled_connection=0.4)) as running:
         yield running
 
 
 @asynccontextmanager
-async def deaf_websocket(url: str) -> AsyncIterator[websockets.ClientConnection]:
+async def unread_websocket(url: str) -> AsyncIterator[websockets.ClientConnection]:
     """A subscriber that stops reading."""
     place = f"{url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
     async with websockets.connect(place, sock=narrow(url), ping_interval=None) as client:
@@ -57,7 +57,7 @@ async def deaf_websocket(url: str) -> AsyncIterator[websockets.ClientConnection]
 
 
 def narrow(url: str) -> socket.socket:
-    """A connection whose far end soon finds that it is not read."""
+    """A connection with a small receive buffer, which fills up soon."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     parts = urlsplit(url)
@@ -67,17 +67,17 @@ def narrow(url: str) -> socket.socket:
 
 
 async def left(server: Serving, connections: int) -> None:
-    """Wait until no more than these are left, and nothing is held of others."""
+    """Wait until no more than these connections are left."""
     async with asyncio.timeout(SECONDS):
-        while len(server.status._audience) > connections:
+        while len(server.status.components.rooms) > connections:
             await asyncio.sleep(0.02)
-        while len(server.status._sockets.eio.sockets) > connections:
+        while len(server.status.components.sockets.eio.sockets) > connections:
             await asyncio.sleep(0.02)
 
 
 async def test_a_websocket_that_is_not_read_is_aborted(hasty: Serving, database: Database) -> None:
     await publish(database, [online()])
-    async with watching(hasty.url) as other, deaf_websocket(hasty.url):
+    async with watching(hasty.url) as other, unread_websocket(hasty.url):
         await other.subscribe()
         for _ in range(60):
             await publish(database, [update(filler=LARGE)])
@@ -105,7 +105,7 @@ async def test_an_answer_that_is_not_read_is_aborted(hasty: Serving, database: D
 
 
 async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Read nothing until the other side gives up, and then what is left."""
+    """Read nothing until the server closes, then what is left."""
     await reader.readexactly(1)
     writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a stream's
     while not await aborted(writer):
@@ -115,14 +115,14 @@ async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def aborted(writer: asyncio.StreamWriter) -> bool:
-    """Whether the connection was reset: only writing tells, while nothing is read."""
+    """Check for a reset by writing, because nothing is read."""
     writer.write(b"\r\n")
     return writer.transport.is_closing()
 
 
 @asynccontextmanager
 async def deaf_poller(client: AsyncClient) -> AsyncIterator[dict[str, str]]:
-    """A subscriber that has never asked for what it is to be sent."""
+    """A subscriber that never polls for its packets."""
     query = {"EIO": "4", "transport": "polling"}
     opened = await client.get("/socket.io/", params=query)
     query["sid"] = orjson.loads(opened.text[1:])["sid"]
@@ -130,12 +130,12 @@ async def deaf_poller(client: AsyncClient) -> AsyncIterator[dict[str, str]]:
     yield query
 
 
-async def test_little_is_held_for_a_viewer_that_is_closed_and_comes_back_for_it(
+async def test_a_stalled_viewer_holds_little_and_recovers_after_reconnecting(
     database: Database,
 ) -> None:
     await publish(database, [online()])
     async with (
-        serving(database, patience=Patience(slow_viewer=0.5)) as server,
+        serving(database, timeouts=Timeouts(slow_viewer=0.5)) as server,
         watching(server.url) as other,
         AsyncClient(base_url=server.url) as client,
         deaf_poller(client) as query,
@@ -162,13 +162,14 @@ def has(viewer: Viewer, events: int) -> bool:
 
 
 def held(server: Serving) -> int:
-    """The most that is held for anyone."""
-    outboxes: list[Outbox] = [one.queue for one in server.status._sockets.eio.sockets.values()]
-    return max(outbox.held_bytes for outbox in outboxes)
+    """The most bytes held for one connection."""
+    sessions = server.status.components.sockets.eio.sockets.values()
+    queues: list[OutboundQueue] = [one.queue for one in sessions]
+    return max(queue.held_bytes for queue in queues)
 
 
 @pytest.mark.parametrize("batch", [False, True])
-async def test_a_burst_larger_than_what_is_held_reaches_everyone_in_order(
+async def test_a_burst_larger_than_the_queue_reaches_everyone_in_order(
     server: Serving, database: Database, batch: bool
 ) -> None:
     await publish(database, [online()])
@@ -188,7 +189,7 @@ async def test_a_burst_larger_than_what_is_held_reaches_everyone_in_order(
             assert not viewer.of("pipeline:status")[1:], "nobody was too slow"
 
 
-async def test_a_viewer_far_behind_gets_a_snapshot_and_follows_from_there(
+async def test_a_viewer_far_behind_gets_a_snapshot_and_then_live_events(
     server: Serving, database: Database
 ) -> None:
     await publish(database, [online()])
@@ -217,7 +218,7 @@ async def test_a_viewer_far_behind_gets_a_snapshot_and_follows_from_there(
 async def until_polled(
     client: AsyncClient, query: dict[str, str], found: Callable[[str], bool]
 ) -> str:
-    """Poll, and answer pings, until something is found; return all that came."""
+    """Poll until `found` is true of the text so far, and return the text."""
     text = ""
     async with asyncio.timeout(SECONDS):
         while not found(text):
@@ -226,9 +227,7 @@ async def until_polled(
     return text
 
 
-async def test_a_reader_that_is_only_slow_gets_everything(
-    hasty: Serving, database: Database
-) -> None:
+async def test_a_slow_reader_gets_everything(hasty: Serving, database: Database) -> None:
     await publish(database, [online()])
     place = f"{hasty.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
     async with websockets.connect(place, sock=narrow(hasty.url), max_queue=1) as client:
@@ -242,7 +241,7 @@ async def test_a_reader_that_is_only_slow_gets_everything(
                 await asyncio.sleep(0.03)
 
 
-async def test_nothing_of_a_viewer_outlives_it_whatever_was_going_on(
+async def test_a_connection_lost_during_a_request_leaks_nothing(
     hasty: Serving, database: Database
 ) -> None:
     await publish(database, [online()])
@@ -255,5 +254,5 @@ async def test_nothing_of_a_viewer_outlives_it_whatever_was_going_on(
         await asyncio.gather(asking, return_exceptions=True)
         await viewer.close()
     await left(hasty, 0)
-    assert not hasty.status._audience._rooms
-    assert not hasty.status._door._guests
+    assert not hasty.status.components.rooms._rooms
+    assert not hasty.status.components.registry._sessions

@@ -44,7 +44,7 @@ def before_answer(viewer: Viewer) -> list[str]:
 
 @BOTH
 @pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
-async def test_what_was_missed_comes_before_the_answer_and_what_is_live_after(
+async def test_the_replay_comes_before_the_answer_and_live_events_after_it(
     server: Serving, database: Database, transport: str, batch: bool
 ) -> None:
     await publish(database, [online(), processing("a"), completed("a")])
@@ -89,7 +89,7 @@ async def test_every_cursor_has_its_answer(server: Serving, database: Database) 
             assert answer["cursor"] == cursor(epoch, 3)
 
 
-async def test_a_cursor_that_never_was_one(server: Serving, database: Database) -> None:
+async def test_a_malformed_cursor_is_refused(server: Serving, database: Database) -> None:
     await publish(database, [online()])
     async with watching(server.url) as viewer:
         for garbage in ("", "x", "1", "-2", "abc.1", "a.0000000000000001~", "\0", "ü.1"):
@@ -97,7 +97,7 @@ async def test_a_cursor_that_never_was_one(server: Serving, database: Database) 
             assert (answer["ok"], answer["error"]["code"]) == (False, "cursor_invalid")
         await publish(database, [update()])
         await viewer.subscribe()
-        assert viewer.durable() == [], "a refused request had joined"
+        assert viewer.durable() == [], "a refused request must not join"
 
 
 async def test_a_cursor_of_several_pipelines(server: Serving, database: Database) -> None:
@@ -151,7 +151,7 @@ async def test_live_events_of_one_pipeline_wait_for_the_answer_about_all(
         )
 
 
-async def test_requests_that_come_at_once_are_answered_each_in_its_place(
+async def test_concurrent_requests_are_answered_in_order(
     server: Serving, database: Database
 ) -> None:
     names = [f"pipeline-{n}" for n in range(8)]
@@ -175,7 +175,7 @@ async def test_requests_that_come_at_once_are_answered_each_in_its_place(
 
 
 def _expect_places(viewer: Viewer) -> None:
-    """Each answer says where the events before it have led."""
+    """Each answer has the cursor of the last event before it."""
     stands: dict[str, int] = {}
     for kind, body in viewer.received:
         if kind == "answer:subscribe":
@@ -218,7 +218,7 @@ async def test_a_new_pipeline_is_shown_to_those_who_follow_all(
         assert not elsewhere.durable()
 
 
-async def test_a_pipeline_that_is_made_anew_begins_anew_for_its_viewers(
+async def test_viewers_of_a_replaced_log_get_the_new_one(
     server: Serving, database: Database
 ) -> None:
     await publish(database, [online(), update()])
@@ -236,7 +236,7 @@ async def test_a_pipeline_that_is_made_anew_begins_anew_for_its_viewers(
         assert [event["seq"] for event in viewer.durable()] == list(range(last + 1, 5))
 
 
-async def test_who_unsubscribes_hears_no_more(server: Serving, database: Database) -> None:
+async def test_unsubscribing_ends_the_events(server: Serving, database: Database) -> None:
     for name in ("one", "two", "three"):
         await publish(database, [online()], name)
     async with watching(server.url) as viewer:
@@ -262,7 +262,7 @@ async def test_who_unsubscribes_hears_no_more(server: Serving, database: Databas
         assert [event["pipeline_id"] for event in viewer.durable()] == ["two", "one"]
 
 
-async def test_conflated_events_have_no_place_and_end_with_their_attempt(
+async def test_conflated_events_have_no_seq_and_end_with_their_attempt(
     server: Serving, database: Database
 ) -> None:
     await publish(database, [online(), processing("a")])

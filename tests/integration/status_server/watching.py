@@ -1,4 +1,4 @@
-"""A viewer with a stock client, that notes everything it receives and forgives nothing."""
+"""A viewer with a stock client, which records and checks everything that it receives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMESPACE = "/local_files"
 
 @dataclass
 class Witness:
-    """What a viewer has seen of one pipeline's log: each event once, in order, without a gap."""
+    """Checks that a viewer sees each event of a log once, in order, without a gap."""
 
     epoch: str
     seq: int
@@ -41,7 +41,7 @@ class Witness:
 
 
 class Viewer:
-    """One connection of python-socketio; `received` and `answers` are in the order of arrival."""
+    """One connection of python-socketio; `received` has events and answers in order of arrival."""
 
     def __init__(self, url: str, namespace: str = NAMESPACE) -> None:
         self.url = url
@@ -49,7 +49,10 @@ class Viewer:
         self._changed = asyncio.Event()
         self.received: list[tuple[str, Any]] = []
         self.refusal: dict[str, Any] | None = None
-        self.socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        self._sessions: list[aiohttp.ClientSession] = []
+        self.socket = socketio.AsyncClient(
+            reconnection=False, handle_sigint=False, http_session=self._open_session
+        )
         self.socket.on("*", self._note, namespace=namespace)
         self.socket.on("connect_error", self._refused, namespace=namespace)
         self.closed = asyncio.Event()
@@ -65,9 +68,9 @@ class Viewer:
         )
 
     async def ask(self, request: str, data: Any = None) -> Any:
-        """Send a request; return its answer, which is noted among the events, too.
+        """Send a request and return its answer, which is also recorded.
 
-        What was missed comes before the answer: as long as anything comes, it is waited for.
+        A replay precedes the answer, so every event received restarts the time-out.
         """
         answered = await self.send(request, data)
         while not answered.done():
@@ -79,7 +82,7 @@ class Viewer:
         return answered.result()
 
     async def send(self, request: str, data: Any = None) -> asyncio.Future[Any]:
-        """Send a request, and do not wait for its answer, which is noted when it comes."""
+        """Send a request without waiting for its answer, which is recorded when it arrives."""
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         def answer(*given: Any) -> None:
@@ -97,15 +100,15 @@ class Viewer:
         return pipelines
 
     async def until(self, condition: Callable[[], Any]) -> Any:
-        """Wait until what was received meets a condition."""
-        async with asyncio.timeout(SECONDS):
-            while not (met := condition()):
-                self._changed.clear()
+        """Wait until what was received meets a condition, as long as anything is received."""
+        while not (met := condition()):
+            self._changed.clear()
+            async with asyncio.timeout(SECONDS):
                 await self._changed.wait()
         return met
 
     def of(self, *types: str) -> list[Any]:
-        """What was received of these types, batches unpacked."""
+        """The received events of these types, with batches unpacked."""
         return [body for kind, body in self.flat() if kind in types]
 
     def flat(self) -> list[tuple[str, Any]]:
@@ -126,11 +129,19 @@ class Viewer:
         ]
 
     async def close(self) -> None:
-        async with asyncio.timeout(SECONDS):
-            with suppress(aiohttp.ClientError):  # of a poll that was cut
-                await self.socket.disconnect()
-            if self.socket.eio.http is not None:
-                await self.socket.eio.http.close()
+        try:
+            async with asyncio.timeout(SECONDS):
+                with suppress(aiohttp.ClientError):  # of a poll that was cut
+                    await self.socket.disconnect()
+        finally:
+            for session in self._sessions:
+                await session.close()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """Open a session for the client, which may lose one: when it polls while it disconnects."""
+        session = aiohttp.ClientSession()
+        self._sessions.append(session)
+        return session
 
     def _note(self, event: str, *data: Any) -> None:
         self.received.append((event, data[0] if data else None))
@@ -156,7 +167,7 @@ async def watching(
     transports: Iterable[str] = ("websocket",),
     namespace: str = NAMESPACE,
 ) -> AsyncIterator[Viewer]:
-    """A connected viewer, that leaves in the end."""
+    """A connected viewer, closed at the end."""
     viewer = Viewer(url, namespace)
     try:
         given = token(role, *pipelines, ttl=ttl, subject=subject, redact=redact)
@@ -171,6 +182,6 @@ def cursor_of(witnesses: Iterable[Witness]) -> str:
 
 
 def witness_of(answer: dict[str, Any]) -> Witness:
-    """Where the answer to `subscribe` says that a viewer stands."""
+    """A witness that starts at the cursor of an answer to `subscribe`."""
     [position] = parse_cursor(answer["cursor"]).positions.values()
     return Witness(position.epoch, position.seq, bytes.fromhex(answer["digest"]))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from raglive.store.index.documents import EmbeddedChunk, replace_document
-from raglive.store.registry.files import KnownFile, Observed, Reconciliation, Registry
+from raglive.store.registry.files import FileChanges, KnownFile, ObservedFile, Registry
 from raglive.store.registry.jobs import Ending, Job, Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 
@@ -25,9 +25,9 @@ RESULTS = {
 COMPLETED = Ending("file:completed", "completed_at", {"results": RESULTS, "success": True})
 
 
-def observed(name: str, version: int = 1) -> Observed:
+def observed(name: str, version: int = 1) -> ObservedFile:
     """Return a file as a watcher would see it."""
-    return Observed(
+    return ObservedFile(
         file_id=f"id of {name}",
         location=f"/watched/{name}",
         name=name,
@@ -41,7 +41,7 @@ def observed(name: str, version: int = 1) -> Observed:
 
 async def enqueue(pipeline: PipelineRecord, *names: str) -> None:
     """Let the watcher find new files."""
-    await Registry(pipeline).apply(Reconciliation(new=[observed(name) for name in names]))
+    await Registry(pipeline).apply(FileChanges(new=[observed(name) for name in names]))
 
 
 async def known(pipeline: PipelineRecord, name: str) -> KnownFile:

@@ -96,7 +96,7 @@ async def test_a_migration_gives_up_rather_than_wait_long_for_a_lock(
 ) -> None:
     whole = all_migrations()
     monkeypatch.setattr(migrations, "LOCK_SECONDS", 0.1)
-    monkeypatch.setattr(migrations, "all_migrations", lambda: whole[:2])
+    monkeypatch.setattr(migrations, "all_migrations", lambda: whole[:3])
     await migrate(empty_dsn)
     monkeypatch.setattr(migrations, "all_migrations", lambda: whole)
     async with connected(empty_dsn) as other:
@@ -105,13 +105,13 @@ async def test_a_migration_gives_up_rather_than_wait_long_for_a_lock(
             with pytest.raises(MigrationError, match="holds a lock") as refused:
                 await migrate(empty_dsn)
         assert refused.value.retryable
-    assert await migrate(empty_dsn) == whole[2:]
+    assert await migrate(empty_dsn) == whole[3:]
 
 
 async def test_nobody_waits_for_ever_for_another_who_migrates(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrations, "OTHERS_SECONDS", 0.1)
+    monkeypatch.setattr(migrations, "OTHER_PROCESS_SECONDS", 0.1)
     async with connected(empty_dsn) as other, other.transaction():
         await other.execute("SELECT pg_advisory_xact_lock($1)", migrations._LOCK)
         with pytest.raises(MigrationError, match="holds a lock"):

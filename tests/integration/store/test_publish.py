@@ -1,4 +1,4 @@
-"""Publishing from plain SQL, in whoever's transaction."""
+"""Publishing from plain SQL, in the transaction of the caller."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ async def test_a_snapshot_is_never_old(
     await publish(database, 1)
     before = await room.hub.snapshot(PIPELINE)
     monkeypatch.setattr("raglive.status_server.subscriptions.channel.SNAPSHOT_SECONDS", -1.0)
-    await pipeline.beat(
+    await pipeline.heartbeat(
         uptime_seconds=1, memory_bytes=1, is_checking=True, last_check=None, next_check=None
     )
     after = await room.hub.snapshot(PIPELINE)

@@ -1,4 +1,4 @@
-"""What `raglive reindex` says of its progress, where there is no terminal."""
+"""The progress lines of `raglive reindex` without a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_time_left_is_of_what_is_done_now(monkeypatch: pytest.MonkeyPatch) -
     with _shown(Console(file=written)) as tell:
         for seconds, done, note in (
             (0, 4_000, "embedding"),
-            (3, 4_500, "embedding"),  # too soon to say it again
+            (3, 4_500, "embedding"),  # too soon for another line
             (7, 5_000, "embedding"),
             (5, 9_000, "embedding"),
             (5, 0, "building the vector index"),

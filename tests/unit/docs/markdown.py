@@ -1,4 +1,4 @@
-"""The Markdown files of the project, taken apart as far as the tests need it."""
+"""The Markdown files of the project, parsed as far as the tests need it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEADING = re.compile(r"^#{1,6} (?P<title>.+?)\s*$", re.M)
 
 
 def pages() -> list[Path]:
-    """Return every Markdown file that is written by hand or generated here."""
+    """Every Markdown file of the project, without those of installed packages."""
     found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")]
     return sorted(it for it in found if not _ELSEWHERE & set(it.relative_to(ROOT).parts))
 
@@ -28,19 +28,19 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def code_spans(page: Path) -> list[str]:
-    """Return the code within the page's sentences."""
+    """The inline code of the page."""
     return re.findall(r"`([^`\n]+)`", _FENCE.sub("", page.read_text("utf-8")))
 
 
 def links(page: Path) -> Iterator[str]:
-    """Yield where the page points to, code left out."""
+    """Yield the targets of the page's links; code is skipped."""
     text = re.sub(r"`[^`\n]*`", "``", _FENCE.sub("", page.read_text("utf-8")))
     for found in _LINK.finditer(text):
         yield found["inline"] or found["image"]
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors of the page's headings, as GitHub makes them."""
+    """The anchors of the page's headings, as GitHub generates them."""
     seen: dict[str, int] = {}
     found = set()
     for heading in _HEADING.finditer(_FENCE.sub("", page.read_text("utf-8"))):

@@ -1,4 +1,4 @@
-"""The reference says what the code says."""
+"""The reference agrees with the code."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-def test_no_setting_is_read_beside_the_settings() -> None:
-    """Each name in the environment is a setting, or belongs to others."""
+def test_no_module_reads_its_own_environment_variables() -> None:
+    """Each environment variable in the code is a setting, or belongs to another program."""
     named = {name for code in SOURCES.values() for name in _environment_names(code)}
     known = {str(field.validation_alias) for field in Settings.model_fields.values()}
     assert {name for name in named if name not in known} == OF_OTHERS
@@ -66,7 +66,7 @@ def test_every_error_code_is_explained() -> None:
 
 
 def test_every_metric_of_the_source_is_shown() -> None:
-    """Also one that is given only at times, or by a process that nobody thought of."""
+    """This includes metrics that are exposed only at times, or by any process."""
     text = (REFERENCE / "metrics.md").read_text("utf-8")
     made = {name for tree in SOURCES.values() for name in _metric_names(tree)}
     assert len(made) > 10, "the metrics were not found"
@@ -104,7 +104,7 @@ def test_every_event_is_documented() -> None:
 
 
 def _error_codes(tree: ast.Module) -> Iterator[str]:
-    """Yield the codes that are given in words, to an error or as a class's own."""
+    """Yield the codes that are string literals: arguments of errors, or class attributes."""
     for node in ast.walk(tree):
         match node:
             case ast.keyword(arg="code", value=ast.Constant(value=str(code))):
@@ -129,7 +129,7 @@ def _metric_names(tree: ast.Module) -> Iterator[str]:
 
 
 def _environment_names(tree: ast.Module) -> Iterator[str]:
-    """Yield the names that are read from the environment by themselves."""
+    """Yield the names of variables that the module reads from the environment."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from raglive.embedding import EmbeddingError, builtin, create_embedder, factory
+from raglive.embedding import EmbeddingConfig, EmbeddingError, builtin, create_embedder, providers
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "documents"
 
 
 async def test_vectors_of_like_texts_are_alike() -> None:
-    embedder = await create_embedder("builtin")
+    embedder = await create_embedder(EmbeddingConfig())
     assert (embedder.provider, embedder.dimensions) == ("builtin", 256)
     question = await embedder.embed(["How cold is the sea in winter?"])
     texts = [
@@ -32,7 +32,7 @@ async def test_vectors_of_like_texts_are_alike() -> None:
 
 
 async def test_vectors_are_of_length_one_in_order_and_repeatable() -> None:
-    embedder = await create_embedder("builtin")
+    embedder = await create_embedder(EmbeddingConfig())
     texts = [f"text number {i} " * (i % 7) + "\u200b" for i in range(300)] + ["", " ", "\U0001f600"]
     vectors = await embedder.embed(texts)
     assert vectors.shape == (303, 256)
@@ -72,16 +72,16 @@ async def test_a_wrong_configuration_says_what_to_set(
     provider: str, model: str | None, expected: str
 ) -> None:
     with pytest.raises(EmbeddingError, match=expected) as caught:
-        await create_embedder(provider, model)
+        await create_embedder(EmbeddingConfig(provider, model))
     assert (caught.value.code, caught.value.retryable) == ("embedding_not_configured", False)
 
 
 async def test_a_platform_without_the_model_says_what_to_configure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(factory, "find_spec", lambda _name: None)
+    monkeypatch.setattr(providers, "find_spec", lambda _name: None)
     with pytest.raises(EmbeddingError, match="EMBEDDING_PROVIDER=openai") as caught:
-        await create_embedder("builtin")
+        await create_embedder(EmbeddingConfig())
     assert caught.value.code == "embedding_not_configured"
 
 

@@ -14,13 +14,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from raglive.embedding import PROBE, EmbeddingError, EmbeddingRefused, create_embedder
-from raglive.embedding.batches import batches
-from raglive.embedding.circuit_breaker import OPENS_AFTER, Circuit, CircuitOpen
+from raglive.embedding import (
+    PROBE,
+    EmbeddingConfig,
+    EmbeddingError,
+    EmbeddingRefused,
+    create_embedder,
+)
+from raglive.embedding.circuit_breaker import OPENS_AFTER, CircuitBreaker, CircuitOpen
 from raglive.embedding.openai import OpenAIEmbedder
+from raglive.embedding.openai_batches import batches
 from raglive.store.index.vector_space import VectorSpace
+from raglive_contract.backoff import Backoff
 
 KEY = "sk-very-secret"
+IMPATIENT = Backoff(first_seconds=0.002, longest_seconds=5)
 CLOSING = web.AppKey("closing", asyncio.Event)
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -62,7 +70,7 @@ class Provider:
 
     def embedder(self, **options: Any) -> OpenAIEmbedder:
         return OpenAIEmbedder(
-            "model-a", api_key=KEY, base_url=self.url, first_wait_seconds=0.001, **options
+            "model-a", api_key=KEY, base_url=self.url, backoff=IMPATIENT, **options
         )
 
 
@@ -83,7 +91,9 @@ async def provider() -> AsyncIterator[Provider]:
 
 
 async def test_texts_become_vectors_of_length_one_in_order(provider: Provider) -> None:
-    embedder = await create_embedder("openai", "model-a", api_key=KEY, base_url=provider.url)
+    embedder = await create_embedder(
+        EmbeddingConfig("openai", "model-a", api_key=KEY, base_url=provider.url)
+    )
     assert embedder.dimensions == 3
     texts = ["x" * i for i in range(1, 6)]
     vectors = await embedder.embed(texts)
@@ -99,9 +109,7 @@ async def test_texts_become_vectors_of_length_one_in_order(provider: Provider) -
 
 async def test_dimensions_are_asked_for_or_known_without_a_probe(provider: Provider) -> None:
     embedder = await create_embedder(
-        "openai",
-        "m",
-        base_url=provider.url.removesuffix("/v1"),
+        EmbeddingConfig("openai", "m", base_url=provider.url.removesuffix("/v1")),
         known=VectorSpace("openai", "m", 3),
     )
     assert provider.requests == []
@@ -221,12 +229,12 @@ PASSING = [
 
 
 @pytest.mark.parametrize(("answer", "code"), PASSING)
-async def test_what_may_pass_is_tried_again_and_then_told(
+async def test_transient_errors_are_retried_and_then_raised(
     provider: Provider, answer: Answer, code: str
 ) -> None:
     provider.answers = [answer, answer]
-    patience = 1.0 if answer is never else 30.0
-    embedder = provider.embedder(ask_dimensions=3, timeout_seconds=patience)
+    timeout_seconds = 1.0 if answer is never else 30.0
+    embedder = provider.embedder(ask_dimensions=3, timeout_seconds=timeout_seconds)
     assert (await embedder.embed(["text"])).shape == (1, 3)
     assert len(provider.requests) == 3
 
@@ -238,7 +246,7 @@ async def test_what_may_pass_is_tried_again_and_then_told(
     await embedder.close()
 
 
-async def test_a_text_that_it_always_fails_at_is_told_from_a_provider_that_is_down(
+async def test_a_failing_text_is_distinguished_from_a_failing_provider(
     provider: Provider,
 ) -> None:
     async def failed(_: web.Request) -> web.StreamResponse:
@@ -286,7 +294,7 @@ async def test_a_provider_that_is_down_is_asked_seldom_and_one_request_finds_it_
     provider: Provider,
 ) -> None:
     provider.answers = [body("", 503)] * 7
-    embedder = provider.embedder(ask_dimensions=3, circuit=Circuit(first_pause_seconds=0.2))
+    embedder = provider.embedder(ask_dimensions=3, circuit=CircuitBreaker(first_pause_seconds=0.2))
     for _ in range(10):
         with pytest.raises(EmbeddingError):
             await embedder.embed(["text"])
@@ -304,7 +312,7 @@ async def test_a_provider_that_is_down_is_asked_seldom_and_one_request_finds_it_
     await embedder.close()
 
 
-async def test_a_lasting_error_of_one_batch_is_told_before_a_passing_one(
+async def test_a_permanent_error_of_one_batch_is_reported_before_a_transient_one(
     provider: Provider,
 ) -> None:
     provider.answers = [error(429, **{"Retry-After": "60"}), error(401)]
@@ -326,7 +334,7 @@ async def test_a_lasting_error_of_one_batch_is_told_before_a_passing_one(
 )
 async def test_a_wrong_address_is_an_error_at_the_start(url: str, code: str) -> None:
     with pytest.raises(EmbeddingError) as caught:
-        await OpenAIEmbedder.connect("m", api_key=KEY, base_url=url, first_wait_seconds=0.001)
+        await OpenAIEmbedder.connect("m", api_key=KEY, base_url=url, backoff=IMPATIENT)
     assert caught.value.code == code
 
 

@@ -23,7 +23,7 @@ clock = itertools.count(1)
 
 
 def do(folder: Path, name: str, at: str, to: str) -> None:
-    """Do something on disk; what cannot be done is left."""
+    """Perform an action on disk if it is possible."""
     one, other = folder / at, folder / to
     try:
         match name:
@@ -66,7 +66,7 @@ def in_drive(drive: FakeDrive, root: Item) -> dict[str, str | None]:
 
 @settings(max_examples=100)
 @given(rounds=st.lists(st.lists(deed, max_size=8), max_size=5))
-def test_the_mirror_is_the_folder_whatever_is_done_to_it(
+def test_the_mirror_equals_the_folder_after_any_actions(
     rounds: list[list[tuple[str, str, str]]],
 ) -> None:
     async def run(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whoever reads a log from a token, on top of a listing taken then, knows what there is now."""
+"""A listing, with the log read from its token, always yields the present state."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fake_google_drive.change_log import Change
+from fake_google_drive.change_logs import LoggedChange
 from fake_google_drive.drive import FakeDrive
 from fake_google_drive.items import Item
 from fake_google_drive.listing import FileSearch, Listings
 from fake_google_drive.mime import FOLDER
 from fake_google_drive.query import parse_query
-from fake_google_drive.resources import Viewer, change_resource, file_resource
+from fake_google_drive.resources import ResourceViewer, change_resource, file_resource
 from fake_google_drive.tree import Corpus
 
 USERS = ["ann@example.com", "bob@example.com", "cy@example.com"]
@@ -82,12 +82,12 @@ class World:
 
 
 class Reader:
-    """Knows a corpus by a listing and by its log alone."""
+    """Follows a corpus by a listing and its log alone."""
 
     def __init__(self, drive: FakeDrive, corpus: Corpus, user: str) -> None:
         self.drive = drive
         self.corpus = corpus
-        self.viewer = Viewer(drive.tree, user, "")
+        self.viewer = ResourceViewer(drive.tree, user, "")
         self.listings = Listings(drive)
         self.log = drive.logs.of(corpus)
         self.token = self.log.head
@@ -123,7 +123,7 @@ class Reader:
             self.apply(change)
         self.token = page.next or page.head or self.token
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: LoggedChange) -> None:
         if change.kind == "drive":
             return
         said = change_resource(
@@ -139,7 +139,7 @@ class Reader:
             self.crawl(change.id)
 
     def below(self, folder_id: str) -> list[str]:
-        """What the reader knows to be below a folder; the log is silent about it."""
+        """What the reader knows to be below a folder; the log does not record it."""
         found = [folder_id]
         for each in found:
             found += [

@@ -1,4 +1,4 @@
-"""What the double's documents export to is what programs read."""
+"""The generated exports are readable files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fake_google_drive.office import (
     presentation_exports,
     spreadsheet_exports,
 )
-from raglive.extraction.readers.registry import reader_for
+from raglive.extraction.readers.format_registry import reader_for
 
 DOCUMENT = document_exports("The plan\nTo sail (at dawn)")
 SPREADSHEET = spreadsheet_exports({"Crew": [["Ann", "31"]], "R & D": [["x < y", "café"]]})

@@ -51,7 +51,7 @@ def found() -> Callable[[str], list[str]]:
         ("modifiedTime < '2020-12-31T00:00:00'", "plan.pdf"),
         ("modifiedTime >= '2023-11-14T22:13:20.000Z'", "inner, it's a plan.txt, old.txt, link"),
         ("shortcutDetails.targetId = '{folder}'", "link"),
-        # `and` and `or` bind alike, from the left.
+        # `and` and `or` have the same precedence, from left to right.
         ("name='link' or name='old.txt' and trashed=false", "link"),
         ("name='link' or (name='old.txt' and trashed=true)", "old.txt, link"),
         ("trashed=true and name='x' or name='link'", "link"),
@@ -71,7 +71,7 @@ def test_queries(found: Callable[[str], list[str]], query: str, names: str) -> N
         "modifiedTime contains '2'",
     ],
 )
-def test_what_is_no_query_is_refused(text: str) -> None:
+def test_invalid_queries_are_refused(text: str) -> None:
     with pytest.raises(QueryError):
         parse_query(text)
 
@@ -88,13 +88,13 @@ def test_any_text_is_a_query_or_refused(text: str) -> None:
     ids=st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4),
     extra=st.sampled_from(["", " and trashed=false", " and name != 'x'"]),
 )
-def test_a_search_below_folders_looks_nowhere_else(ids: list[str], extra: str) -> None:
+def test_a_search_in_folders_reads_only_them(ids: list[str], extra: str) -> None:
     parents = " or ".join(f"'{each}' in parents" for each in ids)
     assert parse_query(f"({parents}){extra}").folders() == set(ids)
     assert parse_query(f"not ({parents})").folders() is None
 
 
-def test_listings_are_sorted_as_asked() -> None:
+def test_listings_are_sorted() -> None:
     drive = FakeDrive(now=lambda: 1_700_000_000)
     root = drive.my_drive(ANN)
     for at, name in enumerate(["b 10", "b 9", "a"]):

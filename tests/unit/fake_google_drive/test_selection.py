@@ -53,7 +53,7 @@ def test_selections(fields: str, selected: Any) -> None:
 @pytest.mark.parametrize(
     "fields", ["colour", "files(colour)", "files/owners/colour", "files(id", "id)", ",", "files(,)"]
 )
-def test_what_is_not_there_cannot_be_selected(fields: str) -> None:
+def test_unknown_fields_are_refused(fields: str) -> None:
     with pytest.raises(SelectionError):
         parse_fields(fields, RESOURCES["FileList"])
 

@@ -1,4 +1,4 @@
-"""An issuer of tokens: real keys, and a real HTTP server that publishes them."""
+"""A token issuer: real keys, and an HTTP server that publishes them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def jwk(algorithm: str, **changes: Any) -> dict[str, Any]:
 
 
 def sign(algorithm: str, *, kid: str | None = "", key: Any = None, **changes: Any) -> str:
-    """Return a token of the issuer; a changed claim of None is left out."""
+    """Return a token of the issuer; a claim of None is omitted."""
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -67,12 +67,12 @@ class KeyServer:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:  # the caller has given up
+        except asyncio.IncompleteReadError:  # the caller has timed out
             writer.close()
             return
         self.requests += 1
         if self.hangs:
-            await reader.read()  # until the caller has had enough
+            await reader.read()  # until the caller's time-out
         head = f"HTTP/1.1 {self.status} Here\r\nContent-Length: {len(self.body)}\r\n"
         writer.write(head.encode() + b"Connection: close\r\n\r\n" + self.body)
         writer.close()

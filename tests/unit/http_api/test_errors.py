@@ -71,7 +71,7 @@ async def test_every_error_is_the_error_object(
     assert not any(secret in response.text for secret in ("hunter2", "10.0.0.3", "Traceback"))
 
 
-async def test_a_refusal_says_when_to_come_back(http: AsyncClient) -> None:
+async def test_a_refusal_has_retry_after(http: AsyncClient) -> None:
     response = await http.get("/slow")
     assert response.headers["Retry-After"] == "2"
     assert response.json()["error"]["retry_after_ms"] == 1500
@@ -102,7 +102,7 @@ async def test_a_request_is_one_line_in_the_log_without_its_query(http: AsyncCli
     assert line["duration_ms"] >= 0
 
 
-async def test_bodies_are_bounded_announced_or_not(http: AsyncClient) -> None:
+async def test_bodies_are_limited_with_and_without_a_length(http: AsyncClient) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(4):
             yield b"x" * 50

@@ -63,7 +63,7 @@ async def test_names_can_be_allowed() -> None:
     assert await answer("anything.example", allowed=("*",)) == 200
 
 
-async def test_a_server_on_every_address_answers_to_addresses_but_not_to_names() -> None:
+async def test_a_server_on_every_address_accepts_addresses_but_not_names() -> None:
     assert await answer("192.168.1.5:3000", bound="0.0.0.0") == 200
     assert await answer("[2001:db8::1]:3000", bound="::") == 200
     assert await answer("evil.example", bound="0.0.0.0") == 421
@@ -89,5 +89,5 @@ def scope(client: str, host: str, **headers: str) -> dict[str, Any]:
         ({"type": "http", "client": None, "headers": [(b"host", b"localhost")]}, False),
     ],
 )
-def test_one_machine_means_no_network_in_between(seen: dict[str, Any], local: bool) -> None:
+def test_one_machine_excludes_proxies_and_other_clients(seen: dict[str, Any], local: bool) -> None:
     assert on_one_machine(seen) is local

@@ -1,4 +1,4 @@
-"""Tokens of other issuers: signed with a private key, checked with the public one they show."""
+"""Tokens of other issuers, verified with the public keys that these publish."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_each_kind_of_key_is_accepted(server: KeyServer, algorithm: str) -
 
 
 def forged(algorithm: str, secret: bytes, **claims: Any) -> str:
-    """Return a token that is signed by hand, as a library would refuse to."""
+    """Sign a token by hand, because a library would refuse to."""
     body = jwt.decode(sign("RS256", **claims), options={"verify_signature": False})
     parts = [
         base64url_encode(orjson.dumps(part))
@@ -108,7 +108,7 @@ REFUSED: dict[str, Callable[[], str]] = {
 }
 
 
-async def test_everything_else_is_refused_and_says_why(server: KeyServer) -> None:
+async def test_forged_and_invalid_tokens_are_refused(server: KeyServer) -> None:
     tokens = tokens_of(server)
     for name, make in REFUSED.items():
         error = await refusal(tokens, make())
@@ -121,7 +121,7 @@ async def test_everything_else_is_refused_and_says_why(server: KeyServer) -> Non
     assert server.requests == 1, "one look for the unknown keys of all of them"
 
 
-async def test_keys_that_a_token_brings_along_are_not_used(server: KeyServer) -> None:
+async def test_keys_inside_a_token_are_not_used(server: KeyServer) -> None:
     own = {"jwk": jwk("RS256"), "jku": "http://127.0.0.1:1/", "x5u": "http://127.0.0.1:1/"}
     claims = jwt.decode(sign("RS256"), options={"verify_signature": False})
     token = jwt.encode(claims, OTHER_RSA, "RS256", headers=own | {"kid": "RS256"})
@@ -130,7 +130,7 @@ async def test_keys_that_a_token_brings_along_are_not_used(server: KeyServer) ->
 
 async def test_a_new_key_is_found_and_an_old_one_is_forgotten(server: KeyServer) -> None:
     server.publish("RS256")
-    tokens = tokens_of(server, kept_seconds=0.2, pause_seconds=0.05)
+    tokens = tokens_of(server, cache_seconds=0.2, pause_seconds=0.05)
     await tokens.verify(sign("RS256"))
     server.publish("ES256")
     async with asyncio.timeout(10):
@@ -142,7 +142,7 @@ async def test_a_new_key_is_found_and_an_old_one_is_forgotten(server: KeyServer)
     assert (await refusal(tokens, sign("RS256"))).code == "unauthenticated"
 
 
-async def test_unknown_keys_cost_the_issuer_one_request_however_many_ask(
+async def test_unknown_keys_cause_one_request_for_all_callers(
     server: KeyServer,
 ) -> None:
     tokens = tokens_of(server)
@@ -154,7 +154,7 @@ async def test_unknown_keys_cost_the_issuer_one_request_however_many_ask(
 
 @pytest.mark.parametrize("away", ["gone", "broken", "hanging"])
 async def test_known_keys_hold_while_the_issuer_is_away(server: KeyServer, away: str) -> None:
-    tokens = tokens_of(server, kept_seconds=0, pause_seconds=0, fetch_seconds=2)
+    tokens = tokens_of(server, cache_seconds=0, pause_seconds=0, fetch_seconds=2)
     await tokens.verify(sign("RS256"))
     server.hangs, server.status = away == "hanging", 503 if away == "broken" else 200
     if away == "gone":
@@ -167,7 +167,7 @@ async def test_known_keys_hold_while_the_issuer_is_away(server: KeyServer, away:
     await tokens.verify(sign("ES256"))
 
 
-async def test_a_caller_that_gives_up_does_not_take_the_request_with_it(
+async def test_a_cancelled_caller_does_not_cancel_the_shared_request(
     server: KeyServer,
 ) -> None:
     server.hangs = True
@@ -201,14 +201,14 @@ OCTETS = base64.urlsafe_b64encode(b"k" * 32).decode()
         None,
     ],
 )
-async def test_keys_that_are_not_for_this_are_left_out(server: KeyServer, stated: Any) -> None:
+async def test_unsuitable_keys_are_ignored(server: KeyServer, stated: Any) -> None:
     server.body = orjson.dumps({"keys": [stated, jwk("EdDSA")]})
     tokens = tokens_of(server)
     await tokens.verify(sign("EdDSA"))
     assert (await refusal(tokens, sign("RS256"))).code == "unauthenticated"
 
 
-async def test_a_key_that_is_too_small_is_left_out(server: KeyServer) -> None:
+async def test_a_small_key_is_ignored(server: KeyServer) -> None:
     algorithm = jwt.get_algorithm_by_name("RS256")
     small = orjson.loads(algorithm.to_jwk(SMALL.public_key()))
     server.body = orjson.dumps({"keys": [small | {"kid": "RS256"}]})
@@ -218,9 +218,7 @@ async def test_a_key_that_is_too_small_is_left_out(server: KeyServer) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b'{"keys": 1}', b"{" * 100_000, b" " * 300_000, b"\xff\xfe"]
 )
-async def test_an_answer_that_is_no_key_set_is_as_good_as_none(
-    server: KeyServer, body: bytes
-) -> None:
+async def test_an_invalid_key_set_counts_as_unavailable(server: KeyServer, body: bytes) -> None:
     server.body = body
     error = await refusal(tokens_of(server), sign("RS256"))
     assert (error.code, error.retryable) == ("unavailable", True)

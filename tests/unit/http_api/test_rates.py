@@ -35,18 +35,18 @@ def test_never_more_than_the_rate_and_the_burst(
         assert granted <= most + 1e-6
         if wait:
             clock.now += wait
-            assert rate.take("somebody") == 0, "who waits as told is served"
+            assert rate.take("somebody") == 0, "a caller that waits is served"
             granted += 1
 
 
-def test_one_does_not_use_up_what_is_anothers() -> None:
+def test_keys_do_not_share_a_bucket() -> None:
     rate = Rate(1, 1, Clock())
     assert rate.take("a") == 0
     assert rate.take("a") > 0
     assert rate.take("b") == 0
 
 
-def test_what_is_held_is_bounded_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "MAX_KEYS", 100)
     clock = Clock()
     rate = Rate(1, 10, clock)
@@ -69,5 +69,5 @@ def test_what_is_held_is_bounded_and_forgotten(monkeypatch: pytest.MonkeyPatch) 
         ("unknown", "unknown", True),
     ],
 )
-def test_a_host_is_one_whichever_of_its_addresses_it_uses(one: str, other: str, same: bool) -> None:
+def test_the_addresses_of_one_host_share_a_key(one: str, other: str, same: bool) -> None:
     assert (address_key(one) == address_key(other)) is same

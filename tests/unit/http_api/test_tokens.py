@@ -35,14 +35,14 @@ async def refusal(token: str, tokens: Tokens = TOKENS) -> str:
     return refused.value.code
 
 
-async def test_an_issued_token_says_who_may_do_what_until_when() -> None:
+async def test_an_issued_token_carries_subject_rights_and_expiry() -> None:
     identity = await TOKENS.verify(TOKENS.issue(VIEWER, 600, "me"))
     assert (identity.subject, identity.grant) == ("me", VIEWER)
     assert identity.expires_at == pytest.approx(time.time() + 600, abs=2)
     assert identity.token_id
 
 
-async def test_each_issued_token_can_be_told_from_the_others() -> None:
+async def test_each_issued_token_has_its_own_id() -> None:
     ids = {(await TOKENS.verify(TOKENS.issue(VIEWER, 600, "me"))).token_id for _ in range(3)}
     assert len(ids) == 3
 
@@ -80,6 +80,6 @@ async def test_anything_else_is_refused(token: str, code: str) -> None:
     assert await refusal(token) == code
 
 
-def test_a_short_secret_is_refused_by_name() -> None:
+def test_a_short_secret_is_refused_with_its_name() -> None:
     with pytest.raises(RagliveError, match="SUPABASE_JWT_SECRET is too short"):
         Tokens(LOCAL, "short")

@@ -1,4 +1,4 @@
-"""A server on loopback that answers as it is told, as proxies and servers in trouble do."""
+"""A server on loopback with scripted answers, like those of proxies and failing servers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Answer", "Answering", "answering"]
 @dataclass(frozen=True)
 class Answer:
     status: int = 200
-    body: bytes | None = None  # by default, as the status server says that all is committed
+    body: bytes | None = None  # by default, the acknowledgement of the status server
     headers: dict[str, str] = field(default_factory=dict)
 
 
 class Answering(ThreadingHTTPServer):
-    """Gives the answers one after the other, the last one for ever, to durable events."""
+    """Answers durable events with each answer in turn, and then always with the last."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""Answers that are no acknowledgement: events wait, and arrive once."""
+"""Events without an acknowledgement wait, and arrive once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from raglive_reporter import Reporter
-from raglive_reporter.delivery import Pace
+from raglive_reporter import DeliveryIntervals, Reporter
 from tests.unit.reporter.answering import Answer, Answering, answering
 
-PACE = Pace(look=0.01, first_pause=0.01, longest_pause=0.02)
+INTERVALS = DeliveryIntervals(poll=0.01, first_retry=0.01, max_retry=0.02)
 COMMITTED = Answer()
 
 
@@ -23,7 +22,12 @@ def _refusal(code: str, status: int, **more: Any) -> Answer:
 
 
 def _reporter(url: str, **settings: Any) -> Reporter:
-    given: dict[str, Any] = {"pipeline_type": "t", "token": "x", "outbox": ":memory:", "pace": PACE}
+    given: dict[str, Any] = {
+        "pipeline_type": "t",
+        "token": "x",
+        "outbox": ":memory:",
+        "intervals": INTERVALS,
+    }
     return Reporter("p", url=url, **given | settings)
 
 
@@ -58,7 +62,7 @@ def test_only_an_acknowledgement_counts(answer: Answer, caplog: pytest.LogCaptur
     [Answer(503, b"", {"Retry-After": "1"}), _refusal("rate_limited", 429, retry_after_ms=1000)],
     ids=["header", "body"],
 )
-def test_a_server_that_wants_to_be_left_alone_is(answer: Answer) -> None:
+def test_the_requested_delay_is_respected(answer: Answer) -> None:
     with answering(answer, COMMITTED) as server, _reporter(server.url) as reporter:
         assert reporter.flush(30) == 0
         (first, _), (second, _) = server.requests

@@ -1,4 +1,4 @@
-"""Whatever a pipeline calls its files and errors, the events keep the contract."""
+"""Events conform to the contract for any file name and any error."""
 
 from __future__ import annotations
 
@@ -11,35 +11,41 @@ from hypothesis import strategies as st
 
 from raglive_contract.errors import RagliveError
 from raglive_contract.events import submission_adapter
-from raglive_reporter.events import EventMaker, code_of, file_id_of, identified, printable
+from raglive_reporter.events import (
+    EventFactory,
+    derived_file_id,
+    error_code_of,
+    file_id_for,
+    storable_text,
+)
 
-MAKER = EventMaker("p", "t")
+FACTORY = EventFactory("p", "t")
 
 anything = st.text(st.characters(), max_size=50)  # unpaired surrogates too
 
 
 @given(anything.filter(bool), anything, anything)
-def test_names_and_messages_are_made_fit(name: str, message: str, folder: str) -> None:
-    file_id = identified(name, "", folder)
-    event = MAKER.make(
+def test_names_and_messages_are_made_storable(name: str, message: str, folder: str) -> None:
+    file_id = file_id_for(name, "", folder)
+    event = FACTORY.create(
         "file:failed",
         file={
             "id": file_id,
-            "name": printable(name),
-            "folder": printable(folder),
+            "name": storable_text(name),
+            "folder": storable_text(folder),
             "failed_at": "2026-01-02T03:04:05Z",
         },
-        error={"type": "E", "code": "e", "message": printable(message), "retryable": False},
+        error={"type": "E", "code": "e", "message": storable_text(message), "retryable": False},
         attempt=1,
     )
     submission_adapter.validate_python({"events": [orjson.loads(event.body)]})
-    assert event.file_id == file_id == identified(name, "", folder)
+    assert event.file_id == file_id == file_id_for(name, "", folder)
     assert name not in file_id or len(name) < 8
 
 
-def test_ids_tell_places_apart() -> None:
+def test_derived_ids_differ_by_place() -> None:
     places = [("a", ""), ("a", "b"), ("ab", ""), ("\udce4", ""), ("?", "")]
-    assert len({file_id_of(*place) for place in places}) == len(places)
+    assert len({derived_file_id(*place) for place in places}) == len(places)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +60,7 @@ def test_ids_tell_places_apart() -> None:
     ],
 )
 def test_codes(error: Exception, code: str) -> None:
-    assert code_of(error) == code
+    assert error_code_of(error) == code
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,7 @@ def test_codes(error: Exception, code: str) -> None:
         ("pipeline:offline", {"reason": "tired", "shutdown_at": "2026-01-02T03:04:05Z"}, "reason"),
     ],
 )
-def test_faults_are_named(kind: str, fields: dict[str, Any], why: str) -> None:
+def test_errors_name_the_invalid_field(kind: str, fields: dict[str, Any], why: str) -> None:
     with pytest.raises(RagliveError, match=why) as refused:
-        MAKER.make(kind, **fields)
+        FACTORY.create(kind, **fields)
     assert refused.value.code == "invalid_event"

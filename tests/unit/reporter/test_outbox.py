@@ -1,4 +1,4 @@
-"""The outbox keeps what it accepted, in order, within its bounds."""
+"""The outbox keeps accepted events in order and within its limits."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from hypothesis import strategies as st
 from raglive_contract.errors import RagliveError
 from raglive_reporter import OutboxFull, OutboxUnusable
 from raglive_reporter.dead_letters import DeadLetters
-from raglive_reporter.events import EventMaker
-from raglive_reporter.outbox import Bounds, Outbox
-from raglive_reporter.store import MEMORY, Store
-from raglive_reporter.turn import Turn
+from raglive_reporter.events import EventFactory
+from raglive_reporter.outbox import EventOutbox, OutboxLimits
+from raglive_reporter.outbox_file import IN_MEMORY, OutboxFile, SendLock
 
-MAKER = EventMaker("p", "t")
+FACTORY = EventFactory("p", "t")
 
 
-def _outbox(path: str = MEMORY, **bounds: int) -> Outbox:
-    store = Store(path)
-    store.open()
-    return Outbox(store, "p", Bounds(**bounds))
+def _outbox(path: str = IN_MEMORY, **bounds: int) -> EventOutbox:
+    file = OutboxFile(path)
+    file.open()
+    return EventOutbox(file, "p", OutboxLimits(**bounds))
 
 
 steps = st.lists(
@@ -42,66 +41,68 @@ steps = st.lists(
 @given(steps)
 def test_a_file_is_never_published_out_of_order(steps: list[tuple[str, object]]) -> None:
     outbox = _outbox()
-    letters = DeadLetters(outbox.store, "p")
+    letters = DeadLetters(outbox.file, "p")
     accepted: dict[str, list[int]] = defaultdict(list)
     published: dict[str, list[int]] = defaultdict(list)
     for step, what in steps:
         if step == "put":
             assert isinstance(what, str)
             file = {"id": what, "name": what, "deleted_at": "2026-01-02T03:04:05Z"}
-            event = MAKER.make("file:deleted", file=file, reason="removed")
+            event = FACTORY.create("file:deleted", file=file, reason="removed")
             accepted[what].append(outbox.put(event))
         elif step == "retry":
-            letters.want_again()
-            letters.revive_wanted()
+            letters.request_retry()
+            letters.requeue_requested()
         else:
             assert isinstance(what, int)
             batch = outbox.batch(what, 1_000_000)
             if step == "publish":
-                outbox.published(batch)
+                outbox.remove_published(batch)
                 for queued in batch:
-                    published[queued.file_id].append(queued.place)
+                    published[queued.file_id].append(queued.position)
             elif batch:
-                letters.bury(batch, RagliveError("No.", code="forbidden"))
-    for places in published.values():
-        assert places == sorted(set(places))
+                letters.add(batch, RagliveError("No.", code="forbidden"))
+    for positions in published.values():
+        assert positions == sorted(set(positions))
     everything = sum(map(len, accepted.values()))
     done = sum(map(len, published.values()))
     assert done + outbox.waiting() + len(letters.list()) == everything
-    outbox.store.close()
+    outbox.file.close()
 
 
-def test_bounds_hold_and_free_again(tmp_path: Path) -> None:
+def test_limits_are_enforced_and_freed(tmp_path: Path) -> None:
     outbox = _outbox(str(tmp_path / "outbox"), max_events=2)
-    event = MAKER.make("status:update", changes={})
+    event = FACTORY.create("status:update", changes={})
     outbox.put(event)
     outbox.put(event)
     with pytest.raises(OutboxFull, match="2 events"):
         outbox.put(event)
     with pytest.raises(OutboxFull):
         outbox.put_attempt("a", None, lambda _: event)
-    outbox.published(outbox.batch(1, 1))
+    outbox.remove_published(outbox.batch(1, 1))
     assert outbox.put_attempt("a", None, lambda _: event)[0] == 1
     assert [len(outbox.batch(9, limit)) for limit in (1, 10**6)] == [1, 2]
-    outbox.store.close()
+    outbox.file.close()
 
 
 def test_attempts_are_counted_over_restarts(tmp_path: Path) -> None:
-    event = MAKER.make("status:update", changes={})
+    event = FACTORY.create("status:update", changes={})
     attempts = []
     for given_attempt in (None, None, 7, None, 3, None):
         outbox = _outbox(str(tmp_path / "outbox"))
         attempts.append(outbox.put_attempt("a", given_attempt, lambda _: event)[0])
-        outbox.store.close()
+        outbox.file.close()
     assert attempts == [1, 2, 7, 8, 3, 9]
     assert stat.S_IMODE((tmp_path / "outbox").stat().st_mode) == 0o600
 
 
 def test_pipelines_share_a_file(tmp_path: Path) -> None:
-    outboxes = [Outbox(_outbox(str(tmp_path / "x")).store, p, Bounds(max_events=50)) for p in "pq"]
-    event = MAKER.make("status:update", changes={})
+    outboxes = [
+        EventOutbox(_outbox(str(tmp_path / "x")).file, p, OutboxLimits(max_events=50)) for p in "pq"
+    ]
+    event = FACTORY.create("status:update", changes={})
 
-    def fill(outbox: Outbox) -> None:
+    def fill(outbox: EventOutbox) -> None:
         for _ in range(50):
             outbox.put(event)
 
@@ -112,10 +113,10 @@ def test_pipelines_share_a_file(tmp_path: Path) -> None:
         thread.join(60)
     for outbox in outboxes:
         assert outbox.waiting() == len(outbox.batch(100, 10**9)) == 50
-        outbox.store.close()
+        outbox.file.close()
 
 
-def test_foreign_files_are_refused_and_left_alone(tmp_path: Path) -> None:
+def test_other_files_are_refused_and_not_changed(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("Not a database at all. " * 100)
     foreign = tmp_path / "foreign"
@@ -126,20 +127,20 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path: Path) -> None:
         connection.close()
     for path, why in ((text, "cannot be used"), (foreign, "not an outbox"), (newer, "newer")):
         with pytest.raises(OutboxUnusable, match=why):
-            Store(str(path)).open()
+            OutboxFile(str(path)).open()
     assert text.read_text().startswith("Not a database")
     with pytest.raises(OutboxUnusable, match="cannot be used"):
-        Store(str(text / "below")).open()
+        OutboxFile(str(text / "below")).open()
 
 
-def test_one_at_a_time_has_the_turn(tmp_path: Path) -> None:
-    one, two = (Turn(str(tmp_path / "outbox"), "p") for _ in "12")
-    another = Turn(str(tmp_path / "outbox"), "q")
-    assert one.take()
-    assert one.take()
-    assert not two.take()
-    assert another.take()
-    one.leave()
-    assert two.take()
-    for turn in (one, two, another):
-        turn.leave()
+def test_one_process_at_a_time_holds_the_send_lock(tmp_path: Path) -> None:
+    one, two = (SendLock(str(tmp_path / "outbox"), "p") for _ in "12")
+    another = SendLock(str(tmp_path / "outbox"), "q")
+    assert one.acquire()
+    assert one.acquire()
+    assert not two.acquire()
+    assert another.acquire()
+    one.release()
+    assert two.acquire()
+    for lock in (one, two, another):
+        lock.release()

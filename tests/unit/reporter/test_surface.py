@@ -1,4 +1,4 @@
-"""What can be imported is what is meant to be, and it costs little."""
+"""The public names, and the cost of importing them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_public_names_are_sorted_and_exist() -> None:
     assert all(hasattr(raglive_reporter, name) for name in exported)
 
 
-def test_import_brings_nothing_heavy() -> None:
+def test_importing_loads_no_heavy_module() -> None:
     command = [sys.executable, "-c", IMPORTED_ALONE]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

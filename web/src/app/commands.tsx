@@ -3,11 +3,12 @@ import { Cable, Moon, RefreshCw, SunMoon, Sun } from "lucide-react";
 import { CommandPalette, type Command } from "@/features/command/palette";
 import { showConnection } from "@/features/connection/badge";
 import { setTheme } from "@/features/shell/theme";
-import { preferPolling } from "@/realtime/client";
-import { useConnection } from "@/realtime/hooks";
+import { useConnection } from "@/react/hooks";
+import { useClient } from "@/react/provider";
 
-/** What the palette can do: the features' own actions, brought together. */
+/** The command palette, with the actions of all features. */
 export function Commands() {
+  const client = useClient();
   const { preferPolling: polls } = useConnection();
   const commands: Command[] = [
     { id: "connection", label: "Connection details and test", icon: Cable, run: showConnection },
@@ -15,7 +16,7 @@ export function Commands() {
       id: "polling",
       label: polls ? "Use the WebSocket again" : "Prefer polling",
       icon: RefreshCw,
-      run: () => preferPolling(!polls),
+      run: () => client.preferPolling(!polls),
     },
     { id: "light", label: "Light theme", icon: Sun, run: () => setTheme("light") },
     { id: "dark", label: "Dark theme", icon: Moon, run: () => setTheme("dark") },

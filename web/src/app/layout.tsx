@@ -1,6 +1,6 @@
 import type { Metadata, Viewport } from "next";
 import { Suspense, type ReactNode } from "react";
-import { Gate } from "@/features/access/gate";
+import { SignInWall } from "@/features/access/sign-in-wall";
 import { ConnectionBadge } from "@/features/connection/badge";
 import { Header } from "@/features/shell/header";
 import { THEME_SCRIPT } from "@/features/shell/theme";
@@ -11,7 +11,7 @@ import "./globals.css";
 
 export const metadata: Metadata = {
   title: { default: "raglive", template: "%s · raglive" },
-  description: "Documents on their way into the index, live.",
+  description: "See every document on its way into the search index, live.",
 };
 
 export const viewport: Viewport = {
@@ -35,7 +35,7 @@ export default function RootLayout({ children }: { children: ReactNode }) {
             <Suspense>
               <Header search={<Commands />} badge={<ConnectionBadge />} />
               <main id="content" className="mx-auto max-w-[1440px] px-4 pt-6 pb-16 sm:px-6">
-                <Gate>{children}</Gate>
+                <SignInWall>{children}</SignInWall>
               </main>
             </Suspense>
           </TipProvider>

@@ -1,9 +1,11 @@
 "use client";
-import { useEffect, type ReactNode } from "react";
-import { startClient } from "@/realtime/client";
+import { useEffect, useState, type ReactNode } from "react";
+import { createBrowserClient, startInBrowser } from "@/client/browser";
+import { ClientProvider } from "@/react/provider";
 
-/** Runs the page's one connection. */
+/** Creates the page's client and runs it while the page is open. */
 export function Started({ children }: { children: ReactNode }) {
-  useEffect(startClient, []);
-  return children;
+  const [client] = useState(createBrowserClient);
+  useEffect(() => startInBrowser(client), [client]);
+  return <ClientProvider client={client}>{children}</ClientProvider>;
 }

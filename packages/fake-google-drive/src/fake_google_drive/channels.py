@@ -1,4 +1,4 @@
-"""Push channels: who wants to be told when a change log grows, until when."""
+"""Push channels: subscriptions to the growth of a change log, with an expiration."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 from fake_google_drive.errors import DriveError
 from fake_google_drive.tree import Corpus
 
-__all__ = ["Channel", "Channels"]
+__all__ = ["PushChannel", "PushChannels"]
 
 DEFAULT_SECONDS = 3600
 MAX_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(slots=True)
-class Channel:
-    """One channel; `expiration` is in milliseconds since 1970."""
+class PushChannel:
+    """A subscription; `expiration` is in milliseconds since 1970."""
 
     id: str
     address: str
@@ -32,7 +32,7 @@ class Channel:
     messages: int = 0
 
     def resource(self) -> dict[str, Any]:
-        """Return the channel as its maker gets it."""
+        """Return the channel as JSON of Google's interface."""
         found = {
             "kind": "api#channel",
             "id": self.id,
@@ -43,7 +43,7 @@ class Channel:
         return found if self.token is None else found | {"token": self.token}
 
     def headers(self, state: str) -> dict[str, str]:
-        """Return the headers of the next message."""
+        """Return the headers of the next message, and count it."""
         self.messages += 1
         found = {
             "Content-Type": "application/json; utf-8",
@@ -57,16 +57,16 @@ class Channel:
         return found if self.token is None else found | {"X-Goog-Channel-Token": self.token}
 
 
-class Channels:
-    """The channels; `now` gives seconds, `on_open` hears of each new one."""
+class PushChannels:
+    """All open channels; `now` returns seconds, `on_open` is called for each new channel."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.on_open: Callable[[Channel], None] | None = None
+        self.on_open: Callable[[PushChannel], None] | None = None
         self._now = now
-        self._open: dict[str, Channel] = {}
+        self._open: dict[str, PushChannel] = {}
 
-    def open(self, wanted: dict[str, Any], user: str, corpus: Corpus, uri: str) -> Channel:
-        """Open a channel as its maker wants it; raise `DriveError`."""
+    def open(self, wanted: dict[str, Any], user: str, corpus: Corpus, uri: str) -> PushChannel:
+        """Open the channel that a request describes; raise `DriveError` if it is invalid."""
         for name in ("id", "type", "address"):
             if not isinstance(wanted.get(name), str) or not wanted[name]:
                 raise DriveError.required(name)
@@ -76,7 +76,7 @@ class Channels:
             message = f"Channel id {wanted['id']} not unique"
             raise DriveError(400, "channelIdNotUnique", message)
         resource = blake2b(f"{user} {corpus}".encode(), digest_size=16).hexdigest()
-        channel = Channel(
+        channel = PushChannel(
             wanted["id"], wanted["address"], wanted.get("token"), user, corpus, resource, uri,
             self._expiration(wanted.get("expiration")),
         )  # fmt: skip
@@ -86,15 +86,15 @@ class Channels:
         return channel
 
     def close(self, channel_id: str, resource_id: str) -> None:
-        """Stop a channel; raise `DriveError`."""
+        """Close a channel; raise `DriveError` if it does not exist."""
         channel = self._open.get(channel_id)
         if channel is None or channel.resource_id != resource_id:
             message = f"Channel '{channel_id}' not found for project"
             raise DriveError(404, "notFound", message)
         del self._open[channel_id]
 
-    def of(self, corpus: Corpus) -> list[Channel]:
-        """Return the channels to tell of a log's growth; those past their end are dropped."""
+    def of(self, corpus: Corpus) -> list[PushChannel]:
+        """Return the open channels of a log, and drop expired ones."""
         at = self._now() * 1000
         self._open = {key: each for key, each in self._open.items() if at < each.expiration}
         return [channel for channel in self._open.values() if channel.corpus == corpus]

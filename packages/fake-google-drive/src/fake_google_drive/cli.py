@@ -51,12 +51,12 @@ def serve(
 ) -> None:
     """Serve a folder as if it were in Google Drive, and follow its changes, until Ctrl-C."""
     if port and not _is_free(port):
-        _refuse(f"Port {port} is taken. Choose another one with --port.")
+        _refuse(f"Port {port} is in use. Choose another one with --port.")
     asyncio.run(_serve(folder, port, credentials or _default_credentials(port)))
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command `fake-google-drive`."""
     app()
 
 
@@ -64,7 +64,7 @@ async def _serve(folder: Path, port: int, credentials: Path) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    # Tokens of an earlier run are refused: this one does not know what has happened since.
+    # Page tokens of an earlier run must be refused: this run does not know the changes since.
     drive = FakeDrive(seed=str(folder), first_token=time.time_ns() // 1_000_000)
     root = drive.create_folder(folder.name, drive.my_drive(USER))
     drive.share(root, SERVICE_ACCOUNT)
@@ -104,7 +104,7 @@ def _default_credentials(port: int) -> Path:
 
 
 def _known_key(credentials: Path) -> str | None:
-    """Return the private key of an earlier run, so that a running pipeline keeps its access."""
+    """Return the private key of an earlier run, so that running clients keep their access."""
     try:
         return str(json.loads(credentials.read_text("utf-8"))["private_key"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -118,7 +118,9 @@ def _write_secret(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        _refuse(f"{path} cannot be written: {error.strerror}. Name another file by --credentials.")
+        _refuse(
+            f"{path} cannot be written: {error.strerror}. Choose another file with --credentials."
+        )
 
 
 def _is_free(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""A user's consent in a browser: the authorization endpoint, and the code that it gives."""
+"""A user's consent in a browser: the authorization endpoint and its codes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class ConsentRefused(ValueError):
-    """A request for consent, or a code, that is not good."""
+    """A request for consent, or a code, is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a user has allowed, to whom the answer went."""
+    """A granted consent, stored until its code is redeemed."""
 
     user: str
     scopes: frozenset[str]
@@ -32,9 +32,9 @@ class Consent:
 
 
 class Consents:
-    """Consents for one desktop client; `user` is who sits at the browser, `None` says no.
+    """The consents of one desktop client.
 
-    `now` gives seconds.
+    `user` is the user at the browser; with `None`, consent is refused. `now` returns seconds.
     """
 
     def __init__(self, client_id: str, now: Callable[[], float]) -> None:
@@ -44,7 +44,7 @@ class Consents:
         self._codes: dict[str, Consent] = {}
 
     def ask(self, asked: Mapping[str, str]) -> str:
-        """Return where the browser goes next; raise `ConsentRefused` when it goes nowhere."""
+        """Return the redirect address; raise `ConsentRefused` if there is no valid one."""
         redirect = asked.get("redirect_uri", "")
         if asked.get("client_id") != self._client_id:
             raise ConsentRefused("invalid_client: The OAuth client was not found.")
@@ -60,7 +60,7 @@ class Consents:
         return f"{redirect}?{urlencode(answer)}"
 
     def redeem(self, form: Mapping[str, str]) -> Consent:
-        """Return what a code stands for, once; raise `ConsentRefused`."""
+        """Return the consent of a code and invalidate the code; raise `ConsentRefused`."""
         consent = self._codes.pop(form.get("code", ""), None)
         if consent is None or self._now() > consent.expires:
             raise ConsentRefused("Malformed auth code.")

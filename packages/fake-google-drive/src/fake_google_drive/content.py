@@ -1,4 +1,4 @@
-"""Bytes that a file has, in memory or on disk, and their checksums."""
+"""The content of a file, in memory or on disk, and its checksums."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK_BYTES = 256 * 1024
 
 
 class Checksums(NamedTuple):
-    """Checksums in hexadecimal, as Drive gives them."""
+    """Checksums in hexadecimal, as in Drive."""
 
     md5: str
     sha1: str
@@ -22,15 +22,15 @@ class Checksums(NamedTuple):
 
 
 class Content(Protocol):
-    """What a file holds."""
+    """A file's content."""
 
     @property
     def size(self) -> int:
-        """Length in bytes."""
+        """The length in bytes."""
 
     @property
     def checksums(self) -> Checksums:
-        """Checksums of all bytes."""
+        """The checksums of the whole content."""
 
     def chunks(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes from `start` up to `stop`."""
@@ -47,12 +47,12 @@ class Bytes:
 
     @property
     def size(self) -> int:
-        """Return the length in bytes."""
+        """The length in bytes."""
         return len(self.data)
 
     @property
     def checksums(self) -> Checksums:
-        """Return the checksums, computed once."""
+        """The checksums, computed at the first use."""
         if self._checksums is None:
             self._checksums = _checksums(self.chunks(0, self.size))
         return self._checksums
@@ -64,7 +64,7 @@ class Bytes:
 
 
 class LocalFile:
-    """Content on disk, as long and as old as it was when this was made."""
+    """Content on disk, with the size and time it had at construction."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -74,7 +74,7 @@ class LocalFile:
 
     @cached_property
     def checksums(self) -> Checksums:
-        """Return the checksums, computed once."""
+        """The checksums, computed at the first use."""
         return _checksums(self.chunks(0, self.size))
 
     def chunks(self, start: int, stop: int) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Steering a double from outside: what can be asked for, by name, with plain values."""
+"""Control of the double from other processes: actions by name, with plain values."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["Control", "ControlError"]
 
 
 class ControlError(ValueError):
-    """What was asked for does not exist, or cannot be done."""
+    """The action does not exist, or its arguments are invalid."""
 
 
 class Control:
-    """Each public method is an action; ids stand for items, text for contents."""
+    """The actions: every public method except `do`. Arguments are ids and text."""
 
     def __init__(self, google: FakeGoogle) -> None:
         self._google = google
         self._drive = google.drive
 
     def do(self, action: str, arguments: dict[str, Any]) -> Any:
-        """Do what is asked for; return an id, or whatever there is to tell."""
+        """Perform an action; return the id of the item, or the result. Raises `ControlError`."""
         if action not in _ACTIONS:
-            raise ControlError(f"There is no action {action!r}. There are: {', '.join(_ACTIONS)}.")
+            raise ControlError(f"Unknown action {action!r}. Actions: {', '.join(_ACTIONS)}.")
         try:
             found = _ACTIONS[action](self, **arguments)
         except ValidationError as error:
@@ -37,7 +37,7 @@ class Control:
             where = ".".join(str(each) for each in first["loc"] if each != 0)
             raise ControlError(f"{action}: {where}: {first['msg']}") from None
         except KeyError as error:
-            raise ControlError(f"{action}: there is no {error}") from None
+            raise ControlError(f"{action}: {error} does not exist") from None
         except ValueError as error:
             raise ControlError(f"{action}: {error}") from None
         return found.id if isinstance(found, Item) else found
@@ -47,83 +47,83 @@ class Control:
         return self._drive.my_drive(user)
 
     def shared_drive(self, name: str, members: list[str]) -> Item:
-        """Make a shared drive."""
+        """Create a shared drive with members, and return its root."""
         return self._drive.shared_drive(name, members)
 
     def add_member(self, drive: str, user: str) -> None:
-        """Let a user into a shared drive."""
+        """Add a user to a shared drive."""
         self._drive.add_member(drive, user)
 
     def remove_member(self, drive: str, user: str) -> None:
-        """Shut a user out of a shared drive."""
+        """Remove a user from a shared drive."""
         self._drive.remove_member(drive, user)
 
     def rename_drive(self, drive: str, name: str) -> None:
-        """Give a shared drive another name."""
+        """Rename a shared drive."""
         self._drive.rename_drive(drive, name)
 
     def create(
         self, name: str, parent: str, content: str = "", mime_type: str | None = None
     ) -> Item:
-        """Upload a file."""
+        """Create a file with text as its content."""
         return self._drive.create(name, parent, content, mime_type=mime_type)
 
     def create_folder(self, name: str, parent: str) -> Item:
-        """Make a folder."""
+        """Create a folder."""
         return self._drive.create_folder(name, parent)
 
     def create_native(
         self, name: str, parent: str, mime_type: str, exports: dict[str, str]
     ) -> Item:
-        """Make one of Google's own documents: what it exports to, by media type."""
+        """Create a Google document; `exports` has its content by media type."""
         return self._drive.create_native(name, parent, mime_type, exports)
 
     def create_shortcut(self, target: str, parent: str, name: str | None = None) -> Item:
-        """Make a shortcut."""
+        """Create a shortcut to an item."""
         return self._drive.create_shortcut(target, parent, name)
 
     def write(self, item: str, content: str) -> None:
-        """Give a file other bytes."""
+        """Replace a file's content."""
         self._drive.write(item, content)
 
     def write_native(self, item: str, exports: dict[str, str]) -> None:
-        """Edit one of Google's own documents."""
+        """Replace the exports of a Google document."""
         self._drive.write_native(item, exports)
 
     def touch(self, item: str) -> None:
-        """Change what nobody sees."""
+        """Raise an item's version without a visible change."""
         self._drive.touch(item)
 
     def rename(self, item: str, name: str) -> None:
-        """Give an item another name."""
+        """Rename an item."""
         self._drive.rename(item, name)
 
     def move(self, item: str, parent: str) -> None:
-        """Put an item into another folder."""
+        """Move an item into another folder."""
         self._drive.move(item, parent)
 
     def trash(self, item: str) -> None:
-        """Trash an item."""
+        """Move an item to the trash."""
         self._drive.trash(item)
 
     def untrash(self, item: str) -> None:
-        """Take an item out of the trash."""
+        """Restore an item from the trash."""
         self._drive.untrash(item)
 
     def delete(self, item: str) -> None:
-        """Delete an item for ever."""
+        """Delete an item permanently."""
         self._drive.delete(item)
 
     def share(self, item: str, user: str) -> None:
-        """Let a user see an item."""
+        """Share an item with a user."""
         self._drive.share(item, user)
 
     def unshare(self, item: str, user: str) -> None:
-        """Take back what `share` gave."""
+        """Undo `share`."""
         self._drive.unshare(item, user)
 
     def set_downloadable(self, item: str, allowed: bool) -> None:
-        """Allow or forbid to download a file."""
+        """Allow or forbid the download of a file."""
         self._drive.set_downloadable(item, allowed)
 
     def flag_as_abusive(self, item: str) -> None:
@@ -131,15 +131,15 @@ class Control:
         self._drive.flag_as_abusive(item)
 
     def set_lag(self, ticks: int) -> None:
-        """Let changes to come appear so many ticks late."""
+        """Delay future changes in the logs by `ticks` calls of `tick`."""
         self._drive.logs.lag = ticks
 
     def tick(self, times: int = 1) -> None:
-        """Let time pass for logs that lag."""
+        """Advance the logs that lag by `times` ticks."""
         self._drive.tick(times)
 
     def catch_up(self) -> None:
-        """Let every log tell all it has to."""
+        """Make all pending changes appear in the logs."""
         self._drive.catch_up()
 
     def fail(
@@ -153,33 +153,33 @@ class Control:
         user: str | None = None,
         seconds: float | None = None,
     ) -> None:
-        """Let requests go wrong."""
+        """Make requests fail; see `FakeGoogle.fail`."""
         self._google.fail(
             method, kind, times=times, after=after, file_id=file_id, user=user, seconds=seconds
         )
 
     def heal(self) -> None:
-        """Let everything go well from now on."""
+        """Remove all faults."""
         self._google.faults.clear()
 
     def expire_page_tokens(self) -> None:
-        """Let every change log refuse the tokens that it has given."""
+        """Make all page tokens of the change logs expire."""
         self._drive.expire_page_tokens()
 
     def expire_access_tokens(self) -> None:
-        """Let every access token be refused."""
+        """Make all access tokens expire."""
         self._google.oauth.expire_access_tokens()
 
     def revoke(self, user: str) -> None:
-        """Take back a user's consent."""
+        """Revoke a user's tokens."""
         self._google.oauth.revoke(user)
 
     def consent(self, user: str | None) -> None:
-        """Let this user sit at the browser; nobody refuses."""
+        """Set the user who consents in the browser; `None` refuses."""
         self._google.oauth.consents.user = user
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return the requests so far, oldest first, and forget them."""
+        """Return the requests since the last call, oldest first."""
         found = [request._asdict() for request in self._google.requests]
         self._google.requests.clear()
         return found

@@ -1,16 +1,14 @@
-"""A Drive in memory: what people do with it, and the change logs that tell of it."""
+"""A Drive in memory: the actions of its users, recorded in change logs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from fake_google_drive.change_log import FIRST_TOKEN
+from fake_google_drive.change_logs import FIRST_TOKEN, ChangeLogs, ChangeRecorder
 from fake_google_drive.content import Bytes, Content
 from fake_google_drive.items import Ids, Item, SharedDrive
-from fake_google_drive.logs import Logs
 from fake_google_drive.mime import FOLDER, SHORTCUT, guess_mime_type
-from fake_google_drive.narrator import Narrator
 from fake_google_drive.tree import Tree
 
 __all__ = ["FakeDrive"]
@@ -19,10 +17,10 @@ Contents = bytes | str | Content
 
 
 class FakeDrive:
-    """Users, their My Drives, shared drives, and everything in them.
+    """Users, their My Drives, shared drives, and all items in them, without I/O.
 
-    Nothing here does I/O. `now` gives seconds since 1970. With a `lag`, a change appears in the
-    logs only after that many calls of `tick`, always in order; the items show it at once.
+    `now` returns seconds since 1970. With a `lag`, a change appears in the logs only after that
+    many calls of `tick`, in order; the items show it at once.
     """
 
     def __init__(
@@ -36,14 +34,14 @@ class FakeDrive:
         self.now = now
         self.ids = Ids(seed)
         self.tree = Tree()
-        self.logs = Logs(lag, first_token, self._now_ms)
-        self._narrator = Narrator(self.tree, self.logs)
+        self.logs = ChangeLogs(lag, first_token, self._now_ms)
+        self._recorder = ChangeRecorder(self.tree, self.logs)
         self._last_ms = 0
 
     # People and drives
 
     def my_drive(self, user: str) -> Item:
-        """Return the root of a user's My Drive; the user is made when new."""
+        """Return the root of a user's My Drive, and create the user if needed."""
         if user not in self.tree.my_drives:
             at = self._now_ms()
             root = Item(self.ids.root(), "My Drive", FOLDER, None, user, at, at)
@@ -52,7 +50,7 @@ class FakeDrive:
         return self.tree.my_drives[user]
 
     def shared_drive(self, name: str, members: Iterable[str]) -> Item:
-        """Make a shared drive with these members; return its root, whose id is the drive's."""
+        """Create a shared drive with members, and return its root, which has the drive's id."""
         at = self._now_ms()
         root = Item(self.ids.root(), "Drive", FOLDER, None, None, at, at)
         self.tree.shared_drives[root.id] = SharedDrive(root.id, name, at, {})
@@ -62,28 +60,28 @@ class FakeDrive:
         return root
 
     def add_member(self, drive: Item | str, user: str) -> None:
-        """Let a user into a shared drive; the user's log tells of the drive, not of its items."""
+        """Add a user to a shared drive; the user's log records the drive, not its items."""
         self.my_drive(user)
         shared = self._shared_drive(drive)
         shared.members[user] = None
-        self._narrator.member_changed(shared, user)
+        self._recorder.member_changed(shared, user)
 
     def remove_member(self, drive: Item | str, user: str) -> None:
-        """Shut a user out of a shared drive."""
+        """Remove a user from a shared drive."""
         shared = self._shared_drive(drive)
         shared.members.pop(user, None)
-        self._narrator.member_changed(shared, user)
+        self._recorder.member_changed(shared, user)
 
     def rename_drive(self, drive: Item | str, name: str) -> None:
-        """Give a shared drive another name."""
+        """Rename a shared drive."""
         shared = self._shared_drive(drive)
         shared.name = name
-        self._narrator.drive_changed(shared)
+        self._recorder.drive_changed(shared)
 
     # Items
 
     def get(self, item: Item | str) -> Item:
-        """Return an item by its id; raise `KeyError` when it is gone."""
+        """Return an item by its id; raise `KeyError` if it was deleted."""
         return self.tree.items[item if isinstance(item, str) else item.id]
 
     def create(
@@ -96,12 +94,12 @@ class FakeDrive:
         modified: float | None = None,
         file_id: str | None = None,
     ) -> Item:
-        """Upload a file; its media type is guessed from its name unless given."""
+        """Create a file; its media type is guessed from the name unless given."""
         kind = mime_type or guess_mime_type(name)
         return self._add(name, parent, kind, modified, file_id=file_id, content=_content(content))
 
     def create_folder(self, name: str, parent: Item | str, *, file_id: str | None = None) -> Item:
-        """Make a folder."""
+        """Create a folder, optionally with a chosen id."""
         return self._add(name, parent, FOLDER, file_id=file_id)
 
     def create_native(
@@ -113,19 +111,19 @@ class FakeDrive:
         *,
         modified: float | None = None,
     ) -> Item:
-        """Make one of Google's own documents: what it exports to, by media type."""
+        """Create a Google document; `exports` has its content by media type."""
         made = {format_: _content(data) for format_, data in exports.items()}
         return self._add(name, parent, mime_type, modified, exports=made)
 
     def create_shortcut(
         self, target: Item | str, parent: Item | str, name: str | None = None
     ) -> Item:
-        """Make a shortcut to an item."""
+        """Create a shortcut, by default with the target's name."""
         to = self.get(target)
         return self._add(name or to.name, parent, SHORTCUT, target=to)
 
     def write(self, item: Item | str, content: Contents, *, modified: float | None = None) -> None:
-        """Give a file other bytes."""
+        """Replace a file's content."""
         of = self._file(item)
         if of.content is None:
             raise ValueError(f"{of.name!r} has no bytes of its own.")
@@ -136,7 +134,7 @@ class FakeDrive:
     def write_native(
         self, item: Item | str, exports: Mapping[str, Contents], *, modified: float | None = None
     ) -> None:
-        """Edit one of Google's own documents."""
+        """Replace the exports of a Google document."""
         of = self._file(item)
         if of.exports is None:
             raise ValueError(f"{of.name!r} is not one of Google's own documents.")
@@ -144,19 +142,19 @@ class FakeDrive:
         self._edited(of, modified)
 
     def touch(self, item: Item | str) -> None:
-        """Change what nobody sees: the version rises, and the logs tell of it."""
-        self._narrator.changed(self.get(item))
+        """Raise an item's version and record the change, without a visible difference."""
+        self._recorder.changed(self.get(item))
 
     def rename(self, item: Item | str, name: str) -> None:
-        """Give an item another name; its modification time stays, as in Drive."""
+        """Rename an item; its modification time stays, as in Drive."""
         of = self._file(item)
         of.name = name
-        self._narrator.changed(of)
+        self._recorder.changed(of)
 
     def move(self, item: Item | str, parent: Item | str) -> None:
-        """Put an item into another folder; raise `ValueError` when that is below the item."""
+        """Move an item; raise `ValueError` if the new folder is inside the item."""
         of, to = self._file(item), self._folder(parent)
-        with self._narrator.changing(of):
+        with self._recorder.changing(of):
             left = self.tree.root(of)
             self.tree.move(of, to.id)
             arrived = self.tree.root(of)
@@ -165,52 +163,52 @@ class FakeDrive:
                     each.owner = arrived.owner
 
     def trash(self, item: Item | str) -> None:
-        """Trash an item, and so all that is below it; the logs tell of the item alone."""
+        """Trash an item and its contents; the logs record the item alone."""
         of = self._file(item)
-        with self._narrator.changing(of):
+        with self._recorder.changing(of):
             of.is_explicitly_trashed = True
             of.trashed = self._now_ms()
 
     def untrash(self, item: Item | str) -> None:
-        """Take an item out of the trash, with all below it that was not trashed by itself."""
+        """Restore an item and those of its contents that were not trashed individually."""
         of = self._file(item)
-        with self._narrator.changing(of):
+        with self._recorder.changing(of):
             of.is_explicitly_trashed = False
             of.trashed = None
 
     def delete(self, item: Item | str) -> None:
-        """Delete an item for ever, with all that is below it; the logs tell of the item alone."""
+        """Delete an item and its contents permanently; the logs record the item alone."""
         of = self._file(item)
-        with self._narrator.changing(of):
+        with self._recorder.changing(of):
             self.tree.remove(of)
 
     def share(self, item: Item | str, user: str) -> None:
-        """Let a user see an item and all that is below it."""
+        """Share an item and its contents with a user."""
         self.my_drive(user)
         of = self._file(item)
-        with self._narrator.changing(of):
+        with self._recorder.changing(of):
             self.tree.share(of, user, self._now_ms())
 
     def unshare(self, item: Item | str, user: str) -> None:
-        """Take back what `share` gave."""
+        """Undo `share`."""
         of = self._file(item)
-        with self._narrator.changing(of):
+        with self._recorder.changing(of):
             self.tree.unshare(of, user)
 
     def set_downloadable(self, item: Item | str, allowed: bool) -> None:
-        """Allow or forbid to download and export a file (`capabilities.canDownload`)."""
+        """Allow or forbid download and export of a file (`capabilities.canDownload`)."""
         of = self._file(item)
         of.can_download = allowed
-        self._narrator.changed(of)
+        self._recorder.changed(of)
 
     def flag_as_abusive(self, item: Item | str) -> None:
-        """Mark a file as malware: only its owner gets it, with `acknowledgeAbuse`."""
+        """Mark a file as malware: only its owner can download it, with `acknowledgeAbuse`."""
         of = self._file(item)
         of.is_abusive = True
-        self._narrator.changed(of)
+        self._recorder.changed(of)
 
     def files_under(self, folder: Item | str, user: str) -> Iterator[Item]:
-        """Yield what a user finds below a folder that is not trashed, folders too."""
+        """Yield the files and folders below a folder that a user sees and that are not trashed."""
         for item in self.tree.below(self.get(folder)):
             if self.tree.is_visible(item, user) and not self.tree.is_trashed(item):
                 yield item
@@ -218,18 +216,18 @@ class FakeDrive:
     # Time
 
     def tick(self, times: int = 1) -> None:
-        """Let time pass for logs that lag."""
+        """Advance the logs that lag by `times` ticks."""
         self.logs.tick(times)
 
     def catch_up(self) -> None:
-        """Let every log tell all it has to."""
+        """Make all pending changes appear in the logs."""
         self.logs.catch_up()
 
     def expire_page_tokens(self) -> None:
-        """Let every log refuse the tokens that it has given so far."""
+        """Make all page tokens issued so far expire."""
         self.logs.expire()
 
-    # Steps that several of the above take
+    # Shared steps
 
     def _add(
         self,
@@ -245,7 +243,7 @@ class FakeDrive:
     ) -> Item:
         folder = self._folder(parent)
         if file_id in self.tree.items:
-            raise ValueError(f"There is a file {file_id} already.")
+            raise ValueError(f"A file with the id {file_id} exists already.")
         at = self._now_ms()
         changed = at if modified is None else int(modified * 1000)
         item = Item(
@@ -255,12 +253,12 @@ class FakeDrive:
         if target is not None:
             item.target_id, item.target_mime_type = target.id, target.mime_type
         self.tree.add(item)
-        self._narrator.changed(item)
+        self._recorder.changed(item)
         return item
 
     def _edited(self, item: Item, modified: float | None) -> None:
         item.modified = self._now_ms() if modified is None else int(modified * 1000)
-        self._narrator.changed(item)
+        self._recorder.changed(item)
 
     def _folder(self, parent: Item | str) -> Item:
         folder = self.get(parent)
@@ -271,7 +269,7 @@ class FakeDrive:
     def _file(self, item: Item | str) -> Item:
         found = self.get(item)
         if found.parent is None:
-            raise ValueError(f"{found.name!r} is the root of a drive: it stays as it is.")
+            raise ValueError(f"{found.name!r} is the root of a drive and cannot be changed.")
         return found
 
     def _shared_drive(self, drive: Item | str) -> SharedDrive:

@@ -1,4 +1,4 @@
-"""Refusals, in the form in which Google's Drive API says them."""
+"""Refusals in the form of Google's Drive API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CREDENTIALS = (
 
 
 class DriveError(Exception):
-    """A request that is refused: status, reason, and what is wrong with which parameter."""
+    """A refused request, with HTTP status, reason, message and location."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class DriveError(Exception):
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
-        """Return the answer's JSON."""
+        """Return the JSON body of the response."""
         first = {
             "message": self.detail or self.message,
             "domain": self.domain,
@@ -56,33 +56,33 @@ class DriveError(Exception):
 
     @classmethod
     def invalid(cls, location: str) -> Self:
-        """Refuse a parameter's value."""
+        """A parameter has an invalid value (400)."""
         return cls(400, "invalid", "Invalid Value", location=location)
 
     @classmethod
     def required(cls, location: str) -> Self:
-        """Ask for a parameter that is missing."""
+        """A required parameter is missing (400)."""
         message = f"Required parameter: {location}"
         return cls(400, "required", message, location=location)
 
     @classmethod
     def bad_request(cls, message: str, location: str | None = None) -> Self:
-        """Refuse parameters that do not go together."""
+        """The parameters do not fit together (400)."""
         return cls(400, "badRequest", message, location=location)
 
     @classmethod
     def file_not_found(cls, file_id: str) -> Self:
-        """Say that there is no such file, for this user."""
+        """The file does not exist for this user (404)."""
         return cls(404, "notFound", f"File not found: {file_id}.", location="fileId")
 
     @classmethod
     def drive_not_found(cls, drive_id: str) -> Self:
-        """Say that there is no such shared drive, for this user."""
+        """The shared drive does not exist for this user (404)."""
         return cls(404, "notFound", f"Shared drive not found: {drive_id}", location="driveId")
 
     @classmethod
     def unauthenticated(cls) -> Self:
-        """Refuse an access token that is wrong, expired or revoked."""
+        """The access token is wrong, expired or revoked (401)."""
         return cls(
             401,
             "authError",
@@ -95,7 +95,7 @@ class DriveError(Exception):
 
     @classmethod
     def login_required(cls) -> Self:
-        """Ask for an access token."""
+        """The request has no access token (401 or 403, as in Drive)."""
         return cls(
             401,
             "required",
@@ -108,7 +108,7 @@ class DriveError(Exception):
 
     @classmethod
     def insufficient_scope(cls) -> Self:
-        """Refuse a token whose scopes do not reach."""
+        """The token's scopes do not suffice (403)."""
         return cls(
             403,
             "insufficientPermissions",
@@ -119,23 +119,23 @@ class DriveError(Exception):
 
     @classmethod
     def user_rate_limit(cls) -> Self:
-        """Refuse a user who asks too much."""
+        """The user's quota is used up (403)."""
         message = "User Rate Limit Exceeded"
         return cls(403, "userRateLimitExceeded", message, domain="usageLimits")
 
     @classmethod
     def rate_limit(cls, status: int = 403, headers: Mapping[str, str] | None = None) -> Self:
-        """Refuse a project that asks too much."""
+        """The project's quota is used up (403, or 429)."""
         message = "Rate Limit Exceeded"
         return cls(status, "rateLimitExceeded", message, domain="usageLimits", headers=headers)
 
     @classmethod
     def internal(cls) -> Self:
-        """Fail without a reason."""
+        """An internal error of the server (500)."""
         return cls(500, "internalError", "Internal Error")
 
     @classmethod
     def unavailable(cls, headers: Mapping[str, str] | None = None) -> Self:
-        """Be overloaded."""
+        """The server is overloaded (503)."""
         message = "Transient failure"
         return cls(503, "backendError", message, headers=headers)

@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong, at which request, how often."""
+"""Faults on demand, by method, user, file and count."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ METHODS = frozenset({"*", "token", *_DOWNLOADS, *PARAMETERS})
 
 
 class FaultKind(StrEnum):
-    """What goes wrong."""
+    """The kinds of faults, described in the README."""
 
     USER_RATE_LIMIT = "user_rate_limit"
     RATE_LIMIT = "rate_limit"
@@ -43,11 +43,11 @@ class FaultKind(StrEnum):
 
 @dataclass(slots=True)
 class Fault:
-    """One thing that goes wrong: `times` requests (`None`: all) of `method`, `after` some.
+    """A fault of the next `times` requests (`None`: all) of `method`, after `after` others.
 
     `method` is Drive's name (`files.list`), `files.getMedia` for a download, `files.exportLink`
     for an export by link, `files.downloadOperation` for the bytes of an operation, `token` for
-    the token endpoint, `*` for any. `seconds` is `Retry-After`, or how long a timeout lasts.
+    the token endpoint, `*` for any. `seconds` is `Retry-After`, or the duration of a time-out.
     """
 
     kind: FaultKind
@@ -61,10 +61,10 @@ class Fault:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             known = ", ".join(sorted(METHODS))
-            raise ValueError(f"there is no method {self.method!r}. There are: {known}.")
+            raise ValueError(f"unknown method {self.method!r}. Methods: {known}.")
 
     def error(self) -> DriveError | None:
-        """Return the refusal that this is; `None` when it is none."""
+        """Return the refusal to send, or `None` for faults that are not refusals."""
         headers = {} if self.seconds is None else {"Retry-After": f"{self.seconds:g}"}
         match self.kind:
             case FaultKind.TOO_MANY_REQUESTS:
@@ -105,21 +105,21 @@ _REFUSALS: dict[FaultKind, Callable[[], DriveError]] = {
 
 
 class Faults:
-    """The faults in wait; the one added first strikes first."""
+    """The pending faults; of several that match, the oldest applies."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Let something go wrong."""
+        """Add a fault."""
         self._waiting.append(fault)
 
     def clear(self) -> None:
-        """Let everything go well from now on."""
+        """Remove all faults."""
         self._waiting.clear()
 
     def strike(self, method: str, *, user: str = "", file_id: str | None = None) -> Fault | None:
-        """Return what goes wrong with a request."""
+        """Return the fault of a request and count it down, or `None`."""
         for fault in self._waiting:
             if (
                 fault.method in {"*", method}

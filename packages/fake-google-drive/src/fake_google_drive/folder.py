@@ -1,4 +1,4 @@
-"""A folder of this machine, mirrored into a Drive."""
+"""A mirror of a local folder in a Drive."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Inode(NamedTuple):
     is_folder: bool
 
     def file_id(self) -> str:
-        """Return an id that stays as long as the file, through renames and restarts."""
+        """Return an id that survives renames and restarts."""
         digest = hashlib.blake2b(f"{self.device}:{self.number}".encode(), digest_size=24).digest()
         return "1" + urlsafe_b64encode(digest).decode()
 
@@ -39,9 +39,9 @@ class _Seen(NamedTuple):
 
 
 class FolderMirror:
-    """Keeps a Drive's folder as a folder on disk; hidden files and links are left out.
+    """Mirrors a local folder into a folder of a Drive, without hidden files and links.
 
-    What is renamed or moved on disk is renamed or moved in the Drive, and keeps its id.
+    A file that is renamed or moved on disk is renamed or moved in the Drive, and keeps its id.
     """
 
     def __init__(self, drive: FakeDrive, root: Item, folder: Path) -> None:
@@ -52,13 +52,13 @@ class FolderMirror:
         self._places: dict[Path, _Inode] = {}
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Scan every second until cancelled."""
         while True:
             await self.scan()
             await asyncio.sleep(SCAN_SECONDS)
 
     async def scan(self) -> None:
-        """Look at the folder, and do in the Drive what was done there."""
+        """Scan the folder once, and apply its changes to the Drive."""
         if not self._folder.is_dir():
             return
         seen = await asyncio.to_thread(lambda: {each.inode: each for each in _walk(self._folder)})
@@ -70,7 +70,7 @@ class FolderMirror:
         self._remove(seen)
 
     def _adopt(self, seen: dict[_Inode, _Seen]) -> None:
-        """Know a file again that an editor has replaced by a new one of the same name."""
+        """Recognize a file that an editor has replaced with a new one of the same name."""
         for inode, each in seen.items():
             old = self._places.get(each.path)
             if old is None or old in seen or old not in self._items or inode in self._items:
@@ -79,7 +79,7 @@ class FolderMirror:
                 self._items[inode] = self._items.pop(old)
 
     def _read(self, seen: dict[_Inode, _Seen]) -> dict[_Inode, LocalFile]:
-        """Open what is new or has changed, and compute the checksums while nobody waits."""
+        """Open new and changed files, and compute their checksums in advance."""
         contents = {}
         for inode, each in seen.items():
             if inode.is_folder or self._is_current(each):

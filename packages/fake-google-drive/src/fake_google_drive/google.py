@@ -1,4 +1,4 @@
-"""What stands around a Drive: credentials, quota, faults, channels, and a record of requests."""
+"""The services around a Drive: credentials, quota, faults, channels, request log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fake_google_drive.channels import Channels
+from fake_google_drive.channels import PushChannels
 from fake_google_drive.drive import FakeDrive
 from fake_google_drive.faults import Fault, FaultKind, Faults
 from fake_google_drive.listing import Listings
@@ -21,7 +21,7 @@ MAX_OPERATIONS = 1000
 
 
 class Request(NamedTuple):
-    """A request that was answered: Drive's name of the method, the user, the file, the status."""
+    """An answered request; `method` is Drive's name, such as `files.list`."""
 
     method: str
     user: str
@@ -31,7 +31,7 @@ class Request(NamedTuple):
 
 @dataclass(slots=True)
 class Operation:
-    """A long-running download: done after so many more looks."""
+    """A long-running download; it is done after `looks_left` more calls of `operations.get`."""
 
     name: str
     user: str
@@ -42,10 +42,10 @@ class Operation:
 
 
 class FakeGoogle:
-    """A Drive and its surroundings; nothing here does I/O.
+    """A Drive with its surrounding services, without I/O.
 
-    `operation_looks` is how often a long-running download says that it is not done yet;
-    `private_key`, in PEM form, is the service account's, by default a new one.
+    `operation_looks` is the number of `operations.get` calls before a long-running download is
+    done. `private_key` is the service account's in PEM form, by default a new one.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class FakeGoogle:
         self.listings = Listings(drive)
         self.oauth = OAuth(drive.now, drive.tree.my_drives.__contains__, private_key)
         self.quota = Quota(drive.now)
-        self.channels = Channels(drive.now)
+        self.channels = PushChannels(drive.now)
         self.faults = Faults()
         self.requests: deque[Request] = deque(maxlen=REMEMBERED_REQUESTS)
-        # How a change log refuses a token that was expired by `expire_page_tokens`.
+        # The error for page tokens that `expire_page_tokens` made expire.
         self.expired_page_token = FaultKind.PAGE_TOKEN_GONE
         self._operations: OrderedDict[str, Operation] = OrderedDict()
 
@@ -80,12 +80,12 @@ class FakeGoogle:
         user: str | None = None,
         seconds: float | None = None,
     ) -> None:
-        """Let `times` requests of a method go wrong, after that many more that do not."""
+        """Make the next `times` requests of a method fail, after `after` that succeed."""
         kind = FaultKind(kind)
         self.faults.add(Fault(kind, method, times, after, file_id, user, seconds))
 
     def start_operation(self, user: str, file_id: str, mime_type: str | None) -> Operation:
-        """Start a long-running download."""
+        """Start a long-running download; of more than 1,000, the oldest is dropped."""
         name = self.drive.ids.opaque()
         operation = Operation(name, user, file_id, mime_type, self.operation_looks)
         self._operations[name] = operation
@@ -94,5 +94,5 @@ class FakeGoogle:
         return operation
 
     def operation(self, name: str) -> Operation | None:
-        """Return a long-running download."""
+        """Return a long-running download by name, or `None`."""
         return self._operations.get(name)

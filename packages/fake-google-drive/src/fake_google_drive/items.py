@@ -1,4 +1,4 @@
-"""What a Drive holds: files, folders, shortcuts, and the roots that they are under."""
+"""Items of a Drive: files, folders, shortcuts and roots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Ids", "Item", "SharedDrive"]
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A file, a folder or a shortcut; change it by the methods of `FakeDrive` only."""
+    """A file, folder or shortcut; only the methods of `FakeDrive` may change it."""
 
     id: str
     name: str
@@ -38,17 +38,17 @@ class Item:
 
     @property
     def is_folder(self) -> bool:
-        """Say whether this holds other items."""
+        """Whether the item can contain others."""
         return self.mime_type == FOLDER
 
     @property
     def is_shortcut(self) -> bool:
-        """Say whether this stands for another item."""
+        """Whether the item refers to another one."""
         return self.mime_type == SHORTCUT
 
     @property
     def is_native(self) -> bool:
-        """Say whether the content has to be exported."""
+        """Whether the content must be exported: it is in a format of Google."""
         return is_native(self.mime_type)
 
 
@@ -63,7 +63,7 @@ class SharedDrive:
 
 
 class Ids:
-    """Ids like Drive's, the same for the same seed."""
+    """Generates ids in Drive's format, reproducibly for a seed."""
 
     def __init__(self, seed: str) -> None:
         self._seed = seed

@@ -1,4 +1,4 @@
-"""Answering `files.list`: which items, in which order, page by page."""
+"""Searches of `files.list`: matching items, in order, page by page."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from fake_google_drive.drive import FakeDrive
 from fake_google_drive.items import Item
 from fake_google_drive.query import Query, View
 
-__all__ = ["FilePage", "FileSearch", "Listings", "OrderError", "PageTokenUnknown"]
+__all__ = ["FileListPage", "FileSearch", "Listings", "OrderError", "PageTokenUnknown"]
 
 MAX_LISTINGS = 100
 MAX_CANDIDATES = 1_000_000
 
 
 class OrderError(ValueError):
-    """A sort key that does not exist."""
+    """The sort key does not exist."""
 
 
 class PageTokenUnknown(Exception):
-    """A page token that was not given, for this search, or too long ago."""
+    """The page token is unknown, of another search, or too old."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSearch:
-    """What is searched for; `drive_id` keeps to one shared drive."""
+    """A search; `drive_id` restricts it to one shared drive."""
 
     user: str
     query: Query | None
@@ -39,8 +39,8 @@ class FileSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class FilePage:
-    """Items found, and the token of the next page."""
+class FileListPage:
+    """Matching items, and the token of the next page."""
 
     items: list[Item]
     next: str | None
@@ -53,14 +53,14 @@ class _Listing:
 
 
 class Listings:
-    """Searches under way: each page goes on where the one before ended, whatever has changed."""
+    """Open searches; each page continues where the last ended, whatever has changed since."""
 
     def __init__(self, drive: FakeDrive) -> None:
         self._drive = drive
         self._open: OrderedDict[str, _Listing] = OrderedDict()
 
-    def page(self, search: FileSearch, limit: int, token: str | None) -> FilePage:
-        """Return a page of what is found; raise `OrderError` or `PageTokenUnknown`."""
+    def page(self, search: FileSearch, limit: int, token: str | None) -> FileListPage:
+        """Return a page of matching items. Raises `OrderError` and `PageTokenUnknown`."""
         name, at = self._place(search, token)
         candidates = self._open[name].candidates
         found: list[Item] = []
@@ -71,11 +71,11 @@ class Listings:
         if at == len(candidates):
             if not token:
                 del self._open[name]
-            return FilePage(found, None)
-        return FilePage(found, f"~!!~{name}.{at}")
+            return FileListPage(found, None)
+        return FileListPage(found, f"~!!~{name}.{at}")
 
     def forget(self) -> None:
-        """Refuse every page token given so far."""
+        """Make all page tokens issued so far invalid."""
         self._open.clear()
 
     def _place(self, search: FileSearch, token: str | None) -> tuple[str, int]:

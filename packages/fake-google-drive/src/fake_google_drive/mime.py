@@ -1,4 +1,4 @@
-"""Media types of Google Drive, and what each of Google's own can be exported to."""
+"""Media types of Google Drive, and the export formats of Google's own."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ EXPORT_FORMATS: dict[str, dict[str, str]] = {
 
 
 def is_native(mime_type: str) -> bool:
-    """Say whether Google keeps the content in a form of its own."""
+    """Return whether a media type is one of Google's own formats."""
     return mime_type.startswith(_GOOGLE)
 
 
 def guess_mime_type(name: str) -> str:
-    """Return the media type that an uploaded file of this name gets."""
+    """Return the media type for a file name, as at an upload."""
     if name.lower().endswith(".md"):
         return MARKDOWN
     return mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -1,4 +1,4 @@
-"""Google's authorization: who may ask for a token, and whose Drive a token opens."""
+"""Google's authorization server: credentials, tokens, scopes and revocation."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fake_google_drive.consent import ConsentRefused, Consents
-from fake_google_drive.keys import new_key, public_key
 
-__all__ = ["Grant", "OAuth", "OAuthError"]
+__all__ = ["AccessGrant", "OAuth", "OAuthError"]
 
 TOKEN_SECONDS = 3599
 ASSERTION_SECONDS = 3600
@@ -30,7 +32,7 @@ METADATA_SCOPES = READ_SCOPES | {f"{_DRIVE}.metadata", f"{_DRIVE}.metadata.reado
 
 
 class OAuthError(Exception):
-    """A refusal of the token endpoint."""
+    """The token endpoint refuses a request."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(f"{error}: {description}")
@@ -39,13 +41,13 @@ class OAuthError(Exception):
         self.status = status
 
     def body(self) -> dict[str, str]:
-        """Return the answer's JSON."""
+        """Return the JSON body of the response."""
         return {"error": self.error, "error_description": self.description}
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """What an access token opens."""
+class AccessGrant:
+    """The user and the scopes of an access token."""
 
     user: str
     scopes: frozenset[str]
@@ -53,20 +55,20 @@ class Grant:
 
     @property
     def reads_metadata(self) -> bool:
-        """Say whether this reaches names and places."""
+        """Whether the scopes include reading metadata."""
         return not self.scopes.isdisjoint(METADATA_SCOPES)
 
     @property
     def reads_content(self) -> bool:
-        """Say whether this reaches contents."""
+        """Whether the scopes include reading contents."""
         return not self.scopes.isdisjoint(READ_SCOPES)
 
 
 class OAuth:
-    """A service account, which may act for every user, and users' own refresh tokens.
+    """A service account that may act for every user, and users with refresh tokens.
 
-    `impersonation` off is a domain that has not delegated to the service account. `now` gives
-    seconds, `is_user` knows e-mail addresses.
+    Without `impersonation`, the domain has not delegated to the service account. `now` returns
+    seconds; `is_user` tells whether an e-mail address is a user's.
     """
 
     def __init__(
@@ -80,13 +82,13 @@ class OAuth:
         self.consents = Consents(CLIENT_ID, now)
         self._now = now
         self._is_user = is_user
-        self._private_pem = private_key or new_key()
-        self._public_key = public_key(self._private_pem)
-        self._grants: dict[str, Grant] = {}
+        self._private_pem = private_key or _new_key()
+        self._public_key = _public_key(self._private_pem)
+        self._grants: dict[str, AccessGrant] = {}
         self._refresh_tokens: dict[str, tuple[str, frozenset[str]]] = {}
 
     def service_account(self, token_uri: str) -> str:
-        """Return the service account's key, as the JSON file that Google gives."""
+        """Return the service account's key file as Google issues it."""
         account = {
             "type": "service_account",
             "project_id": "fake-project",
@@ -101,7 +103,7 @@ class OAuth:
         return json.dumps(account, indent=2)
 
     def authorized_user(self, user: str, token_uri: str) -> str:
-        """Return a user's own credentials with a new refresh token, as Google's tools keep them."""
+        """Return a user's credentials with a new refresh token, in the format of Google's tools."""
         return json.dumps(
             {
                 "type": "authorized_user",
@@ -114,7 +116,7 @@ class OAuth:
         )
 
     def desktop_client(self, auth_uri: str, token_uri: str) -> str:
-        """Return the OAuth client that asks users for consent, as the JSON that Google gives."""
+        """Return the client file of a desktop app as Google issues it."""
         client = {
             "client_id": CLIENT_ID,
             "project_id": "fake-project",
@@ -126,7 +128,7 @@ class OAuth:
         return json.dumps({"installed": client})
 
     def exchange(self, form: Mapping[str, str], token_uri: str) -> dict[str, Any]:
-        """Answer the token endpoint; raise `OAuthError`."""
+        """Exchange credentials for a token. Raises `OAuthError`."""
         match form.get("grant_type"):
             case grant if grant == JWT_BEARER:
                 user, scopes = self._assertion(form.get("assertion", ""), token_uri)
@@ -139,20 +141,20 @@ class OAuth:
         return self._issue(user, scopes)
 
     def access_token(self, user: str, scope: str = READ_SCOPE) -> str:
-        """Return an access token for a user, without asking for credentials."""
+        """Return an access token for a user without credentials."""
         return str(self._issue(user, frozenset({scope}))["access_token"])
 
-    def grant(self, access_token: str) -> Grant | None:
-        """Return what a token opens; `None` when it is wrong or expired."""
+    def grant(self, access_token: str) -> AccessGrant | None:
+        """Return a token's grant, or `None` if it is wrong or expired."""
         grant = self._grants.get(access_token)
         return grant if grant is not None and self._now() < grant.expires else None
 
     def expire_access_tokens(self) -> None:
-        """Let every access token given so far be refused."""
+        """Make all access tokens expire."""
         self._grants.clear()
 
     def revoke(self, user: str) -> None:
-        """Let a user's tokens be refused; the next refresh is `invalid_grant`."""
+        """Revoke a user's tokens; the next refresh answers `invalid_grant`."""
         held = self._refresh_tokens.items()
         self._refresh_tokens = {token: given for token, given in held if given[0] != user}
         grants = self._grants.items()
@@ -219,7 +221,7 @@ class OAuth:
 
     def _issue(self, user: str, scopes: frozenset[str]) -> dict[str, Any]:
         token = f"ya29.{secrets.token_urlsafe(48)}"
-        self._grants[token] = Grant(user, scopes, self._now() + self.token_seconds)
+        self._grants[token] = AccessGrant(user, scopes, self._now() + self.token_seconds)
         return {
             "access_token": token,
             "expires_in": self.token_seconds,
@@ -238,3 +240,24 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     if not scopes:
         raise OAuthError("invalid_scope", "Empty or missing scope not allowed.")
     return scopes
+
+
+@cache
+def _new_key() -> str:
+    """Return a private key in PEM form, the same in a process because creating one is slow."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return pem.decode()
+
+
+@cache
+def _public_key(private_pem: str) -> rsa.RSAPublicKey:
+    """Return the public key. Raises `ValueError` for other than an RSA key."""
+    key = serialization.load_pem_private_key(private_pem.encode(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("The service account's key is not an RSA key.")  # noqa: TRY004 - a value
+    return key.public_key()

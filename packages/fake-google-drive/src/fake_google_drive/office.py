@@ -1,4 +1,4 @@
-"""What Google's own documents export to, made of plain text: small, but what programs can read."""
+"""Exports of Google documents, generated from plain text: small, valid files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/main"
 
 
 def document_exports(text: str) -> dict[str, bytes]:
-    """Return the exports of a Doc, a paragraph for each line."""
+    """Return the exports of a Doc with a paragraph for each line."""
     lines = text.splitlines()
     paragraphs = "".join(f"<w:p><w:r><w:t>{escape(line)}</w:t></w:r></w:p>" for line in lines)
     body = f'<w:document xmlns:w="{_WORD}"><w:body>{paragraphs}</w:body></w:document>'
@@ -39,7 +39,7 @@ def document_exports(text: str) -> dict[str, bytes]:
 
 
 def spreadsheet_exports(sheets: Mapping[str, Rows]) -> dict[str, bytes]:
-    """Return the exports of a Sheet, by names of its sheets; CSV has the first only."""
+    """Return the exports of a spreadsheet; CSV contains the first sheet only."""
     names, parts = "", {}
     for number, (name, rows) in enumerate(sheets.items(), 1):
         names += f'<sheet name="{escape(name)}" sheetId="{number}" r:id="rId{number}"/>'
@@ -54,7 +54,7 @@ def spreadsheet_exports(sheets: Mapping[str, Rows]) -> dict[str, bytes]:
 
 
 def presentation_exports(slides: Sequence[str]) -> dict[str, bytes]:
-    """Return the exports of Slides, one text for each."""
+    """Return the exports of a presentation with one text for each slide."""
     names, parts = "", {}
     for number, text in enumerate(slides, 1):
         names += f'<p:sldId id="{255 + number}" r:id="rId{number}"/>'
@@ -71,7 +71,7 @@ def presentation_exports(slides: Sequence[str]) -> dict[str, bytes]:
 
 
 def drawing_exports(text: str) -> dict[str, bytes]:
-    """Return the exports of a Drawing with a text in it."""
+    """Return the exports of a drawing that contains a text."""
     lines = text.splitlines()
     rows = "".join(
         f'<text x="20" y="{30 * at}">{escape(line)}</text>' for at, line in enumerate(lines, 1)
@@ -103,7 +103,7 @@ def _slide(text: str) -> str:
 
 
 def _package(main: str, body: str, mime_type: str, parts: Mapping[str, tuple[str, str]]) -> bytes:
-    """Zip a document of Office: its main part, and parts of it by path and type."""
+    """Return an Office file with its main part and further parts by path and type."""
     folder, _, name = main.partition("/")
     overrides = f'<Override PartName="/{main}" ContentType="{mime_type}.main+xml"/>'
     relations = ""

@@ -1,4 +1,4 @@
-"""Delivering push messages to the addresses of channels."""
+"""Delivery of push messages to the addresses of channels."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import asyncio
 import httpx
 import structlog
 
-from fake_google_drive.channels import Channel
+from fake_google_drive.channels import PushChannel
 from fake_google_drive.google import FakeGoogle
 from fake_google_drive.tree import Corpus
 
-__all__ = ["Pusher"]
+__all__ = ["PushSender"]
 
 log = structlog.get_logger()
 
@@ -20,22 +20,22 @@ ATTEMPTS = 3
 _BODY = b'{"kind":"drive#changes"}'
 
 
-class Pusher:
-    """Tells channels that their log has grown, one message after the other."""
+class PushSender:
+    """Sends a message to each channel whose log has grown, one after the other."""
 
     def __init__(self, google: FakeGoogle) -> None:
         self._google = google
-        self._waiting: asyncio.Queue[tuple[Channel, str]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[PushChannel, str]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Start to deliver."""
         self._google.channels.on_open = self._opened
         self._google.drive.logs.listeners.append(self._grown)
         self._task = asyncio.create_task(self._run(), name="fake-drive-push")
 
     async def close(self) -> None:
-        """Deliver no more."""
+        """Stop delivering; idempotent."""
         if self._task is None:
             return
         self._google.drive.logs.listeners.remove(self._grown)
@@ -44,7 +44,7 @@ class Pusher:
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
 
-    def _opened(self, channel: Channel) -> None:
+    def _opened(self, channel: PushChannel) -> None:
         self._waiting.put_nowait((channel, "sync"))
 
     def _grown(self, corpus: Corpus) -> None:
@@ -58,7 +58,7 @@ class Pusher:
                 await _deliver(client, channel, state)
 
 
-async def _deliver(client: httpx.AsyncClient, channel: Channel, state: str) -> None:
+async def _deliver(client: httpx.AsyncClient, channel: PushChannel, state: str) -> None:
     headers = channel.headers(state)
     body = b"" if state == "sync" else _BODY
     for attempt in range(ATTEMPTS):

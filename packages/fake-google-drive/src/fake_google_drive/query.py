@@ -28,11 +28,11 @@ _COMPARISONS: dict[str, Callable[[object, object], bool]] = {
 
 
 class QueryError(ValueError):
-    """A query that the language does not know."""
+    """The query is invalid."""
 
 
 class View(NamedTuple):
-    """For whom a query is answered."""
+    """The user for whom a query is evaluated, and the items."""
 
     tree: Tree
     user: str
@@ -42,10 +42,10 @@ class Query(Protocol):
     """A condition on items."""
 
     def matches(self, item: Item, view: View) -> bool:
-        """Say whether an item meets the condition."""
+        """Return whether the item meets the condition."""
 
     def folders(self) -> set[str] | None:
-        """Return the folders that all matches are in; `None` when they may be anywhere."""
+        """Return the folders that contain all matches, or `None` if they may be anywhere."""
 
 
 class _Token(NamedTuple):
@@ -103,7 +103,7 @@ class _Either:
 
 
 def parse_query(text: str) -> Query:
-    """Read a query; raise `QueryError`. As in Drive, `and` and `or` bind alike, from the left."""
+    """Parse a query. Raises `QueryError`. As in Drive, `and` and `or` have equal precedence."""
     tokens = list(_tokens(text))
     query, rest = _chain(tokens)
     if rest:

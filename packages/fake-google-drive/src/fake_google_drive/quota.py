@@ -1,4 +1,4 @@
-"""Quota units, as Google counts them: per minute, by user and for the whole project."""
+"""Quota units as Google counts them: by minute, for each user and for the project."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COSTS = {
 
 
 class Quota:
-    """Counts units from one full minute to the next; `now` gives seconds."""
+    """Counts the units of the present minute; `now` returns seconds."""
 
     def __init__(
         self, now: Callable[[], float], *, per_user: int = 325_000, per_project: int = 1_000_000
@@ -41,7 +41,7 @@ class Quota:
         self._used: Counter[str] = Counter()
 
     def charge(self, user: str, method: str) -> None:
-        """Count a request; raise `DriveError` when the minute's units are used up."""
+        """Charge a request. Raises `DriveError` when the minute's units are used up."""
         self._turn()
         cost = COSTS.get(method, 0)
         if self._used[user] + cost > self.per_user:
@@ -52,7 +52,7 @@ class Quota:
         self.total += cost
 
     def used(self, user: str) -> int:
-        """Return the units that a user has used in this minute."""
+        """Return a user's units of the present minute."""
         self._turn()
         return self._used[user]
 

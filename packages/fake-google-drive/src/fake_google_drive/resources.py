@@ -9,20 +9,20 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from fake_google_drive.change_log import Change
+from fake_google_drive.change_logs import LoggedChange
 from fake_google_drive.items import Item, SharedDrive
 from fake_google_drive.mime import DOCUMENT, EXPORT_FORMATS, PRESENTATION, SPREADSHEET
 from fake_google_drive.selection import Selection, select
 from fake_google_drive.tree import Corpus, Tree
 
-__all__ = ["Viewer", "change_resource", "drive_resource", "file_resource", "user_resource"]
+__all__ = ["ResourceViewer", "change_resource", "drive_resource", "file_resource", "user_resource"]
 
 DEFAULT_FILE: Selection = dict.fromkeys(("kind", "id", "name", "mimeType", "driveId"))
 _EDITORS = {DOCUMENT: "document", SPREADSHEET: "spreadsheets", PRESENTATION: "presentation"}
 
 
-class Viewer(NamedTuple):
-    """Who asks, and where: links point to `url`, without a slash at its end."""
+class ResourceViewer(NamedTuple):
+    """The user for whom resources are built; links begin with `url`, without a final slash."""
 
     tree: Tree
     user: str
@@ -30,13 +30,13 @@ class Viewer(NamedTuple):
 
 
 def rfc3339(milliseconds: int) -> str:
-    """Write a time as Drive does."""
+    """Return a time in the format of Drive."""
     at = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def user_resource(email: str, viewer: Viewer) -> dict[str, Any]:
-    """Return a user."""
+def user_resource(email: str, viewer: ResourceViewer) -> dict[str, Any]:
+    """Return the JSON of a user."""
     permission = int.from_bytes(hashlib.blake2b(email.encode(), digest_size=8).digest())
     return {
         "kind": "drive#user",
@@ -48,7 +48,7 @@ def user_resource(email: str, viewer: Viewer) -> dict[str, Any]:
 
 
 def drive_resource(drive: SharedDrive) -> dict[str, Any]:
-    """Return a shared drive."""
+    """Return the JSON of a shared drive."""
     return {
         "kind": "drive#drive",
         "id": drive.id,
@@ -59,8 +59,10 @@ def drive_resource(drive: SharedDrive) -> dict[str, Any]:
     }
 
 
-def file_resource(item: Item, viewer: Viewer, selection: Selection | None) -> dict[str, Any]:
-    """Return what is selected of an item; `None` selects all that it has."""
+def file_resource(
+    item: Item, viewer: ResourceViewer, selection: Selection | None
+) -> dict[str, Any]:
+    """Return the selected fields of an item; `None` selects all."""
     wanted = _FIELDS if selection is None or "*" in selection else selection
     found = {}
     for name in wanted:
@@ -73,14 +75,14 @@ def file_resource(item: Item, viewer: Viewer, selection: Selection | None) -> di
 
 
 def change_resource(
-    change: Change,
+    change: LoggedChange,
     corpus: Corpus,
-    viewer: Viewer,
+    viewer: ResourceViewer,
     selection: Selection | None,
     *,
     include_corpus_removals: bool,
 ) -> dict[str, Any]:
-    """Return a change with the state that its item has by now."""
+    """Return the JSON of a change, with its item's present state."""
     found: dict[str, Any] = {
         "kind": "drive#change",
         "changeType": change.kind,
@@ -101,32 +103,32 @@ def change_resource(
     return found
 
 
-def _changed_drive(drive_id: str, viewer: Viewer) -> dict[str, Any]:
+def _changed_drive(drive_id: str, viewer: ResourceViewer) -> dict[str, Any]:
     drive = viewer.tree.shared_drives.get(drive_id)
     if drive is None or viewer.user not in drive.members:
         return {"removed": True, "driveId": drive_id}
     return {"removed": False, "driveId": drive_id, "drive": drive_resource(drive)}
 
 
-def _drive_id(item: Item, viewer: Viewer) -> str | None:
+def _drive_id(item: Item, viewer: ResourceViewer) -> str | None:
     drive = viewer.tree.shared_drive(item)
     return None if drive is None else drive.id
 
 
-def _parents(item: Item, viewer: Viewer) -> list[str] | None:
+def _parents(item: Item, viewer: ResourceViewer) -> list[str] | None:
     if item.parent is None:
         return None
     seen = viewer.tree.is_visible(viewer.tree.items[item.parent], viewer.user)
     return [item.parent] if seen else None
 
 
-def _shortcut(item: Item, _: Viewer) -> dict[str, Any] | None:
+def _shortcut(item: Item, _: ResourceViewer) -> dict[str, Any] | None:
     if item.target_id is None:
         return None
     return {"targetId": item.target_id, "targetMimeType": item.target_mime_type}
 
 
-def _capabilities(item: Item, viewer: Viewer) -> dict[str, bool]:
+def _capabilities(item: Item, viewer: ResourceViewer) -> dict[str, bool]:
     mine = viewer.user == item.owner
     return {
         "canAddChildren": mine and item.is_folder,
@@ -144,28 +146,28 @@ def _capabilities(item: Item, viewer: Viewer) -> dict[str, bool]:
     }
 
 
-def _size(item: Item, _: Viewer) -> str | None:
+def _size(item: Item, _: ResourceViewer) -> str | None:
     if item.content is not None:
         return str(item.content.size)
     return str(max(each.size for each in item.exports.values())) if item.exports else None
 
 
-def _checksum(at: int) -> Callable[[Item, Viewer], str | None]:
+def _checksum(at: int) -> Callable[[Item, ResourceViewer], str | None]:
     return lambda item, _: None if item.content is None else item.content.checksums[at]
 
 
-def _revision(item: Item, _: Viewer) -> str | None:
+def _revision(item: Item, _: ResourceViewer) -> str | None:
     if item.content is None:
         return None
     text = f"{item.id}:{item.revision}".encode()
     return "0B" + hashlib.blake2b(text, digest_size=24).hexdigest()
 
 
-def _extension(item: Item, _: Viewer) -> str | None:
+def _extension(item: Item, _: ResourceViewer) -> str | None:
     return None if item.content is None else PurePath(item.name).suffix.removeprefix(".")
 
 
-def _links(item: Item, viewer: Viewer) -> dict[str, str] | None:
+def _links(item: Item, viewer: ResourceViewer) -> dict[str, str] | None:
     if not item.exports:
         return None
     names = EXPORT_FORMATS.get(item.mime_type, {})
@@ -176,7 +178,7 @@ def _links(item: Item, viewer: Viewer) -> dict[str, str] | None:
     }
 
 
-def _web_view(item: Item, _: Viewer) -> str:
+def _web_view(item: Item, _: ResourceViewer) -> str:
     if item.is_folder:
         return f"https://drive.google.com/drive/folders/{item.id}"
     if item.mime_type in _EDITORS:
@@ -185,28 +187,30 @@ def _web_view(item: Item, _: Viewer) -> str:
     return f"https://drive.google.com/file/d/{quote(item.id)}/view?usp=drivesdk"
 
 
-def _web_content(item: Item, _: Viewer) -> str | None:
+def _web_content(item: Item, _: ResourceViewer) -> str | None:
     if item.content is None:
         return None
     return f"https://drive.google.com/uc?id={item.id}&export=download"
 
 
-def _shared_with_me(item: Item, viewer: Viewer) -> str | None:
+def _shared_with_me(item: Item, viewer: ResourceViewer) -> str | None:
     at = item.readers.get(viewer.user)
     return None if at is None else rfc3339(at)
 
 
-def _trashed_time(item: Item, viewer: Viewer) -> str | None:
+def _trashed_time(item: Item, viewer: ResourceViewer) -> str | None:
     if item.trashed is None or _drive_id(item, viewer) is None:
         return None
     return rfc3339(item.trashed)
 
 
-def _outside_drives(field: Callable[[Item, Viewer], Any]) -> Callable[[Item, Viewer], Any]:
+def _outside_drives(
+    field: Callable[[Item, ResourceViewer], Any],
+) -> Callable[[Item, ResourceViewer], Any]:
     return lambda item, viewer: None if _drive_id(item, viewer) else field(item, viewer)
 
 
-_FIELDS: dict[str, Callable[[Item, Viewer], Any]] = {
+_FIELDS: dict[str, Callable[[Item, ResourceViewer], Any]] = {
     "kind": lambda _item, _viewer: "drive#file",
     "id": lambda item, _: item.id,
     "name": lambda item, _: item.name,

@@ -1,4 +1,4 @@
-"""Names of the Drive v3 interface, as its discovery document has them."""
+"""Parameter and field names of the Drive v3 interface, from its discovery document."""
 
 from __future__ import annotations
 

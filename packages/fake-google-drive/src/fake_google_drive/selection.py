@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["Selection", "SelectionError", "parse_fields", "select"]
 
-# Names to what is selected below them; `None` takes all of it.
+# Selected fields, each with its own selection; `None` selects all of it.
 Selection = dict[str, "Selection | None"]
 Known = Mapping[str, Any]
 
@@ -16,14 +16,14 @@ _TOKEN = re.compile(r"\s*([A-Za-z0-9_.\-]+|[*,/()])\s*")
 
 
 class SelectionError(ValueError):
-    """A selection of what is not there; its text is the name."""
+    """The selection names an unknown field; the text is the name."""
 
 
 def parse_fields(text: str, known: Known) -> Selection | None:
-    """Read a selection; `None` selects everything. Raises `SelectionError`.
+    """Parse a selection; `None` selects everything. Raises `SelectionError`.
 
-    `known` has every name of the resource, with what is known below it, or nothing when it is a
-    plain value or a free mapping.
+    `known` has the fields of the resource, each with its own fields, or empty for plain values
+    and free mappings.
     """
     tokens = _TOKEN.findall(text)
     if "".join(tokens) != re.sub(r"\s+", "", text) or not tokens:

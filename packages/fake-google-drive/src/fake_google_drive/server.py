@@ -1,4 +1,4 @@
-"""Serving a Drive on loopback."""
+"""The server of the double, on loopback."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from fake_google_drive.api.app import create_app
-from fake_google_drive.api.connection import CuttableProtocol
+from fake_google_drive.api.connection import AbortableProtocol
 from fake_google_drive.drive import FakeDrive
 from fake_google_drive.google import FakeGoogle
-from fake_google_drive.push import Pusher
+from fake_google_drive.push import PushSender
 
 __all__ = ["FakeDriveServer"]
 
@@ -23,10 +23,10 @@ CLOSING_SECONDS = 1.0
 
 
 class FakeDriveServer:
-    """Google's Drive v3 and token endpoints for a `FakeDrive`, on a port of this machine.
+    """Google's Drive v3 and token endpoints for a `FakeDrive`, on a loopback port.
 
-    Within `async with` it answers at `url`. What is around the Drive (quota, faults, credentials,
-    requests so far) is `google`.
+    It answers at `url` within `async with`. `google` has quota, faults, credentials and the
+    requests so far.
     """
 
     def __init__(
@@ -39,28 +39,28 @@ class FakeDriveServer:
         self._port = port
         self._state = ServerState()
         self._server: asyncio.Server | None = None
-        self._pusher = Pusher(self.google)
+        self._pusher = PushSender(self.google)
 
     @property
     def url(self) -> str:
-        """Return the address, in place of `https://www.googleapis.com`."""
+        """The address that replaces `https://www.googleapis.com`."""
         return f"http://{HOST}:{self._port}"
 
     def credentials_json(self) -> str:
-        """Return a service account's key that gets its tokens here."""
+        """Return a service account's key file whose tokens come from this server."""
         return self.google.oauth.service_account(f"{self.url}/token")
 
     def user_credentials_json(self, user: str) -> str:
-        """Return a user's own credentials, with a refresh token."""
+        """Return a user's credentials with a refresh token."""
         return self.google.oauth.authorized_user(user, f"{self.url}/token")
 
     def client_json(self) -> str:
-        """Return an OAuth client of the type Desktop app; `google.oauth.consents.user` consents."""
+        """Return a desktop app's client file; `google.oauth.consents.user` consents to it."""
         auth_uri = f"{self.url}/o/oauth2/v2/auth"
         return self.google.oauth.desktop_client(auth_uri, f"{self.url}/token")
 
     async def __aenter__(self) -> Self:
-        """Start to answer; raise `OSError` when the port is taken."""
+        """Start to serve. Raises `OSError` if the port is in use."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((HOST, self._port))
         self._port = self._socket.getsockname()[1]
@@ -70,7 +70,7 @@ class FakeDriveServer:
         config.load()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: CuttableProtocol(config, self._state, {}), sock=self._socket
+            lambda: AbortableProtocol(config, self._state, {}), sock=self._socket
         )
         self._pusher.start()
         return self
@@ -81,11 +81,11 @@ class FakeDriveServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop at once: whoever waits for an answer is cut off."""
+        """Stop at once, and abort open requests."""
         await self.close()
 
     async def close(self) -> None:
-        """Stop at once; closing twice is no fault."""
+        """Stop at once, and abort open requests; idempotent."""
         server, self._server = self._server, None
         if server is None:
             self._socket.close()

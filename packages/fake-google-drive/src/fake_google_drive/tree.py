@@ -1,4 +1,4 @@
-"""Items by id and by folder: who sees what, what is trashed, where it belongs."""
+"""Items by id and by folder, with visibility, trash and the logs of their changes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["Corpus", "Tree"]
 
 MAX_DEPTH = 1000
 
-# What a change log is about: ("user", e-mail) or ("drive", id).
+# The scope of a change log: ("user", e-mail) or ("drive", id).
 Corpus = tuple[str, str]
 
 
 class Tree:
-    """The items; it knows no log and no clock."""
+    """All items, without clock or logs."""
 
     def __init__(self) -> None:
         self.items: dict[str, Item] = {}
@@ -25,13 +25,13 @@ class Tree:
         self._shared: dict[str, Item] = {}
 
     def add(self, item: Item) -> None:
-        """Take an item in, under its parent."""
+        """Add an item under its parent."""
         self.items[item.id] = item
         if item.parent is not None:
             self._children.setdefault(item.parent, {})[item.id] = item
 
     def move(self, item: Item, parent: str) -> None:
-        """Put an item under another folder; raise `ValueError` when that is below the item."""
+        """Move an item; raise `ValueError` if the new folder is inside the item."""
         if any(ancestor is item for ancestor in self.lineage(self.items[parent])):
             raise ValueError(f"{item.name!r} cannot be moved into itself.")
         if item.parent is not None:
@@ -40,7 +40,7 @@ class Tree:
         self._children.setdefault(parent, {})[item.id] = item
 
     def remove(self, item: Item) -> None:
-        """Take an item out, with all that is below it."""
+        """Remove an item with its contents."""
         for each in (item, *self.below(item)):
             del self.items[each.id]
             self._shared.pop(each.id, None)
@@ -49,28 +49,28 @@ class Tree:
             self._children[item.parent].pop(item.id, None)
 
     def share(self, item: Item, user: str, at: int) -> None:
-        """Let a user see an item, since a time in milliseconds."""
+        """Share an item with a user, from a time in milliseconds."""
         item.readers[user] = at
         self._shared[item.id] = item
 
     def unshare(self, item: Item, user: str) -> None:
-        """Take back what `share` gave."""
+        """Undo `share`."""
         item.readers.pop(user, None)
         if not item.readers:
             self._shared.pop(item.id, None)
 
     def shared_below(self, folder: Item) -> Iterator[Item]:
-        """Yield the items below a folder that are themselves shared with someone."""
+        """Yield the items below a folder that are shared individually."""
         for item in self._shared.values():
             if item is not folder and folder in self.lineage(item):
                 yield item
 
     def children(self, folder_id: str) -> list[Item]:
-        """Return what is directly in a folder, oldest there first."""
+        """Return the direct contents of a folder, oldest first."""
         return list(self._children.get(folder_id, {}).values())
 
     def below(self, folder: Item) -> Iterator[Item]:
-        """Yield everything below a folder, its own children first."""
+        """Yield everything below a folder, direct contents first."""
         waiting = [folder.id]
         while waiting:
             for child in self._children.get(waiting.pop(), {}).values():
@@ -79,29 +79,29 @@ class Tree:
                     waiting.append(child.id)
 
     def lineage(self, item: Item) -> Iterator[Item]:
-        """Yield the item, its folder, and so on up to the root."""
+        """Yield the item, then its folders up to the root."""
         for _ in range(MAX_DEPTH):
             yield item
             if item.parent is None:
                 return
             item = self.items[item.parent]
-        raise RuntimeError(f"{item.id} is below itself.")
+        raise RuntimeError(f"{item.id} is inside itself.")
 
     def root(self, item: Item) -> Item:
-        """Return the My Drive or the shared drive's folder that an item is in."""
+        """Return the root folder of the item's My Drive or shared drive."""
         *_, top = self.lineage(item)
         return top
 
     def shared_drive(self, item: Item) -> SharedDrive | None:
-        """Return the shared drive that an item is in."""
+        """Return the shared drive of an item, or `None`."""
         return self.shared_drives.get(self.root(item).id)
 
     def is_trashed(self, item: Item) -> bool:
-        """Say whether an item, or a folder that it is in, was trashed."""
+        """Return whether the item or a folder above it was trashed."""
         return any(each.is_explicitly_trashed for each in self.lineage(item))
 
     def viewers(self, item: Item) -> set[str]:
-        """Return everyone who may see an item."""
+        """Return the users who may see an item."""
         found: set[str] = set()
         for each in self.lineage(item):
             found.update(each.readers)
@@ -112,7 +112,7 @@ class Tree:
         return found
 
     def is_visible(self, item: Item, user: str) -> bool:
-        """Say whether a user may see an item."""
+        """Return whether a user may see an item."""
         for each in self.lineage(item):
             if each.owner == user or user in each.readers:
                 return True
@@ -121,10 +121,10 @@ class Tree:
         return False
 
     def corpora(self, item: Item) -> set[Corpus]:
-        """Return every log that an item's changes belong to.
+        """Return the logs that record an item's changes.
 
-        That of its shared drive; and of each user who sees it and is not a member there, for a
-        member reads the shared drive's.
+        These are the log of its shared drive, and those of users who see it without being members:
+        a member reads the shared drive's log.
         """
         drive = self.shared_drive(item)
         if drive is None:
@@ -133,7 +133,7 @@ class Tree:
         return {("drive", drive.id), *(("user", email) for email in others)}
 
     def in_corpus(self, item: Item, corpus: Corpus) -> bool:
-        """Say whether an item's changes belong to one log."""
+        """Return whether a log records the item's changes."""
         kind, key = corpus
         drive = self.shared_drive(item)
         if kind == "drive":

@@ -1,4 +1,4 @@
-"""Delivery: from the outbox to the log, in order, for as long as it takes."""
+"""The delivery loop: sends events from the outbox in order, and retries until they arrive."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from dataclasses import dataclass
 
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_reporter.dead_letters import DeadLetters
-from raglive_reporter.events import CheckedEvent, EventMaker
-from raglive_reporter.latest import LatestProgress
-from raglive_reporter.outbox import Outbox, Queued
+from raglive_reporter.events import EventFactory, ValidatedEvent
+from raglive_reporter.outbox import EventOutbox, QueuedEvent
+from raglive_reporter.outbox_file import SendLock
+from raglive_reporter.progress import LatestProgress
 from raglive_reporter.transport import Batch, Transport
-from raglive_reporter.turn import Turn
 
-__all__ = ["USUAL_PACE", "Delivery", "Pace", "Source"]
+__all__ = ["DEFAULT_INTERVALS", "DeliveryIntervals", "DeliveryLoop", "DeliverySource"]
 
-log = logging.getLogger("raglive_reporter")  # not structlog: the process is somebody else's
+log = logging.getLogger("raglive_reporter")  # plain logging: the process is the caller's
 
 MAX_BATCH_EVENTS = 500
 MAX_BATCH_BYTES = 1_000_000
-PRESUMED_DEAD_SECONDS = 15.0  # without a heartbeat: the server's patience is 20
-LONGEST_WISH_SECONDS = 300.0  # of a server, to be left alone
+OFFLINE_AFTER_SECONDS = 15.0  # without a heartbeat; the server declares it offline after 20
+MAX_RETRY_AFTER_SECONDS = 300.0  # upper bound for what a server asks
 
-_EVENTS_OWN_FAULT = {
+_REFUSED = {
     ErrorCode.INVALID_EVENT,
     ErrorCode.INVALID_REQUEST,
     ErrorCode.PAYLOAD_TOO_LARGE,
@@ -35,64 +35,68 @@ _EVENTS_OWN_FAULT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds between things."""
+class DeliveryIntervals:
+    """Intervals of delivery, in seconds."""
 
     heartbeat: float = 5.0
     progress: float = 0.1
-    look: float = 0.2  # for what other processes queued, and whether it is our turn
-    first_pause: float = 0.1  # after a failure; doubled after each
-    longest_pause: float = 10.0
+    poll: float = 0.2  # for events of other processes, and for the send lock
+    first_retry: float = 0.1  # doubled after each further failure
+    max_retry: float = 10.0
 
 
-USUAL_PACE = Pace()
+DEFAULT_INTERVALS = DeliveryIntervals()
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where what is sent comes from."""
+class DeliverySource:
+    """Where the delivery loop takes events from."""
 
-    outbox: Outbox
+    outbox: EventOutbox
     dead_letters: DeadLetters
-    latest: LatestProgress
-    maker: EventMaker
-    heartbeat: Callable[[], CheckedEvent]
+    progress: LatestProgress
+    factory: EventFactory
+    heartbeat: Callable[[], ValidatedEvent]
 
 
-class Delivery:
-    """Sends for one pipeline; `sent` is called when room was made, `returned` after an outage."""
+class DeliveryLoop:
+    """Sends the events of one pipeline.
+
+    `on_sent` is called when the outbox has shrunk, `on_reconnected` after an outage so long that
+    the server has declared the pipeline offline.
+    """
 
     def __init__(
         self,
-        source: Source,
+        source: DeliverySource,
         transport: Transport,
-        turn: Turn,
-        pace: Pace,
+        send_lock: SendLock,
+        intervals: DeliveryIntervals,
         *,
-        sent: Callable[[], None],
-        returned: Callable[[], None],
+        on_sent: Callable[[], None],
+        on_reconnected: Callable[[], None],
     ) -> None:
         self._source = source
         self._transport = transport
-        self._turn = turn
-        self._pace = pace
-        self._sent = sent
-        self._returned = returned
+        self._send_lock = send_lock
+        self._intervals = intervals
+        self._on_sent = on_sent
+        self._on_reconnected = on_reconnected
         self._new = asyncio.Event()
         self._stop = asyncio.Event()
-        self._limit = MAX_BATCH_EVENTS
+        self._batch_limit = MAX_BATCH_EVENTS
         self._failures = 0
-        self._complaint = ""
+        self._last_warning = ""
         self._is_open = False
-        self._not_before = self._next_beat = self._next_show = time.monotonic()
-        self._last_beat = time.time()
+        self._retry_at = self._heartbeat_at = self._progress_at = time.monotonic()
+        self._last_heartbeat = time.time()
 
     def wake(self) -> None:
-        """Say that there is something to send."""
+        """Look for new events now."""
         self._new.set()
 
     def stop(self) -> None:
-        """Make `run` return; what is on its way may still arrive."""
+        """Make `run` return; a batch that is being sent may still arrive."""
         self._stop.set()
 
     async def run(self) -> None:
@@ -100,119 +104,119 @@ class Delivery:
         try:
             while not self._stop.is_set():
                 self._new.clear()
-                if not await self._patiently(self._step):
-                    await self._rest()
+                if not await self._step_unless_backing_off():
+                    await self._wait()
         finally:
-            self._turn.leave()
+            self._send_lock.release()
             await self._transport.close()
 
     async def _step(self) -> bool:
-        """Send what is due; say whether more durable events may wait."""
+        """Send what is due; return whether more durable events may be waiting."""
         if not self._is_open:
             await self._transport.open()
             self._is_open = True
         now = time.monotonic()
-        if now >= min(self._next_show, self._next_beat):
-            await self._show(now)  # first, so that a pipeline lives while its events are held up
-        return self._turn.take() and await self._publish()
+        if now >= min(self._progress_at, self._heartbeat_at):
+            await self._show(now)  # first, so that the pipeline stays online in a backlog
+        return self._send_lock.acquire() and await self._publish()
 
     async def _publish(self) -> bool:
-        self._source.dead_letters.revive_wanted()
-        events = self._source.outbox.batch(self._limit, MAX_BATCH_BYTES)
+        self._source.dead_letters.requeue_requested()
+        events = self._source.outbox.batch(self._batch_limit, MAX_BATCH_BYTES)
         if not events:
             return False
         try:
             await self._until_stopped(self._transport.publish(self._batch(e.body for e in events)))
         except RagliveError as error:
-            if error.code not in _EVENTS_OWN_FAULT:
+            if error.code not in _REFUSED:
                 raise
-            self._sort_out(events, error)
+            self._bisect(events, error)
         else:
-            self._source.outbox.published(events)
-            self._limit = min(self._limit * 2, MAX_BATCH_EVENTS)
-        self._sent()
+            self._source.outbox.remove_published(events)
+            self._batch_limit = min(self._batch_limit * 2, MAX_BATCH_EVENTS)
+        self._on_sent()
         return True
 
-    def _sort_out(self, events: list[Queued], error: RagliveError) -> None:
-        """Halve a refused batch until the event that is at fault stands alone."""
-        if len(events) == 1 or error.code == ErrorCode.FORBIDDEN:  # of a pipeline, not of an event
-            self._source.dead_letters.bury(events, error)
+    def _bisect(self, events: list[QueuedEvent], error: RagliveError) -> None:
+        """Halve a refused batch until the invalid event is alone; then make it a dead letter."""
+        if len(events) == 1 or error.code == ErrorCode.FORBIDDEN:  # holds for all of a pipeline
+            self._source.dead_letters.add(events, error)
         else:
-            self._limit = len(events) // 2
+            self._batch_limit = len(events) // 2
 
     async def _show(self, now: float) -> None:
-        """Send the latest progress of files whose durable events have all arrived."""
-        beats = now >= self._next_beat
-        latest = self._source.latest
-        waiting = self._source.outbox.files_waiting(latest.file_ids())
-        progress = latest.take(but=waiting, most=MAX_BATCH_EVENTS - 1)
+        """Send the latest progress of files that have no durable event waiting, and a heartbeat."""
+        is_heartbeat_due = now >= self._heartbeat_at
+        latest = self._source.progress
+        waiting = self._source.outbox.files_with_events(latest.file_ids())
+        progress = latest.take(excluded=waiting, limit=MAX_BATCH_EVENTS - 1)
         events = [event.body for event in progress.values()]
-        if beats:
+        if is_heartbeat_due:
             events.append(self._source.heartbeat().body)
         if not events:
             return
-        self._next_show = now + self._pace.progress
+        self._progress_at = now + self._intervals.progress
         try:
             await self._until_stopped(self._transport.show(self._batch(events)))
         except RagliveError as error:
-            if error.code not in _EVENTS_OWN_FAULT:
-                latest.give_back(progress)
+            if error.code not in _REFUSED:
+                latest.put_back(progress)
                 raise
-            self._complain(error.message)
-        if beats:
-            self._note_beat(now)
+            self._warn_once(error.message)
+        if is_heartbeat_due:
+            self._note_heartbeat(now)
 
-    def _complain(self, message: str) -> None:
-        if message != self._complaint:
-            self._complaint = message
+    def _warn_once(self, message: str) -> None:
+        if message != self._last_warning:
+            self._last_warning = message
             log.warning("progress not shown: %s", message)
 
-    def _note_beat(self, now: float) -> None:
-        self._next_beat = now + self._pace.heartbeat
-        silence, self._last_beat = time.time() - self._last_beat, time.time()
-        if silence > PRESUMED_DEAD_SECONDS:
-            self._returned()
+    def _note_heartbeat(self, now: float) -> None:
+        self._heartbeat_at = now + self._intervals.heartbeat
+        since_last, self._last_heartbeat = time.time() - self._last_heartbeat, time.time()
+        if since_last > OFFLINE_AFTER_SECONDS:
+            self._on_reconnected()
 
-    async def _patiently(self, step: Callable[[], Awaitable[bool]]) -> bool:
-        """Take a step; after one that failed, wait longer before the next."""
-        if time.monotonic() < self._not_before:
+    async def _step_unless_backing_off(self) -> bool:
+        if time.monotonic() < self._retry_at:
             return False
         try:
-            moved = await step()
-        except _Stopped:
+            more = await self._step()
+        except _StoppedWhileSending:
             return False
         except RagliveError as error:
-            self._hold(error)
+            self._back_off(error)
             return False
-        except Exception:  # a fault of ours must not end the reporting
-            log.exception("reporting failed")
-            self._hold(None)
+        except Exception:  # a fault of the reporter must not end the reporting
+            log.exception("delivery failed")
+            self._back_off(None)
             return False
         self._failures = 0
-        return moved
+        return more
 
-    def _hold(self, error: RagliveError | None) -> None:
-        pace = self._pace
-        pause = min(pace.first_pause * 2 ** min(self._failures, 30), pace.longest_pause)
-        pause *= random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+    def _back_off(self, error: RagliveError | None) -> None:
+        """Delay the next step: exponentially with jitter, and never less than the server asks."""
+        intervals = self._intervals
+        delay = min(intervals.first_retry * 2 ** min(self._failures, 30), intervals.max_retry)
+        delay *= random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
         if error is not None and error.retry_after_ms is not None:
-            pause = max(pause, min(error.retry_after_ms / 1000, LONGEST_WISH_SECONDS))
+            delay = max(delay, min(error.retry_after_ms / 1000, MAX_RETRY_AFTER_SECONDS))
         self._failures += 1
-        self._not_before = time.monotonic() + pause
+        self._retry_at = time.monotonic() + delay
         if error is not None:
             level = logging.WARNING if error.retryable else logging.ERROR
-            log.log(level, "events wait %.1f s more: %s", pause, error.message)
+            log.log(level, "events wait, next try in %.1f s: %s", delay, error.message)
 
-    async def _rest(self) -> None:
-        """Wait for something to send, no longer than until something is due."""
+    async def _wait(self) -> None:
+        """Wait for a new event, a stop, or the time when something is due."""
         now = time.monotonic()
-        if now < self._not_before:
-            await _first_of(self._not_before - now, self._stop)
+        if now < self._retry_at:
+            await _wait_for_any(self._retry_at - now, self._stop)
             return
-        due = self._next_beat
-        if self._source.latest.file_ids():
-            due = min(due, max(self._next_show, now + 0.01))
-        await _first_of(min(due - now, self._pace.look), self._stop, self._new)
+        due = self._heartbeat_at
+        if self._source.progress.file_ids():
+            due = min(due, max(self._progress_at, now + 0.01))
+        await _wait_for_any(min(due - now, self._intervals.poll), self._stop, self._new)
 
     async def _until_stopped(self, sending: Awaitable[None]) -> None:
         task = asyncio.ensure_future(sending)
@@ -222,20 +226,20 @@ class Delivery:
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
-            raise _Stopped
+            raise _StoppedWhileSending
         await task
 
     def _batch(self, events: Iterable[bytes]) -> Batch:
-        maker = self._source.maker
-        return Batch(maker.pipeline_id, maker.pipeline_type, list(events))
+        factory = self._source.factory
+        return Batch(factory.pipeline_id, factory.pipeline_type, list(events))
 
 
-class _Stopped(Exception):
-    """The reporter was closed while something was on its way."""
+class _StoppedWhileSending(Exception):
+    """The reporter was closed while a batch was being sent."""
 
 
-async def _first_of(seconds: float, *events: asyncio.Event) -> None:
-    """Wait for an event, at most so long."""
+async def _wait_for_any(seconds: float, *events: asyncio.Event) -> None:
+    """Wait until one of the events is set, `seconds` at most."""
     waits = {asyncio.create_task(event.wait()) for event in events}
     try:
         await asyncio.wait(waits, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""One attempt at one file, from its start to its end."""
+"""The report of one attempt at one file, from its start to its end."""
 
 from __future__ import annotations
 
@@ -6,26 +6,36 @@ import logging
 import threading
 import time
 from datetime import datetime
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.states import Stage
-from raglive_reporter.engine import Engine
-from raglive_reporter.errors import ReporterError, invalid_event
-from raglive_reporter.events import CheckedEvent, code_of, identified, now, printable
+from raglive_reporter.errors import OutboxFull, OutboxUnusable, ReporterError
+from raglive_reporter.events import (
+    ValidatedEvent,
+    error_code_of,
+    file_id_for,
+    invalid_event,
+    now,
+    storable_text,
+)
+from raglive_reporter.publisher import BackgroundPublisher
 
-__all__ = ["AboutFile", "Circumstances", "FileReport", "Results", "StageName"]
+__all__ = ["AttemptResults", "FailureDetails", "FileDetails", "FileReport", "Outcome", "StageName"]
 
 log = logging.getLogger("raglive_reporter")
 
 StageName = Stage | str
+Outcome = Literal["completed", "failed", "skipped"]
+
+_REPORTING_FAILED = (ReporterError, OutboxFull, OutboxUnusable)
 
 
-class AboutFile(TypedDict, total=False):
-    """What may be said of a file beside its name; `size` in bytes.
+class FileDetails(TypedDict, total=False):
+    """Optional facts about a file; `size` in bytes.
 
-    The id must be the same at each attempt: it is derived from folder and name unless given. The
-    attempts are counted unless one is given.
+    The `id` must be the same at each attempt: it is derived from folder and name unless given.
+    Attempts are counted unless `attempt` is given.
     """
 
     id: str
@@ -37,16 +47,16 @@ class AboutFile(TypedDict, total=False):
     attempt: int | None
 
 
-class Results(TypedDict, total=False):
-    """What a completed attempt made; `content_length` in characters."""
+class AttemptResults(TypedDict, total=False):
+    """The output of a completed attempt; `content_length` in characters."""
 
     chunks_created: int
-    embeddings_generated: int  # by default as many as chunks
+    embeddings_generated: int  # defaults to `chunks_created`
     content_length: int
 
 
-class Circumstances(TypedDict, total=False):
-    """What else may be said of a failure."""
+class FailureDetails(TypedDict, total=False):
+    """Optional facts about a failure."""
 
     error_type: str
     retryable: bool
@@ -54,48 +64,53 @@ class Circumstances(TypedDict, total=False):
 
 
 class FileReport:
-    """Says how an attempt goes; blocking, and safe to use from any thread."""
+    """Reports one attempt; its calls block until the event is on disk, and are thread-safe."""
 
-    def __init__(self, engine: Engine, name: str, about: AboutFile) -> None:
-        self._engine = engine
-        self.name = printable(name)
-        self.file_id = identified(name, about.get("id", ""), about.get("folder", ""))
-        self._about = about
-        self._stage = _stage(about.get("stage", Stage.EXTRACTION))
+    def __init__(self, publisher: BackgroundPublisher, name: str, details: FileDetails) -> None:
+        self._publisher = publisher
+        self.name = storable_text(name)
+        self.file_id = file_id_for(name, details.get("id", ""), details.get("folder", ""))
+        self._details = details
+        self._stage = _stage(details.get("stage", Stage.EXTRACTION))
         self._attempt: int | None = None
-        self._ended = False
+        self._outcome: Outcome | None = None
         self._fraction = 0.0
         self._started_at = now()
-        self._since = self._began = time.monotonic()
+        self._stage_started = self._clock_started = time.monotonic()
         self._durations: dict[Stage, float] = {}
         self._lock = threading.RLock()
 
     @property
     def attempt(self) -> int:
-        """Return the attempt's number. Raises `reporter_misused` before the start."""
+        """The number of the attempt, from 1. Raises `reporter_misused` before the start."""
         if self._attempt is None:
-            raise ReporterError(f"{self.name}: start() comes first, or `with`.")
+            raise ReporterError(f"{self.name}: call start() first, or use `with`.")
         return self._attempt
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the attempt ended; `None` while it runs."""
+        return self._outcome
 
     def start(self) -> None:
         """Queue `file:processing`."""
         with self._lock:
             if self._attempt is not None:
-                raise ReporterError(f"{self.name}: this attempt was started before.")
+                raise ReporterError(f"{self.name}: this attempt is already started.")
             self._started_at = now()
-            self._since = self._began = time.monotonic()
-            self._attempt = self._engine.put_attempt(
-                self.file_id, self._about.get("attempt"), self._processing
+            self._stage_started = self._clock_started = time.monotonic()
+            self._attempt = self._publisher.put_attempt(
+                self.file_id, self._details.get("attempt"), self._processing
             )
 
     def progress(self, fraction: float, stage: StageName | None = None) -> None:
-        """Show how much is done, 0 to 1; without effect once the attempt has ended."""
+        """Show which fraction is done, 0 to 1; ignored after the end of the attempt."""
         with self._lock:
-            if self._ended:
+            if self._outcome is not None:
                 return
             if stage is not None:
                 self._enter(_stage(stage))
-            event = self._engine.maker.make(
+            event = self._publisher.factory.create(
                 "file:progress",
                 file={"id": self.file_id, "name": self.name},
                 processing_stage=self._stage,
@@ -103,83 +118,106 @@ class FileReport:
                 attempt=self.attempt,
             )
             self._fraction = fraction
-            self._engine.show((self.file_id, self.attempt), event)
+            self._publisher.show((self.file_id, self.attempt), event)
 
     def enter(self, stage: StageName) -> None:
-        """Show that another stage begins."""
+        """Show the start of another stage; the fraction stays."""
         self.progress(self._fraction, stage)
 
-    def complete(self, **results: Unpack[Results]) -> None:
-        """Queue `file:completed`."""
+    def complete(self, **results: Unpack[AttemptResults]) -> None:
+        """Queue `file:completed`; commit the index first."""
         made = {"chunks_created": 0, "content_length": 0, **results}
         made.setdefault("embeddings_generated", made["chunks_created"])
-        took = round(time.monotonic() - self._began, 4)
+        took = round(time.monotonic() - self._clock_started, 4)
         self._end(
-            "file:completed",
+            "completed",
             file=self._wire(completed_at=now()),
             results=made | {"processing_duration": took},
         )
 
-    def fail(self, code: str, message: str, **more: Unpack[Circumstances]) -> None:
+    def fail(self, code: str, message: str, **details: Unpack[FailureDetails]) -> None:
         """Queue `file:failed`."""
         error = {
-            "type": printable(more.get("error_type", "Error"), 128),
+            "type": storable_text(details.get("error_type", "Error"), 128),
             "code": code,
-            "message": printable(message),
+            "message": storable_text(message),
             "stage": self._stage,
-            "retryable": more.get("retryable", False),
-            "next_attempt_at": more.get("next_attempt_at"),
+            "retryable": details.get("retryable", False),
+            "next_attempt_at": details.get("next_attempt_at"),
         }
-        self._end("file:failed", file=self._wire(failed_at=now()), error=error)
+        self._end("failed", file=self._wire(failed_at=now()), error=error)
 
     def skip(self, code: str, message: str) -> None:
-        """Queue `file:skipped`: there is nothing to index, and that is no failure."""
-        reason = {"code": code, "message": printable(message)}
-        self._end("file:skipped", file=self._wire(skipped_at=now()), reason=reason)
+        """Queue `file:skipped`: the file holds nothing to index, which is not a failure."""
+        reason = {"code": code, "message": storable_text(message)}
+        self._end("skipped", file=self._wire(skipped_at=now()), reason=reason)
 
-    def leave(self, error: BaseException | None) -> None:
-        """End an attempt that did not say how it ended: completed, or failed with `error`."""
+    def leave(self, error: BaseException | None) -> bool:
+        """End the attempt if it has not ended: completed, or failed with `error`.
+
+        Returns whether the failure was queued. It was not when the attempt had already ended, or
+        when the reporter itself failed; the latter is logged.
+        """
         with self._lock:
-            if self._ended:
-                return
+            if self._outcome is not None:
+                return False
             if error is None:
                 self.complete()
-                return
+                return False
             try:
                 self._fail_with(error)
-            except RagliveError as trouble:  # the caller's own error matters more
-                log.error("the failure of %s is not reported: %s", self.name, trouble)  # noqa: TRY400 - no trace
+            except RagliveError as reporting_error:  # the caller's own error matters more
+                log.error(  # noqa: TRY400 - the trace belongs to the caller's error
+                    "the failure of %s is not reported: %s", self.name, reporting_error
+                )
+                return False
             finally:
-                self._engine.latest.end((self.file_id, self.attempt))
+                self._publisher.progress.end((self.file_id, self.attempt))
+            return True
+
+    def handle(self, error: BaseException | None) -> bool:
+        """End the attempt, and return whether the caller may go on with the next file.
+
+        A failure that was queued is logged with its traceback. Interruptions, errors of the
+        reporter, and errors after the end of the attempt are for the caller.
+        """
+        if not self.leave(error) or not isinstance(error, Exception):
+            return False
+        if isinstance(error, _REPORTING_FAILED):
+            return False
+        log.error("%s failed, and the pipeline continues", self.name, exc_info=error)
+        return True
 
     def _fail_with(self, error: BaseException) -> None:
-        interrupted = not isinstance(error, Exception)  # Ctrl-C, exit, cancellation
+        is_interrupted = not isinstance(error, Exception)  # Ctrl-C, exit, cancellation
         self.fail(
-            "interrupted" if interrupted else code_of(error),
+            "interrupted" if is_interrupted else error_code_of(error),
             str(error) or type(error).__name__,
             error_type=type(error).__name__,
-            retryable=interrupted or getattr(error, "retryable", False) is True,
+            retryable=is_interrupted or getattr(error, "retryable", False) is True,
         )
 
-    def _end(self, event_type: str, **fields: Any) -> None:
+    def _end(self, outcome: Outcome, **fields: Any) -> None:
         with self._lock:
-            if self._ended:
+            if self._outcome is not None:
                 raise RagliveError(
-                    f"{self.name}: attempt {self._attempt} has ended before.",
+                    f"{self.name}: attempt {self._attempt} has already ended.",
                     code=ErrorCode.CONFLICT,
                 )
             attempt = self.attempt
             stages = [
                 {"stage": stage, "duration": round(seconds, 4)}
-                for stage, seconds in self._spent().items()
+                for stage, seconds in self._durations_so_far().items()
             ]
-            event = self._engine.maker.make(event_type, **fields, attempt=attempt, stages=stages)
-            self._engine.put(event)
-            self._ended = True
-            self._engine.latest.end((self.file_id, attempt))
+            event = self._publisher.factory.create(
+                f"file:{outcome}", **fields, attempt=attempt, stages=stages
+            )
+            self._publisher.put(event)
+            self._outcome = outcome
+            self._publisher.progress.end((self.file_id, attempt))
 
-    def _processing(self, attempt: int) -> CheckedEvent:
-        return self._engine.maker.make(
+    def _processing(self, attempt: int) -> ValidatedEvent:
+        return self._publisher.factory.create(
             "file:processing",
             file=self._wire(),
             processing_stage=self._stage,
@@ -187,25 +225,25 @@ class FileReport:
         )
 
     def _wire(self, **when: str) -> dict[str, Any]:
-        about = self._about
+        details = self._details
         return {
             "id": self.file_id,
             "name": self.name,
-            "size": about.get("size"),
-            "mime_type": about.get("mime_type"),
-            "folder": printable(about.get("folder", "")) or None,
-            "url": about.get("url"),
+            "size": details.get("size"),
+            "mime_type": details.get("mime_type"),
+            "folder": storable_text(details.get("folder", "")) or None,
+            "url": details.get("url"),
             "started_at": self._started_at,
             **when,
         }
 
     def _enter(self, stage: Stage) -> None:
         if stage is not self._stage:
-            self._durations = self._spent()
-            self._stage, self._since = stage, time.monotonic()
+            self._durations = self._durations_so_far()
+            self._stage, self._stage_started = stage, time.monotonic()
 
-    def _spent(self) -> dict[Stage, float]:
-        present = self._durations.get(self._stage, 0.0) + time.monotonic() - self._since
+    def _durations_so_far(self) -> dict[Stage, float]:
+        present = self._durations.get(self._stage, 0.0) + time.monotonic() - self._stage_started
         return self._durations | {self._stage: present}
 
 

@@ -1,4 +1,4 @@
-"""Events over HTTP, to the status server."""
+"""The transport over HTTP, to the status server."""
 
 from __future__ import annotations
 
@@ -23,109 +23,116 @@ from raglive_reporter.transport import Batch, unavailable
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["HttpTransport", "TokenSource"]
+__all__ = ["HttpTransport", "TokenProvider"]
 
-TokenSource = str | Callable[[], str | Awaitable[str]]
+TokenProvider = str | Callable[[], str | Awaitable[str]]
 
-ANSWER_SECONDS = 15.0
+RESPONSE_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
 TOKEN_SECONDS = 30.0
 _TOKEN = re.compile(r"[!-~]{1,16384}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_NEW_TOKEN_HELPS = {ErrorCode.UNAUTHENTICATED, ErrorCode.TOKEN_EXPIRED, ErrorCode.FORBIDDEN}
+_NEW_TOKEN_MAY_HELP = {ErrorCode.UNAUTHENTICATED, ErrorCode.TOKEN_EXPIRED, ErrorCode.FORBIDDEN}
 
 
 class HttpTransport:
-    """Posts batches to `url`; a `token` that is a function is asked again when it is refused."""
+    """Posts batches to the status server at `url`.
 
-    def __init__(self, url: str, token: TokenSource) -> None:
+    `token` is a token or a function, plain or async, that returns one. The function is called
+    again when the server refuses the token. Raises `reporter_misused` for an unusable address or
+    token.
+    """
+
+    def __init__(self, url: str, token: TokenProvider) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ReporterError(
-                "The address of the status server should look like http://127.0.0.1:8103."
+                "The address of the status server must look like http://127.0.0.1:8103."
             )
         if isinstance(token, str):
-            _check(token)
-        _load()
+            _checked_token(token)
+        _import_httpx()
         self._address = f"{url.rstrip('/')}/v1/events"
         self._server = f"{parts.hostname}:{parts.port or parts.scheme}"
-        self._near = parts.hostname in _LOOPBACK  # no proxy leads there
-        self._source = token
+        self._is_loopback = parts.hostname in _LOOPBACK
+        self._provider = token
         self._token: str | None = None
         self._client: httpx.AsyncClient | None = None
-        self._quiet = _Quiet(self._address)
+        self._log_filter = _RequestLogFilter(self._address)
 
     async def open(self) -> None:
-        """Prepare, without connecting; what an earlier `open` left is forgotten."""
-        import httpx  # noqa: PLC0415 - only those who send need it
+        """Create the client without connecting, and forget the one of an earlier `open`."""
+        import httpx  # noqa: PLC0415 - importing the package stays fast
 
-        logging.getLogger("httpx").addFilter(self._quiet)
+        logging.getLogger("httpx").addFilter(self._log_filter)
         self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(RESPONSE_SECONDS, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=1),
-            trust_env=not self._near,
+            trust_env=not self._is_loopback,  # no proxy reaches a loopback address
         )
 
     async def close(self) -> None:
-        """Close the connection."""
-        logging.getLogger("httpx").removeFilter(self._quiet)
+        """Close the client's connections."""
+        logging.getLogger("httpx").removeFilter(self._log_filter)
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
 
     async def publish(self, batch: Batch) -> None:
-        """Publish events; all of them are committed when it returns."""
-        used = self._token or await self._ask_for_token()
+        """Publish durable events; all are committed when it returns."""
+        used = self._token or await self._fetch_token()
         try:
             await self._post(batch, used)
         except RagliveError as error:
-            if error.code not in _NEW_TOKEN_HELPS or isinstance(self._source, str):
+            if error.code not in _NEW_TOKEN_MAY_HELP or isinstance(self._provider, str):
                 raise
-            fresh = await self._ask_for_token()
+            fresh = await self._fetch_token()
             if fresh == used:
                 raise
             await self._post(batch, fresh)
 
     async def show(self, batch: Batch) -> None:
-        """Send progress and heartbeats, the same way."""
+        """Send progress and heartbeats by the same request."""
         await self.publish(batch)
 
     async def _post(self, batch: Batch, token: str) -> None:
         import httpx  # noqa: PLC0415 - as above
 
-        assert self._client is not None, "a transport is opened before it is used"
+        assert self._client is not None, "a transport must be opened before use"
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         body = b'{"events":[' + b",".join(batch.events) + b"]}"
         try:
-            answer = await self._client.post(self._address, content=body, headers=headers)
+            response = await self._client.post(self._address, content=body, headers=headers)
         except httpx.HTTPError as error:
             raise unavailable(
                 f"The status server at {self._server} does not answer ({type(error).__name__})."
             ) from error
-        _read(answer, len(batch.events), self._server)
+        _check_response(response, len(batch.events), self._server)
 
-    async def _ask_for_token(self) -> str:
-        if isinstance(self._source, str):
-            self._token = self._source
-            return self._source
+    async def _fetch_token(self) -> str:
+        if isinstance(self._provider, str):
+            self._token = self._provider
+            return self._provider
         try:
             async with asyncio.timeout(TOKEN_SECONDS):
-                found = await asyncio.to_thread(self._source)
-                self._token = _check(await found if inspect.isawaitable(found) else found)
-        except Exception as error:  # whatever the function of another does
-            raise unavailable(f"No token could be had ({type(error).__name__}).") from error
+                found = await asyncio.to_thread(self._provider)
+                self._token = _checked_token(await found if inspect.isawaitable(found) else found)
+        except Exception as error:  # the caller's function may raise anything
+            raise unavailable(
+                f"The function for the token failed ({type(error).__name__})."
+            ) from error
         return self._token
 
 
-def _load() -> None:
-    """Import now what sending needs: a fork amid an import would leave the child without."""
+def _import_httpx() -> None:
+    """Import what sending needs: a fork during an import would leave the child without it."""
     for module in ("httpx", "httpcore", "anyio._backends._asyncio"):
         with suppress(ImportError):
             importlib.import_module(module)
 
 
-class _Quiet(logging.Filter):
-    """Keeps our requests, several a second, out of the log of somebody else's program."""
+class _RequestLogFilter(logging.Filter):
+    """Keeps the reporter's requests, several a second, out of the caller's log."""
 
     def __init__(self, address: str) -> None:
         super().__init__()
@@ -136,56 +143,63 @@ class _Quiet(logging.Filter):
         return not (isinstance(args, tuple) and self._address in map(str, args))
 
 
-def _check(token: object) -> str:
+def _checked_token(token: object) -> str:
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        raise ReporterError("The token is not one: `raglive token --role producer` makes one.")
+        raise ReporterError(
+            "The token is malformed: `raglive token --role producer` creates a valid one."
+        )
     return token
 
 
-def _read(answer: httpx.Response, sent: int, server: str) -> None:
-    said = _json_object(answer.content)
-    if answer.status_code == 200:
-        if _counted(said) == sent:
+def _check_response(response: httpx.Response, sent: int, server: str) -> None:
+    """Raise unless the response acknowledges all `sent` events as committed."""
+    body = _json_object(response.content)
+    if response.status_code == 200:
+        if _committed(body) == sent:
             return
-        raise unavailable(f"What answers at {server} is not a status server of raglive.")
-    refusal = said.get("error")
+        raise unavailable(f"The server at {server} is not a status server of raglive.")
+    refusal = body.get("error")
     if isinstance(refusal, dict) and isinstance(refusal.get("code"), str):
         raise RagliveError(
-            str(refusal.get("message", "")) or f"Refused with {answer.status_code}.",
+            str(refusal.get("message", "")) or f"Refused with {response.status_code}.",
             code=refusal["code"],
             retryable=refusal.get("retryable") is True,
-            retry_after_ms=_wait_ms(refusal.get("retry_after_ms"), answer),
+            retry_after_ms=_retry_after_ms(refusal.get("retry_after_ms"), response),
         )
     raise unavailable(
-        f"{server} answered {answer.status_code}, and not as a status server of raglive does.",
-        _wait_ms(None, answer),
+        f"{server} answered {response.status_code} in an unknown format. Check the address, and "
+        "any proxy in front of the status server.",
+        _retry_after_ms(None, response),
     )
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _json_object(content: bytes) -> dict[str, Any]:
     try:
-        said = orjson.loads(body)
+        parsed = orjson.loads(content)
     except orjson.JSONDecodeError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
-def _counted(said: dict[str, Any]) -> int | None:
-    counts = (said.get("accepted"), said.get("duplicates"))
-    return sum(counts) if all(isinstance(count, int) for count in counts) else None  # type: ignore[arg-type]  # just checked
+def _committed(body: dict[str, Any]) -> int | None:
+    match body:
+        case {"accepted": int(accepted), "duplicates": int(duplicates)}:
+            return accepted + duplicates
+        case _:
+            return None
 
 
-def _wait_ms(stated: object, answer: httpx.Response) -> int | None:
-    """Return how long to wait: as the refusal says, else as `Retry-After` says."""
+def _retry_after_ms(stated: object, response: httpx.Response) -> int | None:
+    """Return the delay stated in the refusal, or else in the header `Retry-After`."""
     if isinstance(stated, int) and stated >= 0:
         return stated
-    header = answer.headers.get("Retry-After", "")
+    header = response.headers.get("Retry-After", "")
     if header.isascii() and header.isdigit():
         return int(header) * 1000
     try:
-        moment = parsedate_to_datetime(header)
+        time = parsedate_to_datetime(header)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0, int((moment - datetime.now(UTC)).total_seconds() * 1000))
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return max(0, int((time - datetime.now(UTC)).total_seconds() * 1000))

@@ -1,11 +1,11 @@
 CREATE TABLE events (
-    place       INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of publication; never used again
+    position    INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of publication; never reused
     pipeline_id TEXT NOT NULL,
-    file_id     TEXT NOT NULL, -- '' for the pipeline itself
+    file_id     TEXT NOT NULL, -- '' for events of the pipeline itself
     type        TEXT NOT NULL,
     body        BLOB NOT NULL
 );
-CREATE INDEX events_in_order ON events (pipeline_id, place);
+CREATE INDEX events_in_order ON events (pipeline_id, position);
 CREATE INDEX events_of_file ON events (pipeline_id, file_id);
 
 CREATE TABLE waiting (
@@ -28,26 +28,26 @@ CREATE TABLE files (
     pipeline_id TEXT NOT NULL,
     file_id     TEXT NOT NULL,
     attempt     INTEGER NOT NULL DEFAULT 0, -- the latest
-    published   INTEGER NOT NULL DEFAULT 0, -- place of the last event that the log has
+    published   INTEGER NOT NULL DEFAULT 0, -- position of the last published event
     PRIMARY KEY (pipeline_id, file_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE dead_letters (
-    place       INTEGER PRIMARY KEY,
-    pipeline_id TEXT NOT NULL,
-    file_id     TEXT NOT NULL,
-    type        TEXT NOT NULL,
-    body        BLOB NOT NULL,
-    code        TEXT NOT NULL,
-    message     TEXT NOT NULL,
-    refused_at  TEXT NOT NULL,
-    again       INTEGER NOT NULL DEFAULT 0 -- somebody wants it tried again
+    position        INTEGER PRIMARY KEY,
+    pipeline_id     TEXT NOT NULL,
+    file_id         TEXT NOT NULL,
+    type            TEXT NOT NULL,
+    body            BLOB NOT NULL,
+    code            TEXT NOT NULL,
+    message         TEXT NOT NULL,
+    refused_at      TEXT NOT NULL,
+    retry_requested INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX dead_letters_of_pipeline ON dead_letters (pipeline_id, again);
+CREATE INDEX dead_letters_of_pipeline ON dead_letters (pipeline_id, retry_requested);
 
-CREATE TABLE sessions (
-    session     TEXT PRIMARY KEY,
+CREATE TABLE reporters (
+    reporter    TEXT PRIMARY KEY,
     pipeline_id TEXT NOT NULL,
     pid         INTEGER NOT NULL,
-    started     REAL NOT NULL -- of the process, so that another with its number is not taken for it
+    started     REAL NOT NULL -- of the process: a later process may have the same pid
 ) WITHOUT ROWID;

@@ -1,94 +1,132 @@
-"""Events straight into the database, for reporters beside it; no status server need run."""
+"""Events published straight into the database, without a status server; needs `asyncpg`."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
-import orjson
 
-from raglive.bus.postgres import PostgresBus
-from raglive.store.errors import TRANSIENT, place_of
-from raglive.store.pool import Database
-from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_reporter.transport import Batch, unavailable
 
 __all__ = ["SqlTransport"]
 
 CONNECT_SECONDS = 5.0
-_PUBLISH = "SELECT accepted + duplicates FROM raglive.publish_batch($1, $2, $3)"
+STATEMENT_SECONDS = 30.0
+_PUBLISH = "SELECT FROM raglive.publish_batch($1, $2::text::jsonb, $3)"
+_SHOW = "SELECT raglive.show($1, $2::text::jsonb, $3)"
+
+_INVALID = (
+    asyncpg.InvalidParameterValueError,
+    asyncpg.DataError,
+    asyncpg.ProgramLimitExceededError,
+)
+_NOT_MIGRATED = (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedFunctionError)
+_MISCONFIGURED = (
+    ValueError,
+    asyncpg.ClientConfigurationError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+_UNAVAILABLE = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
 
 
 class SqlTransport:
-    """Publishes with `raglive.publish_batch` as the user that the address `dsn` names.
+    """Publishes with `raglive.publish_batch` and `raglive.show` as the user in the address `dsn`.
 
-    Heartbeats and progress need that user to own raglive's schema; without them the pipeline
-    still shows, and is declared offline after a while.
+    It holds one connection and works through a transaction pooler too. The user owns raglive's
+    schema, or may execute these two functions through wrappers that the owner made.
     """
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._database: Database | None = None
-        self._bus: PostgresBus | None = None
+        self._connection: asyncpg.Connection | None = None
 
     async def open(self) -> None:
-        """Prepare, without connecting; what an earlier `open` left is forgotten."""
-        self._database = self._bus = None
+        """Forget the connection of an earlier `open`; a forked child must not use its parent's."""
+        self._connection = None
 
     async def close(self) -> None:
-        """Close the connections."""
-        database, self._database = self._database, None
-        bus, self._bus = self._bus, None
-        if bus is not None:
-            await bus.close()
-        if database is not None:
-            await database.close()
+        """Close the connection, by force when the server does not answer."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                await connection.close(timeout=2)
+            except _UNAVAILABLE:
+                connection.terminate()
 
     async def publish(self, batch: Batch) -> None:
-        """Publish events; all of them are committed when it returns."""
-        events = [orjson.loads(event) for event in batch.events]
-        async with self._explained() as database:
-            await database.fetchval(_PUBLISH, batch.pipeline_id, events, batch.pipeline_type)
+        """Publish durable events in one transaction."""
+        await self._call(_PUBLISH, batch)
 
     async def show(self, batch: Batch) -> None:
-        """Send progress to the servers, and note heartbeats in the pipeline's row."""
-        events = [orjson.loads(event) for event in batch.events]
-        async with self._explained() as database:
-            for event in events:
-                if event["type"] == "heartbeat":
-                    event.update(await _beat(database, batch, event))
-            self._bus = self._bus or PostgresBus(database.dsn, listens=database.listens)
-            await self._bus.send(events)
+        """Send progress to the servers, and store heartbeats in the pipeline's row."""
+        await self._call(_SHOW, batch)
+
+    async def _call(self, statement: str, batch: Batch) -> None:
+        events = b"[" + b",".join(batch.events) + b"]"
+        async with self._connected() as connection, connection.transaction():
+            # in a transaction, because a pooler may change the server connection between statements
+            await connection.execute(
+                statement, batch.pipeline_id, events.decode(), batch.pipeline_type
+            )
 
     @asynccontextmanager
-    async def _explained(self) -> AsyncIterator[Database]:
+    async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
         try:
-            if self._database is None:
-                self._database = await Database.connect(
-                    self._dsn, name="reporter", max_size=1, within_seconds=CONNECT_SECONDS
-                )
-            yield self._database
-        except (asyncpg.InvalidParameterValueError, asyncpg.DataError) as error:
-            raise RagliveError(str(error), code=ErrorCode.INVALID_EVENT) from error
-        except asyncpg.InsufficientPrivilegeError as error:
-            raise RagliveError(str(error), code=ErrorCode.FORBIDDEN) from error
-        except (*TRANSIENT, asyncpg.PostgresError) as error:  # type: ignore[misc]  # a flat tuple
-            where = place_of(self._dsn)
-            raise unavailable(
-                f"The database at {where} does not take events ({type(error).__name__})."
-            ) from error
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await self._connect()
+            yield self._connection
+        except (*_INVALID, *_NOT_MIGRATED, *_MISCONFIGURED, *_UNAVAILABLE) as error:
+            raise _explained(error, self._dsn) from error
+        except asyncio.CancelledError:
+            if self._connection is not None:
+                self._connection.terminate()
+            raise
+
+    async def _connect(self) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            self._dsn,
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            statement_cache_size=0,  # a transaction pooler keeps no prepared statements
+            server_settings={"application_name": "raglive reporter"},
+        )
 
 
-async def _beat(database: Database, batch: Batch, event: dict[str, Any]) -> dict[str, Any]:
-    record = await PipelineRecord.register(database, batch.pipeline_id, batch.pipeline_type)
-    beat = await record.beat(
-        uptime_seconds=event["uptime"],
-        memory_bytes=event["memory_usage"],
-        is_checking=False,
-        last_check=None,
-        next_check=None,
-    )
-    return {"head_seq": beat.head_seq, "digest": beat.digest.hex(), "is_checking": False}
+def _explained(error: BaseException, dsn: str) -> RagliveError:
+    """Return the error of the contract, with what to do about it and without the password."""
+    place = _place(dsn)
+    match error:
+        case asyncpg.InsufficientPrivilegeError():
+            return RagliveError(str(error), code=ErrorCode.FORBIDDEN)
+        case _ if isinstance(error, _NOT_MIGRATED):
+            return unavailable(
+                f"The database at {place} lacks raglive's functions ({error}). "
+                "Run `raglive db migrate`."
+            )
+        case _ if isinstance(error, _INVALID):
+            return RagliveError(str(error), code=ErrorCode.INVALID_EVENT)
+        case _ if isinstance(error, _MISCONFIGURED):
+            return RagliveError(
+                f"The database at {place} cannot be used ({type(error).__name__}). Correct the "
+                "address: postgresql://user:password@host:5432/name.",
+                code="database_misconfigured",
+            )
+        case _:
+            return unavailable(
+                f"The database at {place} does not accept events ({type(error).__name__})."
+            )
+
+
+def _place(dsn: str) -> str:
+    """Return host, port and database of an address, without its user and password."""
+    try:
+        parts = urlsplit(dsn)
+        port = parts.port or 5432
+    except ValueError:
+        return "an unreadable address"
+    return f"{parts.hostname or 'localhost'}:{port}{parts.path or '/'}"

@@ -1,4 +1,4 @@
-"""How events reach the log."""
+"""The interface between delivery and the ways to publish: HTTP, or SQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Batch", "Transport", "unavailable"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events of one pipeline, each the JSON of an event."""
+    """Events of one pipeline, each as JSON."""
 
     pipeline_id: str
     pipeline_type: str
@@ -21,27 +21,28 @@ class Batch:
 
 
 class Transport(Protocol):
-    """Takes events to the log.
+    """Publishes batches of events.
 
-    What fails is said with the codes of the contract: `invalid_event`, `invalid_request`,
-    `payload_too_large` and `forbidden` are the events' own fault, everything else may pass.
+    Failures raise `RagliveError`. The codes `invalid_event`, `invalid_request`,
+    `payload_too_large` and `forbidden` mean that the events themselves are refused; with any other
+    code, the same batch is sent again later.
     """
 
     async def open(self) -> None:
-        """Prepare, without connecting; what an earlier `open` left is forgotten."""
+        """Prepare without connecting, and forget the connection of an earlier `open`."""
 
     async def close(self) -> None:
-        """Give back what `open` took."""
+        """Release what `open` acquired."""
 
     async def publish(self, batch: Batch) -> None:
-        """Publish durable events: when it returns, all are committed; else raise, and none is."""
+        """Publish durable events: all are committed when it returns, none when it raises."""
 
     async def show(self, batch: Batch) -> None:
-        """Send progress and heartbeats."""
+        """Send progress and heartbeats, which are not stored."""
 
 
 def unavailable(message: str, retry_after_ms: int | None = None) -> RagliveError:
-    """Return the error for a server that may answer later."""
+    """Return a retryable error: the server may answer later."""
     return RagliveError(
         message, code=ErrorCode.UNAVAILABLE, retryable=True, retry_after_ms=retry_after_ms
     )

@@ -1,1 +1,1 @@
-"""One module per family of formats; `registry` says which reads what."""
+"""Readers, one module for each family of formats; `format_registry` maps MIME types to them."""

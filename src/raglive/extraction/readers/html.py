@@ -1,12 +1,12 @@
-"""HTML to readable Markdown: headings, lists and rows kept, navigation and scripts dropped."""
+"""Converts HTML to Markdown: keeps headings, lists and tables, drops navigation and scripts."""
 
 from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
 
-from raglive.extraction.encoding import decode
-from raglive.extraction.model import Draft
+from raglive.extraction.model import ReaderOutput
+from raglive.extraction.text_encoding import decode
 
 __all__ = ["declared_charset", "html_to_text", "read_html"]
 
@@ -16,7 +16,7 @@ def _tags(names: str) -> frozenset[str]:
 
 
 _INVISIBLE = _tags("script style noscript template svg canvas object iframe audio video")
-_FURNITURE = _tags("nav button select datalist dialog menu")
+_NAVIGATION = _tags("nav button select datalist dialog menu")
 _CONTAINERS = _tags("div section aside span ul ol table form header footer ix:header")
 _VOID = _tags("area base br col embed hr img input link meta source track wbr")
 _BLOCKS = _tags(
@@ -36,39 +36,39 @@ _BREAKS = re.compile(r" *\n *")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _EMPTY_MARKS = re.compile(r"(?m)^(?:#{1,6}|-)(?: (?=#{1,6} |- )|$)")
 _LIST_MARKS = re.compile(r"\n- |^- ")
-# Stand-ins for white space that must survive the tidying of everything around it.
+# Placeholders for white space that must not be collapsed.
 _KEPT_SPACE, _KEPT_NEWLINE, _KEPT_TAB = "\ue000", "\ue001", "\ue002"
 _KEEP = str.maketrans({" ": _KEPT_SPACE, "\n": _KEPT_NEWLINE, "\t": _KEPT_TAB})
 _RELEASE = str.maketrans({_KEPT_SPACE: " ", _KEPT_NEWLINE: "\n", _KEPT_TAB: "\t"})
 _SHORT_CELL_CHARS = 160
 
 
-def read_html(data: bytes, _name: str) -> Draft:
-    """Read a page of the web, or one saved from it."""
+def read_html(data: bytes, _name: str) -> ReaderOutput:
+    """Read a web page."""
     text, title = html_to_text(decode(data, declared_charset(data)))
-    return Draft([text], title=title, is_markdown=True)
+    return ReaderOutput([text], title=title, is_markdown=True)
 
 
 def declared_charset(data: bytes) -> str | None:
-    """Return the encoding that a page says it is in."""
+    """Return the encoding that a page declares, None without a declaration."""
     declared = _CHARSET.search(data[:4096])
     return (declared[1] or declared[2]).decode("ascii") if declared else None
 
 
 def html_to_text(markup: str) -> tuple[str, str | None]:
-    """Return the text of `markup` and its title."""
-    page = _Page(drop_furniture=True)
+    """Return text and title of `markup`."""
+    page = _Page(drop_navigation=True)
     page.feed(markup)
     page.close()
-    if page.is_skipping or not page.text():  # an unclosed <nav> must not swallow the page
-        page = _Page(drop_furniture=False)
+    if page.is_skipping or not page.text():  # an unclosed <nav> must not hide the page
+        page = _Page(drop_navigation=False)
         page.feed(markup)
         page.close()
     return page.text(), page.title
 
 
 class _Rows:
-    """A table being read: the cells of its current row, and the pieces of its current cell."""
+    """The current row and cell of a table that is being read."""
 
     def __init__(self) -> None:
         self.row: list[str] = []
@@ -76,11 +76,11 @@ class _Rows:
 
 
 class _Page(HTMLParser):
-    def __init__(self, *, drop_furniture: bool) -> None:
+    def __init__(self, *, drop_navigation: bool) -> None:
         super().__init__(convert_charrefs=True)
         self.title: str | None = None
-        self._furniture = _FURNITURE if drop_furniture else frozenset()
-        self._hides = drop_furniture
+        self._navigation = _NAVIGATION if drop_navigation else frozenset()
+        self._hides = drop_navigation
         self._pieces: list[str] = []
         self._tables: list[_Rows] = []
         self._skipped_tag: str | None = None
@@ -133,7 +133,7 @@ class _Page(HTMLParser):
             self._add(_SPACES.sub(" ", data))
 
     def _is_dropped(self, tag: str, attrs: list[tuple[str, str | None]]) -> bool:
-        if tag in _INVISIBLE or tag in self._furniture:
+        if tag in _INVISIBLE or tag in self._navigation:
             return True
         return self._hides and tag in _CONTAINERS and any(map(_hides, attrs))
 
@@ -203,7 +203,7 @@ class _Page(HTMLParser):
         self._tables[-1].row = []
         separator = "\n\n" if any("\n" in cell for cell in cells) else " | "
         if cells:
-            self._below(separator.join(cells).replace("$ | ", "$") + "\n")
+            self._add_row(separator.join(cells).replace("$ | ", "$") + "\n")
 
     def _end_table(self) -> None:
         if self._tables:
@@ -211,8 +211,8 @@ class _Page(HTMLParser):
             self._tables.pop()
             self._break()
 
-    def _below(self, row: str) -> None:
-        """Add a finished row to what holds its table."""
+    def _add_row(self, row: str) -> None:
+        """Add a completed row to the element that contains its table."""
         outer = self._tables[-2].cell if len(self._tables) > 1 else None
         (self._pieces if outer is None else outer).append(row)
 

@@ -1,4 +1,4 @@
-"""Mail: the headers that matter, the text, and what is attached."""
+"""Internet mail: headers, text and attachments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from email.message import EmailMessage
 from functools import partial
 from typing import cast
 
-from raglive.extraction.encoding import decode
-from raglive.extraction.model import Draft
+from raglive.extraction.model import ReaderOutput
 from raglive.extraction.readers.html import html_to_text
-from raglive.extraction.readers.nested_files import Attached, Nesting, add_attachments
-from raglive.extraction.text import one_line
+from raglive.extraction.readers.nested_files import Attached, NestedFileReader, add_attachments
+from raglive.extraction.text_encoding import decode
+from raglive.extraction.text_normalisation import one_line
 
 __all__ = ["read_mail"]
 
@@ -22,13 +22,13 @@ _ALTERNATIVES = {"text/plain", "text/html"}
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 
 
-def read_mail(data: bytes, _name: str, nesting: Nesting) -> Draft:
-    """Read an RFC 822 message, and what is attached to it, other messages included."""
-    return _read_message(message_from_bytes(_readable(data), policy=policy.default), nesting)
+def read_mail(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
+    """Read an RFC 822 message and its attachments, including other messages."""
+    return _read_message(message_from_bytes(_readable(data), policy=policy.default), nested)
 
 
 def _readable(data: bytes) -> bytes:
-    """Return the mail with headers in UTF-8, where they are in an encoding that none told."""
+    """Convert headers of an undeclared encoding to UTF-8."""
     end = _END_OF_HEADERS.search(data)
     head = data[: end.start()] if end else data
     if head.isascii():
@@ -36,12 +36,12 @@ def _readable(data: bytes) -> bytes:
     return decode(head).encode() + data[len(head) :]
 
 
-def _read_message(message: EmailMessage, nesting: Nesting) -> Draft:
+def _read_message(message: EmailMessage, nested: NestedFileReader) -> ReaderOutput:
     headers = "\n".join(_headers(message))
     body = _body(message)
     text = "" if body is None else _text(body)
-    draft = Draft([headers, text], title=_header(message, "Subject") or None)
-    add_attachments(draft, _attached(message, body, nesting))
+    draft = ReaderOutput([headers, text], title=_header(message, "Subject") or None)
+    add_attachments(draft, _attached(message, body, nested))
     return draft
 
 
@@ -55,16 +55,21 @@ def _headers(message: EmailMessage) -> Iterator[str]:
 def _header(message: EmailMessage, name: str) -> str:
     try:
         return one_line(str(message[name] or ""), 2_000)
-    except (ValueError, LookupError, IndexError, AttributeError):  # the email package's parsers
+    except (
+        ValueError,
+        LookupError,
+        IndexError,
+        AttributeError,
+    ):  # exceptions of the email package's parsers
         return ""
 
 
 def _body(message: EmailMessage) -> EmailMessage | None:
-    """Return the text that the mail opens with: plain, unless that is blank."""
+    """Return the part to show as the message: plain text, unless that is blank."""
     kinds = (message.get_body((kind,)) for kind in ("plain", "html"))
     found = [cast("EmailMessage", part) for part in kinds if part is not None]
     if not found and message.get_content_maintype() == "multipart" and not message.is_multipart():
-        return message  # no boundary says where its parts begin
+        return message  # multipart without a boundary
     return next(filter(_text, found), None)
 
 
@@ -74,7 +79,7 @@ def _text(part: EmailMessage) -> str:
 
 
 def _attached(
-    message: EmailMessage, body: EmailMessage | None, nesting: Nesting
+    message: EmailMessage, body: EmailMessage | None, nested: NestedFileReader
 ) -> Iterator[Attached]:
     for part in _parts(message, body):
         name = _attachment_name(part)
@@ -82,24 +87,26 @@ def _attached(
         if _is_inline_text(part):
             yield "", partial(_read_text, part)
         elif not inner:
-            yield name, partial(nesting.read, _payload(part), name, part.get_content_type())
+            yield name, partial(nested.read, _payload(part), name, part.get_content_type())
         elif part.get_content_type() == "message/rfc822":
-            yield name, partial(nesting.enter, name, partial(_read_message, inner[0], nesting))
+            yield name, partial(nested.enter, name, partial(_read_message, inner[0], nested))
         else:
             yield name, partial(_read_report, inner)
 
 
-def _read_text(part: EmailMessage) -> Draft:
-    return Draft([_text(part)])
+def _read_text(part: EmailMessage) -> ReaderOutput:
+    return ReaderOutput([_text(part)])
 
 
-def _read_report(inner: list[EmailMessage]) -> Draft:
-    """Read a report of delivery, which consists of headers alone."""
-    return Draft(["\n".join(f"{name}: {value}" for name, value in m.raw_items()) for m in inner])
+def _read_report(inner: list[EmailMessage]) -> ReaderOutput:
+    """Read a delivery report, which consists only of headers."""
+    return ReaderOutput(
+        ["\n".join(f"{name}: {value}" for name, value in m.raw_items()) for m in inner]
+    )
 
 
 def _parts(message: EmailMessage, body: EmailMessage | None) -> Iterator[EmailMessage]:
-    """Yield what there is beside the body; of alternatives one text alone."""
+    """Yield the parts other than the body, with only one text of each set of alternatives."""
     waiting = [(message, False)]
     chosen = body
     while waiting:

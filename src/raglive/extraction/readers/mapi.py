@@ -1,4 +1,4 @@
-"""What a mail of Outlook consists of: items with numbered properties, in a compound file."""
+"""The MAPI items of an Outlook mail: objects with numbered properties in a compound file."""
 
 from __future__ import annotations
 
@@ -10,18 +10,27 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Literal
 
-from raglive.extraction.compound import Compound, Path
-from raglive.extraction.encoding import decode
+from raglive.extraction.readers.ole_container import CompoundFile, Path
+from raglive.extraction.text_encoding import decode
 
-__all__ = ["BINARY", "OBJECT", "STRING8", "UNICODE", "Item", "ItemKind", "StoredItem", "codec_of"]
+__all__ = [
+    "BINARY",
+    "OBJECT",
+    "STRING8",
+    "UNICODE",
+    "ItemKind",
+    "MapiItem",
+    "StoredItem",
+    "codec_of",
+]
 
 ItemKind = Literal["file", "mail", "attachment", "recipient"]
 
 OBJECT, STRING8, UNICODE, BINARY = 0x000D, 0x001E, 0x001F, 0x0102  # types of properties
 
-_CODE_PAGES = (0x3FFD, 0x3FDE)  # of the item's strings, of the mail on the Internet
+_CODE_PAGES = (0x3FFD, 0x3FDE)  # of the item's strings, and of its Internet format
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
-# Windows's numbers of code pages which Python knows by other names.
+# Windows code pages that have other names in Python.
 _CODECS = {
     1200: "utf-16-le",
     10000: "mac-roman",
@@ -50,13 +59,13 @@ _HEADER_BYTES: dict[ItemKind, int] = {"file": 32, "mail": 24, "attachment": 8, "
 _ENTRY = struct.Struct("<HHI8s")
 
 
-class Item(ABC):
-    """A mail, or what belongs to one. A property that is missing reads as nothing."""
+class MapiItem(ABC):
+    """A mail, recipient or attachment. Missing properties are returned as empty or None."""
 
     inherited_encoding: str | None = None
 
     def text(self, *numbers: int) -> str:
-        """Return the first of these properties that is a text, "" if none is."""
+        """Return the first non-blank text among these properties, "" if there is none."""
         for number in numbers:
             wide = self._value(number, UNICODE)
             text = (
@@ -69,16 +78,16 @@ class Item(ABC):
         return ""
 
     def data(self, number: int) -> bytes | None:
-        """Return a property of bytes."""
+        """Return a binary property."""
         return self._value(number, BINARY)
 
     def number(self, number: int) -> int | None:
-        """Return a property that is a 32-bit number."""
+        """Return a 32-bit integer property."""
         value = self._fixed_values.get(number)
         return int.from_bytes(value[:4], "little") if value else None
 
     def moment(self, number: int) -> datetime | None:
-        """Return a property that is a time."""
+        """Return a time property."""
         value = self._fixed_values.get(number)
         if not value or not any(value):
             return None
@@ -89,7 +98,7 @@ class Item(ABC):
 
     @cached_property
     def encoding(self) -> str | None:
-        """Python's name of the encoding of the texts that are not Unicode, if it is told."""
+        """The Python codec for texts that are not Unicode, None if the mail does not state it."""
         for number in _CODE_PAGES:
             name = codec_of(self.number(number))
             if name:
@@ -97,42 +106,46 @@ class Item(ABC):
         return self.inherited_encoding
 
     @abstractmethod
-    def items(self, kind: ItemKind) -> Iterator[Item]:
-        """Yield the items of a kind that belong to this one."""
+    def items(self, kind: ItemKind) -> Iterator[MapiItem]:
+        """Yield this item's recipients or attachments."""
 
     @abstractmethod
-    def mail(self, number: int) -> Item | None:
-        """Return the property that is a mail, if it is one."""
+    def mail(self, number: int) -> MapiItem | None:
+        """Return a property that is an embedded mail, None otherwise."""
 
     @property
     @abstractmethod
     def _fixed_values(self) -> dict[int, bytes]:
-        """The properties that are numbers and times."""
+        """Properties of fixed size: numbers and times."""
 
     @abstractmethod
     def _value(self, number: int, kind: int) -> bytes | None:
-        """Return a property of any length, None if there is none of this type."""
+        """Return a property of variable size, None if there is none of this type."""
 
 
-class StoredItem(Item):
+class StoredItem(MapiItem):
     """An item in a compound file."""
 
     def __init__(
-        self, file: Compound, path: Path = (), kind: ItemKind = "file", encoding: str | None = None
+        self,
+        file: CompoundFile,
+        path: Path = (),
+        kind: ItemKind = "file",
+        encoding: str | None = None,
     ) -> None:
         self._file = file
         self._path = path
         self._header_bytes = _HEADER_BYTES[kind]
         self.inherited_encoding = encoding
 
-    def items(self, kind: ItemKind) -> Iterator[Item]:
-        """Yield the items of a kind that belong to this one."""
+    def items(self, kind: ItemKind) -> Iterator[MapiItem]:
+        """Yield this item's recipients or attachments."""
         for name in self._file.names(self._path):
             if name.startswith(_PREFIXES[kind]):
                 yield StoredItem(self._file, (*self._path, name), kind, self.encoding)
 
-    def mail(self, number: int) -> Item | None:
-        """Return the property that is a mail, if it is one."""
+    def mail(self, number: int) -> MapiItem | None:
+        """Return a property that is an embedded mail, None otherwise."""
         path = (*self._path, _stream_name(number, OBJECT))
         is_mail = _PROPERTIES in self._file.names(path)
         return StoredItem(self._file, path, "mail") if is_mail else None
@@ -148,7 +161,7 @@ class StoredItem(Item):
 
 
 def codec_of(code_page: int | None) -> str | None:
-    """Return Python's name of one of Windows's code pages, None if it has none."""
+    """Return the Python codec of a Windows code page, None if there is none."""
     if not code_page:
         return None
     name = _CODECS.get(code_page, f"cp{code_page}")

@@ -1,4 +1,4 @@
-"""Files within a file: what is attached to a mail, or packed into an archive."""
+"""Limits for files within a file: attachments of mails and members of archives."""
 
 from __future__ import annotations
 
@@ -6,59 +6,66 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from raglive.extraction.model import Draft, Refusal, Table
+from raglive.extraction.model import ReaderOutput, Refusal, Table
 
-__all__ = ["Attached", "Bomb", "Nesting", "add_attachments"]
+__all__ = ["Attached", "DecompressionBomb", "NestedFileReader", "add_attachments"]
 
-MOST_DEPTH = 4
-MOST_FILES = 2_000
-MOST_BYTES = 256 << 20  # unpacked, of all together
-MOST_RATIO = 200  # of unpacked to packed; text packs to a tenth, rarely to a hundredth
-HARMLESS_BYTES = 8 << 20  # whatever they were packed into
+MAX_DEPTH = 4
+MAX_FILES = 2_000
+MAX_UNPACKED_BYTES = 256 << 20  # of all files together
+MAX_COMPRESSION_RATIO = 200  # text compresses to a tenth, rarely to a hundredth
+RATIO_APPLIES_FROM_BYTES = 8 << 20
+MAX_ATTACHMENTS = 100
 
-ReadInner = Callable[[bytes, str, str | None, "Nesting"], Draft]
+ReadInner = Callable[[bytes, str, str | None, "NestedFileReader"], ReaderOutput]
 
 
-class Bomb(Refusal):
-    """An archive that unpacks to more than is read of one file."""
+class DecompressionBomb(Refusal):
+    """A file that unpacks to more data or more files than the limits allow."""
 
     def __init__(self, message: str) -> None:
         super().__init__("skipped", "too_large", message)
 
 
 @dataclass(slots=True)
-class _Left:
-    files: int = MOST_FILES
-    size: int = MOST_BYTES
+class _Allowance:
+    files: int = MAX_FILES
+    size: int = MAX_UNPACKED_BYTES
 
 
-class Nesting:
-    """The limits that all files within one file share, however deep they lie."""
+class NestedFileReader:
+    """Reads files within a file, which share one set of limits at any depth."""
 
     def __init__(self, read_inner: ReadInner) -> None:
         self._read_inner = read_inner
-        self._left = _Left()
+        self._left = _Allowance()
         self._depth = 0
 
-    def unpacked(self, block: int, size: int, packed: int) -> None:
-        """Count a block of bytes of an inner file of `size` so far. Raises `Bomb`."""
+    def count_unpacked(self, block: int, size: int, packed: int) -> None:
+        """Count a block of an inner file, of `size` bytes so far. Raises `DecompressionBomb`."""
         self._left.size -= block
         if self._left.size < 0:
-            raise Bomb(f"The file unpacks to more than {MOST_BYTES >> 20} MiB.")
-        if size > HARMLESS_BYTES and size > MOST_RATIO * max(1, packed):
-            raise Bomb(f"The file unpacks to more than {MOST_RATIO} times its size.")
+            raise DecompressionBomb(
+                f"The file unpacks to more than {MAX_UNPACKED_BYTES >> 20} MiB."
+            )
+        if size > RATIO_APPLIES_FROM_BYTES and size > MAX_COMPRESSION_RATIO * max(1, packed):
+            raise DecompressionBomb(
+                f"The file unpacks to more than {MAX_COMPRESSION_RATIO} times its size."
+            )
 
-    def read(self, data: bytes, name: str, declared: str | None = None) -> Draft:
-        """Read a file within the file, its tables named after it. Raises `Refusal`."""
+    def read(self, data: bytes, name: str, declared: str | None = None) -> ReaderOutput:
+        """Read an inner file, and prefix its tables with its name. Raises `Refusal`."""
         return self.enter(name, lambda: self._read_inner(data, name, declared, self))
 
-    def enter(self, name: str, read: Callable[[], Draft]) -> Draft:
-        """Do the same with what is a file, but lies there in another form."""
+    def enter(self, name: str, read: Callable[[], ReaderOutput]) -> ReaderOutput:
+        """Count an inner file that is not stored as bytes, and read it with a function."""
         self._left.files -= 1
         if self._left.files < 0:
-            raise Bomb(f"The file holds more than {MOST_FILES:,} files.")
-        if self._depth >= MOST_DEPTH:
-            raise Bomb(f"The file holds archives within archives, more than {MOST_DEPTH} deep.")
+            raise DecompressionBomb(f"The file contains more than {MAX_FILES:,} files.")
+        if self._depth >= MAX_DEPTH:
+            raise DecompressionBomb(
+                f"The file contains archives within archives, more than {MAX_DEPTH} deep."
+            )
         self._depth += 1
         try:
             draft = read()
@@ -72,17 +79,15 @@ def _named(table: Table, name: str) -> Table:
     return table if table.name == name else replace(table, name=f"{name}: {table.name}")
 
 
-Attached = tuple[str, Callable[[], Draft]]
-"""A name, "" for text that is no file, and how to read what goes by it."""
-
-_MOST = 100
+Attached = tuple[str, Callable[[], ReaderOutput]]
+"""A name ("" for text that is not a file) and a function that reads the attachment."""
 
 
-def add_attachments(draft: Draft, attached: Iterable[Attached]) -> None:
-    """Add text and tables of what is attached; what cannot be read costs itself alone."""
+def add_attachments(draft: ReaderOutput, attached: Iterable[Attached]) -> None:
+    """Add text and tables of the attachments; one that cannot be read is only mentioned."""
     tables: list[Table] = [*draft.tables]
     rest = iter(attached)
-    for name, read in islice(rest, _MOST):
+    for name, read in islice(rest, MAX_ATTACHMENTS):
         try:
             inner = read()
         except Refusal as refusal:

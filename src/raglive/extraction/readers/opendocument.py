@@ -1,15 +1,15 @@
-"""Documents of LibreOffice and its kin: texts, spreadsheets, presentations."""
+"""OpenDocument texts, spreadsheets and presentations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from raglive.extraction import mime
-from raglive.extraction.model import Draft, failed, skipped
-from raglive.extraction.readers.native import convert
-from raglive.extraction.readers.tables import workbook_reader
-from raglive.extraction.readers.zip_container import Archive
+from raglive.extraction import mime_types
+from raglive.extraction.model import ReaderOutput, failed, skipped
+from raglive.extraction.readers.kreuzberg_adapter import convert
+from raglive.extraction.readers.spreadsheets import workbook_reader
+from raglive.extraction.readers.zip_container import ZipContainer
 
 __all__ = ["read_odp", "read_ods", "read_odt"]
 
@@ -24,30 +24,30 @@ _TEXT = f"{_NAMES}text:1.0}}"
 _PARAGRAPHS = {f"{_TEXT}p", f"{_TEXT}h"}
 _SPACES = {f"{_TEXT}s": " ", f"{_TEXT}tab": " ", f"{_TEXT}line-break": "\n"}
 _DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
-_FURNITURE = {"page-number", "date-time", "footer", "header"}
+_IGNORED_PLACEHOLDERS = {"page-number", "date-time", "footer", "header"}
 
-_read_workbook = workbook_reader(mime.ODS)
+_read_workbook = workbook_reader(mime_types.ODS)
 
 
-def read_odt(data: bytes, _name: str) -> Draft:
-    """Read a text."""
-    with Archive(data) as archive:
+def read_odt(data: bytes, _name: str) -> ReaderOutput:
+    """Read a text document."""
+    with ZipContainer(data) as archive:
         _refuse_encrypted(archive)
-    result = convert(data, mime.ODT)
-    return Draft([result.content], title=result.metadata.get("title"))
+    result = convert(data, mime_types.ODT)
+    return ReaderOutput([result.content], title=result.metadata.get("title"))
 
 
-def read_ods(data: bytes, name: str) -> Draft:
+def read_ods(data: bytes, name: str) -> ReaderOutput:
     """Read a spreadsheet, sheet by sheet."""
-    with Archive(data) as archive:
+    with ZipContainer(data) as archive:
         _refuse_encrypted(archive)
-    draft: Draft = _read_workbook(data, name)
+    draft: ReaderOutput = _read_workbook(data, name)
     return draft
 
 
-def read_odp(data: bytes, _name: str) -> Draft:
+def read_odp(data: bytes, _name: str) -> ReaderOutput:
     """Read a presentation slide by slide, each with its notes."""
-    with Archive(data) as archive:
+    with ZipContainer(data) as archive:
         _refuse_encrypted(archive)
         root = archive.xml("content.xml")
         about = archive.xml("meta.xml")
@@ -55,7 +55,7 @@ def read_odp(data: bytes, _name: str) -> Draft:
         raise failed("extraction_error", "The presentation is damaged: it has no content.")
     title = about.findtext(f".//{_DC_TITLE}") if about is not None else None
     slides = ["\n\n".join(_slide(page)) for page in root.iter(_PAGE)]
-    return Draft(slides, paged=True, title=title, is_markdown=True)
+    return ReaderOutput(slides, paged=True, title=title, is_markdown=True)
 
 
 def _slide(page: Element) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _slide(page: Element) -> Iterator[str]:
 def _frame(frame: Element) -> Iterator[str]:
     kind = frame.get(_CLASS, "")
     rows = list(frame.iter(_ROW))
-    if kind in _FURNITURE:
+    if kind in _IGNORED_PLACEHOLDERS:
         return
     if rows:
         yield "\n".join(" | ".join(_lines(cell, " ") for cell in row.iter(_CELL)) for row in rows)
@@ -93,6 +93,6 @@ def _text(element: Element) -> str:
     return "".join(pieces)
 
 
-def _refuse_encrypted(archive: Archive) -> None:
+def _refuse_encrypted(archive: ZipContainer) -> None:
     if b"encryption-data" in (archive.read("META-INF/manifest.xml") or b""):
         raise skipped("encrypted", "The document is protected by a password.")

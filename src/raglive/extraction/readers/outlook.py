@@ -1,4 +1,4 @@
-"""Mail of Outlook: the headers that matter, the text, and what is attached."""
+"""Outlook mail (.msg and winmail.dat): headers, text and attachments."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import NoReturn
 
 from compressed_rtf import decompress
 
-from raglive.extraction.compound import Compound
-from raglive.extraction.encoding import decode
-from raglive.extraction.model import Draft, Refusal, failed, skipped
+from raglive.extraction.model import ReaderOutput, Refusal, failed, skipped
 from raglive.extraction.readers.html import declared_charset, html_to_text
-from raglive.extraction.readers.mapi import Item, StoredItem
-from raglive.extraction.readers.native import convert
-from raglive.extraction.readers.nested_files import Attached, Nesting, add_attachments
+from raglive.extraction.readers.kreuzberg_adapter import convert
+from raglive.extraction.readers.mapi import MapiItem, StoredItem
+from raglive.extraction.readers.nested_files import Attached, NestedFileReader, add_attachments
+from raglive.extraction.readers.ole_container import CompoundFile
 from raglive.extraction.readers.tnef import TnefItem
-from raglive.extraction.text import one_line
+from raglive.extraction.text_encoding import decode
+from raglive.extraction.text_normalisation import one_line
 
 __all__ = ["read_msg", "read_tnef"]
 
@@ -27,33 +27,35 @@ _SUBJECT, _BODY, _HTML, _RTF = 0x0037, 0x1000, 0x1013, 0x1009
 _SENT, _DELIVERED = 0x0039, 0x0E06
 _NAME, _MAIL_ADDRESS, _ADDRESS = 0x3001, 0x39FE, 0x3003
 _ROLE, _TO, _CC = 0x0C15, 1, 2
-_SENDERS = ((0x0042, 0x5D02, 0x0065), (0x0C1A, 0x5D01, 0x0C1F))  # for whom, and by whom
+_SENDERS = ((0x0042, 0x5D02, 0x0065), (0x0C1A, 0x5D01, 0x0C1F))  # represented and actual sender
 _SHOWN = {_TO: 0x0E04, _CC: 0x0E03}
 _FILE_NAME, _SHORT_FILE_NAME, _MIME_TYPE, _CONTENT = 0x3707, 0x3704, 0x370E, 0x3701
 
-_MOST_RECIPIENTS = 200
-_MOST_HEADER_CHARS = 2_000
+_MAX_RECIPIENTS = 200
+_MAX_HEADER_CHARS = 2_000
 
 
-def read_msg(data: bytes, _name: str, nesting: Nesting) -> Draft:
-    """Read a mail of Outlook, and what is attached to it, other mails included."""
-    with Compound(data) as file:
-        return _read_mail(StoredItem(file), nesting)
+def read_msg(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
+    """Read an Outlook mail (.msg) and its attachments, including other mails."""
+    with CompoundFile(data) as file:
+        return _read_mail(StoredItem(file), nested)
 
 
-def read_tnef(data: bytes, _name: str, nesting: Nesting) -> Draft:
-    """Read a mail in the form that is known as winmail.dat, and what is attached to it."""
-    return _read_mail(TnefItem.of(data), nesting)
+def read_tnef(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
+    """Read a mail in TNEF format (winmail.dat) and its attachments."""
+    return _read_mail(TnefItem.of(data), nested)
 
 
-def _read_mail(mail: Item, nesting: Nesting) -> Draft:
-    subject = one_line(mail.text(_SUBJECT), _MOST_HEADER_CHARS)
-    draft = Draft(["\n".join(_headers(mail, subject)), _body(mail, nesting)], title=subject or None)
-    add_attachments(draft, _attached(mail, nesting))
+def _read_mail(mail: MapiItem, nested: NestedFileReader) -> ReaderOutput:
+    subject = one_line(mail.text(_SUBJECT), _MAX_HEADER_CHARS)
+    draft = ReaderOutput(
+        ["\n".join(_headers(mail, subject)), _body(mail, nested)], title=subject or None
+    )
+    add_attachments(draft, _attached(mail, nested))
     return draft
 
 
-def _headers(mail: Item, subject: str) -> Iterator[str]:
+def _headers(mail: MapiItem, subject: str) -> Iterator[str]:
     sent = mail.moment(_SENT) or mail.moment(_DELIVERED)
     recipients = _recipients(mail)
     headers = {
@@ -66,40 +68,40 @@ def _headers(mail: Item, subject: str) -> Iterator[str]:
     return (f"{name}: {value}" for name, value in headers.items() if value)
 
 
-def _sender(mail: Item) -> str:
+def _sender(mail: MapiItem) -> str:
     people = (_person(mail.text(name), mail.text(*at)) for name, *at in _SENDERS)
     return next(filter(None, people), "")
 
 
-def _recipients(mail: Item) -> dict[int, str]:
+def _recipients(mail: MapiItem) -> dict[int, str]:
     people: dict[int | None, list[str]] = defaultdict(list)
-    for one in islice(mail.items("recipient"), _MOST_RECIPIENTS):
+    for one in islice(mail.items("recipient"), _MAX_RECIPIENTS):
         person = _person(one.text(_NAME), one.text(_MAIL_ADDRESS, _ADDRESS))
         people[one.number(_ROLE)].append(person)
     return {
-        role: one_line(", ".join(people[role]) or mail.text(shown), _MOST_HEADER_CHARS)
+        role: one_line(", ".join(people[role]) or mail.text(shown), _MAX_HEADER_CHARS)
         for role, shown in _SHOWN.items()
     }
 
 
 def _person(name: str, address: str) -> str:
-    """Return `name <address>`, without an address that only Exchange itself understands."""
+    """Return `name <address>`, or only the name if the address is internal to Exchange."""
     name, address = (one_line(text, 300).strip("'\"") for text in (name, address))
     if "@" not in address or address.startswith("/") or address == name:
         return name
     return f"{name} <{address}>" if name else address
 
 
-def _body(mail: Item, nesting: Nesting) -> str:
+def _body(mail: MapiItem, nested: NestedFileReader) -> str:
     text = mail.text(_BODY).strip()
     if text:
         return text
     markup = mail.data(_HTML)
     html = decode(markup, declared_charset(markup) or mail.encoding) if markup else mail.text(_HTML)
-    return html_to_text(html)[0] or _rich_text(mail.data(_RTF), nesting)
+    return html_to_text(html)[0] or _rich_text(mail.data(_RTF), nested)
 
 
-def _rich_text(packed: bytes | None, nesting: Nesting) -> str:
+def _rich_text(packed: bytes | None, nested: NestedFileReader) -> str:
     if not packed:
         return ""
     try:
@@ -108,38 +110,38 @@ def _rich_text(packed: bytes | None, nesting: Nesting) -> str:
         raise
     except Exception as error:
         raise failed("extraction_error", f"The text of the mail is damaged: {error}.") from error
-    nesting.unpacked(len(rtf), len(rtf), len(packed))
+    nested.count_unpacked(len(rtf), len(rtf), len(packed))
     return str(convert(rtf, "application/rtf").content)
 
 
-def _attached(mail: Item, nesting: Nesting) -> Iterator[Attached]:
+def _attached(mail: MapiItem, nested: NestedFileReader) -> Iterator[Attached]:
     for attachment in mail.items("attachment"):
         try:
-            attached = _named(attachment, nesting)
+            attached = _named(attachment, nested)
         except Refusal as refusal:
             attached = "attachment", partial(_refuse, refusal)
         yield attached
 
 
-def _named(attachment: Item, nesting: Nesting) -> Attached:
+def _named(attachment: MapiItem, nested: NestedFileReader) -> Attached:
     inner = attachment.mail(_CONTENT)
     name = one_line(attachment.text(_FILE_NAME, _SHORT_FILE_NAME), 255)
     if inner is None:
         name = name or one_line(attachment.text(_NAME, _MIME_TYPE), 255) or "attachment"
-        return name, partial(_read_file, attachment, name, nesting)
+        return name, partial(_read_file, attachment, name, nested)
     name = name or f"{one_line(inner.text(_SUBJECT), 250) or 'message'}.msg"
-    return name, partial(nesting.enter, name, partial(_read_mail, inner, nesting))
+    return name, partial(nested.enter, name, partial(_read_mail, inner, nested))
 
 
 def _refuse(refusal: Refusal) -> NoReturn:
     raise refusal
 
 
-def _read_file(attachment: Item, name: str, nesting: Nesting) -> Draft:
+def _read_file(attachment: MapiItem, name: str, nested: NestedFileReader) -> ReaderOutput:
     data = attachment.data(_CONTENT)
     if data is None:
         raise skipped("unsupported", "The attachment is a link, or an object of another program.")
     declared = one_line(attachment.text(_MIME_TYPE), 255).lower()
-    # All of a mail that was signed is one attachment, which says how its parts are divided.
+    # A signed mail is a single attachment with the content type of a multipart message.
     mime_type = "message/rfc822" if declared.startswith("multipart/") else declared
-    return nesting.read(data, name, mime_type or None)
+    return nested.read(data, name, mime_type or None)

@@ -1,4 +1,4 @@
-"""PowerPoint: slides as pages, with tables, charts, diagrams, notes, and what pictures show."""
+"""PowerPoint: slides as pages, with tables, charts, diagrams, notes, and alternative texts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from raglive.extraction.model import Draft, failed
-from raglive.extraction.readers.zip_container import Archive
+from raglive.extraction.model import ReaderOutput, failed
+from raglive.extraction.readers.zip_container import ZipContainer
 
 __all__ = ["read_presentation"]
 
@@ -17,23 +17,23 @@ _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _D = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
-_FURNITURE = {"sldNum", "dt", "ftr", "sldImg"}
+_IGNORED_PLACEHOLDERS = {"sldNum", "dt", "ftr", "sldImg"}
 
 
-def read_presentation(data: bytes, _name: str) -> Draft:
+def read_presentation(data: bytes, _name: str) -> ReaderOutput:
     """Read a presentation slide by slide, in the order of the show."""
-    with Archive(data) as archive:
+    with ZipContainer(data) as archive:
         slides = _slides(archive)
         if not slides:
             raise failed("extraction_error", "The presentation is damaged: it lists no slides.")
         core = archive.xml("docProps/core.xml")
         title = core.findtext(_DC_TITLE) if core is not None else None
-        return Draft(
+        return ReaderOutput(
             [_slide(archive, s) for s in slides], paged=True, title=title, is_markdown=True
         )
 
 
-def _slides(archive: Archive) -> list[str]:
+def _slides(archive: ZipContainer) -> list[str]:
     root = archive.xml("ppt/presentation.xml")
     if root is None:
         return []
@@ -42,7 +42,7 @@ def _slides(archive: Archive) -> list[str]:
     return [path for path in order if path in archive.names]
 
 
-def _relations(archive: Archive, part: str) -> dict[str, str]:
+def _relations(archive: ZipContainer, part: str) -> dict[str, str]:
     folder, name = posixpath.split(part)
     root = archive.xml(f"{folder}/_rels/{name}.rels")
     return {
@@ -52,7 +52,7 @@ def _relations(archive: Archive, part: str) -> dict[str, str]:
     }
 
 
-def _slide(archive: Archive, part: str) -> str:
+def _slide(archive: ZipContainer, part: str) -> str:
     root = archive.xml(part)
     targets = _relations(archive, part)
     lines = list(_shapes(root, archive, targets)) if root is not None else []
@@ -64,7 +64,7 @@ def _slide(archive: Archive, part: str) -> str:
     return "\n\n".join(lines)
 
 
-def _shapes(root: Element, archive: Archive, targets: dict[str, str]) -> Iterator[str]:
+def _shapes(root: Element, archive: ZipContainer, targets: dict[str, str]) -> Iterator[str]:
     for element in root.iter():
         if element.tag == f"{_P}sp":
             yield from _text_shape(element)
@@ -83,7 +83,7 @@ def _shapes(root: Element, archive: Archive, targets: dict[str, str]) -> Iterato
 def _text_shape(shape: Element) -> Iterator[str]:
     placeholder = shape.find(f".//{_P}ph")
     kind = placeholder.get("type", "") if placeholder is not None else ""
-    if kind in _FURNITURE:
+    if kind in _IGNORED_PLACEHOLDERS:
         return
     text = "\n".join(filter(None, map(_paragraph, shape.iter(f"{_A}p"))))
     if text:
@@ -106,13 +106,13 @@ def _table_rows(table: Element) -> Iterator[str]:
 
 
 def _diagram(root: Element | None) -> Iterator[str]:
-    """The texts of a diagram (SmartArt), a line each."""
+    """Yield the texts of a SmartArt diagram, one line each."""
     paragraphs = root.iter(f"{_A}p") if root is not None else ()
     yield from filter(None, ["\n".join(filter(None, map(_paragraph, paragraphs)))])
 
 
 def _chart(root: Element | None) -> Iterator[str]:
-    """A chart's title, and each of its series with its categories and values."""
+    """Yield a chart's title, and each of its series with categories and values."""
     if root is None:
         return
     title = root.find(f".//{_C}title")

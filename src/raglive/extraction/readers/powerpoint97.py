@@ -1,6 +1,6 @@
-"""Presentations of PowerPoint 97 to 2003: the slides of the last save, each with its notes.
+"""PowerPoint 97 to 2003: the slides of the last save, each with its notes.
 
-kreuzberg reads every text that the file has ever held, those of masters and older saves too.
+kreuzberg would return every text in the file, including those of masters and of earlier saves.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from raglive.extraction.compound import Compound
-from raglive.extraction.model import Draft, Refusal
-from raglive.extraction.readers.native import convert
-from raglive.extraction.readers.protection import refuse_protected
+from raglive.extraction.model import ReaderOutput, Refusal
+from raglive.extraction.readers.kreuzberg_adapter import convert
+from raglive.extraction.readers.ole_container import CompoundFile
+from raglive.extraction.readers.password_protection import refuse_protected
 
 __all__ = ["read_ppt"]
 
@@ -23,10 +23,10 @@ _IS_CONTAINER = 0x000F
 _USER_EDIT, _PERSIST_DIRECTORY = 0x0FF5, 0x1772
 _LIST, _LISTED, _SLIDE = 0x0FF0, 0x03F3, 0x03EF
 _TEXT_KIND, _TEXT_WIDE, _TEXT_NARROW, _TEXT_ABOVE = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E
-_SLIDES, _NOTES = 0, 2  # which list; the one between is the masters'
+_SLIDES, _NOTES = 0, 2  # numbers of the lists; number 1 lists the masters
 _TITLES = {0, 6}
 _MOST_EDITS = 10_000
-_FIELD = "*"  # stands for a number or a date
+_FIELD = "*"  # the placeholder of a slide number or a date
 
 
 class _Record(NamedTuple):
@@ -39,17 +39,17 @@ class _Record(NamedTuple):
 
 @dataclass
 class _Listed:
-    """A slide or its notes: where it lies, and its texts as far as the list has them."""
+    """A slide or its notes: its offset in the file, and the texts that the list contains."""
 
     place: int
     texts: list[str] = field(default_factory=list)
 
 
-def read_ppt(data: bytes, _name: str) -> Draft:
+def read_ppt(data: bytes, _name: str) -> ReaderOutput:
     """Read a presentation slide by slide, in the order of the show."""
     refuse_protected(data)
     try:
-        with Compound(data) as file:
+        with CompoundFile(data) as file:
             document = file.read(("PowerPoint Document",)) or b""
             user = file.read(("Current User",)) or b""
         slides = _Show(document).slides(struct.unpack_from("<I", user, 16)[0])
@@ -59,32 +59,32 @@ def read_ppt(data: bytes, _name: str) -> Draft:
         result = convert(data, _MIME_TYPE)
     except Refusal:
         if any(slides):
-            return Draft(slides, paged=True, is_markdown=True)
+            return ReaderOutput(slides, paged=True, is_markdown=True)
         raise
     title = result.metadata.get("title")
     if any(slides):
-        return Draft(slides, paged=True, is_markdown=True, title=title)
-    return Draft([result.content], title=title)
+        return ReaderOutput(slides, paged=True, is_markdown=True, title=title)
+    return ReaderOutput([result.content], title=title)
 
 
 class _Show:
-    """The records of a presentation. Raises `struct.error` and `LookupError` on damage."""
+    """The records of a presentation. Raises `struct.error` and `LookupError` if damaged."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._places: dict[int, int] = {}
 
     def slides(self, last_edit: int) -> list[str]:
-        """Return the text of each slide, `last_edit` being where the last save begins."""
-        document = self._record(self._places[self._learn(last_edit)])
+        """Return the text of each slide; `last_edit` is the offset of the last save."""
+        document = self._record(self._places[self._read_edits(last_edit)])
         lists = {r.instance: r for r in self._inside(document) if r.kind == _LIST}
         notes = self._listed(lists[_NOTES]) if _NOTES in lists else {}
         slides = self._listed(lists[_SLIDES]) if _SLIDES in lists else {}
         once = {slide.place: slide for slide in slides.values()}
         return ["\n\n".join(self._slide(slide, notes)) for slide in once.values()]
 
-    def _learn(self, place: int) -> int:
-        """Learn where things lie, the newest first, and return which is the document."""
+    def _read_edits(self, place: int) -> int:
+        """Read the offsets of all objects, newest first, and return the number of the document."""
         documents: list[int] = []
         for _ in range(_MOST_EDITS):
             edit = self._record(place)
@@ -92,13 +92,13 @@ class _Show:
                 raise LookupError(place)
             before, directory, document = struct.unpack_from("<3I", self._data, edit.start + 8)
             documents.append(document)
-            self._learn_places(self._record(directory))
+            self._read_directory(self._record(directory))
             if not 0 < before < place:
                 break
             place = before
         return documents[0]
 
-    def _learn_places(self, directory: _Record) -> None:
+    def _read_directory(self, directory: _Record) -> None:
         if directory.kind != _PERSIST_DIRECTORY or (directory.end - directory.start) % 4:
             raise LookupError(directory.start)
         words = struct.iter_unpack("<I", self._data[directory.start : directory.end])
@@ -147,7 +147,7 @@ class _Show:
             yield from [text] if text else []
 
     def _all(self, root: _Record) -> Iterator[_Record]:
-        """Yield what lies within a record, however deep, in its order."""
+        """Yield the leaf records within a record, in their order."""
         waiting = [root]
         while waiting:
             record = waiting.pop()

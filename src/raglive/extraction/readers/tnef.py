@@ -1,4 +1,4 @@
-"""What Exchange sends to those who use no Outlook: a mail's properties in a file, winmail.dat."""
+"""TNEF files (winmail.dat), in which Exchange sends the MAPI properties of a mail."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from raglive.extraction.readers.mapi import (
     OBJECT,
     STRING8,
     UNICODE,
-    Item,
     ItemKind,
+    MapiItem,
     codec_of,
 )
 
@@ -25,7 +25,7 @@ _ATTRIBUTE = struct.Struct("<BII")
 _START, _CHECKSUM_BYTES = len(MAGIC) + 2, 2
 _CODE_PAGE, _PROPERTIES = 0x0006_9007, 0x0006_9003
 _NEW_ATTACHMENT, _ATTACHMENT_PROPERTIES = 0x0006_9002, 0x0006_9005
-# Attributes that are older than properties, and the properties that they are.
+# Legacy attributes, and the properties that they correspond to.
 _AS_PROPERTIES = {
     0x0001_8004: (0x0037, STRING8),
     0x0002_800C: (0x1000, STRING8),
@@ -38,13 +38,13 @@ _FIXED_BYTES = {
     0x48: 16,
 }
 _MANY = 0x1000
-_INTERFACE_BYTES = 16  # what says that an object is a mail, before the mail
+_INTERFACE_BYTES = 16  # precede an embedded mail
 
 Properties = dict[tuple[int, int], bytes]
 
 
-class TnefItem(Item):
-    """A mail, or what is attached to one, in a file of such attributes."""
+class TnefItem(MapiItem):
+    """A mail or an attachment in a TNEF file."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class TnefItem(Item):
 
     @classmethod
     def of(cls, data: bytes) -> TnefItem:
-        """Return the mail that a file holds. Raises `Refusal`."""
+        """Parse a TNEF file. Raises `Refusal` if it is damaged."""
         try:
             return cls._read(data)
         except (struct.error, ValueError, KeyError) as error:
@@ -76,19 +76,19 @@ class TnefItem(Item):
             elif tag == _NEW_ATTACHMENT:
                 attachments.append({})
             elif tag == _PROPERTIES:
-                mail |= _Reader(content).properties()
+                mail |= _PropertyReader(content).properties()
             elif tag == _ATTACHMENT_PROPERTIES:
-                within |= _Reader(content).properties()
+                within |= _PropertyReader(content).properties()
             elif tag in _AS_PROPERTIES:
                 within.setdefault(_AS_PROPERTIES[tag], content)
         return cls(mail, attachments, encoding)
 
-    def items(self, kind: ItemKind) -> Iterator[Item]:
-        """Yield what is attached; who received it is said by the mail that this lies in."""
+    def items(self, kind: ItemKind) -> Iterator[MapiItem]:
+        """Yield the attachments. Recipients are only in the headers of the enclosing mail."""
         for properties in self._attachments if kind == "attachment" else ():
             yield TnefItem(properties, encoding=self.encoding)
 
-    def mail(self, number: int) -> Item | None:
+    def mail(self, number: int) -> MapiItem | None:
         """Return the property that is a mail, if it is one."""
         inner = (self._value(number, OBJECT) or b"")[_INTERFACE_BYTES:]
         return TnefItem.of(inner) if inner.startswith(MAGIC) else None
@@ -104,17 +104,17 @@ class TnefItem(Item):
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
     position = _START
-    while position + _ATTRIBUTE.size <= len(data):  # a mailer may have added a line's end
+    while position + _ATTRIBUTE.size <= len(data):  # a mail program may have appended a newline
         _, tag, size = _ATTRIBUTE.unpack_from(data, position)
         start = position + _ATTRIBUTE.size
         position = start + size + _CHECKSUM_BYTES
         if position > len(data):
-            raise ValueError("it ends before it should")
+            raise ValueError("it is truncated")
         yield tag, data[start : start + size]
 
 
-class _Reader:
-    """Reads properties one after the other, each padded to four bytes."""
+class _PropertyReader:
+    """Reads a list of properties, each padded to four bytes."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -1,4 +1,4 @@
-"""Word documents: text as Markdown, with formulas within lines, escaped characters, comments."""
+"""Word documents as Markdown, including inline formulas, escaped characters and comments."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from io import BytesIO
 
 import kreuzberg
 
-from raglive.extraction.mime import DOCX
-from raglive.extraction.model import Draft
-from raglive.extraction.readers.native import COMMON_OPTIONS, convert
-from raglive.extraction.readers.zip_container import Archive
+from raglive.extraction.mime_types import DOCX
+from raglive.extraction.model import ReaderOutput
+from raglive.extraction.readers.kreuzberg_adapter import COMMON_OPTIONS, convert
+from raglive.extraction.readers.zip_container import ZipContainer
 
 __all__ = ["read_docx"]
 
@@ -24,15 +24,15 @@ _LINK = re.compile(r"!?\[((?:[^\[\]\\]|\\.)*)\]\((?:[^()\s\\]|\\.|\([^()]*\))*(?
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _FORMULA = re.compile(rb"<m:oMathPara\b.*?</m:oMathPara>|<m:oMath>.*?</m:oMath>", re.S)
 _REFERENCE = re.compile(rb"&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});")
-# kreuzberg 4.10 drops escaped characters; characters for private use it keeps.
+# kreuzberg 4.10 drops escaped characters, but keeps private use characters.
 _STAND_INS = {meant: chr(0x10FF00 + ord(meant)) for meant in "&<>\"'"}
 _MEANT = {ord(stand_in): meant for meant, stand_in in _STAND_INS.items()}
 _FORMULA_TEXT = re.compile(rb"<m:t(?: [^>]*)?>([^<]*)</m:t>")
 
 
-def read_docx(data: bytes, _name: str) -> Draft:
-    """Read a document of Word, its comments at the end."""
-    with Archive(data) as archive:
+def read_docx(data: bytes, _name: str) -> ReaderOutput:
+    """Read a Word document, with notes and comments at the end."""
+    with ZipContainer(data) as archive:
         comments = _comments(archive)
         notes = list(_notes(archive))
         body = archive.read(_BODY) or b""
@@ -48,10 +48,10 @@ def read_docx(data: bytes, _name: str) -> Draft:
     ]
     lists = (("Notes:", left_out), ("Comments:", comments))
     parts = [text, *("\n".join([name, *found]) for name, found in lists if found)]
-    return Draft(parts, title=result.metadata.get("title"), is_markdown=True)
+    return ReaderOutput(parts, title=result.metadata.get("title"), is_markdown=True)
 
 
-def _comments(archive: Archive) -> list[str]:
+def _comments(archive: ZipContainer) -> list[str]:
     root = archive.xml("word/comments.xml")
     if root is None:
         return []
@@ -59,8 +59,8 @@ def _comments(archive: Archive) -> list[str]:
     return [f"- {text}" for text in texts if text.strip()]
 
 
-def _notes(archive: Archive) -> Iterator[tuple[str, str]]:
-    """Yield numbers and texts of foot- and endnotes: kreuzberg 4.10 leaves out the first."""
+def _notes(archive: ZipContainer) -> Iterator[tuple[str, str]]:
+    """Yield number and text of foot- and endnotes, of which kreuzberg 4.10 omits some."""
     for part in ("word/footnotes.xml", "word/endnotes.xml"):
         root = archive.xml(part)
         for note in root if root is not None else ():
@@ -69,8 +69,8 @@ def _notes(archive: Archive) -> Iterator[tuple[str, str]]:
                 yield note.get(f"{_WORD}id", ""), text
 
 
-def _rewritten(archive: Archive, body: bytes) -> bytes:
-    """Return the document with what kreuzberg would leave out of its body put as plain text."""
+def _rewritten(archive: ZipContainer, body: bytes) -> bytes:
+    """Return the document with the elements that kreuzberg would drop replaced by plain text."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as rewritten:
         for name in sorted(archive.names):
@@ -88,6 +88,6 @@ def _stand_in(found: re.Match[bytes]) -> bytes:
 
 def _formula_as_text(found: re.Match[bytes]) -> bytes:
     if found[0].startswith(b"<m:oMathPara"):
-        return found[0]  # a formula on a line of its own is read as LaTeX
+        return found[0]  # kreuzberg reads a formula on a line of its own as LaTeX
     text = b" ".join(_FORMULA_TEXT.findall(found[0]))
     return b'<w:r><w:t xml:space="preserve"> ' + text + b" </w:t></w:r>"

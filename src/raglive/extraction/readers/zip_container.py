@@ -1,4 +1,4 @@
-"""A zip container, read within limits."""
+"""Zip containers of documents, read within a size limit."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 
 from raglive.extraction.model import failed, skipped
 
-__all__ = ["DAMAGED", "Archive", "told"]
+__all__ = ["DAMAGE_ERRORS", "ZipContainer", "describe_damage"]
 
-_MAX_PART_BYTES = 256 * 1024 * 1024
-DAMAGED = (
+MAX_UNPACKED_BYTES = 256 * 1024 * 1024
+DAMAGE_ERRORS = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     tarfile.TarError,
@@ -31,24 +31,26 @@ DAMAGED = (
     ValueError,
     NotImplementedError,
 )
-"""What Python's readers of archives raise on damaged ones."""
+"""The exceptions of Python's archive modules for damaged archives."""
 
 
-def told(error: Exception) -> str:
-    """Say what is wrong with a zip file; of one whose end is missing, Python says it is none."""
+def describe_damage(error: Exception) -> str:
+    """Describe the damage; Python reports a truncated zip file as "not a zip file"."""
     return "its end is missing" if "not a zip file" in str(error) else str(error)
 
 
-class Archive:
-    """The parts of a zipped document. A part that is missing reads as None."""
+class ZipContainer:
+    """The parts of a zipped document."""
 
     def __init__(self, data: bytes) -> None:
         try:
             self._zip = zipfile.ZipFile(BytesIO(data))
-        except DAMAGED as error:
-            raise failed("extraction_error", f"The file is damaged: {told(error)}.") from error
+        except DAMAGE_ERRORS as error:
+            raise failed(
+                "extraction_error", f"The file is damaged: {describe_damage(error)}."
+            ) from error
         self.names = frozenset(self._zip.namelist())
-        self._left = _MAX_PART_BYTES
+        self._left = MAX_UNPACKED_BYTES
 
     def __enter__(self) -> Self:
         return self
@@ -62,13 +64,16 @@ class Archive:
         self._zip.close()
 
     def read(self, name: str) -> bytes | None:
-        """Return the unpacked bytes of a part; all parts together are limited."""
+        """Return the content of a part, None if it does not exist.
+
+        Raises `Refusal` for damage, a password, and when all parts together exceed the limit.
+        """
         if name not in self.names:
             return None
         try:
             with self._zip.open(name) as part:
                 data = part.read(self._left + 1)
-        except DAMAGED as error:
+        except DAMAGE_ERRORS as error:
             raise failed("extraction_error", f"The file is damaged: {error}.") from error
         except RuntimeError as error:  # "is encrypted, password required"
             raise skipped("encrypted", "The file is protected by a password.") from error
@@ -78,7 +83,7 @@ class Archive:
         return data
 
     def xml(self, name: str) -> ElementTree.Element | None:
-        """Return the root of an XML part."""
+        """Return the root of an XML part, None if it does not exist."""
         data = self.read(name)
         if data is None:
             return None

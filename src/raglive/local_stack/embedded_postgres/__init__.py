@@ -1,6 +1,6 @@
-"""A Postgres server of one's own: no installation, no container, no account.
+"""The embedded Postgres: a server that needs no installation, container or account.
 
-Linux and macOS. On Windows, run raglive inside WSL or set DATABASE_URL.
+For Linux and macOS. On Windows, run raglive inside WSL or set DATABASE_URL.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The account that Postgres runs under: it refuses to be root.
+"""The account that Postgres runs under, because it refuses to run as root.
 
-As root, a user namespace in which root has another name is tried first: the files stay root's.
-Where the kernel forbids it (in a container, as a rule), Postgres becomes `nobody` and owns its
-cluster only; it is started inside the cluster, so that no folder above has to be opened for it.
+As root, a user namespace in which root has another name is tried first: the files still belong to
+root. Where the kernel forbids it, as in most containers, Postgres runs as `nobody` and owns only
+its cluster. It is started inside the cluster, so that it needs no access to the folders above.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _PROBE_SECONDS = 10
 
 @dataclass(frozen=True)
 class Account:
-    """How to start a program of Postgres, and from which installation."""
+    """How to start a program of Postgres, and of which installation.
+
+    `mode`: as this process's own account, in a user namespace, or as another account.
+    """
 
     mode: Literal["same", "namespace", "account"]
     uid: int
@@ -40,19 +43,19 @@ class Account:
         return self.uid if self.mode == "account" else os.geteuid()
 
     def command(self, program: str, *arguments: str, death_signal: signal.Signals) -> list[str]:
-        """Return the command line that runs `program`, and ends it when this thread ends."""
+        """Return the command line that runs `program`; `death_signal` ends it with this thread."""
         path = str(self.binaries.program(program))
         return [*_launcher(self.mode, self.uid, self.gid, death_signal), path, *arguments]
 
     def cluster_argument(self, cluster: Path) -> str:
-        """Return what to call `cluster` on the command line of a program started inside it."""
+        """Return the path of `cluster` for the command line of a program started inside it."""
         return "/proc/self/cwd" if self.mode == "account" else str(cluster)
 
 
 async def choose_account(binaries: Binaries, cluster: Path) -> Account:
     """Return the account to use for `cluster`, which may not exist yet.
 
-    Raises EmbeddedPostgresError if `cluster` is someone else's, or no account will do.
+    Raises EmbeddedPostgresError if `cluster` belongs to another user, or no account is suitable.
     """
     owner = _owner_of(cluster)
     if os.geteuid() != 0:
@@ -67,10 +70,11 @@ async def choose_account(binaries: Binaries, cluster: Path) -> Account:
 
 
 def hand_over(folder: Path, account: Account) -> None:
-    """Make `folder` and all below it the account's."""
+    """Change the owner of `folder` and everything below it to the account, if it is another one."""
     if account.mode != "account" or folder.stat().st_uid == account.uid:
         return
-    for path in (*folder.rglob("*"), folder):  # itself last: an interruption is seen at next start
+    # The folder last, so that an interruption shows at the next start.
+    for path in (*folder.rglob("*"), folder):
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 

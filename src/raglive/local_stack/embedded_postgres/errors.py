@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded database, said so that a person can act on it."""
+"""Errors of the embedded database, each with what to do about it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["AlreadyRunningError", "EmbeddedPostgresError", "advice_for", "explai
 
 
 class EmbeddedPostgresError(RagliveError):
-    """The embedded database cannot start, or cannot be kept running."""
+    """The embedded database cannot start, or ended and cannot be restarted."""
 
     code = ErrorCode.UNAVAILABLE
 
@@ -39,12 +39,12 @@ _DISK_FULL = (
     "The disk that holds {folder} is full ({free} MB free). Free some space and start again."
 )
 _REFUSED = (
-    "{folder} cannot be written as it should be. Check who owns it and that its disk is "
-    "mounted for writing, or use another data folder."
+    "raglive cannot write to {folder}. Check who owns it and that its disk is mounted for "
+    "writing, or use another data folder."
 )
 _DAMAGED = (
-    "The database files below {folder} are damaged. Put a backup of that folder back, or move "
-    "the folder away and start again: a new database is made and the documents are indexed anew."
+    "The database files below {folder} are damaged. Restore a backup of that folder, or move the "
+    "folder away and start again: raglive creates a new database and indexes the documents again."
 )
 _UNSUITED = (
     "The bundled Postgres does not run on this machine. Set DATABASE_URL to a Postgres 15 or "
@@ -78,16 +78,16 @@ _ADVICE = (
 
 
 def advice_for(output: str, folder: Path, port: int | None = None) -> str:
-    """Return what to do about what the server printed before it gave up."""
+    """Return what to do about the output of a server that failed."""
     for pattern, advice in _ADVICE:
         if re.search(pattern, output):
             return advice.format(folder=folder, port=port or "?", free=_free_megabytes(folder))
-    return f"See what it wrote in {folder / 'server.log'}."
+    return f"Read its log in {folder / 'server.log'}."
 
 
 @contextmanager
 def explain_os_errors(folder: Path) -> Iterator[None]:
-    """Turn a refusal by the file system into an error that names it and says what to do."""
+    """Turn an `OSError` into an error that names the file and says what to do."""
     try:
         yield
     except OSError as error:

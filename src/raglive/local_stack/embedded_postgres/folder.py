@@ -1,4 +1,4 @@
-"""The folder of the embedded database: what lies where in it, and whether it can be used."""
+"""The folder of the embedded database: its layout, the folder of its socket, and its lock."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _LONGEST_SOCKET_PATH = 103  # macOS; Linux allows 107
 
 @dataclass(frozen=True)
 class DatabaseFolder:
-    """`<data folder>/postgres`, private to its owner."""
+    """The folder `<data folder>/postgres`, private to its owner."""
 
     path: Path
 
     @property
     def cluster(self) -> Path:
-        """The finished cluster; it does not exist before."""
+        """The cluster; it exists only once it is complete."""
         return self.path / "cluster"
 
     def prepare(self) -> None:
-        """Create the folder, or raise EmbeddedPostgresError if it cannot be private or written."""
+        """Create the folder; raise EmbeddedPostgresError if it cannot be private or written."""
         with explain_os_errors(self.path):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
@@ -52,14 +52,14 @@ class DatabaseFolder:
             )
 
     def new_cluster(self) -> Path:
-        """Remove what interrupted initialisations left, and return a fresh folder for one."""
+        """Remove what interrupted initialisations left; return an empty folder for a new one."""
         with explain_os_errors(self.path):
             for unfinished in self.path.glob("cluster.new-*"):
                 shutil.rmtree(unfinished, ignore_errors=True)
             return Path(tempfile.mkdtemp(prefix="cluster.new-", dir=self.path))
 
     def remembered_port(self) -> int | None:
-        """Return the port of the last run, if there was one."""
+        """Return the port of the last run; None if there is none."""
         try:
             text = (self.path / "port").read_text().strip()
         except (OSError, UnicodeDecodeError):
@@ -67,14 +67,14 @@ class DatabaseFolder:
         return int(text) if text.isdecimal() and 0 < int(text) < 65536 else None
 
     def remember_port(self, port: int) -> None:
-        """Keep `port` for the next run."""
+        """Save `port` for the next run."""
         if port != self.remembered_port():
             with explain_os_errors(self.path):
                 (self.path / "port").write_text(f"{port}\n")
 
 
 class SocketFolder:
-    """A private folder with a path short enough for a socket."""
+    """A private folder for the Unix socket, with a path that is short enough for one."""
 
     def __init__(self, folder: Path, account: Account) -> None:
         self.path = folder / "socket"
@@ -85,14 +85,14 @@ class SocketFolder:
             self.path.mkdir(mode=0o700, exist_ok=True)
 
     def close(self) -> None:
-        """Remove what is left in the folder, and the folder if it was outside the data folder."""
+        """Empty the folder, and remove it if it is outside the data folder."""
         with suppress(OSError, EmbeddedPostgresError):
             self.clear()
             if self._temporary:
                 self.path.rmdir()
 
     def clear(self) -> None:
-        """Remove what a server that was killed left: its lock file can name a foreign process."""
+        """Remove the files of a killed server: its lock file may name another process by now."""
         with explain_os_errors(self.path):
             for left in self.path.iterdir():
                 left.unlink()
@@ -127,12 +127,12 @@ def _is_private(path: Path, owner: int) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == owner and not found.st_mode & 0o077
 
 
-_PATIENCE_SECONDS = 0.5  # a holder that was just killed may still be on its way out
+_ACQUIRE_SECONDS = 0.5  # a holder that was just killed may not have ended yet
 _POLL_SECONDS = 0.01
 
 
 class FolderLock:
-    """Holds `<folder>/lock` from `acquire` to `release`; its descriptor is not inherited."""
+    """The lock on `<folder>/lock`; child processes do not inherit it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -140,11 +140,11 @@ class FolderLock:
         self._descriptor: int | None = None
 
     async def acquire(self) -> None:
-        """Take the lock; raise AlreadyRunningError, with the holder's pid, if it is held."""
+        """Acquire the lock; raise AlreadyRunningError, with the holder's pid, if it is held."""
         with explain_os_errors(self._folder):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            deadline = time.monotonic() + _PATIENCE_SECONDS
+            deadline = time.monotonic() + _ACQUIRE_SECONDS
             while not self._lock(descriptor):
                 if time.monotonic() > deadline:
                     raise AlreadyRunningError(self._folder, _pid_in(descriptor))
@@ -158,7 +158,7 @@ class FolderLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Give the lock back; may be called again."""
+        """Release the lock; idempotent."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)

@@ -1,7 +1,7 @@
-"""Runs inside the child, before Postgres: becomes the right account, dies with its parent.
+"""Runs in the child before Postgres: changes the account, and makes the child end with its parent.
 
-A script and not a module: a fresh interpreter runs it (`python -I -S`), because what it does is not
-safe between fork and exec of a process with threads. Standard library only.
+A script, run by a fresh interpreter (`python -I -S`), because none of this is safe between fork and
+exec in a process with threads. It uses only the standard library.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SET_PARENT_DEATH_SIGNAL = 1
 
 
 def main(mode: str, uid: str, gid: str, parent: str, death_signal: str, *command: str) -> None:
-    """Become what `mode` says, then turn into `command`; without one, only try."""
+    """Change the account according to `mode`, then exec `command`; without one, only test it."""
     try:
         if mode == "namespace":
             enter_user_namespace(int(uid), int(gid))
@@ -28,14 +28,14 @@ def main(mode: str, uid: str, gid: str, parent: str, death_signal: str, *command
         sys.stderr.write(f"cannot run as {mode} {uid}: {error}\n")
         sys.exit(CANNOT_BECOME)
     if command:
-        # After the change of account, which would clear it.
+        # After the change of account, which resets the death signal.
         die_with_parent(int(parent), int(death_signal))
         os.umask(0o077)
-        os.execv(command[0], command)  # noqa: S606 - no shell wanted
+        os.execv(command[0], command)  # noqa: S606 - without a shell
 
 
 def enter_user_namespace(uid: int, gid: int) -> None:
-    """Enter a namespace in which this account, root outside, is called `uid`."""
+    """Enter a user namespace in which this account, which is root outside, has the id `uid`."""
     outer_uid, outer_gid = os.geteuid(), os.getegid()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_NEW_USER_NAMESPACE) != 0:
@@ -46,16 +46,16 @@ def enter_user_namespace(uid: int, gid: int) -> None:
 
 
 def die_with_parent(parent: int, death_signal: int) -> None:
-    """Ask Linux for `death_signal` when the parent is gone; elsewhere, do nothing."""
+    """Have Linux send `death_signal` when the parent ends; do nothing on other systems."""
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, death_signal, 0, 0, 0)
-    if os.getppid() != parent:  # it went before the signal was asked for
+    if os.getppid() != parent:  # it ended before the request
         sys.exit(CANNOT_BECOME)
 
 
 def write(path: str, text: str) -> None:
-    """Write `text` in one call, as the files of /proc want it."""
+    """Write `text` in one call, which the files of /proc require."""
     descriptor = os.open(path, os.O_WRONLY)
     try:
         os.write(descriptor, text.encode())

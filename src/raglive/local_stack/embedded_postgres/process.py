@@ -1,4 +1,4 @@
-"""Child processes of the embedded database: the server, and programs that run to their end."""
+"""Processes of the embedded database: the server, programs that finish, and leftovers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from raglive.local_stack.embedded_postgres.errors import EmbeddedPostgresError
 
 __all__ = ["ServerProcess", "end_leftovers", "run_program"]
 
-_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+_PASSED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 _READY_POLL_SECONDS = 0.005
 _IMMEDIATE_STOP_SECONDS = 5
 
 
 class ServerProcess:
-    """One running postmaster, a child of this process in a session of its own."""
+    """A running postmaster: a child of this process, in its own session."""
 
     def __init__(self, process: asyncio.subprocess.Process, cluster: Path) -> None:
         self._process = process
@@ -32,7 +32,7 @@ class ServerProcess:
 
     @classmethod
     async def spawn(cls, command: Sequence[str], cluster: Path, log: BinaryIO) -> ServerProcess:
-        """Start the server inside `cluster`, its output going to `log`."""
+        """Start the server in `cluster`, with its output appended to `log`."""
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
@@ -40,7 +40,7 @@ class ServerProcess:
             stderr=log,
             cwd=cluster,
             env=_environment(),
-            start_new_session=True,  # Ctrl-C in the terminal is for us, not for the server
+            start_new_session=True,  # so that Ctrl-C in the terminal does not reach the server
         )
         return cls(process, cluster)
 
@@ -51,15 +51,15 @@ class ServerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the process still runs."""
         return self._process.returncode is None
 
     async def wait(self) -> int:
-        """Wait for the end; return the exit status, negative for a signal."""
+        """Wait until the process ends; return its exit status, negative for a signal."""
         return await self._process.wait()
 
     async def wait_ready(self) -> bool:
-        """Wait until it accepts connections; return False if it ended instead."""
+        """Wait until the server accepts connections; return False if it ended instead."""
         while self.alive:
             if _says_ready(self._cluster, self.pid):
                 return True
@@ -67,32 +67,35 @@ class ServerProcess:
         return False
 
     async def stop(self, seconds: float) -> None:
-        """End it within `seconds` with its data written, else at once (it recovers later)."""
+        """Stop the server with a checkpoint; after `seconds`, stop it at once.
+
+        In that case the next start recovers the data from the write-ahead log.
+        """
         steps = (
             (signal.SIGINT, seconds),
             (signal.SIGQUIT, _IMMEDIATE_STOP_SECONDS),
             (signal.SIGKILL, _IMMEDIATE_STOP_SECONDS),
         )
-        for step, patience in steps:
+        for step, limit in steps:
             if not self.alive:
                 return
             with suppress(ProcessLookupError):
                 self._process.send_signal(step)
             with suppress(TimeoutError):
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(limit):
                     await self._process.wait()
 
     def kill(self) -> None:
-        """End it without waiting."""
+        """Stop the server at once, without waiting for its end."""
         if self.alive:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGQUIT)
 
 
 async def run_program(command: Sequence[str], folder: Path, text: str = "") -> tuple[int, str]:
-    """Run `command` inside `folder` with `text` as its input; return exit status and output.
+    """Run `command` in `folder` with `text` as its input; return its exit status and output.
 
-    Cancelling it ends the program and its children.
+    Cancellation kills the program and its children.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -114,9 +117,9 @@ async def run_program(command: Sequence[str], folder: Path, text: str = "") -> t
 
 
 def _environment() -> dict[str, str]:
-    """Pass on nothing that Postgres does not need: not PG* variables, not other people's keys."""
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
+    """Return only what Postgres needs: no PG* variables, and no secrets of other programs."""
+    passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
+    return {**passed, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _says_ready(cluster: Path, pid: int) -> bool:
@@ -133,10 +136,10 @@ _log = structlog.get_logger()
 
 
 async def end_leftovers(cluster: Path) -> None:
-    """End every Postgres process on `cluster`, and drop a pid file that names none of them.
+    """End every Postgres process on `cluster`, and remove a stale pid file.
 
-    To be called under the folder's lock and with no server of one's own. Does next to nothing after
-    a clean stop. Raises EmbeddedPostgresError if a process cannot be ended.
+    The caller holds the folder's lock and runs no server itself. After a clean stop this costs one
+    look at the pid file. Raises EmbeddedPostgresError if a process cannot be ended.
     """
     pid_file = cluster / "postmaster.pid"
     pid = _pid_in(pid_file)
@@ -152,18 +155,18 @@ async def end_leftovers(cluster: Path) -> None:
                 f"Postgres process {left[0]} still uses {cluster} and cannot be ended. End it, "
                 "then start again."
             )
-        _drop_misleading(pid_file)
+        _remove_stale(pid_file)
 
 
 async def _end(
-    pids: Iterable[int], cluster: Path, step: signal.Signals, patience: float
+    pids: Iterable[int], cluster: Path, step: signal.Signals, seconds: float
 ) -> list[int]:
-    """Send the signal to those that run, wait, and return those that still run."""
+    """Send a signal to processes, wait up to `seconds`, and return those that still run."""
     running = [pid for pid in pids if _runs_in(pid, cluster)]
     for pid in running:
         with suppress(ProcessLookupError):
             os.kill(pid, step)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + seconds
     while running and time.monotonic() < deadline:
         await asyncio.sleep(_POLL_SECONDS)
         running = [pid for pid in running if _runs_in(pid, cluster)]
@@ -175,7 +178,7 @@ def _processes_in(cluster: Path) -> list[int]:
 
 
 def _runs_in(pid: int, cluster: Path) -> bool:
-    """Tell whether `pid` is a Postgres on `cluster`; one that only waits to be reaped is not."""
+    """Return whether `pid` is a Postgres process on `cluster`, and no zombie."""
     with suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
         return (
@@ -186,8 +189,8 @@ def _runs_in(pid: int, cluster: Path) -> bool:
     return False
 
 
-def _drop_misleading(pid_file: Path) -> None:
-    """Remove a pid file whose number now is another program's: Postgres would refuse to start."""
+def _remove_stale(pid_file: Path) -> None:
+    """Remove a pid file whose number another program has by now: it would prevent a start."""
     pid = _pid_in(pid_file)
     if pid is None or psutil.pid_exists(pid):
         pid_file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One server on one cluster, from start to stop; it can be started again."""
+"""One server on one cluster, from start to stop; it can be restarted."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from raglive.local_stack.embedded_postgres.process import ServerProcess, end_lef
 
 __all__ = ["Server", "ServerLog", "serves_clients"]
 
-_PATIENCE_WITH_A_FAILED_START = 2.0
+_FAILED_START_SECONDS = 2.0
 _CONNECT_SECONDS = 10.0
 
 
 class Server:
-    """Owns the server's process, its socket's folder and its log."""
+    """Owns the process of the server, the folder of its socket, and its log."""
 
     def __init__(self, folder: DatabaseFolder, account: Account) -> None:
         self._folder = folder
@@ -38,7 +38,7 @@ class Server:
 
     @property
     def socket_folder(self) -> str:
-        """The folder of the Unix socket, as clients name it."""
+        """The folder of the Unix socket, as a host for clients."""
         return str(self._sockets.path)
 
     @property
@@ -47,9 +47,9 @@ class Server:
         return self._process.pid if self._process and self._process.alive else None
 
     async def start(self, port: int) -> None:
-        """Start, and wait until it accepts connections.
+        """Start the server, and wait until it accepts connections.
 
-        Raises EmbeddedPostgresError with the end of its log if it does not.
+        Raises EmbeddedPostgresError with the end of its log if it ends instead.
         """
         await end_leftovers(self._folder.cluster)
         self._sockets.clear()
@@ -60,24 +60,24 @@ class Server:
             if not await self._process.wait_ready():
                 raise self.failure("did not start")
         except BaseException:
-            await self._process.stop(_PATIENCE_WITH_A_FAILED_START)
+            await self._process.stop(_FAILED_START_SECONDS)
             raise
 
     async def serves_clients(self, password: str) -> bool:
-        """Return whether clients with `password` find what they need."""
+        """Return whether clients can log in with `password` and find the current extension."""
         return await serves_clients(self.socket_folder, self.port, password, _CONNECT_SECONDS)
 
     async def wait(self) -> int | None:
-        """Wait until it has ended; return its exit status, None if it never started."""
+        """Wait until the server has ended; return its exit status, None if it never started."""
         return await self._process.wait() if self._process else None
 
     async def stop(self, seconds: float) -> None:
-        """End it within `seconds` with its data written, else at once; may be called again."""
+        """Stop the server with a checkpoint, after `seconds` without one; idempotent."""
         if self._process is not None:
             await self._process.stop(seconds)
 
     async def close(self, seconds: float) -> None:
-        """Stop for good."""
+        """Stop the server and remove its socket; it cannot be started again."""
         try:
             await self.stop(seconds)
         finally:
@@ -86,10 +86,10 @@ class Server:
             self._sockets.close()
 
     def failure(self, what: str) -> EmbeddedPostgresError:
-        """Return an error that says what happened, what to do, and what the server said last."""
-        said = self.log.since_start()
-        advice = advice_for(said, self._folder.path, self.port)
-        last = "\n".join(said.splitlines()[-8:])
+        """Return an error with what happened, what to do, and the end of the server's log."""
+        output = self.log.since_start()
+        advice = advice_for(output, self._folder.path, self.port)
+        last = "\n".join(output.splitlines()[-8:])
         return EmbeddedPostgresError(
             f"The embedded database in {self._folder.path} {what}. {advice}\n{last}".rstrip()
         )
@@ -132,20 +132,20 @@ async def serves_clients(host: str, port: int, password: str, seconds: float) ->
         await connection.close(timeout=seconds)
 
 
-_MOST_BYTES = 4_000_000
-_KEPT_BYTES = 1_000_000
+_MAX_LOG_BYTES = 4_000_000
+_ROTATED_BYTES = 1_000_000
 _TAIL_BYTES = 16_000
 
 
 class ServerLog:
-    """`server.log`, and in `server.log.1` the end of what came before it."""
+    """The log `server.log`, whose older end is rotated into `server.log.1`."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "server.log"
         self._start = 0
 
     def open(self) -> BinaryIO:
-        """Open the file for a server that starts now; the caller closes it."""
+        """Open the log for a server that is about to start; the caller closes it."""
         self.trim()
         with explain_os_errors(self._path.parent):
             log = self._path.open("ab")
@@ -154,20 +154,20 @@ class ServerLog:
         return log
 
     def trim(self) -> None:
-        """Move the end of a file that has grown too long away, and empty it under the server."""
+        """Rotate a log that is too long: copy its end, and truncate it while the server writes."""
         with explain_os_errors(self._path.parent):
-            if not self._path.exists() or self._path.stat().st_size <= _MOST_BYTES:
+            if not self._path.exists() or self._path.stat().st_size <= _MAX_LOG_BYTES:
                 return
             with self._path.open("r+b") as log:
-                log.seek(-_KEPT_BYTES, 2)
+                log.seek(-_ROTATED_BYTES, 2)
                 old = self._path.with_suffix(".log.1")
-                old.write_bytes(log.read(_KEPT_BYTES))
+                old.write_bytes(log.read(_ROTATED_BYTES))
                 old.chmod(0o600)
                 log.truncate(0)
             self._start = 0
 
     def since_start(self) -> str:
-        """Return the end of what the server that started last has written."""
+        """Return the end of what the last started server has written."""
         try:
             with self._path.open("rb") as log:
                 end = log.seek(0, 2)

@@ -1,4 +1,4 @@
-"""The embedded database as its owner sees it: started, kept running, stopped."""
+"""The embedded database for its owner: started, restarted after a crash, and stopped."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from raglive.local_stack.embedded_postgres.server import Server
 
 __all__ = ["EmbeddedPostgres"]
 
-_START_ATTEMPTS = 3  # a port may be taken between the moment it is chosen and its use
-_STABLE_SECONDS = 3.0  # a server that was ready for so long did not fail at once
+_START_ATTEMPTS = 3  # another program may take a port between its choice and its use
+_STABLE_SECONDS = 3.0  # a server that was ready for less has failed at once
 _BACK_OFF_SECONDS = (0.0, 0.2, 1.0, 3.0, 5.0)
 _LOG_CHECK_SECONDS = 60.0
 _log = structlog.get_logger()
@@ -40,16 +40,16 @@ _log = structlog.get_logger()
 class EmbeddedPostgres:
     """Owns one Postgres cluster below a data folder, and the server that runs on it.
 
-    An async context manager: the server accepts connections inside, and is stopped, with its data
-    written, at the end. Any number may run at once, each with a data folder of its own. The server
-    also ends (on Linux) with the thread that started it.
+    An async context manager: the server accepts connections inside the block, and is stopped with
+    a checkpoint at its end. Several may run at once, each with its own data folder. On Linux, the
+    server also ends with the thread that started it.
 
     Args:
-        data_dir: the cluster lies in `postgres` below it; made if missing.
-        port: of 127.0.0.1; by default the one of the last run, else a free one.
-        password: of the role `raglive`; a changed one takes effect at start.
-        start_timeout_seconds: for all of `__aenter__`, and for each restart.
-        stop_timeout_seconds: before the server is ended without a last checkpoint.
+        data_dir: holds the cluster in `postgres`; created if missing.
+        port: on 127.0.0.1; by default that of the last run, else a free one.
+        password: of the role `raglive`; a change takes effect at start.
+        start_timeout_seconds: limit for `__aenter__` as a whole, and for each restart.
+        stop_timeout_seconds: after this, the server is stopped without a checkpoint.
         on_restart: awaited each time `supervise` has restarted the server.
 
     """
@@ -79,31 +79,31 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """Address for clients over TCP; it contains the password."""
+        """The address for clients over TCP; it contains the password."""
         return (
             f"postgresql://{ROLE}:{quote(self._password, safe='')}@127.0.0.1:{self.port}/{DATABASE}"
         )
 
     @property
     def port(self) -> int:
-        """TCP port on 127.0.0.1; the same as long as this object lives."""
+        """The TCP port on 127.0.0.1; it does not change during the life of this object."""
         return self._started.port
 
     @property
     def socket_dir(self) -> str:
-        """Folder of the Unix socket, for clients that take a folder as host."""
+        """The folder of the Unix socket, for clients that accept a folder as host."""
         return self._started.socket_folder
 
     @property
     def pid(self) -> int | None:
-        """Process id of the server while it runs."""
+        """The process id of the server while it runs."""
         return self._started.pid
 
     async def __aenter__(self) -> Self:
-        """Make the cluster if it is new, and start the server.
+        """Create the cluster if it is new, and start the server.
 
-        Raises AlreadyRunningError if another process has this folder, EmbeddedPostgresError for
-        anything else that stands in the way.
+        Raises AlreadyRunningError if another process uses this folder, and EmbeddedPostgresError
+        for everything else that prevents a start.
         """
         began = time.monotonic()
         self._folder.prepare()
@@ -128,7 +128,7 @@ class EmbeddedPostgres:
         await self.close()
 
     async def close(self) -> None:
-        """Stop the server and let go of the folder; may be called again."""
+        """Stop the server and release the folder; idempotent."""
         self._closed.set()
         try:
             async with self._changing:
@@ -138,9 +138,9 @@ class EmbeddedPostgres:
             self._lock.release()
 
     async def supervise(self) -> None:
-        """Restart the server, on the same port, whenever it ends, until `close`.
+        """Restart the server on the same port whenever it ends, until `close`.
 
-        Raises EmbeddedPostgresError with the end of its log when it keeps ending at once.
+        Raises EmbeddedPostgresError with the end of its log if it repeatedly ends at once.
         """
         failures = 0
         while await self._has_ended():
@@ -218,7 +218,7 @@ class EmbeddedPostgres:
         return ready is not None and time.monotonic() - ready >= _STABLE_SECONDS
 
     async def _unless_closed(self, work: Coroutine[Any, Any, None]) -> None:
-        """Await `work`, or give it up when this is closed."""
+        """Await `work`, and cancel it on `close`."""
         tasks = (asyncio.create_task(work), asyncio.create_task(self._closed.wait()))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

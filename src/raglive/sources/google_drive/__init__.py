@@ -1,4 +1,4 @@
-"""The watcher of Google Drive folders."""
+"""The source for folders of Google Drive."""
 
 from raglive.sources.google_drive.watcher import GoogleDriveWatcher
 

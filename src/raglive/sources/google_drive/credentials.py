@@ -1,4 +1,4 @@
-"""Credentials: a service account or a user's refresh token, traded for access tokens."""
+"""Credentials (a service account's key or a user's refresh token) and their access tokens."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-RENEW_SECONDS = 300  # before its end
+RENEW_BEFORE_EXPIRY_SECONDS = 300
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _CLIENTS = {"installed", "web"}
 _NEEDS = {
@@ -39,12 +39,12 @@ _NEEDS = {
 
 
 class Credentials(Protocol):
-    """What the token endpoint is asked with."""
+    """Credentials that the token endpoint exchanges for an access token."""
 
     token_uri: str
 
     def form(self) -> dict[str, str]:
-        """Return the fields of the request for an access token."""
+        """Return the form fields of a token request."""
         ...
 
 
@@ -70,7 +70,7 @@ class _ServiceAccount:
             signed = jwt.encode(claims, self._key["private_key"], "RS256", headers)
         except (ValueError, TypeError, jwt.PyJWTError):
             raise CredentialsInvalid(
-                "The service account's private_key is not a key. Download the key file again."
+                "The private_key of the service account is invalid. Download the key file again."
             ) from None
         return {"grant_type": _JWT_BEARER, "assertion": signed}
 
@@ -86,9 +86,9 @@ class _User:
 
 
 def read_credentials(given: str, impersonate: str | None = None) -> Credentials:
-    """Read credentials, given as JSON or as the path of a file that holds it.
+    """Parse credentials, given as JSON or as the path of a JSON file.
 
-    Raises `CredentialsInvalid`, which never repeats what was given.
+    Raises `CredentialsInvalid`, whose message never contains the input.
     """
     key = read_json(given)
     kind = key.get("type")
@@ -105,7 +105,7 @@ def read_credentials(given: str, impersonate: str | None = None) -> Credentials:
 
 
 def is_oauth_client(given: str) -> bool:
-    """Say whether this is an OAuth client, which is no credential before somebody consents."""
+    """Check for an OAuth client, which becomes a credential only by a user's consent."""
     try:
         return bool(read_json(given).keys() & _CLIENTS)
     except CredentialsInvalid:
@@ -113,7 +113,7 @@ def is_oauth_client(given: str) -> bool:
 
 
 def read_json(given: str) -> dict[str, Any]:
-    """Return the JSON object, given as such or by its path; raise `CredentialsInvalid`."""
+    """Parse a JSON object, given as JSON or by its path. Raises `CredentialsInvalid`."""
     text = given.strip()
     if not text.startswith("{"):
         try:
@@ -134,22 +134,22 @@ def read_json(given: str) -> dict[str, Any]:
 
 
 class TokenSource:
-    """Gives the access token, renewed before it ends; many ask, one request is made."""
+    """Caches the access token, and renews it before it expires with one request for all callers."""
 
     def __init__(self, credentials: Credentials, http: httpx.AsyncClient) -> None:
         self._credentials = credentials
         self._http = http
         self._token = ""
-        self._ends = 0.0
-        self._turn = asyncio.Lock()
+        self._expires = 0.0
+        self._lock = asyncio.Lock()
 
     async def token(self, refused: str = "") -> str:
-        """Return a token; a new one when the last was `refused`.
+        """Return a valid token, a new one if the cached one is `refused`.
 
-        Raises `AuthRequired` when Google does not take the credentials, `DriveUnavailable`.
+        Raises `AuthRequired` when Google rejects the credentials, and `DriveUnavailable`.
         """
-        async with self._turn:
-            if time.monotonic() >= self._ends or self._token == refused:
+        async with self._lock:
+            if time.monotonic() >= self._expires or self._token == refused:
                 await self._renew()
             return self._token
 
@@ -168,7 +168,7 @@ class TokenSource:
             raise AuthRequired(_refusal(found))
         self._token = str(found["access_token"])
         lasts = float(found.get("expires_in", 3600))
-        self._ends = time.monotonic() + max(lasts - RENEW_SECONDS, lasts / 2)
+        self._expires = time.monotonic() + max(lasts - RENEW_BEFORE_EXPIRY_SECONDS, lasts / 2)
 
 
 def _object(answer: httpx.Response) -> dict[str, Any]:
@@ -183,10 +183,11 @@ def _refusal(found: dict[str, Any]) -> str:
     code = str(found.get("error", "no reason"))[:100]
     advice = {
         "invalid_grant": "The key or the consent was revoked, or the clock is wrong. "
-        "Make a new key, or run `raglive login google`.",
-        "unauthorized_client": "Let the service account act for the user: delegate the scope "
-        f"{SCOPE} to it in the Admin console.",
-        "invalid_client": "The OAuth client was deleted. Make one, and run `raglive login google`.",
+        "Create a new key, or run `raglive login google`.",
+        "unauthorized_client": "Allow the service account to act for the user: delegate the "
+        f"scope {SCOPE} to it in the Admin console.",
+        "invalid_client": "The OAuth client was deleted. Create one, and run "
+        "`raglive login google`.",
     }
     otherwise = "See docs/how-to/google-drive.md."
     return f"Google refused the credentials ({code}). {advice.get(code, otherwise)}"

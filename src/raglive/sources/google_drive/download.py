@@ -1,4 +1,4 @@
-"""A file lent to a worker: downloaded or exported to a temporary file, checked and capped."""
+"""Downloads or exports a file to a temporary file, with its checksum and size verified."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ import httpx
 
 from raglive.extraction.errors import Skipped
 from raglive.sources.google_drive.client import DriveClient
+from raglive.sources.google_drive.drive_file import DriveFile, export_plan
 from raglive.sources.google_drive.errors import (
     DriveForbidden,
     DriveNotFound,
     TransferFailed,
 )
-from raglive.sources.google_drive.files import DriveFile, export_plan
 from raglive.store.registry.jobs import Job
 from raglive_contract.errors import RagliveError
 
 __all__ = ["fetch"]
 
 CHUNK_BYTES = 256 * 1024
-OPERATION_LOOKS = 60
-OPERATION_PAUSE_SECONDS = 2.0
+OPERATION_POLLS = 60
+OPERATION_POLL_SECONDS = 2.0
 _TOO_LARGE_TO_EXPORT = "exportSizeLimitExceeded"
 _UNSUPPORTED = frozenset({"badRequest", "fileNotExportable", "invalid"})
-_WITHHELD = frozenset({"cannotDownloadFile", "cannotDownload", "downloadNotAllowed"})
+_NO_DOWNLOAD_RIGHT = frozenset({"cannotDownloadFile", "cannotDownload", "downloadNotAllowed"})
 
 
 @asynccontextmanager
 async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[Path]:
-    """Lend the path of a job's file as Drive has it now.
+    """Provide a job's file as a local path for the duration of the block.
 
-    Raises `Skipped` for what may not or cannot be had, `TransferFailed` for broken bytes, and what
-    `DriveClient` raises. A file that is gone is `file_vanished`; the watcher will hear of it.
+    Raises `Skipped` for a file that may not be downloaded or cannot be exported, `TransferFailed`
+    for a damaged download, `file_vanished` for a file that no longer exists, and the errors of
+    `DriveTransport`.
     """
     file = await _current(client, job)
     if not file.can_download:
@@ -47,7 +48,7 @@ async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[
     with tempfile.TemporaryDirectory(prefix="raglive-") as folder:
         path = Path(folder) / "content"
         try:
-            await _Transfer(client, file, path, max_bytes).bring()
+            await _Transfer(client, file, path, max_bytes).run()
         except DriveForbidden as error:
             raise _explain(file, error) from None
         except DriveNotFound:
@@ -67,14 +68,14 @@ async def _current(client: DriveClient, job: Job) -> DriveFile:
 
 @dataclass(frozen=True, slots=True)
 class _Transfer:
-    """One file on its way to a path."""
+    """The transfer of one file to a path."""
 
     client: DriveClient
     file: DriveFile
     path: Path
     max_bytes: int
 
-    async def bring(self) -> None:
+    async def run(self) -> None:
         if not self.file.is_native:
             await self._download()
             return
@@ -86,16 +87,18 @@ class _Transfer:
 
     async def _download(self) -> None:
         file = self.file
-        self._cap(file.size or 0)
-        url = self.client.address(f"files/{file.id}")
+        self._require_size(file.size or 0)
+        url = self.client.transport.address(f"files/{file.id}")
         digest = await self._save(url, {"alt": "media", "supportsAllDrives": "true"})
         if file.checksum is not None and digest != file.checksum:
-            raise TransferFailed(f"The bytes of {file.name} are not those that Google Drive names.")
+            raise TransferFailed(
+                f"The checksum of {file.name} is not the one that Google Drive reports."
+            )
 
     async def _export(self, formats: list[str]) -> None:
-        """Export; past 10 MB by Drive's own links, then by a long-running download."""
+        """Export; documents over 10 MB by export links, or else by a long-running operation."""
         is_too_large = False
-        url = self.client.address(f"files/{self.file.id}/export")
+        url = self.client.transport.address(f"files/{self.file.id}/export")
         for mime_type in formats:
             try:
                 await self._save(url, {"mimeType": mime_type})
@@ -134,36 +137,40 @@ class _Transfer:
 
     async def _operate(self, mime_type: str) -> str | None:
         params = {"mimeType": mime_type}
-        found = await self.client.json("POST", f"files/{self.file.id}/download", "download", params)
-        for _ in range(OPERATION_LOOKS):
+        found = await self.client.transport.json(
+            "POST", f"files/{self.file.id}/download", "download", params
+        )
+        for _ in range(OPERATION_POLLS):
             if found.get("done"):
                 address = (found.get("response") or {}).get("downloadUri")
                 return str(address) if address else None
-            await asyncio.sleep(OPERATION_PAUSE_SECONDS)
-            found = await self.client.json("GET", f"operations/{found['name']}", "get", {})
+            await asyncio.sleep(OPERATION_POLL_SECONDS)
+            found = await self.client.transport.json(
+                "GET", f"operations/{found['name']}", "get", {}
+            )
         return None
 
     async def _save(self, url: str, params: dict[str, str] | None = None) -> str:
-        """Write the bytes as they come; return their checksum."""
+        """Stream the content to the file; return its checksum."""
         algorithm = (self.file.checksum or "sha256:").partition(":")[0]
         digest = hashlib.new(algorithm, usedforsecurity=False)
         size = 0
-        async with self.client.stream("GET", url, "download", params) as answer:
+        async with self.client.transport.stream("GET", url, "download", params) as answer:
             target = await asyncio.to_thread(self.path.open, "wb")
             try:
                 async for chunk in answer.aiter_bytes(CHUNK_BYTES):
                     size += len(chunk)
-                    self._cap(size)
+                    self._require_size(size)
                     await asyncio.to_thread(_write, target, digest, chunk)
             except httpx.HTTPError as error:
                 raise TransferFailed(
-                    f"The download of {self.file.name} broke off ({type(error).__name__})."
+                    f"The download of {self.file.name} ended early ({type(error).__name__})."
                 ) from None
             finally:
                 await asyncio.to_thread(target.close)
         return f"{algorithm}:{digest.hexdigest()}"
 
-    def _cap(self, size: int) -> None:
+    def _require_size(self, size: int) -> None:
         if size > self.max_bytes:
             raise Skipped(
                 f"{self.file.name} is larger than {self.max_bytes} bytes (RAGLIVE_MAX_FILE_BYTES).",
@@ -177,11 +184,11 @@ def _write(target: BinaryIO, digest: hashlib._Hash, chunk: bytes) -> None:
 
 
 def _explain(file: DriveFile, error: DriveForbidden) -> RagliveError:
-    if error.reason in _WITHHELD:
+    if error.reason in _NO_DOWNLOAD_RIGHT:
         return Skipped(f"{file.name} may not be downloaded.", code="no_download_right")
     if error.reason == "cannotDownloadAbusiveFile":
         return RagliveError(
-            f"Google Drive has marked {file.name} as malware or spam and does not give it out.",
+            f"Google Drive has flagged {file.name} as malware or spam and does not serve it.",
             code="flagged_abusive",
         )
     return error
@@ -189,5 +196,5 @@ def _explain(file: DriveFile, error: DriveForbidden) -> RagliveError:
 
 def _vanished(job: Job) -> RagliveError:
     return RagliveError(
-        f"{job.name} is not in Google Drive any more.", code="file_vanished", retryable=True
+        f"{job.name} is no longer in Google Drive.", code="file_vanished", retryable=True
     )

@@ -1,4 +1,4 @@
-"""A user's consent, asked for in a browser and received on the loopback address."""
+"""The OAuth flow of a user: consent in a browser, received on the loopback address."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ANSWER = (
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """A desktop client of a Google Cloud project."""
+    """An OAuth client of the type Desktop app."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -49,13 +49,13 @@ class OAuthClient:
 
     @classmethod
     def read(cls, given: str) -> OAuthClient:
-        """Read the client's JSON, or the file of that path; raise `CredentialsInvalid`."""
+        """Parse the client, given as JSON or by its path. Raises `CredentialsInvalid`."""
         key = read_json(given)
         found = key.get("installed") or key.get("web")
         if not isinstance(found, dict) or not {"client_id", "client_secret"} <= found.keys():
             raise CredentialsInvalid(
-                "This is no OAuth client. In the Google Cloud console make one of the type "
-                "Desktop app, and download its JSON."
+                "This is not an OAuth client. Create one of the type Desktop app in the Google "
+                "Cloud console, and download its JSON."
             )
         return cls(
             str(found["client_id"]),
@@ -65,10 +65,10 @@ class OAuthClient:
         )
 
 
-async def log_in(client: OAuthClient, kept: Path, show: Callable[[str], None]) -> None:
-    """Ask for consent by the address given to `show`, and keep the token in a file of mode 0600.
+async def log_in(client: OAuthClient, token_file: Path, show: Callable[[str], None]) -> None:
+    """Pass the address of the consent page to `show`, and save the token with mode 0600.
 
-    Raises `AuthRequired` when it is not given within five minutes.
+    Raises `AuthRequired` without a consent within five minutes.
     """
     consent = _Consent()
     server = await asyncio.start_server(consent.answer, "127.0.0.1", 0)
@@ -80,13 +80,13 @@ async def log_in(client: OAuthClient, kept: Path, show: Callable[[str], None]) -
             async with asyncio.timeout(CONSENT_SECONDS):
                 code = await consent.code
         except TimeoutError:
-            raise AuthRequired("Nobody consented within five minutes. Try again.") from None
+            raise AuthRequired("No consent was given within five minutes. Try again.") from None
     token = await _exchange(client, consent, code, redirect)
-    await asyncio.to_thread(_keep, kept, client, token)
+    await asyncio.to_thread(_save, token_file, client, token)
 
 
 class _Consent:
-    """What is asked, and the browser's answer to it."""
+    """A pending request for consent."""
 
     def __init__(self) -> None:
         self.state = secrets.token_urlsafe(24)
@@ -94,11 +94,11 @@ class _Consent:
         self.code: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take the browser's request; a forged or unrelated one changes nothing."""
+        """Answer the browser's request; one without the right `state` is ignored."""
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 line = await reader.readline()
-            status, text = self._take(line.decode("latin-1"))
+            status, text = self._handle(line.decode("latin-1"))
             writer.write(_ANSWER.format(status=status, text=text).encode())
             await writer.drain()
         except (TimeoutError, OSError, ValueError):
@@ -106,18 +106,18 @@ class _Consent:
         finally:
             writer.close()
 
-    def _take(self, request_line: str) -> tuple[str, str]:
+    def _handle(self, request_line: str) -> tuple[str, str]:
         target = [*request_line.split(" "), ""][1]
         query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
         if not secrets.compare_digest(query.get("state", "").encode(), self.state.encode()):
-            return "404 Not Found", "There is nothing here."
+            return "404 Not Found", "Not found."
         if self.code.done():
-            return "200 OK", "This was answered already."
+            return "200 OK", "This request was already answered."
         if "code" in query:
             self.code.set_result(query["code"])
-            return "200 OK", "raglive may read Google Drive now. You can close this page."
-        self.code.set_exception(AuthRequired("Google was not allowed to let raglive read Drive."))
-        return "200 OK", "raglive was not given access. You can close this page."
+            return "200 OK", "raglive may now read Google Drive. You can close this page."
+        self.code.set_exception(AuthRequired("The user denied raglive access to Google Drive."))
+        return "200 OK", "Access was denied. You can close this page."
 
 
 def _address(client: OAuthClient, consent: _Consent, redirect: str) -> str:
@@ -157,11 +157,11 @@ async def _exchange(
         ) from None
     if not isinstance(found, dict) or "refresh_token" not in found:
         code = str(found.get("error", "no refresh token")) if isinstance(found, dict) else "?"
-        raise AuthRequired(f"Google gave no token ({code[:100]}). Run the login again.")
+        raise AuthRequired(f"Google issued no token ({code[:100]}). Run the login again.")
     return found
 
 
-def _keep(path: Path, client: OAuthClient, token: dict[str, Any]) -> None:
+def _save(path: Path, client: OAuthClient, token: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     draft.unlink(missing_ok=True)

@@ -1,28 +1,32 @@
-"""What Drive's states of some items mean for the registry. Pure: nothing is asked, or written."""
+"""Plans the changes to the registry from the states of Drive items. Pure, without I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from raglive.sources.google_drive.files import FOLDER, DriveFile
-from raglive.sources.google_drive.folders import FolderTree, Reach
-from raglive.store.registry.files import GoneReason, KnownFile, Observed
-from raglive.store.registry.google_drive import Folder, Known, Shortcut
+from raglive.sources.google_drive.drive_file import FOLDER, DriveFile
+from raglive.sources.google_drive.folder_tree import FolderScope, FolderTree
+from raglive.store.registry.files import GoneReason, KnownFile, ObservedFile
+from raglive.store.registry.google_drive import Folder, KnownItems, Shortcut
 
 __all__ = ["Plan", "States", "decide", "parents_of"]
 
-States = Mapping[str, DriveFile | None]  # by id; None: gone, from this log or altogether
+States = Mapping[str, DriveFile | None]
+"""Items by id; None for an item that was removed from a change log or does not exist."""
 
 
 @dataclass(slots=True)
 class Plan:
-    """What to write. `ask` are items that must be known first; then decide again."""
+    """The changes to write.
+
+    If `ask` is not empty, the plan is incomplete: request these items and decide again.
+    """
 
     ask: set[str] = field(default_factory=set)
-    new: list[Observed] = field(default_factory=list)
-    changed: list[tuple[KnownFile, Observed]] = field(default_factory=list)
-    moved: list[tuple[KnownFile, Observed]] = field(default_factory=list)
+    new: list[ObservedFile] = field(default_factory=list)
+    changed: list[tuple[KnownFile, ObservedFile]] = field(default_factory=list)
+    moved: list[tuple[KnownFile, ObservedFile]] = field(default_factory=list)
     gone: list[tuple[KnownFile, GoneReason]] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
     repath: list[str] = field(default_factory=list)
@@ -32,27 +36,27 @@ class Plan:
     targets: dict[str, str] = field(default_factory=dict)  # their shared drives, by id
     gone_shortcuts: list[str] = field(default_factory=list)
     lost_roots: set[str] = field(default_factory=set)
-    met_strange_folder: bool = False  # it may be above a watched folder or a shortcut's target
+    found_unknown_folder: bool = False  # may contain a watched folder or a shortcut's target
 
 
 def parents_of(states: States) -> set[str]:
-    """Return the folders that the items are in."""
+    """Return the ids of the folders that contain the items."""
     return {state.parent for state in states.values() if state is not None and state.parent}
 
 
 def decide(
     states: States,
-    known: Known,
+    known: KnownItems,
     *,
     log: str | None = None,
     asked: Collection[str] = (),
     in_full: bool = False,
 ) -> Plan:
-    """Compare the items' states, all of one moment, with what is known of them.
+    """Compare the current states of items with the registry.
 
-    `log` is the change log that told of them: an item that is gone from it and is another's by now
-    may be there, and is to be asked for. Without a log, and of those `asked` for, gone means gone.
-    In a full listing, `in_full`, unchanged folders are part of the plan too.
+    `log` is the change log that reported them. An item that was removed from it may now belong to
+    another log, and has to be requested. Without a log, and for items in `asked`, a missing item
+    does not exist. During a full listing (`in_full`), the plan includes unchanged folders.
     """
     decision = _Decision(states, known, log, asked)
     decision.of_folders(in_full=in_full)
@@ -63,7 +67,7 @@ def decide(
 
 class _Decision:
     def __init__(
-        self, states: States, known: Known, log: str | None, asked: Collection[str]
+        self, states: States, known: KnownItems, log: str | None, asked: Collection[str]
     ) -> None:
         self.plan = Plan()
         self._states = states
@@ -73,15 +77,15 @@ class _Decision:
         self._tree = FolderTree(known.folders)
 
     def of_folders(self, *, in_full: bool) -> None:
-        placed = self._place()
+        placed = self._place_folders()
         for folder_id in placed:
-            reach = self._tree.reach(folder_id)
+            scope = self._tree.scope_of(folder_id)
             before = self._known.folders.get(folder_id)
-            if reach is Reach.IN:
-                self._keep(before, self._tree.with_path(folder_id), in_full=in_full)
+            if scope is FolderScope.IN:
+                self._put_folder(before, self._tree.with_path(folder_id), in_full=in_full)
             elif before is None:
-                self.plan.met_strange_folder = True
-            elif reach is Reach.OUT:
+                self.plan.found_unknown_folder = True
+            elif scope is FolderScope.OUT:
                 self.plan.gone_folders[folder_id] = "moved_out"
             else:
                 self.plan.ask |= self._tree.unknown_above(folder_id)
@@ -108,7 +112,7 @@ class _Decision:
             elif not state.is_folder and not state.is_shortcut:
                 self._file(state, before)
 
-    def _place(self) -> list[str]:
+    def _place_folders(self) -> list[str]:
         placed = []
         for item_id, state in self._states.items():
             known = self._known.folders.get(item_id)
@@ -116,13 +120,13 @@ class _Decision:
                 self._tree.place(item_id, state.parent, state.name)
                 placed.append(item_id)
             elif known is not None:
-                self._lose(known, state)
-            elif self._is_strange(item_id, state):
-                self.plan.met_strange_folder = True
+                self._lose_folder(known, state)
+            elif self._is_unknown_folder(item_id, state):
+                self.plan.found_unknown_folder = True
                 self._tree.take_out(item_id)
         return placed
 
-    def _lose(self, folder: Folder, state: DriveFile | None) -> None:
+    def _lose_folder(self, folder: Folder, state: DriveFile | None) -> None:
         if state is None and not self._is_gone(folder.folder_id, folder.log):
             return
         if folder.is_root:
@@ -131,12 +135,12 @@ class _Decision:
         self._tree.take_out(folder.folder_id)
         self.plan.gone_folders[folder.folder_id] = "removed" if state is None else "trashed"
 
-    def _is_strange(self, item_id: str, state: DriveFile | None) -> bool:
+    def _is_unknown_folder(self, item_id: str, state: DriveFile | None) -> bool:
         if state is not None:
             return state.is_folder
         return item_id not in self._known.files and item_id not in self._known.shortcuts
 
-    def _keep(self, before: Folder | None, after: Folder, *, in_full: bool) -> None:
+    def _put_folder(self, before: Folder | None, after: Folder, *, in_full: bool) -> None:
         is_same = before is not None and (
             (before.parent_id, before.name, before.path, before.log)
             == (after.parent_id, after.name, after.path, after.log)
@@ -148,7 +152,7 @@ class _Decision:
         if (before.path, before.log) != (after.path, after.log):
             self.plan.repath.append(after.folder_id)
         if before.log != after.log or after.folder_id in self._asked:
-            # It has been in another log, which told only there what happened in it meanwhile.
+            # Changes in it were reported by another log, which may not have been read.
             self.plan.relist.append(after.folder_id)
 
     def _shortcut(self, state: DriveFile) -> Shortcut | None:
@@ -158,7 +162,9 @@ class _Decision:
             and not state.trashed
             and state.parent is not None
         )
-        if not is_wanted or not self._holds(state, is_known=state.id in self._known.shortcuts):
+        if not is_wanted or not self._is_in_scope(
+            state, is_known=state.id in self._known.shortcuts
+        ):
             return None
         assert state.parent is not None
         assert state.target_id is not None
@@ -170,28 +176,28 @@ class _Decision:
             if before is not None:
                 self.plan.gone.append((before, "trashed"))
             return
-        is_inside = self._holds(state, is_known=before is not None)
+        is_inside = self._is_in_scope(state, is_known=before is not None)
         if not is_inside and state.id not in self._known.targets:
             if before is not None:
                 self.plan.gone.append((before, "moved_out"))
             return
         self._compare(before, self._observe(state, is_inside=is_inside))
 
-    def _compare(self, before: KnownFile | None, after: Observed) -> None:
+    def _compare(self, before: KnownFile | None, after: ObservedFile) -> None:
         if before is None:
             self.plan.new.append(after)
             return
         if before.source.get("key") != after.source["key"]:
             self.plan.changed.append((before, after))
         same_place = (before.name, before.folder) == (after.name, after.folder)
-        if not same_place or _rest(before.source) != _rest(after.source):
+        if not same_place or _without_key(before.source) != _without_key(after.source):
             self.plan.moved.append((before, after))
 
-    def _observe(self, state: DriveFile, *, is_inside: bool) -> Observed:
+    def _observe(self, state: DriveFile, *, is_inside: bool) -> ObservedFile:
         folder = ""
         if is_inside and state.parent is not None:
             folder = self._tree.with_path(state.parent).path
-        return Observed(
+        return ObservedFile(
             file_id=state.id,
             location=state.id,
             name=state.name,
@@ -207,21 +213,22 @@ class _Decision:
             },
         )
 
-    def _holds(self, state: DriveFile, *, is_known: bool) -> bool:
-        """Say whether an item is in scope; for what is known, no folder above may be unknown.
+    def _is_in_scope(self, state: DriveFile, *, is_known: bool) -> bool:
+        """Check whether an item is in scope, asking for unknown folders above it where necessary.
 
-        Nor for what the account's own log tells of a shared drive: of one that the account is no
-        member of it does not tell when a folder moves in, only of what changes in it.
+        That is necessary for known items, and for items of a shared drive in the account's own
+        log: without a membership of the drive, this log reports changes in a folder, but not that
+        the folder was moved into scope.
         """
         asks = is_known or (self._log == "" and state.drive_id is not None)
-        if asks and state.parent and self._tree.reach(state.parent) is Reach.UNKNOWN:
+        if asks and state.parent and self._tree.scope_of(state.parent) is FolderScope.UNKNOWN:
             self.plan.ask |= self._tree.unknown_above(state.parent)
-        return self._tree.holds(state.parent)
+        return self._tree.contains(state.parent)
 
     def _is_gone(self, item_id: str, log: str | None) -> bool:
-        """Say whether an item without a state is gone; if it may be elsewhere, have it asked for.
+        """Check whether an item without a state does not exist; ask for it if that is uncertain.
 
-        It is known to be of `log`, which may not be the one that told of it; None: of several.
+        `log` is the log that the item belongs to, None if several logs may report it.
         """
         if self._log is None or self._log == log or item_id in self._asked:
             return True
@@ -229,12 +236,12 @@ class _Decision:
         return False
 
     def _log_of(self, file: KnownFile) -> str | None:
-        """Return the log that tells of a file; None for a target, of which several may tell."""
+        """Return the log that reports a file; None for a shortcut's target, which several may."""
         if file.file_id in self._known.targets:
             return None
         folder = self._known.folders.get(file.source.get("parent", ""))
         return "" if folder is None else folder.log
 
 
-def _rest(source: Mapping[str, object]) -> dict[str, object]:
+def _without_key(source: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in source.items() if name != "key"}

@@ -1,4 +1,4 @@
-"""The watcher of a folder on this machine."""
+"""The source for a folder on this machine."""
 
 from raglive.sources.local_files.watcher import LocalFilesWatcher
 

@@ -1,4 +1,4 @@
-"""Where a file lies, as text that a database can hold and a path can be made from again."""
+"""Locations: relative paths encoded as text that the database can store, reversibly."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from pathlib import Path
 
 __all__ = ["beneath", "name_of", "parent_of", "path_of", "readable", "to_location"]
 
-# A name is bytes. Those that are not UTF-8 become characters of the private use area, which is how
-# names hold them that Postgres must store; such characters, where they are meant, are escaped too.
+# File names are bytes, and Postgres stores valid UTF-8 only. Invalid bytes are mapped to characters
+# of the private use area; characters of that range that occur in a name are escaped as well.
 _ESCAPE = 0xEF00
 _UNSTORABLE = re.compile(r"[\ud800-\udfff\uef80-\uefff]+")
 _ESCAPED = re.compile(r"[\uef80-\uefff]+")
 
 
 def to_location(path: str) -> str:
-    """Return the location of a relative path as `os` gives it; `path_of` is the way back."""
+    """Encode a relative path as returned by `os`; `path_of` decodes it."""
     return _UNSTORABLE.sub(_escape, path)
 
 
 def path_of(folder: Path, location: str) -> Path:
-    """Return the path of a location below the watched folder."""
+    """Decode a location to a path in the watched folder."""
     return folder / _ESCAPED.sub(_unescape, location)
 
 
 def readable(location: str) -> str:
-    """Return a location, or a part of one, as people may see it."""
+    """Return a location, or a part of one, for display."""
     if location.isascii():
         return location
     path = _ESCAPED.sub(_unescape, location)
@@ -40,12 +40,12 @@ def name_of(location: str) -> str:
 
 
 def parent_of(location: str) -> str:
-    """Return the folder of a location, '' for the watched folder itself."""
+    """Return the folder of a location, '' for the watched folder."""
     return location.rpartition("/")[0]
 
 
 def beneath(location: str, folders: Container[str]) -> bool:
-    """Say whether a location lies in one of the folders, at any depth."""
+    """Check whether a location is in one of the folders, at any depth."""
     while location:
         location = parent_of(location)
         if location in folders:

@@ -1,4 +1,4 @@
-"""How the folder differs from the registry, and which files only changed their place. Pure."""
+"""Compares the registry with a scan, and recognizes files that were moved. Pure."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
+from raglive.sources.local_files.file_version import FileVersion
 from raglive.sources.local_files.location import name_of
-from raglive.sources.local_files.scan import Seen
-from raglive.sources.local_files.version import Version
+from raglive.sources.local_files.scan import ScannedFile
 from raglive.store.registry.files import KnownFile
 
 __all__ = ["Difference", "Pair", "reconcile"]
 
-Pair = tuple[KnownFile, Seen]
+Pair = tuple[KnownFile, ScannedFile]
 
 
 @dataclass(slots=True)
 class Difference:
-    """What became of each file that was known, and of each that is there.
+    """The changes between the registry and a scan.
 
-    `moved` are certainly the same, unchanged; `carried` are the same by all that a listing can
-    tell, so that their content must be looked at again. `renumbered` are file systems whose number
-    is another than it was, while their files are the same.
+    `moved` files are certainly unchanged. `relocated` files are probably the same, but their
+    content must be read again. `renumbered` maps the old to the new number of file systems whose
+    number changed while their files stayed the same.
     """
 
-    new: list[Seen] = field(default_factory=list)
+    new: list[ScannedFile] = field(default_factory=list)
     changed: list[Pair] = field(default_factory=list)
     moved: list[Pair] = field(default_factory=list)
-    carried: list[Pair] = field(default_factory=list)
+    relocated: list[Pair] = field(default_factory=list)
     gone: list[KnownFile] = field(default_factory=list)
     renumbered: dict[int, int] = field(default_factory=dict)
 
 
-def reconcile(known: Iterable[KnownFile], seen: Iterable[Seen]) -> Difference:
-    """Compare what is known with what was seen of the same places.
+def reconcile(known: Iterable[KnownFile], seen: Iterable[ScannedFile]) -> Difference:
+    """Match the registry's files with scanned files of the same locations.
 
-    A file that was renamed is found again by its inode, size and time, whoever holds its old name
-    now; so two files that swapped their names are two moves. Next its place decides. What is left
-    over is matched by what a move between file systems, or a copy and a deletion, leave the same.
+    Files are first matched by inode, size and time, so that two files that swapped their names
+    count as two moves; then by location. The rest is matched by the properties that survive a move
+    between file systems, or a copy followed by a deletion.
     """
     matching = _Matching(known, seen)
     difference = Difference()
     difference.renumbered = matching.drop_unchanged()
     difference.moved = matching.by(_identity)
     difference.changed = matching.at_place()
-    difference.carried = (
+    difference.relocated = (
         matching.by(_size_time_name)
         + matching.by(_inode_name)
         + matching.by(_size_time, alone=True)
@@ -57,16 +57,16 @@ def reconcile(known: Iterable[KnownFile], seen: Iterable[Seen]) -> Difference:
 
 
 class _Matching:
-    """What is not matched yet, on both sides."""
+    """The files on both sides that are not matched yet."""
 
-    def __init__(self, known: Iterable[KnownFile], seen: Iterable[Seen]) -> None:
+    def __init__(self, known: Iterable[KnownFile], seen: Iterable[ScannedFile]) -> None:
         files = sorted(known, key=lambda file: file.file_key)
         self.known = {file.file_key: file for file in files}
         self.seen = {one.location: one for one in seen}
-        self._versions = {file.file_key: Version.kept_in(file.source) for file in files}
+        self._versions = {file.file_key: FileVersion.from_json(file.source) for file in files}
 
     def drop_unchanged(self) -> dict[int, int]:
-        """Leave out what is as it was; return its file systems that have another number now."""
+        """Match unchanged files; return the file systems that changed their number."""
         renumbered = {}
         for file in list(self.known.values()):
             one, version = self.seen.get(file.location), self._versions[file.file_key]
@@ -86,9 +86,9 @@ class _Matching:
         return pairs
 
     def by(
-        self, trait: Callable[[Version, str], Hashable | None], *, alone: bool = False
+        self, trait: Callable[[FileVersion, str], Hashable | None], *, alone: bool = False
     ) -> list[Pair]:
-        """Match by a trait; with `alone`, only where one file on each side has it."""
+        """Match by a property; with `alone`, only where one file on each side has its value."""
         if not self.known or not self.seen:
             return []
         olds, news = self._known_by(trait), self._seen_by(trait)
@@ -100,7 +100,7 @@ class _Matching:
         return pairs
 
     def _known_by(
-        self, trait: Callable[[Version, str], Hashable | None]
+        self, trait: Callable[[FileVersion, str], Hashable | None]
     ) -> dict[Hashable, list[KnownFile]]:
         found: dict[Hashable, list[KnownFile]] = defaultdict(list)
         for file in self.known.values():
@@ -111,24 +111,24 @@ class _Matching:
         return found
 
     def _seen_by(
-        self, trait: Callable[[Version, str], Hashable | None]
-    ) -> dict[Hashable, list[Seen]]:
-        found: dict[Hashable, list[Seen]] = defaultdict(list)
+        self, trait: Callable[[FileVersion, str], Hashable | None]
+    ) -> dict[Hashable, list[ScannedFile]]:
+        found: dict[Hashable, list[ScannedFile]] = defaultdict(list)
         for one in self.seen.values():
             key = trait(one.version, name_of(one.location))
             if key is not None:
                 found[key].append(one)
         return found
 
-    def _match(self, file: KnownFile, one: Seen) -> Pair:
+    def _match(self, file: KnownFile, one: ScannedFile) -> Pair:
         del self.known[file.file_key]
         del self.seen[one.location]
         return file, one
 
 
-def _pair_up(olds: list[KnownFile], news: list[Seen]) -> list[Pair]:
-    """Pair files that cannot be told apart: first those of one name, then in order."""
-    by_name: dict[str, list[Seen]] = defaultdict(list)
+def _pair_up(olds: list[KnownFile], news: list[ScannedFile]) -> list[Pair]:
+    """Pair files with equal properties: first by name, then in alphabetical order."""
+    by_name: dict[str, list[ScannedFile]] = defaultdict(list)
     for new in sorted(news, reverse=True):
         by_name[name_of(new.location)].append(new)
     pairs, nameless = [], []
@@ -142,21 +142,21 @@ def _pair_up(olds: list[KnownFile], news: list[Seen]) -> list[Pair]:
     return pairs + list(zip(nameless, rest, strict=False))
 
 
-def _identity(version: Version, _name: str) -> Hashable | None:
+def _identity(version: FileVersion, _name: str) -> Hashable | None:
     return version.identity
 
 
-def _size_time_name(version: Version, name: str) -> Hashable | None:
+def _size_time_name(version: FileVersion, name: str) -> Hashable | None:
     return (version.size, version.mtime_ns, name)
 
 
-def _inode_name(version: Version, name: str) -> Hashable | None:
+def _inode_name(version: FileVersion, name: str) -> Hashable | None:
     return (version.inode, name) if version.inode else None
 
 
-def _size_time(version: Version, _name: str) -> Hashable | None:
+def _size_time(version: FileVersion, _name: str) -> Hashable | None:
     return (version.size, version.mtime_ns) if version.size else None
 
 
-def _size_name(version: Version, name: str) -> Hashable | None:
+def _size_name(version: FileVersion, name: str) -> Hashable | None:
     return (version.size, name) if version.size else None

@@ -1,4 +1,4 @@
-"""What lies in the watched folder now: the truth that everything else is held against."""
+"""Scans the watched folder, completely or in parts."""
 
 from __future__ import annotations
 
@@ -11,65 +11,70 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
-from raglive.sources.local_files.ignore import IgnoreRules
+from raglive.sources.local_files.file_version import FileVersion
+from raglive.sources.local_files.ignore_rules import IgnoreRules
 from raglive.sources.local_files.location import beneath, path_of, to_location
-from raglive.sources.local_files.version import Version
 from raglive.sources.local_files.volumes import Volumes
 
-__all__ = ["Scan", "ScanStopped", "Scanner", "Seen"]
+__all__ = ["Scan", "ScanStopped", "ScannedFile", "Scanner"]
 
-LONGEST_LOCATION_BYTES = 2600  # what an index of the database can hold
+MAX_LOCATION_BYTES = 2600  # the limit of the database's index
 _GONE = (FileNotFoundError, NotADirectoryError)
 
 WatchFolder = Callable[[str, str], None]
 
 
 class ScanStopped(Exception):
-    """The watcher ended while its scan was under way."""
+    """The watcher ended during the scan."""
 
 
-class Seen(NamedTuple):
-    """A file that is there."""
+class ScannedFile(NamedTuple):
+    """A file that the scan found."""
 
     location: str
-    version: Version
+    version: FileVersion
 
 
 @dataclass(slots=True)
 class Scan:
-    """What a scan saw. Of what is `unseen`, nothing is known: neither there nor gone."""
+    """The files and folders at the locations in `looked_at`.
+
+    Nothing is known about `unreadable` locations: their files are neither present nor deleted.
+    """
 
     looked_at: set[str]
-    files: dict[str, Seen] = field(default_factory=dict)
+    files: dict[str, ScannedFile] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
-    unseen: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
     too_long: set[str] = field(default_factory=set)
-    met_link: bool = False  # to a folder: only a full scan can tell whether to follow it
+    found_folder_link: bool = False  # only a full scan can decide whether to follow it
 
     def covers(self, location: str) -> bool:
-        """Say whether a location was among those looked at."""
+        """Check whether the scan included a location."""
         return location in self.looked_at or beneath(location, self.looked_at)
 
     def hides(self, location: str) -> bool:
-        """Say whether a location could not be read."""
-        return bool(self.unseen) and (location in self.unseen or beneath(location, self.unseen))
+        """Check whether a location, or a folder above it, could not be read."""
+        return bool(self.unreadable) and (
+            location in self.unreadable or beneath(location, self.unreadable)
+        )
 
     def add(self, other: Scan) -> None:
-        """Take up what another scan saw."""
+        """Merge another scan into this one."""
         self.looked_at |= other.looked_at
         self.files |= other.files
         self.folders |= other.folders
-        self.unseen |= other.unseen
+        self.unreadable |= other.unreadable
         self.too_long |= other.too_long
-        self.met_link |= other.met_link
+        self.found_folder_link |= other.found_folder_link
 
 
 class Scanner:
-    """Scans the folder, or places in it. For one thread.
+    """Scans the folder or parts of it. Not thread-safe, except for `stop`.
 
-    Links to files are files. Links to folders are followed, each folder being entered once, where
-    it lies rather than where a link shows it. `watch_folder(path, location)` is called before a
-    folder is read, so that no change falls between.
+    Links to files count as files. Links to folders are followed, but each folder is read once, at
+    its own location if that is in the watched folder. `watch_folder(path, location)` is called
+    before a folder is read, so that no change between scan and watch is missed.
     """
 
     def __init__(self, root: Path, rules: IgnoreRules, watch_folder: WatchFolder) -> None:
@@ -78,14 +83,14 @@ class Scanner:
         self._watch_folder = watch_folder
         self._stopped = Event()
         self.volumes = Volumes()
-        self.steps = 0  # grows while the file system answers
+        self.steps = 0  # increases while the file system responds
 
     def stop(self) -> None:
-        """End a running scan, and every later one; for any thread."""
+        """Make the current and every later scan raise `ScanStopped`. Thread-safe."""
         self._stopped.set()
 
     def everything(self) -> Scan:
-        """Return all that is there; raise `OSError` when the watched folder cannot be read."""
+        """Scan the whole folder. Raises `OSError` if the watched folder itself cannot be read."""
         self.volumes = Volumes()
         with os.scandir(self._root):
             pass
@@ -95,13 +100,13 @@ class Scanner:
         while links:
             further: list[str] = []
             for link in sorted(links):
-                if not self._rules.leaves_out_path(link, is_folder=True):
+                if not self._rules.ignores_path(link, is_folder=True):
                     further += self._walk(link, scan, entered, follow=True)
             links = further
         return scan
 
     def look(self, locations: Iterable[str]) -> Scan:
-        """Return what is at these locations, and beneath them."""
+        """Scan these locations and everything below them."""
         asked = set(locations)
         scan = Scan({location for location in asked if not beneath(location, asked)})
         for location in scan.looked_at:
@@ -114,13 +119,13 @@ class Scanner:
             status = os.lstat(path)
             is_link = stat.S_ISLNK(status.st_mode)
             if is_link:
-                status = os.stat(path)  # noqa: PTH116 - a Path for each costs time
+                status = os.stat(path)  # noqa: PTH116 - faster than a Path for each
             is_folder = stat.S_ISDIR(status.st_mode)
-            if self._rules.leaves_out_path(location, is_folder=is_folder):
+            if self._rules.ignores_path(location, is_folder=is_folder):
                 return
             if is_folder and is_link:
-                scan.met_link = True
-                scan.unseen[location] = "a link"
+                scan.found_folder_link = True
+                scan.unreadable[location] = "a link"
             elif is_folder:
                 self._walk(location, scan, set(), follow=False)
             elif stat.S_ISREG(status.st_mode):
@@ -131,14 +136,14 @@ class Scanner:
     def _walk(
         self, start: str, scan: Scan, entered: set[tuple[int, int]], *, follow: bool
     ) -> list[str]:
-        """Read a folder and all below it; return the links to folders found on the way."""
+        """Scan a folder and everything below it; return the links to folders that it contains."""
         links: list[str] = []
         pending = [start]
         while pending:
             location = pending.pop()
             path = str(path_of(self._root, location))
             try:
-                status = os.stat(path)  # noqa: PTH116 - a Path for each costs time
+                status = os.stat(path)  # noqa: PTH116 - faster than a Path for each
                 folder = (status.st_dev, status.st_ino)
                 if follow and folder in entered:
                     continue
@@ -150,8 +155,8 @@ class Scanner:
             except OSError as error:
                 _note_unreadable(error, location, scan)
         if links and not follow and scan.looked_at != {""}:
-            scan.met_link = True
-            scan.unseen |= dict.fromkeys(links, "a link")
+            scan.found_folder_link = True
+            scan.unreadable |= dict.fromkeys(links, "a link")
         return links
 
     def _read(
@@ -166,7 +171,7 @@ class Scanner:
                 name = to_location(entry.name)
                 place = prefix + name
                 try:
-                    kind = self._take(entry, name, place, scan)
+                    kind = self._classify(entry, name, place, scan)
                 except OSError as error:
                     _note_unreadable(error, place, scan)
                     continue
@@ -175,11 +180,11 @@ class Scanner:
                 elif kind == "link":
                     links.append(place)
 
-    def _take(self, entry: os.DirEntry[str], name: str, place: str, scan: Scan) -> str:
-        """Note a file; return what else it is."""
+    def _classify(self, entry: os.DirEntry[str], name: str, place: str, scan: Scan) -> str:
+        """Add a file to the scan; return the kind of entry."""
         is_folder = entry.is_dir(follow_symlinks=False)
-        if self._rules.leaves_out(place, name, is_folder=is_folder):
-            return "left out"
+        if self._rules.ignores(place, name, is_folder=is_folder):
+            return "ignored"
         if is_folder:
             return "folder"
         status = entry.stat(follow_symlinks=True)
@@ -189,15 +194,15 @@ class Scanner:
         return "link" if stat.S_ISDIR(status.st_mode) else "special"
 
     def _add(self, location: str, path: str, status: os.stat_result, scan: Scan) -> None:
-        if len(location) * 3 > LONGEST_LOCATION_BYTES < len(location.encode()):
+        if len(location) * 3 > MAX_LOCATION_BYTES < len(location.encode()):
             scan.too_long.add(location)
             return
         volume = self.volumes.of(status.st_dev, path)
-        scan.files[location] = Seen(location, Version.of(status, volume))
+        scan.files[location] = ScannedFile(location, FileVersion.of(status, volume))
 
 
 def _note_unreadable(error: OSError, location: str, scan: Scan) -> None:
-    """What is not there is simply not seen; what cannot be read is neither there nor gone."""
+    """Record a location that exists but cannot be read; one that vanished is not an error."""
     if isinstance(error, _GONE) or error.errno == errno.ELOOP:
         return
-    scan.unseen[location] = error.strerror or type(error).__name__
+    scan.unreadable[location] = error.strerror or type(error).__name__

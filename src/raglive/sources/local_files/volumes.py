@@ -1,4 +1,4 @@
-"""Which file systems tell of their changes, and which keep a file's number."""
+"""Mounted file systems: which report changes, and which have stable inode numbers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 __all__ = ["Volume", "Volumes", "number_of"]
 
-# Written to by other machines, or by a host that the kernel does not hear.
+# Other machines, or the host of a virtual machine, write to these without the kernel knowing.
 _SHARED = re.compile(
     r"nfs\d?|cifs|smb\w*|smbfs|9p|ceph|glusterfs|lustre|afs|gpfs|fuse(\..*)?|fuseblk|virtiofs|"
     r"vboxsf|prl_fs|vmhgfs|drvfs|davfs\d?|sshfs|ncpfs|coda|ocfs2|gfs2|beegfs|fakeowner"
 )
-# A file's number may change whenever it is looked at again.
+# A file's inode number may change between two calls of stat.
 _PASSING_INODES = re.compile(
     r"cifs|smb\w*|smbfs|9p|fuse(\..*)?|fuseblk|vfat|msdos|exfat|drvfs|vboxsf|prl_fs|vmhgfs"
 )
@@ -26,31 +26,31 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A mounted file system: its kind, and the number that tells it from others."""
+    """A mounted file system: its type, and a number that identifies it."""
 
     kind: str
     number: int = 0
 
     @property
     def is_shared(self) -> bool:
-        """Say whether changes may come that no hint tells of."""
+        """Whether files may change without a notification."""
         return _SHARED.fullmatch(self.kind) is not None
 
     @property
-    def lasting_inodes(self) -> bool:
-        """Say whether a file keeps its number for as long as it lives."""
+    def has_stable_inodes(self) -> bool:
+        """Whether a file keeps its inode number."""
         return _PASSING_INODES.fullmatch(self.kind) is None
 
 
 class Volumes:
-    """The mounted file systems by device number; made anew for each scan, as mounts change."""
+    """The mounted file systems by device number. Created for each scan, as mounts change."""
 
     def __init__(self) -> None:
         self._mounts: list[tuple[str, str]] | None = None
         self._known: dict[int, Volume] = {}
 
     def of(self, device: int, path: str) -> Volume:
-        """Return the file system of a path that has this device number."""
+        """Return the file system of a path with this device number."""
         volume = self._known.get(device)
         if volume is None:
             volume = Volume(self._kind(os.path.realpath(path)), number_of(device, path))
@@ -58,7 +58,7 @@ class Volumes:
         return volume
 
     def shared(self) -> set[str]:
-        """Return the kinds of those met whose changes may go unheard."""
+        """Return the types of the file systems so far whose changes may not be reported."""
         return {volume.kind for volume in self._known.values() if volume.is_shared}
 
     def _kind(self, path: str) -> str:
@@ -69,10 +69,10 @@ class Volumes:
 
 
 def number_of(device: int, path: str) -> int:
-    """Return the number of a path's file system.
+    """Return a number that identifies the file system of a path.
 
-    Its own, where it has one: a device number is given to the next disk once this one has gone,
-    and may be another when the machine starts again.
+    This is the file system's own id if it has one. Device numbers are reused for other disks and
+    may change at a reboot.
     """
     own = os.statvfs(path).f_fsid if sys.platform != "win32" else 0
     return (own or device) & _LARGEST
@@ -83,7 +83,7 @@ def _is_above(point: str, path: str) -> bool:
 
 
 def _read_mounts() -> list[tuple[str, str]]:
-    """Return mount points and their kinds, the innermost and latest first."""
+    """Return mount points and types, the deepest and latest first."""
     try:
         lines = os.fsdecode(_MOUNTS.read_bytes()).splitlines()
     except OSError:

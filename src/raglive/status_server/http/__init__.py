@@ -1,1 +1,1 @@
-"""The HTTP endpoints of the status server."""
+"""The status server over HTTP: its endpoints, and the application with its middleware."""

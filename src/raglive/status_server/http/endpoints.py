@@ -1,4 +1,4 @@
-"""The status server's HTTP endpoints."""
+"""The status server's own HTTP endpoints: health, status, metrics, and publishing."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from raglive.http_api.openapi import body, refusals
 from raglive.http_api.pipelines import visible_statuses
 from raglive.http_api.responses import json_response
 from raglive.http_api.tokens import Identity
-from raglive.status_server.admission import Limits
+from raglive.status_server.admission import AdmissionLimits
 from raglive.status_server.metrics import StatusMetrics
-from raglive.status_server.publishing import Ingestion
-from raglive.status_server.subscriptions.rooms import Audience
+from raglive.status_server.publishing import EventPublisher
+from raglive.status_server.subscriptions.rooms import Rooms
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.events import Submission
@@ -34,7 +34,7 @@ __all__ = ["Readiness", "status_router"]
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether viewers would be served the truth, and if not, why."""
+    """What decides `/health/ready`; `lag_seconds` is the age of the last complete read."""
 
     is_draining: bool
     lag_seconds: float
@@ -44,36 +44,36 @@ class Readiness:
 
 def status_router(
     *,
-    audience: Audience,
-    ingestion: Ingestion,
+    rooms: Rooms,
+    publisher: EventPublisher,
     authenticator: Authenticator,
-    limits: Limits,
+    limits: AdmissionLimits,
     redaction: Redaction,
     metrics: StatusMetrics,
     reads: PipelineReads,
     readiness: Callable[[], Readiness],
     is_alive: Callable[[], bool],
 ) -> APIRouter:
-    """Return the endpoints beside the pipelines' own."""
+    """Make the router; those of pipelines and search are in `http_api`."""
     router = APIRouter()
     started = time.monotonic()
 
     def health() -> ServerHealth:
-        found = readiness()
+        state = readiness()
         return ServerHealth(
-            status="degraded" if found.is_lagging or found.is_bus_silent else "healthy",
+            status="degraded" if state.is_lagging or state.is_bus_silent else "healthy",
             http_server="running",
-            websocket_server="draining" if found.is_draining else "running",
-            connected_clients=len(audience),
+            websocket_server="draining" if state.is_draining else "running",
+            connected_clients=len(rooms),
             version=__version__,
             uptime=round(time.monotonic() - started, 3),
         )
 
-    calling = Depends(bearer(authenticator, limits.request_of_subject))
+    caller_of = Depends(bearer(authenticator, limits.request_of_subject))
     _add_health_routes(router, health, readiness, is_alive)
-    _add_status_routes(router, health, reads, redaction, calling)
+    _add_status_routes(router, health, reads, redaction, caller_of)
     _add_metrics(router, metrics)
-    _add_ingestion(router, ingestion, calling)
+    _add_publishing(router, publisher, caller_of)
     return router
 
 
@@ -85,28 +85,28 @@ def _add_health_routes(
 ) -> None:
     @router.get("/health")
     async def read_health() -> ServerHealth:
-        """Say how the server is, and how many are connected."""
+        """Return the state of the server and the number of connected clients."""
         return health()
 
     @router.get("/health/live", responses=refusals(503))
     async def read_liveness() -> dict[str, str]:
-        """Answer as long as the process works; only a new one helps where this fails."""
+        """Check that the process works; restart it when this fails."""
         if not is_alive():
             raise RagliveError(
-                "The server has not looked at the log for too long: it is stuck.",
+                "The server has not tried to read the log for too long: it is stuck.",
                 code=ErrorCode.UNAVAILABLE,
             )
         return {"status": "alive"}
 
     @router.get("/health/ready", responses=refusals(503))
     async def read_readiness() -> ServerHealth:
-        """Refuse while viewers would not be served the truth."""
-        found = readiness()
-        if found.is_draining:
+        """Check that viewers get current data."""
+        state = readiness()
+        if state.is_draining:
             raise _not_ready("the server is about to stop")
-        if found.is_lagging:
-            raise _not_ready(f"the log was last read {found.lag_seconds:.0f} s ago")
-        if found.is_bus_silent:
+        if state.is_lagging:
+            raise _not_ready(f"the log was last read {state.lag_seconds:.0f} s ago")
+        if state.is_bus_silent:
             raise _not_ready("the bus does not answer, so progress does not arrive")
         return health()
 
@@ -116,11 +116,11 @@ def _add_status_routes(
     health: Callable[[], ServerHealth],
     reads: PipelineReads,
     redaction: Redaction,
-    calling: Any,
+    caller_of: Any,
 ) -> None:
     @router.get("/status", response_model=StatusReport, responses=refusals(401, 429, 503))
-    async def read_status(caller: Identity = calling) -> Response:
-        """Return the server's health and the status of every pipeline the caller may see."""
+    async def read_status(caller: Identity = caller_of) -> Response:
+        """Return the server's health and the status of every pipeline that the caller may see."""
         shown = visible_statuses(await reads.pipelines(), caller.grant, redaction)
         return json_response(health().wire() | {"pipelines": shown})
 
@@ -132,14 +132,14 @@ def _add_metrics(router: APIRouter, metrics: StatusMetrics) -> None:
         return metrics.page()
 
 
-def _add_ingestion(router: APIRouter, ingestion: Ingestion, calling: Any) -> None:
+def _add_publishing(router: APIRouter, publisher: EventPublisher, caller_of: Any) -> None:
     @router.post(
         "/v1/events",
         openapi_extra=body(Submission),
         responses=refusals(401, 403, 413, 422, 429, 503),
     )
-    async def publish_events(request: Request, caller: Identity = calling) -> PublishAck:
-        """Publish a batch of events; what is answered is committed."""
+    async def publish_events(request: Request, caller: Identity = caller_of) -> PublishAck:
+        """Publish a batch of events; acknowledged events are committed."""
         try:
             batch = orjson.loads(await request.body())
         except orjson.JSONDecodeError as error:
@@ -148,11 +148,11 @@ def _add_ingestion(router: APIRouter, ingestion: Ingestion, calling: Any) -> Non
             ) from None
         except ClientDisconnect:
             raise RagliveError("The body ended early.", code=ErrorCode.INVALID_REQUEST) from None
-        return await ingestion.publish(caller.grant, batch)
+        return await publisher.publish(caller.grant, batch)
 
 
 class StatusReport(PipelineList, ServerHealth):
-    """The server's health, and the status of every pipeline the caller may see."""
+    """The answer of `/status`."""
 
 
 def _not_ready(why: str) -> RagliveError:

@@ -1,1 +1,1 @@
-"""Connected viewers: their rights, token expiry, time-outs and eviction."""
+"""Connected viewers: their identity and rights, token refresh and expiry, and eviction."""

@@ -1,1 +1,1 @@
-"""Rooms, joining them, replay, and back-pressure."""
+"""Subscriptions to pipelines: rooms, snapshots, replay, live events, and back-pressure."""

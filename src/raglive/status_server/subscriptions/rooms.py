@@ -1,9 +1,9 @@
-"""Who watches what: the rooms, and the writing of packets to those in them.
+"""The rooms: which connection is subscribed to which pipeline, and the delivery of events.
 
-Writing never waits. A viewer's packets stand in its connection's own queue, behind whatever stands
-there already, so that an acknowledgement and an event never overtake each other. A viewer whose
-queue is full falls behind: what it is not sent is not held for it, but read again from the ring
-when it has read what it was sent (`catching_up.py`).
+Delivery never waits. Packets go to the outbound queue of the connection, behind what is queued
+already, so that an acknowledgement and an event keep their order. A subscriber whose queue is full
+falls behind: nothing more is queued for it, and `back_pressure.py` reads what it missed from the
+ring once it has read what it was sent.
 """
 
 from __future__ import annotations
@@ -14,29 +14,34 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 from raglive.status_server.subscriptions.messages import Message
-from raglive.status_server.transport.outbox import Burst, Outbox, batch_packet, event_packet
+from raglive.status_server.transport.outbound_queue import (
+    Burst,
+    OutboundQueue,
+    batch_packet,
+    event_packet,
+)
 from raglive.store.log.event_log import Head
 from raglive_contract.redaction import Redaction
 
-__all__ = ["Audience", "Viewer"]
+__all__ = ["Rooms", "Subscriber"]
 
-FRAME_BYTES = 64  # around an event's own, at most
+FRAME_BYTES = 64  # around an event's body, at most
 
 
-class Viewer:
-    """One connection to one namespace."""
+class Subscriber:
+    """One connection to one namespace, and its subscriptions."""
 
-    def __init__(self, sid: str, namespace: str, engine_sid: str, outbox: Outbox) -> None:
+    def __init__(self, sid: str, namespace: str, engine_sid: str, queue: OutboundQueue) -> None:
         self.sid = sid
         self.namespace = namespace
         self.engine_sid = engine_sid
-        self.outbox = outbox
+        self.queue = queue
         self.batch = False
         self.follows_all = False
         self.pipelines: set[str] = set()
         self.redact = False
-        self.since = time.monotonic()
-        self.has_returned = False
+        self.connected_at = time.monotonic()
+        self.has_resumed = False
         self.behind: dict[str, int] = {}
         self.is_catching_up = False
         self.joining: set[str] = set()
@@ -45,162 +50,172 @@ class Viewer:
         self._held_bytes = 0
 
     def hold(self, pipeline_id: str) -> None:
-        """Keep back the live events of a pipeline until `release`."""
+        """Hold the live events of a pipeline until `release`."""
         self.joining.add(pipeline_id)
 
     def release(self) -> None:
-        """Send what was kept back, of the pipelines that are still watched."""
+        """Queue what was held, of the pipelines that are still subscribed."""
         self.joining.clear()
         held, self._held, self._held_bytes = self._held, [], 0
         for pipeline_id, burst in held:
             if pipeline_id in self.pipelines:
-                self.outbox.put_burst(burst)
+                self.queue.put_burst(burst)
 
-    def takes(self, size: int) -> bool:
-        """Say whether there is room for `size` bytes."""
-        return self.outbox.takes(self._held_bytes + size)
+    def fits(self, size_bytes: int) -> bool:
+        """Compare the size with the free part of the queue, less what is held."""
+        return self.queue.fits(self._held_bytes + size_bytes)
 
     def write_live(self, pipeline_id: str, burst: Burst) -> None:
-        """Send a pipeline's live packets, or keep them back."""
+        """Queue live packets of a pipeline, or hold them."""
         if pipeline_id not in self.joining:
-            self.outbox.put_burst(burst)
+            self.queue.put_burst(burst)
             return
         self._held.append((pipeline_id, burst))
         self._held_bytes += burst.size
 
 
-class Audience:
-    """Every viewer, by namespace and pipeline; `fell_behind` hears of who has to catch up."""
+class Rooms:
+    """All subscribers by namespace and pipeline; `on_behind` receives one that falls behind."""
 
-    def __init__(self, fell_behind: Callable[[Viewer], None], redaction: Redaction) -> None:
-        self._fell_behind = fell_behind
+    def __init__(self, on_behind: Callable[[Subscriber], None], redaction: Redaction) -> None:
+        self._on_behind = on_behind
         self._redaction = redaction
-        self.delivered = 0
-        self._rooms: dict[str, dict[str, Viewer]] = {}
-        self._viewers: dict[str, Viewer] = {}
+        self._rooms: dict[str, dict[str, Subscriber]] = {}
+        self._subscribers: dict[str, Subscriber] = {}
 
     def __len__(self) -> int:
-        return len(self._viewers)
+        return len(self._subscribers)
 
-    def admit(self, viewer: Viewer) -> None:
-        """Take in a connection; it watches nothing yet."""
-        self._viewers[viewer.sid] = viewer
+    def add(self, subscriber: Subscriber) -> None:
+        """Add a connection; it is in no room yet."""
+        self._subscribers[subscriber.sid] = subscriber
 
-    def find(self, sid: str) -> Viewer | None:
-        """Return the viewer with this session."""
-        return self._viewers.get(sid)
+    def find(self, sid: str) -> Subscriber | None:
+        """Find a subscriber by the session id of its namespace."""
+        return self._subscribers.get(sid)
 
-    def dismiss(self, sid: str) -> None:
-        """Forget a connection."""
-        viewer = self._viewers.pop(sid, None)
-        if viewer is not None:
-            self.leave(viewer, viewer.pipelines)
+    def has(self, subscriber: Subscriber) -> bool:
+        """Tell a connected subscriber from one that has left."""
+        return self._subscribers.get(subscriber.sid) is subscriber
+
+    def remove(self, sid: str) -> None:
+        """Remove a connection from all its rooms."""
+        subscriber = self._subscribers.pop(sid, None)
+        if subscriber is not None:
+            self.leave(subscriber, subscriber.pipelines)
 
     def watched(self) -> AbstractSet[str]:
-        """List the pipelines that have viewers."""
+        """List the pipelines that have subscribers."""
         return self._rooms.keys()
 
     def join(
         self,
-        viewer: Viewer,
+        subscriber: Subscriber,
         pipeline_id: str,
         missed: Sequence[Message],
         summary: Message | None = None,
     ) -> int:
-        """Send what was missed, then the summary as a live event, and everything that follows.
+        """Queue the missed messages, join the room, and send the summary as a live event.
 
-        Returns how much of what was missed there was room for; when not for all, nothing follows,
-        as nothing does to who is gone already.
+        Returns how many missed messages fitted. The subscriber joins only when all did. All count
+        as queued for a subscriber that has left.
         """
-        if self._viewers.get(viewer.sid) is not viewer:
+        if not self.has(subscriber):
             return len(missed)
-        self.leave(viewer, [pipeline_id])
-        written = self.fill(viewer, missed)
+        self.leave(subscriber, [pipeline_id])
+        written = self.fill(subscriber, missed)
         if written == len(missed):
-            viewer.pipelines.add(pipeline_id)
-            self._rooms.setdefault(pipeline_id, {})[viewer.sid] = viewer
+            subscriber.pipelines.add(pipeline_id)
+            self._rooms.setdefault(pipeline_id, {})[subscriber.sid] = subscriber
             if summary is not None:
-                self._write_live(viewer, pipeline_id, [summary], self._burst(viewer, [summary]))
+                self._write_live(
+                    subscriber, pipeline_id, [summary], self._burst(subscriber, [summary])
+                )
         return written
 
-    def fill(self, viewer: Viewer, messages: Sequence[Message]) -> int:
-        """Write as many messages as there is room for; return how many.
+    def fill(self, subscriber: Subscriber, messages: Sequence[Message]) -> int:
+        """Queue as many messages as fit, and return how many.
 
-        Where half is free there is room for one of any size.
+        A queue that is half free takes at least one message of any size.
         """
         size = fitting = 0
         for message in messages:
             size += len(message.body) + FRAME_BYTES
-            if not viewer.takes(size) and (fitting or not viewer.outbox.has_room):
+            if not subscriber.fits(size) and (fitting or not subscriber.queue.is_half_free):
                 break
             fitting += 1
         if fitting:
-            viewer.outbox.put_burst(self._burst(viewer, messages[:fitting]))
-            self.delivered += fitting
+            subscriber.queue.put_burst(self._burst(subscriber, messages[:fitting]))
         return fitting
 
-    def leave(self, viewer: Viewer, pipeline_ids: Iterable[str]) -> None:
-        """Send nothing more of these pipelines."""
+    def leave(self, subscriber: Subscriber, pipeline_ids: Iterable[str]) -> None:
+        """Leave the rooms of these pipelines."""
         for pipeline_id in list(pipeline_ids):
-            viewer.pipelines.discard(pipeline_id)
-            viewer.behind.pop(pipeline_id, None)
+            subscriber.pipelines.discard(pipeline_id)
+            subscriber.behind.pop(pipeline_id, None)
             room = self._rooms.get(pipeline_id, {})
-            room.pop(viewer.sid, None)
+            room.pop(subscriber.sid, None)
             if not room:
                 self._rooms.pop(pipeline_id, None)
 
-    def vacate(self, pipeline_id: str) -> list[Viewer]:
-        """Send nothing more of a pipeline to anyone; return who watched it."""
-        viewers = list(self._rooms.get(pipeline_id, {}).values())
-        for viewer in viewers:
-            self.leave(viewer, [pipeline_id])
-        return viewers
+    def empty(self, pipeline_id: str) -> list[Subscriber]:
+        """Remove everyone from the room of a pipeline, and return them."""
+        subscribers = list(self._rooms.get(pipeline_id, {}).values())
+        for subscriber in subscribers:
+            self.leave(subscriber, [pipeline_id])
+        return subscribers
 
-    def deliver(self, head: Head, messages: Sequence[Message]) -> None:
-        """Write messages of a pipeline to all who watch it."""
+    def deliver(self, head: Head, messages: Sequence[Message]) -> int:
+        """Queue a pipeline's messages for its room, and return the number of deliveries."""
         room = self._rooms.get(head.pipeline_id)
         if not room:
-            return
-        bursts: dict[tuple[bool, bool], Burst] = {}  # by class of viewer
-        for viewer in list(room.values()):
-            if head.pipeline_id in viewer.behind:
+            return 0
+        delivered = 0
+        bursts: dict[tuple[bool, bool], Burst] = {}  # by class of subscriber
+        for subscriber in list(room.values()):
+            if head.pipeline_id in subscriber.behind:
                 continue
-            burst = bursts.get((viewer.batch, viewer.redact))
+            burst = bursts.get((subscriber.batch, subscriber.redact))
             if burst is None:
-                burst = bursts[viewer.batch, viewer.redact] = self._burst(viewer, messages)
-            self._write_live(viewer, head.pipeline_id, messages, burst)
+                burst = self._burst(subscriber, messages)
+                bursts[subscriber.batch, subscriber.redact] = burst
+            delivered += self._write_live(subscriber, head.pipeline_id, messages, burst)
+        return delivered
 
-    def send(self, viewer: Viewer, event: str, body: bytes) -> None:
-        """Write one event to one viewer."""
-        viewer.outbox.put_nowait(event_packet(viewer.namespace, event, body))
+    def send(self, subscriber: Subscriber, event: str, body: bytes) -> None:
+        """Queue one event for one subscriber, whatever is queued already."""
+        subscriber.queue.put_nowait(event_packet(subscriber.namespace, event, body))
 
-    def everyone(self) -> list[Viewer]:
-        """Return every viewer."""
-        return list(self._viewers.values())
+    def everyone(self) -> list[Subscriber]:
+        """List all subscribers."""
+        return list(self._subscribers.values())
 
     def _write_live(
-        self, viewer: Viewer, pipeline_id: str, messages: Sequence[Message], burst: Burst
-    ) -> None:
-        if viewer.takes(burst.size):
-            viewer.write_live(pipeline_id, burst)
-            self.delivered += len(messages)
-        else:
-            self._leave_behind(viewer, pipeline_id, messages)
+        self, subscriber: Subscriber, pipeline_id: str, messages: Sequence[Message], burst: Burst
+    ) -> int:
+        """Queue a burst and return the number of its messages; 0 when it does not fit."""
+        if subscriber.fits(burst.size):
+            subscriber.write_live(pipeline_id, burst)
+            return len(messages)
+        self._fall_behind(subscriber, pipeline_id, messages)
+        return 0
 
-    def _leave_behind(self, viewer: Viewer, pipeline_id: str, messages: Sequence[Message]) -> None:
-        """Note from where a viewer has to catch up; progress and heartbeats are not sent again."""
+    def _fall_behind(
+        self, subscriber: Subscriber, pipeline_id: str, messages: Sequence[Message]
+    ) -> None:
+        """Note the last seq that was delivered; progress and heartbeats are skipped for good."""
         first = messages[0]
         if first.seq is not None:
-            viewer.behind[pipeline_id] = first.seq - 1
+            subscriber.behind[pipeline_id] = first.seq - 1
         elif first.type == "pipeline:summary":
-            viewer.behind[pipeline_id] = first.head_seq
+            subscriber.behind[pipeline_id] = first.head_seq
         else:
             return
-        self._fell_behind(viewer)
+        self._on_behind(subscriber)
 
-    def _burst(self, viewer: Viewer, messages: Sequence[Message]) -> Burst:
-        if viewer.redact:
+    def _burst(self, subscriber: Subscriber, messages: Sequence[Message]) -> Burst:
+        if subscriber.redact:
             messages = [one.masked(self._redaction.event) for one in messages]
-        if viewer.batch:
-            return Burst([batch_packet(viewer.namespace, messages)])
-        return Burst([event_packet(viewer.namespace, one.type, one.body) for one in messages])
+        if subscriber.batch:
+            return Burst([batch_packet(subscriber.namespace, [one.body for one in messages])])
+        return Burst([event_packet(subscriber.namespace, one.type, one.body) for one in messages])

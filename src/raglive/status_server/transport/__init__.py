@@ -1,1 +1,5 @@
-"""Engine.IO and Socket.IO over uvicorn; nothing else touches private parts of these."""
+"""Engine.IO and Socket.IO over uvicorn.
+
+This package alone uses private parts of uvicorn, python-engineio and python-socketio. Each one is
+listed in `tests/contract/test_transport_seams.py`.
+"""

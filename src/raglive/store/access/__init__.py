@@ -1,1 +1,1 @@
-"""Revoked tokens, and the record of what operators did."""
+"""Revoked tokens, and the audit log of what operators did."""

@@ -1,4 +1,4 @@
-"""What operators did, kept in the transaction of the act itself."""
+"""The audit log: what operators did, written in the transaction that does it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from raglive.store.log.pipeline_status import read_within
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
 
-__all__ = ["acts_after", "last_act", "note_act"]
+__all__ = ["append_entry", "entries_after", "last_entry"]
 
-_QUERIES = load_queries("access/access")
+_QUERIES = load_queries(__name__)
 
 READ_SECONDS = 5.0
 
 
-async def note_act(
+async def append_entry(
     connection: Connection,
     actor: str,
     action: str,
@@ -26,17 +26,20 @@ async def note_act(
     pipeline_id: str | None = None,
     detail: Mapping[str, Any],
 ) -> None:
-    """Note an act with what is known of it; a None is left out."""
-    said = {name: value for name, value in detail.items() if value is not None}
-    await connection.execute(_QUERIES["note_act"], actor, action, pipeline_id, said)
+    """Record an action; values of `detail` that are None are left out."""
+    known = {name: value for name, value in detail.items() if value is not None}
+    await connection.execute(_QUERIES["append"], actor, action, pipeline_id, known)
 
 
-async def last_act(database: Database) -> int:
-    """Return the key of the last act."""
-    key: int = await read_within(READ_SECONDS, database.fetchval(_QUERIES["last_act"]))
+async def last_entry(database: Database) -> int:
+    """Return the key of the newest entry, 0 if there is none; raise `DatabaseUnavailable`."""
+    key: int = await read_within(READ_SECONDS, database.fetchval(_QUERIES["last_entry"]))
     return key
 
 
-async def acts_after(database: Database, key: int) -> list[asyncpg.Record]:
-    """Return at most a hundred acts after a key, in order."""
-    return await read_within(READ_SECONDS, database.fetch(_QUERIES["acts_after"], key))
+async def entries_after(database: Database, key: int) -> list[asyncpg.Record]:
+    """Return at most 100 entries after a key, in order; raise `DatabaseUnavailable`.
+
+    Columns: `act_key, acted_at, actor, action, pipeline_id, detail`.
+    """
+    return await read_within(READ_SECONDS, database.fetch(_QUERIES["entries_after"], key))

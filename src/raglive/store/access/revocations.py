@@ -1,7 +1,7 @@
-"""Tokens that were taken back before their end: known to every server within a poll.
+"""Tokens that were revoked before they expire; every server knows them after one poll.
 
-There is no notification: a poll is needed anyway, where notifications do not arrive, and at this
-pace it is enough.
+Servers poll and do not listen for notifications: a poll is needed anyway where notifications do
+not arrive, and this one is frequent enough.
 """
 
 from __future__ import annotations
@@ -11,71 +11,73 @@ from collections.abc import Callable
 
 import structlog
 
-from raglive.store.access.audit_log import note_act
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.access.audit_log import append_entry
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.log.pipeline_status import read_within
 from raglive.store.pool import Database
 from raglive.store.sql import load_queries
-from raglive_contract.errors import RagliveError
 
 __all__ = ["Revocations", "revoke"]
 
 log = structlog.get_logger()
 
-_QUERIES = load_queries("access/access")
+_QUERIES = load_queries(__name__)
 
 POLL_SECONDS = 0.25
 READ_SECONDS = 5.0
 
 
 class Revocations:
-    """What is revoked, as it was last read; `changed` is called when there is more of it.
+    """The revocations as last read; `changed` is called after each read that found new ones.
 
-    While the database is away, what is known holds on.
+    While the database is unavailable, the last known revocations apply.
     """
 
     def __init__(self, database: Database, changed: Callable[[], None] = lambda: None) -> None:
         self._database = database
         self._changed = changed
-        self._mark: tuple[int, int] | None = None
+        self._version: tuple[int, int] | None = None
         self._tokens: frozenset[str] = frozenset()
         self._subjects: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Read again and again, until cancelled."""
-        is_away = False
+        """Poll until cancelled."""
+        is_failing = False
         while True:
             try:
                 await self.read()
-                is_away = False
-            except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
-                if not is_away:
+                is_failing = False
+            except STORE_ERRORS as error:
+                if not is_failing:
                     log.warning("revocations_not_read", error=type(error).__name__)
-                is_away = True
+                is_failing = True
             await asyncio.sleep(POLL_SECONDS)
 
     async def read(self) -> None:
-        """Read what is new; raise `DatabaseUnavailable`."""
-        row = await read_within(READ_SECONDS, self._database.fetchrow(_QUERIES["revocations_mark"]))
-        assert row is not None, "it counts"
-        mark = (row[0], row[1])
-        if mark == self._mark:
+        """Read the revocations if there are new ones; raise `DatabaseUnavailable`."""
+        row = await read_within(READ_SECONDS, self._database.fetchrow(_QUERIES["version"]))
+        assert row is not None, "an aggregate has a row"
+        version = (row[0], row[1])
+        if version == self._version:
             return
         rows = await read_within(READ_SECONDS, self._database.fetch(_QUERIES["revocations"]))
         self._tokens = frozenset(row["token_id"] for row in rows if row["token_id"] is not None)
         self._subjects = {
             row["subject"]: row["revoked_at"] for row in rows if row["subject"] is not None
         }
-        self._mark = mark
+        self._version = version
         self._changed()
 
     @property
     def are_known(self) -> bool:
-        """Say whether they were read at all."""
-        return self._mark is not None
+        """Whether they were read at least once; until then no token can be trusted."""
+        return self._version is not None
 
     def cover(self, token_id: str | None, subject: str, issued_at: float) -> bool:
-        """Say whether a token is revoked; `issued_at` in Unix seconds."""
+        """Return whether a token is revoked, itself or with its subject's earlier tokens.
+
+        `issued_at` is in Unix seconds.
+        """
         if token_id in self._tokens:
             return True
         return issued_at <= self._subjects.get(subject, float("-inf"))
@@ -89,8 +91,8 @@ async def revoke(
     revoked_by: str,
     reason: str | None = None,
 ) -> None:
-    """Revoke one token by its id, or all of a subject that were issued until now."""
+    """Revoke one token by its id, or every token of a subject issued until now."""
     async with database.transaction() as connection:
         await connection.execute(_QUERIES["revoke"], token_id, subject, revoked_by, reason)
         detail = {"token_id": token_id, "subject": subject, "reason": reason}
-        await note_act(connection, revoked_by, "token_revoked", detail=detail)
+        await append_entry(connection, revoked_by, "token_revoked", detail=detail)

@@ -1,1 +1,1 @@
-"""What embedding has cost, and what is kept so that nothing is paid for twice."""
+"""What embedding costs: usage, and the reservations that keep it within a budget."""

@@ -1,1 +1,1 @@
-"""Documents, their vectors, and searching them."""
+"""Chunks and their vectors: storing, searching, reindexing, and checking them."""

@@ -1,8 +1,8 @@
-"""The index made anew with another model, beside the one that answers until then.
+"""Reindexing: replaces the vectors of the index by those of another model while search goes on.
 
-Each chunk gets a second vector; when none is missing, the second column takes the first one's place
-in one transaction. Vectors are kept by the hash of their text until then, so that an edit, a
-deletion or a kill costs nothing that was stored.
+Each chunk gets a second vector. When none is missing, one transaction replaces the first column by
+the second. Until then the cache holds the new vectors by the hash of their text, so that no edit,
+deletion or crash makes a text be embedded again.
 """
 
 from __future__ import annotations
@@ -16,44 +16,48 @@ from typing import TypeVar
 import asyncpg
 
 from raglive.store.errors import explain
-from raglive.store.index.search_indexes import CHUNKS, build_vector_index, count_table
+from raglive.store.index.index_statistics import BUILD_SECONDS, CHUNKS, analyze_table
+from raglive.store.index.model_source import ModelSource
+from raglive.store.index.search_indexes import (
+    build_vector_index,
+    drop_index,
+    prepare_match_scan,
+    vectors_indexed,
+)
 from raglive.store.index.vector_space import (
     ChosenSpace,
-    ModelSource,
     VectorSpace,
+    create_documents_view,
     lock_models,
-    note_source,
     read_space,
+    save_source,
 )
 from raglive.store.pool import Database
 from raglive.store.sql import load_queries
 from raglive_contract.errors import RagliveError
 
-__all__ = ["Missing", "ReindexRefused", "Reindexing", "reindexing"]
+__all__ = ["MissingVector", "ReindexRefused", "Reindexing", "reindexing"]
 
-_QUERIES = load_queries("index/reindexing")
-_SPACE = load_queries("index/vector_space")
-_INDEXES = load_queries("index/search_indexes")
+_QUERIES = load_queries(__name__)
 
 Result = TypeVar("Result")
 
-LOCK_SECONDS = 3  # whoever searches behind a lock that is waited for waits as long
+LOCK_SECONDS = 3  # a search that queues behind the awaited lock is delayed by as much
 LOCK_TRIES = 40
-OTHERS_SECONDS = 5.0
+OTHER_PROCESS_SECONDS = 5.0
 LOCK_PAUSE_SECONDS = 0.5
-HELD_BACK_SECONDS = 20.0  # for pipelines that would store
-BUILD_SECONDS = 3 * 3600.0
-FORGOTTEN_AT_ONCE = 10_000
+BLOCKED_SECONDS = 20.0  # for pipelines that want to store
+BATCH_ROWS = 10_000
 
 
 class ReindexRefused(RagliveError):
-    """The index cannot be made anew now; the message says why and what to do."""
+    """The index cannot be rebuilt now; the message says why and what to do."""
 
     code = "reindex_refused"
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingVector:
     """A chunk that has no vector of the next model yet."""
 
     chunk_id: int
@@ -65,9 +69,9 @@ class Missing:
 
 @asynccontextmanager
 async def reindexing(database: Database) -> AsyncIterator[Reindexing]:
-    """Be the one that makes the index anew.
+    """Hold the lock of reindexing for the block.
 
-    Raises `ReindexRefused` when another process is, and `DatabaseUnavailable`.
+    Raises `ReindexRefused` if another process holds it, and `DatabaseUnavailable`.
     """
     if not database.listens:
         raise ReindexRefused("Set DATABASE_URL to a session connection: port 5432, not 6543.")
@@ -76,52 +80,52 @@ async def reindexing(database: Database) -> AsyncIterator[Reindexing]:
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise explain(error, database.dsn) from error
     try:
-        await _take(connection)
+        await _lock(connection)
         yield Reindexing(database, connection)
     finally:
         await connection.close(timeout=5)
 
 
-async def _take(connection: asyncpg.Connection) -> None:
-    """Take the lock that whoever was killed a moment ago may still seem to hold."""
-    deadline = asyncio.get_running_loop().time() + OTHERS_SECONDS
+async def _lock(connection: asyncpg.Connection) -> None:
+    """Take the lock, waiting a while for the session of a process that was just killed to end."""
+    deadline = asyncio.get_running_loop().time() + OTHER_PROCESS_SECONDS
     while not await connection.fetchval(_QUERIES["lock"]):
         if asyncio.get_running_loop().time() > deadline:
-            raise ReindexRefused("Another `raglive reindex` is at work on this index.")
+            raise ReindexRefused("Another `raglive reindex` is running on this index.")
         await asyncio.sleep(LOCK_PAUSE_SECONDS)
 
 
 class Reindexing:
-    """The steps, each of which may be taken again; `connection` alone changes tables."""
+    """The steps of reindexing, each idempotent; only `connection` alters tables."""
 
     def __init__(self, database: Database, connection: asyncpg.Connection) -> None:
         self._database = database
         self._connection = connection
 
     async def begin(self, wanted: VectorSpace, source: ModelSource) -> ChosenSpace | None:
-        """Make room for vectors of `wanted`, or find it made; None if the index is of them.
+        """Begin with a model, or continue with it; return None if the index is already of it.
 
-        Raises `ReindexRefused` when there is no index, or another model is under way.
+        Raises `ReindexRefused` if there is no index, or if another model was begun.
         """
         if others := await self._database.fetch(_QUERIES["dependents"]):
             names = ", ".join(row["name"] for row in others)
             raise ReindexRefused(
-                f"Others depend on the view `documents`, of which a column will change: {names}. "
-                "Drop them now, and make them again afterwards."
+                f"Other objects depend on the view `documents`, whose column will change: {names}. "
+                "Drop them now, and create them again afterwards."
             )
-        return await self._changing(lambda: self._begin(wanted, source))
+        return await self._alter(lambda: self._begin(wanted, source))
 
     async def _begin(self, wanted: VectorSpace, source: ModelSource) -> ChosenSpace | None:
         await lock_models(self._connection)
         active = await read_space(self._connection, "active_model")
         following = await read_space(self._connection, "next_model")
         if active is None:
-            raise ReindexRefused("There is no index yet: the first pipeline makes it.")
+            raise ReindexRefused("There is no index yet: the first pipeline creates it.")
         if following is not None and following.space != wanted:
             change = following.change_from(ChosenSpace(0, wanted, source))
             raise ReindexRefused(
-                f"The index is being made anew with {following.space} already. "
-                f"{change} to go on with that, or run "
+                f"The index is already being rebuilt with {following.space}. "
+                f"{change} to continue with it, or run "
                 "`raglive reindex --give-up` first."
             )
         if active.space == wanted or following is not None:
@@ -131,66 +135,66 @@ class Reindexing:
         )
         await self._connection.execute(_QUERIES["type_next"].format(dimensions=wanted.dimensions))
         chosen = ChosenSpace(key, wanted, source)
-        await note_source(self._connection, chosen)
+        await save_source(self._connection, chosen)
         return chosen
 
     async def under_way(self) -> ChosenSpace | None:
-        """Return what the index is being made anew with."""
+        """Return the next model; None if no reindexing was begun."""
         return await read_space(self._connection, "next_model")
 
     async def give_up(self) -> None:
-        """Let go of the next model and its vectors."""
-        await self._changing(lambda: self._connection.execute(_QUERIES["give_up"]))
+        """Drop the next model and its vectors."""
+        await self._alter(lambda: self._connection.execute(_QUERIES["give_up"]))
         await self.tidy()
 
     async def index_missing(self) -> None:
-        """See to it that what is missing is found without a look at all chunks."""
+        """Build the index with which `page` finds missing vectors without scanning all chunks."""
         for row in await self._connection.fetch(_QUERIES["broken_indexes"]):
-            drop = _INDEXES["drop"].format(name=row["relname"])
-            await self._connection.execute(drop, timeout=BUILD_SECONDS)
+            await drop_index(self._connection, row["relname"])
         await self._connection.execute(_QUERIES["index_missing"], timeout=BUILD_SECONDS)
 
     async def count(self) -> tuple[int, int]:
-        """Return how many chunks there are, and how many of them are missing."""
+        """Return the number of chunks, and how many of them miss their next vector."""
         chunks = await self._database.fetchval(_QUERIES["chunks"])
         return chunks, await self._database.fetchval(_QUERIES["missing"])
 
-    async def page(self, after: int, limit: int) -> list[Missing]:
-        """Return the first missing chunks after the one with the id `after`."""
+    async def page(self, after: int, limit: int) -> list[MissingVector]:
+        """Return at most `limit` chunks without a next vector, after the id `after`, in order."""
         rows = await self._database.fetch(_QUERIES["page"], after, limit)
         return [
-            Missing(**{**dict(row), "content_hash": bytes(row["content_hash"])}) for row in rows
+            MissingVector(**{**dict(row), "content_hash": bytes(row["content_hash"])})
+            for row in rows
         ]
 
-    async def fill(self, page: Sequence[Missing], space: ChosenSpace) -> None:
-        """Give these chunks the vectors that are kept of their texts."""
+    async def fill(self, page: Sequence[MissingVector], space: ChosenSpace) -> None:
+        """Set the next vectors of these chunks from the cache."""
         ends = (page[0].chunk_id - 1, page[-1].chunk_id)
         await self._database.execute(_QUERIES["fill"], *ends, space.key)
 
     async def index_vectors(self, space: VectorSpace) -> None:
-        """Build the vector index, if there are so many chunks that search needs one."""
+        """Build the index of the next vectors, if there are so many that search needs one."""
         await self._lock_indexes()
         await build_vector_index(
             self._connection, _QUERIES["index_next"], dimensions=space.dimensions
         )
 
     async def indexed(self) -> int | None:
-        """Return how many vectors are in the index that is being built; None while none is."""
-        done: int | None = await self._database.fetchval(_INDEXES["build_progress"])
-        return done
+        """Return how many vectors the index that is being built holds; None if none is built."""
+        async with self._database.connection() as connection:
+            return await vectors_indexed(connection)
 
     async def swap(self, complete: Callable[[], Awaitable[None]]) -> bool:
-        """Change the index over while nobody stores; say whether it is done.
+        """Replace the vectors by the next ones while writers are blocked; return whether it did.
 
-        `complete` is to give vectors to the last chunks; when it takes too long, nothing is done.
+        `complete` sets the last missing vectors. If it takes too long, nothing is changed.
         """
-        return await self._changing(lambda: self._swap(complete))
+        return await self._alter(lambda: self._swap(complete))
 
     async def _swap(self, complete: Callable[[], Awaitable[None]]) -> bool:
         connection = self._connection
-        await connection.execute(_QUERIES["hold_back_writers"])
+        await connection.execute(_QUERIES["block_writers"])
         try:
-            async with asyncio.timeout(HELD_BACK_SECONDS):
+            async with asyncio.timeout(BLOCKED_SECONDS):
                 await complete()
         except TimeoutError:
             return False
@@ -200,26 +204,25 @@ class Reindexing:
         has_index = await connection.fetchval(_QUERIES["has_index"])
         await connection.execute(_QUERIES["drop_documents"])
         await connection.execute(_QUERIES["swap"])
-        await connection.execute(_SPACE["make_documents"])
+        await create_documents_view(connection)
         for row in rights:
             await connection.execute(row["statement"])
         if has_index:
-            await connection.execute(_INDEXES["load"])
-            await connection.execute(_INDEXES["widen_matches"])
+            await prepare_match_scan(connection)
         return True
 
     async def tidy(self) -> None:
-        """Prove that all chunks have a vector, and let go of what nobody needs any more."""
-        if await self._connection.fetchval(_QUERIES["is_unproven"]):
-            await self._connection.execute(_QUERIES["prove"], timeout=BUILD_SECONDS)
-            await self._changing(lambda: self._connection.execute(_QUERIES["require"]))
-        forget = _QUERIES["forget_vectors"]
-        while await self._database.execute(forget, FORGOTTEN_AT_ONCE) != "DELETE 0":
+        """Validate that every chunk has a vector, and delete what is no longer needed."""
+        if await self._connection.fetchval(_QUERIES["is_unvalidated"]):
+            await self._connection.execute(_QUERIES["validate"], timeout=BUILD_SECONDS)
+            await self._alter(lambda: self._connection.execute(_QUERIES["require_vectors"]))
+        delete = _QUERIES["delete_cached"]
+        while await self._database.execute(delete, BATCH_ROWS) != "DELETE 0":
             pass
-        await count_table(self._connection, CHUNKS)
+        await analyze_table(self._connection, CHUNKS)
 
-    async def _changing(self, change: Callable[[], Awaitable[Result]]) -> Result:
-        """Change tables in a transaction; again while others use them for long."""
+    async def _alter(self, change: Callable[[], Awaitable[Result]]) -> Result:
+        """Alter tables in a transaction; retry while long transactions hold their locks."""
         for _ in range(LOCK_TRIES):
             try:
                 async with self._connection.transaction():

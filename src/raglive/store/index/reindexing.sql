@@ -2,10 +2,10 @@
 SELECT pg_try_advisory_lock(hashtextextended('raglive.reindexing', 0))
 
 -- name: lock_indexes
--- As those who look after the search indexes do: two that build, or one that builds and one that alters, wait for one another.
+-- The lock of index maintenance: two sessions that build an index, or one that builds and one that alters, would deadlock.
 SELECT pg_try_advisory_lock(hashtextextended('raglive.search_indexes', 0))
 
--- name: hold_back_writers
+-- name: block_writers
 SELECT pg_advisory_xact_lock(hashtextextended('raglive.active_model', 0))
 
 -- name: add_next
@@ -33,7 +33,7 @@ SELECT EXISTS (SELECT FROM pg_index JOIN pg_class AS index ON index.oid = indexr
                WHERE indrelid = 'raglive.chunks'::regclass AND indisvalid AND index.relname = 'chunks_by_next_vector')
 
 -- name: page
--- The next chunks without a vector of the next model; the text of those whose vector is not known either.
+-- The first chunks after one that have no vector of the next model.
 SELECT chunk.chunk_id, chunk.content_hash, file.file_key, file.pipeline_key, chunk.content
 FROM (SELECT chunk_id, file_key, content_hash, content FROM raglive.chunks
       WHERE next_embedding IS NULL AND chunk_id > $1 ORDER BY chunk_id LIMIT $2) AS chunk
@@ -41,15 +41,15 @@ JOIN raglive.files AS file USING (file_key)
 ORDER BY chunk.chunk_id
 
 -- name: fill
--- A chunk that somebody deletes at the moment is left alone: if it stays, it is found missing again.
+-- Skips a chunk that another transaction is deleting; if it stays after all, the next page has it again.
 WITH missing AS MATERIALIZED (
     SELECT chunk_id, content_hash FROM raglive.chunks
     WHERE next_embedding IS NULL AND chunk_id > $1 AND chunk_id <= $2
     FOR UPDATE SKIP LOCKED
 )
-UPDATE raglive.chunks AS chunk SET next_embedding = kept.embedding
-FROM missing JOIN raglive.kept_vectors AS kept USING (content_hash)
-WHERE chunk.chunk_id = missing.chunk_id AND kept.model_key = $3
+UPDATE raglive.chunks AS chunk SET next_embedding = cached.embedding
+FROM missing JOIN raglive.kept_vectors AS cached USING (content_hash)
+WHERE chunk.chunk_id = missing.chunk_id AND cached.model_key = $3
 
 -- name: missing
 SELECT count(*) FROM raglive.chunks WHERE next_embedding IS NULL
@@ -58,7 +58,7 @@ SELECT count(*) FROM raglive.chunks WHERE next_embedding IS NULL
 SELECT count(*) FROM raglive.chunks
 
 -- name: dependents
--- What others made of `documents`: it stands in the way of a column of another type.
+-- Objects of others that depend on the view `documents`: they prevent its column from changing its type.
 SELECT DISTINCT pg_describe_object('pg_class'::regclass, dependent.ev_class, 0) AS name
 FROM pg_depend JOIN pg_rewrite AS dependent ON dependent.oid = objid
 WHERE classid = 'pg_rewrite'::regclass AND refobjid = to_regclass('public.documents') AND ev_class <> refobjid
@@ -67,7 +67,7 @@ SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
 WHERE classid = 'pg_proc'::regclass AND refobjid = to_regclass('public.documents')
 
 -- name: rights
--- Who may do what with `documents`, as statements that say so again.
+-- Owner and privileges of the view `documents`, as statements that restore them.
 SELECT format('ALTER VIEW public.documents OWNER TO %s', relowner::regrole) AS statement
 FROM pg_class WHERE oid = 'public.documents'::regclass AND relowner <> current_user::regrole
 UNION ALL
@@ -85,8 +85,8 @@ FROM pg_attribute, aclexplode(attacl) WHERE attrelid = 'public.documents'::regcl
 DROP VIEW public.documents
 
 -- name: swap
--- The view first, as whoever reads it. The old vectors' index goes with their column. New chunks have to have a vector from now on;
--- that the others do is known, and proven afterwards, when nobody waits.
+-- Dropping the old column drops its index too. The constraint applies to new chunks at once; that the others have a vector is
+-- known, and validated later, when no writer is blocked.
 ALTER TABLE raglive.chunks DROP COLUMN embedding;
 ALTER TABLE raglive.chunks RENAME COLUMN next_embedding TO embedding;
 ALTER TABLE raglive.chunks ADD COLUMN next_embedding vector;
@@ -96,22 +96,22 @@ ALTER INDEX IF EXISTS raglive.chunks_by_next_vector RENAME TO chunks_by_vector;
 UPDATE raglive.embedding_models SET active = false WHERE active;
 UPDATE raglive.embedding_models SET active = true, next = false WHERE next
 
--- name: is_unproven
+-- name: is_unvalidated
 SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = 'raglive.chunks'::regclass AND conname = 'chunks_have_vectors')
 
--- name: prove
+-- name: validate
 ALTER TABLE raglive.chunks VALIDATE CONSTRAINT chunks_have_vectors
 
--- name: require
+-- name: require_vectors
 ALTER TABLE raglive.chunks ALTER COLUMN embedding SET NOT NULL;
 ALTER TABLE raglive.chunks DROP CONSTRAINT chunks_have_vectors
 
--- name: forget_vectors
--- What is in the index, and what another model made.
+-- name: delete_cached
+-- Cached vectors that chunks hold by now, and those of former models.
 DELETE FROM raglive.kept_vectors WHERE ctid = ANY (ARRAY(
-    SELECT kept.ctid FROM raglive.kept_vectors AS kept JOIN raglive.embedding_models USING (model_key)
+    SELECT cached.ctid FROM raglive.kept_vectors AS cached JOIN raglive.embedding_models USING (model_key)
     WHERE NOT next
-      AND (NOT active OR EXISTS (SELECT FROM raglive.chunks WHERE chunks.content_hash = kept.content_hash))
+      AND (NOT active OR EXISTS (SELECT FROM raglive.chunks WHERE chunks.content_hash = cached.content_hash))
     LIMIT $1))
 
 -- name: give_up

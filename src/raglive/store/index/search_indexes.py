@@ -1,91 +1,66 @@
-"""The indexes that make search fast: built beside the work, and away while a bulk load runs.
+"""The indexes that make search fast; pipelines build them in the background.
 
-Search is the same without them, only slower: every chunk is looked at then. So neither a migration
-nor a writer ever waits for one to be built, and a vector index does not grow row by row while
-thousands of files come in.
+Search returns the same without them, only slower, because it compares every chunk. So neither a
+migration nor a writer waits for an index, and a bulk load of thousands of files need not update a
+vector index row by row: it is dropped before and built afterwards.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import asyncpg
-import psutil
 import structlog
 
-from raglive.store.errors import DATABASE_ERRORS, explain
-from raglive.store.index.text_search import configuration_explained
+from raglive.store.errors import STORE_ERRORS, explain
+from raglive.store.index.build_memory import raise_build_memory
+from raglive.store.index.index_statistics import (
+    BUILD_SECONDS,
+    CHUNKS,
+    STEP_SECONDS,
+    IndexStatistics,
+    analyze_outgrown,
+    analyze_table,
+    read_statistics,
+)
+from raglive.store.index.text_search import explain_configuration_errors
 from raglive.store.sql import load_queries
-from raglive_contract.errors import RagliveError
 
 __all__ = [
-    "CHUNKS",
     "SearchIndexes",
-    "Standing",
     "build_vector_index",
-    "count_table",
-    "give_memory",
-    "keep_indexes",
-    "keeping_indexes",
+    "drop_index",
+    "index_maintenance",
+    "maintain_indexes",
+    "prepare_match_scan",
+    "vectors_indexed",
 ]
 
 log = structlog.get_logger()
 
-_QUERIES = load_queries("index/search_indexes")
+_QUERIES = load_queries(__name__)
 
-CHUNKS = "raglive.chunks"
 VECTORS = "chunks_by_vector"
 WORDS = "chunks_by_words_"
-LEAST_NUMBERS = 10_000_000  # of all vectors together; fewer are compared in some 50 ms
-MOST_DIMENSIONS = 2_000  # that pgvector indexes
-BULK_FILES = 1_000
-BULK_SHARE = 0.5  # of what is indexed
-IDLE_FILES = 50
-BUILD_SECONDS = 3 * 3600.0
-STEP_SECONDS = 30.0
-LEAST_COUNTED_BYTES = 4 << 20  # of a table; a smaller one is read as fast as looked up in
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What decides over the vector index."""
-
-    chunks: int
-    dimensions: int
-    waiting_files: int
-    completed_files: int
-    scans_widely: bool
-
-    @property
-    def is_bulk(self) -> bool:
-        """Say whether so much is on its way that the index had better be built afterwards."""
-        return self.waiting_files > max(BULK_FILES, BULK_SHARE * self.completed_files)
-
-    @property
-    def is_worth_it(self) -> bool:
-        """Say whether comparing with every chunk would be noticed."""
-        enough = self.chunks * self.dimensions >= LEAST_NUMBERS
-        return self.scans_widely and enough and self.dimensions <= MOST_DIMENSIONS
+IDLE_FILES = 50  # with so few waiting, a bulk load is over
+CHECK_SECONDS = 10.0
 
 
 class SearchIndexes:
-    """Keeps the indexes as they should be; any number of processes may, one at a time does."""
+    """Builds and drops the indexes; one process at a time does, however many call it."""
 
     def __init__(self, dsn: str, *, config: str = "simple") -> None:
         self._dsn = dsn
         self._words = WORDS + config
         self._config = config
 
-    async def keep_up(self) -> None:
-        """Build what is missing and wanted now, and drop what is not; return when that is done.
+    async def maintain(self) -> None:
+        """Build the indexes that are missing, and drop those that should not exist.
 
-        Raises `DatabaseUnavailable`, and the database's errors.
+        Returns when they are built. Raises `DatabaseUnavailable` and the database's errors.
         """
         try:
             connection = await asyncpg.connect(self._dsn, timeout=10, statement_cache_size=0)
@@ -93,34 +68,33 @@ class SearchIndexes:
             raise explain(error, self._dsn) from error
         try:
             if await connection.fetchval(_QUERIES["lock"], timeout=STEP_SECONDS):
-                with configuration_explained(self._config):
-                    await self._keep_up(connection)
+                with explain_configuration_errors(self._config):
+                    await self._maintain(connection)
         finally:
             await connection.close(timeout=5)
 
-    async def _keep_up(self, connection: asyncpg.Connection) -> None:
-        await _count_outgrown(connection)
-        row = await connection.fetchrow(_QUERIES["standing"], timeout=STEP_SECONDS)
-        assert row is not None, "the chunks have a table"
-        for name in row["broken"]:
+    async def _maintain(self, connection: asyncpg.Connection) -> None:
+        await analyze_outgrown(connection)
+        statistics = await read_statistics(connection)
+        for name in statistics.invalid:
             await self._drop(connection, name)
-        valid = set(row["valid"])
-        for name in valid:
+        for name in statistics.valid:
             if name.startswith(WORDS) and name != self._words:
                 await self._drop(connection, name)
-        if self._words not in valid:
+        if self._words not in statistics.valid:
             await self._build(connection, "build_words", self._words)
-        await self._keep_vectors(connection, _standing(row), is_there=VECTORS in valid)
+        await self._maintain_vectors(connection, statistics)
 
-    async def _keep_vectors(
-        self, connection: asyncpg.Connection, found: Standing, *, is_there: bool
+    async def _maintain_vectors(
+        self, connection: asyncpg.Connection, statistics: IndexStatistics
     ) -> None:
-        if is_there and found.is_bulk:
+        is_built = VECTORS in statistics.valid
+        is_idle = statistics.waiting_files <= IDLE_FILES
+        if is_built and statistics.is_bulk_load:
             await self._drop(connection, VECTORS)
-        elif not is_there and found.waiting_files <= IDLE_FILES and found.is_worth_it:
-            await connection.execute(_QUERIES["load"], timeout=STEP_SECONDS)
-            await connection.execute(_QUERIES["widen_matches"], timeout=STEP_SECONDS)
-            await give_memory(connection, found.chunks, found.dimensions)
+        elif not is_built and is_idle and statistics.needs_vector_index:
+            await prepare_match_scan(connection)
+            await raise_build_memory(connection, statistics.chunks, statistics.dimensions)
             await self._build(connection, "build_vectors", VECTORS)
 
     async def _build(self, connection: asyncpg.Connection, how: str, name: str) -> None:
@@ -131,127 +105,67 @@ class SearchIndexes:
         except BaseException:
             log.warning("search_index_not_built", index=name)
             raise
-        await count_table(connection, CHUNKS)
+        await analyze_table(connection, CHUNKS)
         log.info("search_index_built", index=name)
 
     async def _drop(self, connection: asyncpg.Connection, name: str) -> None:
-        query = _QUERIES["drop"].format(name=name)
-        await connection.execute(query, timeout=BUILD_SECONDS)
+        await drop_index(connection, name)
         log.info("search_index_dropped", index=name)
 
 
-async def _count_outgrown(connection: asyncpg.Connection) -> None:
-    """Count what a bulk load fills sooner than Postgres looks at it, once a minute.
-
-    Plans made while there was little to read are kept, and read all of it, until then.
-    """
-    rows = await connection.fetch(_QUERIES["outgrown"], LEAST_COUNTED_BYTES, timeout=STEP_SECONDS)
-    for row in rows:
-        await count_table(connection, row["name"])
+async def drop_index(connection: asyncpg.Connection, name: str) -> None:
+    """Drop an index of the schema `raglive` without blocking writers."""
+    await connection.execute(_QUERIES["drop"].format(name=name), timeout=BUILD_SECONDS)
 
 
-async def count_table(connection: asyncpg.Connection, table: str) -> None:
-    """Have Postgres learn how much a table holds, and of what."""
-    await connection.execute(_QUERIES["count"].format(table=table), timeout=BUILD_SECONDS)
+async def prepare_match_scan(connection: asyncpg.Connection) -> None:
+    """Let `match_documents` scan a vector index until it has as many matches as asked for."""
+    await connection.execute(_QUERIES["load_extension"], timeout=STEP_SECONDS)
+    await connection.execute(_QUERIES["widen_match_scan"], timeout=STEP_SECONDS)
+
+
+async def vectors_indexed(
+    connection: asyncpg.Connection | asyncpg.pool.PoolConnectionProxy,
+) -> int | None:
+    """Return how many vectors the index that is being built holds; None if none is built."""
+    count: int | None = await connection.fetchval(_QUERIES["build_progress"])
+    return count
 
 
 async def build_vector_index(
     connection: asyncpg.Connection, query: str, *, dimensions: int
 ) -> None:
-    """Build a vector index by `query`, if it would be worth it for vectors of such dimensions.
+    """Build a vector index with `query` if vectors of so many dimensions need one.
 
-    One that is wanted only after a bulk load is left to the pipelines.
+    During a bulk load it is left to the pipelines, which build it afterwards.
     """
-    await count_table(connection, CHUNKS)
-    row = await connection.fetchrow(_QUERIES["standing"], timeout=STEP_SECONDS)
-    assert row is not None, "the chunks have a table"
-    found = replace(_standing(row), dimensions=dimensions)
-    if found.is_worth_it and not found.is_bulk:
-        await give_memory(connection, found.chunks, dimensions)
+    await analyze_table(connection, CHUNKS)
+    statistics = replace(await read_statistics(connection), dimensions=dimensions)
+    if statistics.needs_vector_index and not statistics.is_bulk_load:
+        await raise_build_memory(connection, statistics.chunks, dimensions)
         await connection.execute(query, timeout=BUILD_SECONDS)
 
 
-def _standing(row: asyncpg.Record) -> Standing:
-    return Standing(
-        chunks=row["counted"],
-        dimensions=row["dimensions"],
-        waiting_files=row["waiting"],
-        completed_files=row["completed"],
-        scans_widely=row["scans_widely"],
-    )
-
-
-BYTES_PER_NUMBER = 4
-BYTES_PER_NODE = 1_000  # of the graph, beside its vector
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only its size is read
-CONTAINER = Path("/sys/fs/cgroup")
-
-
-async def give_memory(connection: asyncpg.Connection, chunks: int, dimensions: int) -> None:
-    """Let the session build an index of so many vectors in memory, as far as there is some.
-
-    Only of raglive's own server it is known how much: another's setting stays, and if it is too
-    little, that is logged when the index is built.
-    """
-    connection.add_log_listener(_tell)
-    row = await connection.fetchrow(_QUERIES["build_memory"], timeout=STEP_SECONDS)
-    assert row is not None, "settings have values"
-    if row["is_embedded"]:
-        wanted = chunks * (dimensions * BYTES_PER_NUMBER + BYTES_PER_NODE)
-        given = min(wanted, _room(shared=row["shared_memory"] == "posix"))
-        if given > row["allowed"]:
-            size = f"{given // 1024}kB"
-            await connection.execute(_QUERIES["set_memory"], size, timeout=STEP_SECONDS)
-
-
-def _room(*, shared: bool) -> int:
-    """Return half of the memory that is free, of the shared one if that is less."""
-    room = min(int(psutil.virtual_memory().available), _left_to_container())
-    if shared:
-        volume = os.statvfs(SHARED_MEMORY)
-        room = min(room, volume.f_frsize * volume.f_bavail)
-    return room // 2
-
-
-def _left_to_container() -> int:
-    """Return what a container that is limited may still take, its file cache counted as taken."""
-    try:
-        limit = (CONTAINER / "memory.max").read_text().strip()
-        taken = int((CONTAINER / "memory.current").read_text())
-        return max(0, int(limit) - taken) if limit != "max" else sys.maxsize
-    except (OSError, ValueError):
-        return sys.maxsize
-
-
-def _tell(_connection: object, message: asyncpg.PostgresLogMessage) -> None:
-    if "maintenance_work_mem" in message.message:
-        hint = "raise maintenance_work_mem of the database's role: docs/reference/database.md"
-        log.warning("search_index_outgrows_memory", message=message.message, hint=hint)
-
-
-LOOK_SECONDS = 10.0
-
-
 @asynccontextmanager
-async def keeping_indexes(indexes: SearchIndexes) -> AsyncIterator[None]:
-    """Look after the indexes until the block ends; what is being built then is given up."""
-    looking = asyncio.create_task(_look_after(indexes), name="index-upkeep")
+async def index_maintenance(indexes: SearchIndexes) -> AsyncIterator[None]:
+    """Maintain the indexes until the block ends; a build in progress is then cancelled."""
+    task = asyncio.create_task(_maintain_regularly(indexes), name="index-maintenance")
     try:
         yield
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
-async def keep_indexes(indexes: SearchIndexes) -> None:
-    """Bring the indexes to where they should be; what goes wrong is logged: search does without."""
+async def maintain_indexes(indexes: SearchIndexes) -> None:
+    """Maintain the indexes once; errors are logged only, because search works without them."""
     try:
-        await indexes.keep_up()
-    except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
-        log.warning("search_indexes_not_kept", error=type(error).__name__, message=str(error))
+        await indexes.maintain()
+    except STORE_ERRORS as error:
+        log.warning("search_indexes_not_maintained", error=type(error).__name__, message=str(error))
 
 
-async def _look_after(indexes: SearchIndexes) -> None:
+async def _maintain_regularly(indexes: SearchIndexes) -> None:
     while True:
-        await keep_indexes(indexes)
-        await asyncio.sleep(LOOK_SECONDS)
+        await maintain_indexes(indexes)
+        await asyncio.sleep(CHECK_SECONDS)

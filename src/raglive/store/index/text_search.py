@@ -1,4 +1,4 @@
-"""The text search configuration, by which texts are cut into words."""
+"""The text search configuration of Postgres, which splits texts into words."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import asyncpg
 
 from raglive_contract.errors import RagliveError
 
-__all__ = ["configuration_explained"]
+__all__ = ["explain_configuration_errors"]
 
 
 @contextmanager
-def configuration_explained(config: str) -> Iterator[None]:
-    """Say which setting is wrong when Postgres does not know the configuration."""
+def explain_configuration_errors(config: str) -> Iterator[None]:
+    """Turn the error for an unknown configuration into one that names the setting to change."""
     try:
         yield
     except asyncpg.UndefinedObjectError as error:

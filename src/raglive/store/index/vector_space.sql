@@ -13,14 +13,14 @@ SELECT raglive.holds_model($1)
 -- name: add_model
 INSERT INTO raglive.embedding_models (provider, model, dimensions) VALUES ($1, $2, $3) RETURNING model_key
 
--- name: note_source
+-- name: save_source
 UPDATE raglive.embedding_models SET base_url = $2, asked_dimensions = $3
 WHERE model_key = $1 AND (base_url, asked_dimensions) IS DISTINCT FROM ($2, $3)
 
 -- name: type_embeddings
 ALTER TABLE raglive.chunks ALTER COLUMN embedding TYPE vector({dimensions})
 
--- name: make_documents
+-- name: create_documents
 CREATE VIEW public.documents WITH (security_invoker) AS
 SELECT chunk.chunk_id AS id,
        chunk.content,
@@ -48,7 +48,7 @@ BEGIN
     END LOOP;
 END $roles$
 
--- name: make_match
+-- name: create_match
 CREATE FUNCTION public.match_documents(
     query_embedding vector({dimensions}), match_count integer DEFAULT 10, filter jsonb DEFAULT '{{}}'
 ) RETURNS TABLE (id bigint, content text, metadata jsonb, similarity double precision)

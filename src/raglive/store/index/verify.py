@@ -1,4 +1,4 @@
-"""Do the registry, the index and the log agree? Every query finds what does not."""
+"""Checks that registry, index and log agree: each query returns what does not."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from raglive_contract.model import WireModel
 
 __all__ = ["Disagreement", "find_disagreements"]
 
-_QUERIES = load_queries("index/verify")
+_QUERIES = load_queries(__name__)
 
-CHECK_SECONDS = 900.0  # for each; some read all texts
+CHECK_SECONDS = 900.0  # the time limit of a check; some read every text
 
-_ANEW = (
+_REINDEX_FILE = (
     "Take the file out of the watched folder, wait until it is no longer listed, and put it back: "
-    "it is indexed anew."
+    "it is indexed again."
 )
-_KEPT = "It costs only room, and is let go of within a week."
-_STRANGE = (
-    "raglive does not leave this behind. Was the database changed by hand, or restored in part? "
-    "Restore a whole backup; or keep this one, and report it with what is said here."
+_EXPIRES = "It only takes up space, and is deleted within a week."
+_UNEXPECTED = (
+    "raglive never leaves this behind. Was the database changed by hand, or restored in part? "
+    "Restore a whole backup; or keep this database, and report it with this message."
 )
 _ACTIONS = {
     **dict.fromkeys(
@@ -38,20 +38,20 @@ _ACTIONS = {
             "in_progress_for_nobody",
             "older_version_done",
         ),
-        _ANEW,
+        _REINDEX_FILE,
     ),
-    "draft_left_over": _KEPT,
-    "draft_of_no_version": _KEPT,
+    "draft_left_over": _EXPIRES,
+    "draft_of_no_version": _EXPIRES,
     "next_vectors_of_nothing": "Run `raglive reindex --give-up`, and then `raglive reindex` again.",
     "kept_of_other_dimensions": (
-        "Run `DELETE FROM raglive.kept_vectors`: what is in the index stays, and what is not is "
-        "embedded again."
+        "Run `DELETE FROM raglive.kept_vectors`: the index stays as it is, and texts that are not "
+        "in it are embedded again."
     ),
 }
 
 
 class Disagreement(WireModel):
-    """Two parts of the database that say different things."""
+    """Two parts of the database that contradict each other."""
 
     code: Annotated[str, Field(description="the check that found it")]
     pipeline_id: str
@@ -60,10 +60,10 @@ class Disagreement(WireModel):
 
 
 async def find_disagreements(database: Database) -> list[Disagreement]:
-    """Run every check on one snapshot of the database; an empty list is a sound database.
+    """Run every check on one snapshot of the database; return an empty list if all is well.
 
-    The chunks keep their columns from before it is taken: a snapshot shows rows as they were, but
-    columns as they are.
+    Locks the chunks before the snapshot is taken, because a snapshot covers rows but not columns.
+    Raises the database's errors.
     """
     async with (
         database.connection() as connection,
@@ -75,7 +75,7 @@ async def find_disagreements(database: Database) -> list[Disagreement]:
                 code=check,
                 pipeline_id=row[0],
                 message=row[1],
-                action=_ACTIONS.get(check, _STRANGE),
+                action=_ACTIONS.get(check, _UNEXPECTED),
             )
             for check, query in _QUERIES.items()
             for row in await connection.fetch(query, timeout=CHECK_SECONDS)

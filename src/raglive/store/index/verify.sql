@@ -29,12 +29,12 @@ WITH rolled AS (
            raglive.roll_digest(lag(digest, 1, '\x') OVER (PARTITION BY pipeline_key ORDER BY seq), id, seq) AS expected
     FROM raglive.events
 )
-SELECT pipeline_id, format('the digest of event %s is not what rolls out of the events', min(seq))
+SELECT pipeline_id, format('the digest of event %s does not follow from the events before it', min(seq))
 FROM rolled JOIN raglive.pipelines USING (pipeline_key)
 WHERE digest <> expected
 GROUP BY pipeline_id
 UNION ALL
-SELECT pipeline_id, 'the head''s digest is not the last event''s'
+SELECT pipeline_id, 'the digest of the head is not that of the last event'
 FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
 WHERE heads.digest <> coalesce(
     (SELECT digest FROM raglive.events
@@ -89,14 +89,14 @@ WHERE vector_norm(embedding) = 0
 GROUP BY pipeline_id, file_key, name
 
 -- name: vectors_of_no_model
-SELECT pipeline_id, format('the index holds chunks of %s, but no embedding model is chosen', name)
+SELECT pipeline_id, format('the index holds chunks of %s, but no embedding model is active', name)
 FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
 WHERE NOT EXISTS (SELECT FROM raglive.embedding_models WHERE active)
 GROUP BY pipeline_id, file_key, name
 
 -- name: columns_of_other_dimensions
--- By tables alone, which show one moment; a function such as to_regclass shows the present, in which a view may be another.
-SELECT 'every pipeline', format('%s has %s dimensions, its model has %s', said.name, atttypmod, expected)
+-- Reads catalog tables only, which follow the snapshot; a function such as to_regclass does not.
+SELECT 'every pipeline', format('%s has %s dimensions, its model has %s', typed.name, atttypmod, expected)
 FROM (
     SELECT 'chunks.embedding', 'raglive.chunks'::regclass, 'embedding', dimensions
     FROM raglive.embedding_models WHERE active
@@ -108,38 +108,38 @@ FROM (
     UNION ALL
     SELECT 'chunks.next_embedding', 'raglive.chunks'::regclass, 'next_embedding',
            coalesce((SELECT dimensions FROM raglive.embedding_models WHERE next), -1)
-) AS said (name, class, attribute, expected)
+) AS typed (name, class, attribute, expected)
 LEFT JOIN pg_attribute ON attrelid = class AND attname = attribute
 WHERE atttypmod IS DISTINCT FROM expected
 
 -- name: chunks_without_vector
-SELECT pipeline_id, format('%s chunks of %s have no vector: only words find them', count(*), name)
+SELECT pipeline_id, format('%s chunks of %s have no vector: only a search by words finds them', count(*), name)
 FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
 WHERE embedding IS NULL
 GROUP BY pipeline_id, file_key, name
 
 -- name: next_vectors_of_nothing
--- While an index is made anew, a chunk has the vector that was kept of its text.
-SELECT pipeline_id, format('%s chunks of %s have a next vector that is not kept of their text', count(*), name)
+-- During a reindexing, the next vector of a chunk is the cached one of its text.
+SELECT pipeline_id, format('%s chunks of %s have a next vector that is not the cached one of their text', count(*), name)
 FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
 WHERE next_embedding IS NOT NULL
-  AND NOT EXISTS (SELECT FROM raglive.kept_vectors AS kept JOIN raglive.embedding_models AS model USING (model_key)
-                  WHERE model.next AND kept.content_hash = chunks.content_hash AND kept.embedding = next_embedding)
+  AND NOT EXISTS (SELECT FROM raglive.kept_vectors AS cached JOIN raglive.embedding_models AS model USING (model_key)
+                  WHERE model.next AND cached.content_hash = chunks.content_hash AND cached.embedding = next_embedding)
 GROUP BY pipeline_id, file_key, name
 
 -- name: kept_of_other_dimensions
-SELECT 'every pipeline', format('%s vectors kept of %s have other than its %s dimensions', count(*), model, dimensions)
+SELECT 'every pipeline', format('%s cached vectors of %s do not have its %s dimensions', count(*), model, dimensions)
 FROM raglive.kept_vectors JOIN raglive.embedding_models USING (model_key)
 WHERE vector_dims(embedding) <> dimensions
 GROUP BY model_key, model, dimensions
 
 -- name: queued_for_ever
-SELECT pipeline_id, format('%s is queued, but for no time', name)
+SELECT pipeline_id, format('%s is queued, but has no time for its next attempt', name)
 FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
 WHERE location IS NOT NULL AND state = 'queued' AND next_attempt_at IS NULL
 
 -- name: in_progress_for_nobody
-SELECT pipeline_id, format('%s is in progress, but no worker holds it', name)
+SELECT pipeline_id, format('%s is in progress, but no worker holds its lease', name)
 FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
 WHERE location IS NOT NULL AND state = 'processing' AND lease_owner IS NULL
 
@@ -151,36 +151,36 @@ CROSS JOIN LATERAL (
     WHERE events.pipeline_key = files.pipeline_key AND events.file_id = files.file_id AND type = 'file:completed'
 ) AS counted
 WHERE location IS NOT NULL AND completed > desired_generation
-  -- a retry that somebody asked for, and a file that comes back, are further rounds of one version
-  AND NOT EXISTS (SELECT FROM raglive.events AS asked
-                  WHERE asked.pipeline_key = files.pipeline_key AND payload -> 'changes' ? 'asked_by')
+  -- a retry on request, and a file that comes back, complete the same version again
+  AND NOT EXISTS (SELECT FROM raglive.events AS retried
+                  WHERE retried.pipeline_key = files.pipeline_key AND payload -> 'changes' ? 'asked_by')
 
 -- name: draft_left_over
-SELECT pipeline_id, format('%s is %s, but a draft of it is still kept', name, state)
+SELECT pipeline_id, format('%s is %s, but its draft is still stored', name, state)
 FROM raglive.drafts JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
 WHERE state IN ('completed', 'skipped', 'deleted')
 
 -- name: draft_of_no_version
-SELECT pipeline_id, format('the draft kept of %s is of version %s, of %s there are', name, generation, desired_generation)
+SELECT pipeline_id, format('the draft of %s is of version %s, but its newest version is %s', name, generation, desired_generation)
 FROM raglive.drafts JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
 WHERE generation > desired_generation
 
 -- name: rows_of_nothing
--- What foreign keys forbid, and a dump that was restored in part still holds.
-SELECT 'every pipeline', format('%s rows of %s are of no file', count(*), kind)
+-- Foreign keys prevent this, except in a dump that was restored in part.
+SELECT 'every pipeline', format('%s rows of %s belong to no file', count(*), kind)
 FROM (SELECT 'chunks' AS kind, file_key FROM raglive.chunks
       UNION ALL SELECT 'dataset_rows', file_key FROM raglive.dataset_rows
       UNION ALL SELECT 'attempts', file_key FROM raglive.attempts
-      UNION ALL SELECT 'drafts', file_key FROM raglive.drafts) AS kept
-WHERE NOT EXISTS (SELECT FROM raglive.files WHERE files.file_key = kept.file_key)
+      UNION ALL SELECT 'drafts', file_key FROM raglive.drafts) AS stored
+WHERE NOT EXISTS (SELECT FROM raglive.files WHERE files.file_key = stored.file_key)
 GROUP BY kind
 UNION ALL
-SELECT 'every pipeline', format('%s rows of %s are of no pipeline', count(*), kind)
+SELECT 'every pipeline', format('%s rows of %s belong to no pipeline', count(*), kind)
 FROM (SELECT 'heads' AS kind, pipeline_key FROM raglive.heads
       UNION ALL SELECT 'events', pipeline_key FROM raglive.events
-      UNION ALL SELECT 'files', pipeline_key FROM raglive.files) AS kept
+      UNION ALL SELECT 'files', pipeline_key FROM raglive.files) AS stored
 WHERE NOT EXISTS (SELECT FROM raglive.pipelines JOIN raglive.heads USING (pipeline_key)
-                  WHERE pipelines.pipeline_key = kept.pipeline_key)
+                  WHERE pipelines.pipeline_key = stored.pipeline_key)
 GROUP BY kind
 
 -- name: state_not_in_log
@@ -191,7 +191,7 @@ WHERE state <> 'queued'
                   WHERE events.pipeline_key = files.pipeline_key AND events.file_id = files.file_id)
 
 -- name: event_of_another_file
-SELECT pipeline_id, format('event %s is filed under %s, but is of %s', seq, coalesce(file_id, 'no file'),
+SELECT pipeline_id, format('event %s is filed under %s, but belongs to %s', seq, coalesce(file_id, 'no file'),
                            coalesce(payload #>> '{file,id}', 'none'))
 FROM raglive.events JOIN raglive.pipelines USING (pipeline_key)
 WHERE file_id IS DISTINCT FROM payload #>> '{file,id}'
@@ -208,36 +208,36 @@ CROSS JOIN LATERAL (
 WHERE (total_processed, total_failed) <> (counted.completed, counted.failed_for_good)
 
 -- name: status_differs_from_log
-WITH said AS (
+WITH last AS (
     SELECT DISTINCT ON (pipeline_key) pipeline_key, type FROM raglive.events
     WHERE type IN ('pipeline:online', 'pipeline:offline')
     ORDER BY pipeline_key, seq DESC
 )
-SELECT pipeline_id, format('it is %s, but its log says %s', status, coalesce(said.type, 'nothing of it'))
-FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) LEFT JOIN said USING (pipeline_key)
-WHERE status <> coalesce(substring(said.type FROM '[a-z]+$'), 'offline')
+SELECT pipeline_id, format('it is %s, but its log says %s', status, coalesce(last.type, 'nothing about it'))
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) LEFT JOIN last USING (pipeline_key)
+WHERE status <> coalesce(substring(last.type FROM '[a-z]+$'), 'offline')
 
 -- name: problem_differs_from_log
-WITH said AS (
+WITH last AS (
     SELECT DISTINCT ON (pipeline_key) pipeline_key, payload #> '{changes,problem}' AS problem FROM raglive.events
     WHERE type = 'status:update' AND payload -> 'changes' ? 'problem'
     ORDER BY pipeline_key, seq DESC
 )
-SELECT pipeline_id, format('its problem is %s, the last that its log says is %s',
-                           coalesce(heads.problem ->> 'code', 'none'), coalesce(said.problem ->> 'code', 'none'))
-FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) LEFT JOIN said USING (pipeline_key)
-WHERE heads.problem IS DISTINCT FROM nullif(said.problem, 'null')
+SELECT pipeline_id, format('its problem is %s, but the last one in its log is %s',
+                           coalesce(heads.problem ->> 'code', 'none'), coalesce(last.problem ->> 'code', 'none'))
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) LEFT JOIN last USING (pipeline_key)
+WHERE heads.problem IS DISTINCT FROM nullif(last.problem, 'null')
 
 -- name: older_version_done
--- Unless others publish of the file too: they know of no versions.
-SELECT pipeline_id, format('%s is %s, but of version %s; there is a version %s', name, state, done_generation, desired_generation)
+-- Not for files that a producer publishes events of: it knows no versions.
+SELECT pipeline_id, format('%s is %s, but in version %s; its newest is %s', name, state, done_generation, desired_generation)
 FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
 WHERE location IS NOT NULL AND state IN ('completed', 'failed', 'skipped') AND done_generation <> desired_generation
   AND EXISTS (SELECT FROM raglive.attempts
               WHERE attempts.file_key = files.file_key AND attempts.attempt = files.attempt AND worker IS NOT NULL)
 
 -- name: ended_otherwise
-SELECT pipeline_id, format('%s is %s, but of its last attempt is known: %s', name, state, coalesce(outcome, 'nothing'))
+SELECT pipeline_id, format('%s is %s, but the outcome of its last attempt is %s', name, state, coalesce(outcome, 'unknown'))
 FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
 LEFT JOIN raglive.attempts USING (file_key, attempt)
 WHERE location IS NOT NULL AND state IN ('processing', 'completed', 'failed')
@@ -256,6 +256,6 @@ GROUP BY pipeline_id, file_key, name, dataset
 HAVING min(row_index) <> 0 OR max(row_index) <> count(*) - 1
 
 -- name: nothing_to_match_with
-SELECT 'every pipeline', 'an embedding model is chosen, but there is no function match_documents for agents'
+SELECT 'every pipeline', 'an embedding model is active, but the function match_documents for agents is missing'
 FROM raglive.embedding_models
 WHERE active AND NOT EXISTS (SELECT FROM pg_proc WHERE proname = 'match_documents' AND pronamespace = 'public'::regnamespace)

@@ -25,7 +25,7 @@ __all__ = [
     "publish_events",
 ]
 
-_QUERIES = load_queries("log/event_log")
+_QUERIES = load_queries(__name__)
 COUNTED_STATES = ("queued", "processing", "completed", "failed", "skipped")
 
 

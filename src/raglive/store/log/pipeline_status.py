@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from raglive.store.errors import TRANSIENT, DatabaseUnavailable
+from raglive.store.log import event_log
 from raglive.store.log.event_log import Head, LoggedEvent, logged_event
 from raglive.store.log.pipeline_summary import Summary, failures, read_summary, throughput
 from raglive.store.pool import Database
@@ -19,8 +20,8 @@ from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["PipelineReads", "PipelineRow", "no_such_pipeline", "read_within"]
 
-_QUERIES = load_queries("log/pipeline_status")
-_LOG = load_queries("log/event_log")
+_QUERIES = load_queries(__name__)
+_LOG = load_queries(event_log.__name__)
 
 RETRY_AFTER_MS = 1000
 
@@ -112,11 +113,11 @@ class PipelineReads:
 
     async def failures(self, head: Head) -> list[dict[str, Any]]:
         """Read why files failed, wait or were skipped: `FailureGroup`s, most frequent first."""
-        return await failures(self._fetch, head.pipeline_key)
+        return await self._read(failures(self._database, head.pipeline_key))
 
     async def throughput(self, head: Head) -> dict[str, Any]:
         """Read `Throughput`: the files finished in the last half hour, and the estimate."""
-        return await throughput(self._fetch, head.pipeline_key)
+        return await self._read(throughput(self._database, head.pipeline_key))
 
     async def summary(self, pipeline_key: int) -> Summary:
         """Read `pipeline:summary`; raise `not_found` for a pipeline that is gone."""

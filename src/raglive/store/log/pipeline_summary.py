@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -13,8 +12,9 @@ import asyncpg
 import orjson
 from uuid6 import uuid7
 
+from raglive.store.accounting.spending import budget_of, usage_of_pipeline
 from raglive.store.log.event_log import COUNTED_STATES
-from raglive.store.pool import Database
+from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
 from raglive_contract.file_errors import what_to_do
 from raglive_contract.model import rfc3339
@@ -22,8 +22,7 @@ from raglive_contract.states import Stage
 
 __all__ = ["Summary", "estimate", "failures", "read_summary", "throughput"]
 
-_QUERIES = load_queries("log/pipeline_summary")
-_ACCOUNTING = load_queries("accounting/saved_work")
+_QUERIES = load_queries(__name__)
 
 BUCKET_SECONDS = 60
 BUCKETS = 30
@@ -31,7 +30,7 @@ MAX_FAILURES = 50
 MAX_MESSAGE_CHARACTERS = 1000
 MAX_STANDINGS = 200
 
-Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
+Reader = Connection | Database
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,9 @@ async def read_summary(database: Database, pipeline_key: int) -> Summary | None:
         head = await connection.fetchrow(_QUERIES["head"], pipeline_key)
         if head is None:
             return None
-        groups = await failures(connection.fetch, pipeline_key)
+        groups = await failures(connection, pipeline_key)
         standings = await connection.fetch(_QUERIES["standings"], pipeline_key, MAX_STANDINGS)
-        pace = await throughput(connection.fetch, pipeline_key)
+        pace = await throughput(connection, pipeline_key)
     event = {
         "id": str(uuid7()),
         "type": "pipeline:summary",
@@ -98,27 +97,27 @@ async def read_summary(database: Database, pipeline_key: int) -> Summary | None:
     return Summary(head["epoch"], head["seq"], counts, event)
 
 
-async def failures(fetch: Fetch, pipeline_key: int) -> list[dict[str, Any]]:
+async def failures(reader: Reader, pipeline_key: int) -> list[dict[str, Any]]:
     """Read why files failed, wait or were skipped: `FailureGroup`s, most frequent first."""
-    rows = await fetch(_QUERIES["failures"], pipeline_key)
+    rows = await reader.fetch(_QUERIES["failures"], pipeline_key)
     return [_failure(row) for row in rows]
 
 
-async def throughput(fetch: Fetch, pipeline_key: int) -> dict[str, Any]:
+async def throughput(reader: Reader, pipeline_key: int) -> dict[str, Any]:
     """Read `Throughput`: the files finished in the last half hour, and the estimate."""
-    buckets = await fetch(_QUERIES["throughput"], pipeline_key, float(BUCKET_SECONDS), BUCKETS)
-    [pace] = await fetch(_QUERIES["pace"], pipeline_key)
+    query = _QUERIES["throughput"]
+    buckets = await reader.fetch(query, pipeline_key, float(BUCKET_SECONDS), BUCKETS)
+    [pace] = await reader.fetch(_QUERIES["pace"], pipeline_key)
     month = datetime.now(UTC).date().replace(day=1)
-    [usage] = await fetch(_ACCOUNTING["spent"], pipeline_key, month)
-    [total] = await fetch(_ACCOUNTING["spent"], pipeline_key, date.min)
-    budget = await fetch(_ACCOUNTING["budget"], pipeline_key)
+    usage = await usage_of_pipeline(reader, pipeline_key, month)
+    total = await usage_of_pipeline(reader, pipeline_key, date.min)
     return {
         "bucket_seconds": BUCKET_SECONDS,
         "buckets": [dict(row) | {"start": rfc3339(row["start"])} for row in buckets],
         "estimate": estimate(pace),
-        "usage": dict(usage),
-        "total_usage": dict(total),
-        "budget": dict(budget[0]) if budget else None,
+        "usage": usage.wire(),
+        "total_usage": total.wire(),
+        "budget": await budget_of(reader, pipeline_key),
     }
 
 

@@ -1,1 +1,1 @@
-"""Pipelines, their files and the work on them."""
+"""Pipelines, their files, and the jobs that process the files."""

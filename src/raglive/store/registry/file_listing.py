@@ -1,4 +1,4 @@
-"""A pipeline's files as a table shows them: page by page, and one with its history."""
+"""A pipeline's files for viewers: pages of a table, and one file with its attempts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Literal
 import asyncpg
 import orjson
 
+from raglive.store.accounting.spending import usage_of_file
 from raglive.store.log.event_log import Head
 from raglive.store.log.pipeline_status import read_within
 from raglive.store.pool import Database
@@ -20,10 +21,9 @@ from raglive_contract.file_errors import what_to_do
 from raglive_contract.model import rfc3339
 from raglive_contract.states import FileState
 
-__all__ = ["FileListing", "Page", "SortBy"]
+__all__ = ["FileListing", "FileListingPage", "SortBy"]
 
-_QUERIES = load_queries("log/pipeline_status")
-_KEPT = load_queries("accounting/saved_work")
+_QUERIES = load_queries(__name__)
 
 SortBy = Literal["updated", "name", "size"]
 SHOWN_ATTEMPTS = 100
@@ -34,7 +34,7 @@ _STATE_OF = {
     "stuck": FileState.PROCESSING,
     "lost": FileState.PROCESSING,
 }
-_LIVE = [str(state) for state in FileState if state is not FileState.DELETED]
+_NOT_DELETED = [str(state) for state in FileState if state is not FileState.DELETED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ _SORTS: dict[SortBy, _Sort] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Files in their wire form; `next` goes on after the last of them."""
+class FileListingPage:
+    """Files in their wire form; `next` is the `after` of the next page, None on the last."""
 
     files: list[dict[str, Any]]
     next: str | None
@@ -71,7 +71,7 @@ class Page:
 
 
 class FileListing:
-    """Reads of the registry; every one may raise `DatabaseUnavailable`."""
+    """Reads the files of a pipeline; every method may raise `DatabaseUnavailable`."""
 
     def __init__(self, database: Database, *, within_seconds: float = 10.0) -> None:
         self._database = database
@@ -86,30 +86,33 @@ class FileListing:
         sort: SortBy = "updated",
         limit: int = 50,
         after: str | None = None,
-    ) -> Page:
-        """Return files in the states or standings, all but deleted ones if none is named.
+    ) -> FileListingPage:
+        """Return files in the given states or standings; by default all but deleted files.
 
-        `containing` is looked for in folder and name, whatever the case. Raises `invalid_request`
-        for an `after` that is not of this order.
+        `containing` is searched in folder and name, ignoring case. Raises `invalid_request` for an
+        `after` of another order.
         """
-        wanted = [str(state) for state in states] or _LIVE
-        chosen, args = _filter(wanted, containing, [head.pipeline_key, _states(wanted)])
-        total = await self._fetch(_QUERIES["count_files"].format(only=chosen), *args)
+        wanted = [str(state) for state in states] or _NOT_DELETED
+        condition, args = _filter(wanted, containing, [head.pipeline_key, _states(wanted)])
+        total = await self._fetch(_QUERIES["count_files"].format(condition=condition), *args)
         args = [head.pipeline_key, _states(wanted), limit + 1]
-        chosen, args = _filter(wanted, containing, args)
+        condition, args = _filter(wanted, containing, args)
         if after is not None:
-            place = _SORTS[sort].after.format(f"${len(args) + 1}", f"${len(args) + 2}")
-            chosen += f" AND {place}"
-            args += _read_place(sort, after)
-        query = _QUERIES["file_page"].format(only=chosen, order=_SORTS[sort].order)
+            follows = _SORTS[sort].after.format(f"${len(args) + 1}", f"${len(args) + 2}")
+            condition += f" AND {follows}"
+            args += _decode_position(sort, after)
+        query = _QUERIES["file_page"].format(condition=condition, order=_SORTS[sort].order)
         rows = await self._fetch(query, *args)
-        more = _write_place(sort, rows[limit - 1]) if len(rows) > limit else None
-        return Page([_file_row(row) for row in rows[:limit]], more, total[0][0])
+        more = _encode_position(sort, rows[limit - 1]) if len(rows) > limit else None
+        return FileListingPage([_file_row(row) for row in rows[:limit]], more, total[0][0])
 
     async def detail(self, head: Head, file_id: str) -> dict[str, Any]:
-        """Return a file with its attempts, latest first, and the beginning of its text."""
+        """Return a file with its attempts, latest first, its first chunks, and what it cost.
+
+        Raises `not_found`.
+        """
         everything = [str(state) for state in FileState]
-        query = _QUERIES["file_page"].format(only="AND file_id = $4", order="file_key")
+        query = _QUERIES["file_page"].format(condition="AND file_id = $4", order="file_key")
         rows = await self._fetch(query, head.pipeline_key, everything, 1, file_id)
         if not rows:
             raise RagliveError("The pipeline has no such file.", code=ErrorCode.NOT_FOUND)
@@ -117,12 +120,12 @@ class FileListing:
         attempts = await self._fetch(_QUERIES["attempts"], key, SHOWN_ATTEMPTS)
         chunks = await self._fetch(_QUERIES["chunks"], key, SHOWN_CHUNKS)
         count = await self._fetch(_QUERIES["chunk_count"], key)
-        usage = await self._fetch(_KEPT["spent_on"], key)
+        usage = await read_within(self._within_seconds, usage_of_file(self._database, key))
         file = _file_row(rows[0])
         return {
             "file": file,
             "what_to_do": _advice(file),
-            "usage": dict(usage[0]),
+            "usage": usage.wire(),
             "attempts": [_attempt(row) for row in attempts],
             "chunks": [dict(row) for row in chunks],
             "chunk_count": count[0][0],
@@ -137,18 +140,23 @@ def _states(wanted: list[str]) -> list[str]:
 
 
 def _filter(wanted: list[str], containing: str, args: list[Any]) -> tuple[str, list[Any]]:
-    """Return the conditions beside the states; the first lets the indexes of live files serve."""
-    only = "" if FileState.DELETED in wanted else " AND state <> 'deleted'"
+    """Return the conditions in addition to the states, and all arguments.
+
+    `state <> 'deleted'` repeats the states, so that partial indexes with this condition are used.
+    """
+    condition = "" if FileState.DELETED in wanted else " AND state <> 'deleted'"
     if not _STATE_OF.keys().isdisjoint(wanted):
         args.append(wanted)
-        only += f" AND (state = ANY (${len(args)}) OR raglive.standing(files) = ANY (${len(args)}))"
+        condition += (
+            f" AND (state = ANY (${len(args)}) OR raglive.standing(files) = ANY (${len(args)}))"
+        )
     if containing:
         args.append(containing)
-        only += f" AND position(lower(${len(args)}) in lower(folder || '/' || name)) > 0"
-    return only, args
+        condition += f" AND position(lower(${len(args)}) in lower(folder || '/' || name)) > 0"
+    return condition, args
 
 
-def _write_place(sort: SortBy, row: asyncpg.Record) -> str:
+def _encode_position(sort: SortBy, row: asyncpg.Record) -> str:
     value = row[_SORTS[sort].column]
     if sort == "updated":
         value = (value - _EPOCH) // timedelta(microseconds=1)
@@ -157,7 +165,7 @@ def _write_place(sort: SortBy, row: asyncpg.Record) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([sort, value, row["file_key"]])).decode()
 
 
-def _read_place(sort: SortBy, text: str) -> list[Any]:
+def _decode_position(sort: SortBy, text: str) -> list[Any]:
     try:
         match orjson.loads(base64.urlsafe_b64decode(text)):
             case ["updated", int(moment), int(key)] if sort == "updated":

@@ -1,36 +1,34 @@
-"""The registry of a pipeline's files as its watcher keeps it: what is new, changed, moved, gone."""
+"""The registry of a pipeline's files, to which its watcher applies what changed at the source."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import asyncpg
 
+from raglive.store.index.documents import delete_documents
 from raglive.store.log.event_log import append_events
 from raglive.store.pool import Connection
-from raglive.store.registry.pipelines import PipelineRecord, new_event
+from raglive.store.registry.pipelines import MENTIONED, PipelineRecord, mention, new_event
 from raglive.store.sql import load_queries
 from raglive_contract.model import rfc3339
 
-__all__ = ["KnownFile", "Observed", "Reconciliation", "Registry"]
+__all__ = ["FileChanges", "GoneReason", "KnownFile", "ObservedFile", "Registry"]
 
-_QUERIES = load_queries("registry/files")
-_KEPT = load_queries("accounting/saved_work")
-
-MENTIONED = 50  # files that a status:update names; the others are counted
+_QUERIES = load_queries(__name__)
 
 GoneReason = Literal["removed", "trashed", "moved_out"]
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """A file as the watcher sees it at its source.
+class ObservedFile:
+    """A file as the watcher observes it at the source.
 
-    `location` is where it is read from, unique among the pipeline's files at any time; `source` is
-    what the watcher itself needs to tell one version, and one file, from another.
+    `location` is where it is read from, unique among the pipeline's files at any time. `source` is
+    what the watcher needs to tell versions and files apart.
     """
 
     file_id: str
@@ -45,7 +43,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file as the registry has it."""
+    """A file as the registry holds it."""
 
     file_key: int
     file_id: str
@@ -58,12 +56,12 @@ class KnownFile:
 
 
 @dataclass(slots=True)
-class Reconciliation:
-    """How the source differs from the registry."""
+class FileChanges:
+    """The differences between the source and the registry."""
 
-    new: list[Observed] = field(default_factory=list)
-    changed: list[tuple[KnownFile, Observed]] = field(default_factory=list)
-    moved: list[tuple[KnownFile, Observed]] = field(default_factory=list)
+    new: list[ObservedFile] = field(default_factory=list)
+    changed: list[tuple[KnownFile, ObservedFile]] = field(default_factory=list)
+    moved: list[tuple[KnownFile, ObservedFile]] = field(default_factory=list)
     gone: list[KnownFile] = field(default_factory=list)
     gone_reason: GoneReason = "removed"
 
@@ -72,7 +70,7 @@ class Reconciliation:
 
 
 class Registry:
-    """The files of one pipeline, as its watcher changes them."""
+    """The files of one pipeline, for its watcher."""
 
     def __init__(self, record: PipelineRecord) -> None:
         self._record = record
@@ -82,29 +80,32 @@ class Registry:
         rows = await self._record.database.fetch(_QUERIES["known"], self._record.key)
         return [KnownFile(**dict(row)) for row in rows]
 
-    async def apply(
-        self, difference: Reconciliation, watch_state: dict[str, Any] | None = None
-    ) -> None:
-        """Bring registry, index and log to what the watcher saw, in one transaction."""
+    async def keys_of(self, file_ids: Sequence[str]) -> dict[str, int]:
+        """Return the keys of the files with these ids."""
+        rows = await self._record.database.fetch(
+            _QUERIES["keys_of"], self._record.key, list(file_ids)
+        )
+        return {row["file_id"]: row["file_key"] for row in rows}
+
+    async def apply(self, changes: FileChanges, watch_state: dict[str, Any] | None = None) -> None:
+        """Apply changes to registry, index and log, and save the state, in one transaction."""
         async with self._record.database.transaction() as connection:
-            events = await self.write(connection, difference)
+            events = await self.write(connection, changes)
             if watch_state is not None:
-                await self._record.keep_watch_state(connection, watch_state)
+                await self._record.save_watch_state(connection, watch_state)
             if events:
                 await append_events(connection, self._record.key, events)
 
-    async def write(
-        self, connection: Connection, difference: Reconciliation
-    ) -> list[dict[str, Any]]:
-        """Bring the registry to what the watcher saw; return the events to append at last."""
-        gone = await self._lock(connection, difference)
-        await self._enqueue(connection, difference)
-        await self._move(connection, difference.moved)
-        return await self._delete(connection, gone, difference.gone_reason) + _summary(difference)
+    async def write(self, connection: Connection, changes: FileChanges) -> list[dict[str, Any]]:
+        """Apply changes to registry and index; return the events that the caller appends last."""
+        gone = await self._lock(connection, changes)
+        await self._enqueue(connection, changes)
+        await self._move(connection, changes.moved)
+        return await self._delete(connection, gone, changes.gone_reason) + _summary(changes)
 
-    async def _enqueue(self, connection: Connection, difference: Reconciliation) -> None:
-        if difference.new:
-            new = difference.new
+    async def _enqueue(self, connection: Connection, changes: FileChanges) -> None:
+        if changes.new:
+            new = changes.new
             await connection.execute(
                 _QUERIES["enqueue_new"],
                 self._record.key,
@@ -114,17 +115,17 @@ class Registry:
                 [file.size_bytes for file in new],
                 [file.source for file in new],
             )
-        if difference.changed:
+        if changes.changed:
             await connection.execute(
                 _QUERIES["enqueue_changed"],
-                [known.file_key for known, _ in difference.changed],
-                [seen.size_bytes for _, seen in difference.changed],
-                [seen.mime_type for _, seen in difference.changed],
-                [seen.source for _, seen in difference.changed],
+                [known.file_key for known, _ in changes.changed],
+                [seen.size_bytes for _, seen in changes.changed],
+                [seen.mime_type for _, seen in changes.changed],
+                [seen.source for _, seen in changes.changed],
             )
 
     async def _move(
-        self, connection: Connection, moved: Sequence[tuple[KnownFile, Observed]]
+        self, connection: Connection, moved: Sequence[tuple[KnownFile, ObservedFile]]
     ) -> None:
         if moved:
             await connection.execute(
@@ -134,12 +135,10 @@ class Registry:
                 [seen.source for _, seen in moved],
             )
 
-    async def _lock(
-        self, connection: Connection, difference: Reconciliation
-    ) -> list[asyncpg.Record]:
-        """Lock the files that change; return those of them that are gone."""
-        gone = {file.file_key for file in difference.gone}
-        changing = [known for known, _ in difference.changed + difference.moved]
+    async def _lock(self, connection: Connection, changes: FileChanges) -> list[asyncpg.Record]:
+        """Lock the files that change; return the rows of those that are gone."""
+        gone = {file.file_key for file in changes.gone}
+        changing = [known for known, _ in changes.changed + changes.moved]
         keys = sorted(gone.union(file.file_key for file in changing))
         rows = await connection.fetch(_QUERIES["lock_files"], keys) if keys else []
         return [row for row in rows if row["file_key"] in gone]
@@ -150,9 +149,7 @@ class Registry:
         if not gone:
             return []
         keys = [row["file_key"] for row in gone]
-        await connection.execute(_QUERIES["drop_chunks"], keys)
-        await connection.execute(_QUERIES["drop_rows"], keys)
-        await connection.execute(_KEPT["drop_drafts"], keys)
+        await delete_documents(connection, keys)
         now = rfc3339(datetime.now(UTC))
         return [
             new_event(
@@ -164,7 +161,7 @@ class Registry:
         ]
 
 
-def _places(files: Sequence[Observed]) -> list[list[str | None]]:
+def _places(files: Sequence[ObservedFile]) -> list[list[str | None]]:
     return [
         [file.location for file in files],
         [file.name for file in files],
@@ -173,26 +170,27 @@ def _places(files: Sequence[Observed]) -> list[list[str | None]]:
     ]
 
 
-def _summary(difference: Reconciliation) -> list[dict[str, Any]]:
-    changes: dict[str, Any] = {}
-    queued = [{"id": file.file_id, "name": file.name} for file in difference.new]
-    queued += [{"id": known.file_id, "name": known.name} for known, _ in difference.changed]
+def _summary(changes: FileChanges) -> list[dict[str, Any]]:
+    stated: dict[str, Any] = {}
+    queued: list[ObservedFile | KnownFile] = [
+        *changes.new,
+        *(known for known, _ in changes.changed),
+    ]
     if queued:
-        changes["files_queued"] = _mention(queued)
-    if difference.moved:
-        changes["files_moved"] = _mention(
-            {
-                "id": known.file_id,
-                "name": seen.name,
-                "folder": seen.folder,
-                "previous_name": known.name,
-                "previous_folder": known.folder,
-            }
-            for known, seen in difference.moved
+        stated["files_queued"] = mention(
+            [{"file_id": file.file_id, "name": file.name} for file in queued]
         )
-    return [new_event("status:update", changes=changes)] if changes else []
+    if changes.moved:
+        moved = [_move(known, seen) for known, seen in changes.moved[:MENTIONED]]
+        stated["files_moved"] = {"count": len(changes.moved), "files": moved}
+    return [new_event("status:update", changes=stated)] if stated else []
 
 
-def _mention(files: Iterable[dict[str, str]]) -> dict[str, Any]:
-    named = list(files)
-    return {"count": len(named), "files": named[:MENTIONED]}
+def _move(known: KnownFile, seen: ObservedFile) -> dict[str, str]:
+    return {
+        "id": known.file_id,
+        "name": seen.name,
+        "folder": seen.folder,
+        "previous_name": known.name,
+        "previous_folder": known.folder,
+    }

@@ -1,52 +1,42 @@
-"""An operator's word that what a watcher holds back is meant to be deleted."""
+"""Deletions that a watcher holds back until an operator approves them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from raglive.store.access.audit_log import note_act
+from raglive.store.access.audit_log import append_entry
 from raglive.store.pool import Database
+from raglive.store.sql import load_queries
 
-__all__ = ["Held", "approve_deletions", "held_pipelines"]
+__all__ = ["HeldDeletions", "approve_deletions", "list_held_deletions"]
 
-# A folder on disk that is not there holds nothing back yet: which one comes in its place decides.
-_HELD = """
-SELECT pipeline_key, pipeline_id, problem ->> 'message' AS message,
-       problem ->> 'code' = 'deletions_held' OR pipeline_type <> 'local_files' AS is_decided
-FROM raglive.pipelines JOIN raglive.heads USING (pipeline_key)
-WHERE problem ->> 'code' IN ('deletions_held', 'watch_location_unavailable')
-ORDER BY pipeline_id
-"""
-_APPROVE = """
-UPDATE raglive.pipelines SET watch_state = watch_state || '{"deletions_approved": true}'
-WHERE pipeline_key = $1 RETURNING pipeline_id
-"""
+_QUERIES = load_queries(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A pipeline that does not delete what it misses, and why.
+class HeldDeletions:
+    """A pipeline that does not delete files that it misses, and the reason it gives.
 
-    `is_decided`: it knows what it would delete.
+    `can_be_approved`: the pipeline knows which files it would delete.
     """
 
     pipeline_key: int
     pipeline_id: str
     message: str
-    is_decided: bool
+    can_be_approved: bool
 
 
-async def held_pipelines(database: Database) -> list[Held]:
-    """Return the pipelines that hold deletions back."""
-    return [Held(**dict(row)) for row in await database.fetch(_HELD)]
+async def list_held_deletions(database: Database) -> list[HeldDeletions]:
+    """Return the pipelines that hold deletions back, ordered by id."""
+    return [HeldDeletions(**dict(row)) for row in await database.fetch(_QUERIES["held"])]
 
 
 async def approve_deletions(
     database: Database, pipeline_key: int, *, asked_by: str = "command-line"
 ) -> None:
-    """Let a pipeline's watcher delete what it holds back; once."""
+    """Let a pipeline's watcher delete, once, what it holds back; record it in the audit log."""
     async with database.transaction() as connection:
-        pipeline_id = await connection.fetchval(_APPROVE, pipeline_key)
-        await note_act(
+        pipeline_id = await connection.fetchval(_QUERIES["approve"], pipeline_key)
+        await append_entry(
             connection, asked_by, "deletions_approved", pipeline_id=pipeline_id, detail={}
         )

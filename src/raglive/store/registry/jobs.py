@@ -1,8 +1,8 @@
-"""A file's row as a job: claimed under a lease, ended in the transaction that stores its result."""
+"""Files as jobs: claimed under a lease, and ended in the transaction that stores the result."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ import asyncpg
 from raglive.store.index.vector_space import ChosenSpace
 from raglive.store.log.event_log import append_events
 from raglive.store.pool import Connection
-from raglive.store.registry.pipelines import PipelineRecord, new_event
+from raglive.store.registry.pipelines import PipelineRecord, mention, new_event
 from raglive.store.sql import load_queries
 from raglive_contract.errors import RagliveError
 from raglive_contract.file_errors import OUTAGES
@@ -21,13 +21,13 @@ from raglive_contract.model import rfc3339
 
 __all__ = ["Ending", "Job", "Jobs", "LeaseLost"]
 
-_QUERIES = load_queries("registry/files")
+_QUERIES = load_queries(__name__)
 
-MENTIONED = 50  # files that an event names; the others are counted
+_DESCRIBED = ("file_id", "name", "folder", "url", "mime_type", "size_bytes", "started_at")
 
 
 class LeaseLost(RagliveError):
-    """The file was deleted, or another worker has taken it over: this attempt's result is void."""
+    """The file was deleted or another worker holds it, so the attempt's result is discarded."""
 
     code = "lease_lost"
 
@@ -50,26 +50,26 @@ class Job:
     started_at: datetime
     content_hash: bytes | None
     generation: int
-    losses: int  # attempts of this round that ended with their worker
-    failures: int  # attempts of this round that failed through the file's own fault
+    losses: int  # of the last `tries` attempts, those whose worker was lost
+    failures: int  # of the last `tries` attempts, those that failed by the file's own fault
 
     @property
     def read_as(self) -> str:
-        """Return the name that says what the content is, where the file's own does not."""
+        """The name from which the format is guessed, where it differs from the file's own."""
         return str(self.source.get("read_as", self.name))
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ends: the event's type, its fields, and the word for its time."""
+    """How an attempt ends: the event's type, the name of its time field, and its other fields."""
 
     event_type: str
-    at: str
+    time_field: str
     fields: dict[str, Any]
 
 
 class Jobs:
-    """The files of one pipeline, as one worker process takes them."""
+    """The jobs of one pipeline, for one worker process."""
 
     def __init__(self, record: PipelineRecord, owner: str, lease_seconds: float) -> None:
         self._record = record
@@ -77,7 +77,7 @@ class Jobs:
         self._lease_seconds = lease_seconds
 
     async def claim(self, limit: int) -> list[Job]:
-        """Start attempts at up to `limit` files that are due, and publish `file:processing`."""
+        """Claim up to `limit` due files, start an attempt at each, publish `file:processing`."""
         async with self._record.database.transaction() as connection:
             rows = await connection.fetch(
                 _QUERIES["claim"],
@@ -99,29 +99,30 @@ class Jobs:
         return [row["size_bytes"] for row in rows]
 
     async def next_due_seconds(self) -> float | None:
-        """Return in how many seconds the next file is due; None when none is queued."""
+        """Return the seconds until the next queued file is due; None if none is queued."""
         query = _QUERIES["next_due"]
         due: float | None = await self._record.database.fetchval(query, self._record.key)
         return due
 
     async def are_done(self, max_tries: int, within_seconds: float) -> bool:
-        """Say whether no file is held, be it by a worker that was lost, and none soon to be tried.
+        """Return whether no file is processing, due, or due within `within_seconds`.
 
-        What has been tried `max_tries` times is only tried if it is due.
+        A file that was tried `max_tries` times and waits does not count. A file of a lost worker
+        counts as processing.
         """
         query = _QUERIES["are_done"]
         args = (self._record.key, max_tries, within_seconds)
         return bool(await self._record.database.fetchval(query, *args))
 
-    async def left_waiting(self) -> tuple[int, str]:
-        """Return how many files are queued all the same, and the code of why."""
-        [row] = await self._record.database.fetch(_QUERIES["left_waiting"], self._record.key)
+    async def count_queued(self) -> tuple[int, str]:
+        """Return how many files are queued, and the error code of one of them."""
+        [row] = await self._record.database.fetch(_QUERIES["count_queued"], self._record.key)
         return row["files"], row["code"] or "unavailable"
 
-    async def keep(self, progress: Sequence[tuple[int, str, float]]) -> set[int]:
-        """Renew leases and note `(file_key, stage, progress)`; return the keys still held."""
+    async def renew_leases(self, progress: Sequence[tuple[int, str, float]]) -> set[int]:
+        """Renew leases and record `(file_key, stage, progress)`; return the keys still held."""
         rows = await self._record.database.fetch(
-            _QUERIES["keep_leases"],
+            _QUERIES["renew_leases"],
             self._owner,
             [key for key, _, _ in progress],
             [stage for _, stage, _ in progress],
@@ -133,7 +134,7 @@ class Jobs:
     def ending(self, job: Job, ending: Ending) -> AbstractAsyncContextManager[Connection]:
         """Open the transaction that ends an attempt; its last statement publishes the event.
 
-        Raises `LeaseLost` when the attempt is no longer this worker's.
+        Raises `LeaseLost` if the attempt no longer belongs to this worker.
         """
         return self._end(job, ending)
 
@@ -141,10 +142,10 @@ class Jobs:
     async def endings(
         self, endings: Sequence[tuple[Job, Ending]], space: ChosenSpace | None = None
     ) -> AsyncIterator[tuple[Connection, list[Job]]]:
-        """Open the transaction that ends several attempts; yield those still this worker's.
+        """Open the transaction that ends several attempts; yield those that are still held.
 
-        Its last statement publishes their events. The index is kept in `space` until then: who
-        changes it may wait for a transaction that holds files, and none for who changes it.
+        Its last statement publishes their events. `space` is locked before the files: reindexing
+        may wait for a transaction that holds files, but not the other way round.
         """
         async with self._record.database.transaction() as connection:
             if space is not None:
@@ -168,15 +169,15 @@ class Jobs:
     async def _end(self, job: Job, ending: Ending) -> AsyncIterator[Connection]:
         async with self.endings([(job, ending)]) as (connection, held):
             if not held:
-                raise LeaseLost(f"Attempt {job.attempt} at {job.name} was taken away.")
+                raise LeaseLost(f"This worker no longer holds attempt {job.attempt} at {job.name}.")
             yield connection
 
     async def give_back(
         self, job: Job, delay_seconds: float, error: dict[str, Any] | None = None
     ) -> None:
-        """Put a file back without an outcome: it was still being written, or the worker stops.
+        """Requeue a file without an outcome, due after a delay, and cancel the attempt.
 
-        `error` is why, in its wire form; it is kept with the attempt.
+        `error` is the reason in its wire form; it is stored with the attempt.
         """
         async with self._record.database.transaction() as connection:
             rows = await connection.fetch(
@@ -189,12 +190,12 @@ class Jobs:
                 await self._publish_requeued(connection, rows)
 
     async def lease_owners(self) -> list[str]:
-        """Return every worker that holds a file of the pipeline."""
+        """Return all owners of leases on the pipeline's files."""
         rows = await self._record.database.fetch(_QUERIES["lease_owners"], self._record.key)
         return [row["lease_owner"] for row in rows]
 
     async def release_lost(self, dead_owners: Sequence[str]) -> int:
-        """Queue again what expired leases and dead workers held; return how many files."""
+        """Requeue files whose lease expired or whose owner is dead; return how many."""
         async with self._record.database.transaction() as connection:
             rows = await connection.fetch(
                 _QUERIES["release_lost"], self._record.key, list(dead_owners)
@@ -204,15 +205,11 @@ class Jobs:
             return len(rows)
 
     async def mark_stuck(self, after_seconds: float) -> int:
-        """Say once of files that they have made no progress for so long; return of how many."""
+        """Mark files without progress for so long as stuck, publish it once, return how many."""
         async with self._record.database.transaction() as connection:
             rows = await connection.fetch(_QUERIES["mark_stuck"], self._record.key, after_seconds)
             if rows:
-                files = [
-                    {"id": row["file_id"], **{k: row[k] for k in ("name", "stage", "since")}}
-                    for row in rows
-                ]
-                changes = {"files_stuck": {"count": len(files), "files": files[:MENTIONED]}}
+                changes = {"files_stuck": mention(rows, "stage", "since")}
                 event = new_event("status:update", changes=changes)
                 await append_events(connection, self._record.key, [event])
             return len(rows)
@@ -220,31 +217,21 @@ class Jobs:
     async def _publish_requeued(
         self, connection: Connection, rows: Sequence[asyncpg.Record], **why: str
     ) -> None:
-        files = [{"id": row["file_id"], "name": row["name"]} for row in rows]
-        requeued = {"count": len(files), "files": files[:MENTIONED], **why}
-        event = new_event("status:update", changes={"files_requeued": requeued})
+        changes = {"files_requeued": {**mention(rows), **why}}
+        event = new_event("status:update", changes=changes)
         await append_events(connection, self._record.key, [event])
 
 
 def _processing(job: Job) -> dict[str, Any]:
-    file = {
-        "id": job.file_id,
-        "name": job.name,
-        "folder": job.folder,
-        "url": job.url,
-        "mime_type": job.mime_type,
-        "size": job.size_bytes,
-        "started_at": rfc3339(job.started_at),
-    }
     return new_event(
         "file:processing",
-        file={key: value for key, value in file.items() if value is not None},
+        file=_description({name: getattr(job, name) for name in _DESCRIBED}),
         processing_stage="extraction",
         attempt=job.attempt,
     )
 
 
-def _described(row: asyncpg.Record) -> dict[str, Any]:
+def _description(row: asyncpg.Record | Mapping[str, Any]) -> dict[str, Any]:
     file = {
         "id": row["file_id"],
         "name": row["name"],
@@ -260,7 +247,7 @@ def _described(row: asyncpg.Record) -> dict[str, Any]:
 def _ended(row: asyncpg.Record, job: Job, ending: Ending) -> dict[str, Any]:
     return new_event(
         ending.event_type,
-        file=_described(row) | {ending.at: rfc3339(datetime.now(UTC))},
+        file=_description(row) | {ending.time_field: rfc3339(datetime.now(UTC))},
         attempt=job.attempt,
         **ending.fields,
     )

@@ -1,8 +1,8 @@
-"""A pipeline's own row: its heartbeat, who watches its source, and what keeps it from working."""
+"""Pipelines: registration, heartbeats, the lease of the watcher, problems, pauses and budgets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,23 +17,25 @@ from raglive_contract.model import rfc3339
 from raglive_contract.states import OfflineReason
 
 __all__ = [
-    "Beat",
+    "MENTIONED",
     "FileCounts",
-    "Paused",
+    "HeartbeatResult",
+    "PauseReason",
     "PipelineRecord",
     "count_files",
     "end_silent_pipelines",
+    "mention",
     "new_event",
-    "note_heartbeat",
+    "record_heartbeat",
 ]
 
-_QUERIES = load_queries("registry/pipelines")
+_QUERIES = load_queries(__name__)
 
-MENTIONED = 50  # files that an event names; the others are counted
+MENTIONED = 50  # files that an event names; the others are only counted
 
 
 def new_event(event_type: str, **fields: Any) -> dict[str, Any]:
-    """Return an event with a new id, happening now."""
+    """Return an event of this moment in its wire form, with a new id."""
     return {
         "id": str(uuid7()),
         "type": event_type,
@@ -42,9 +44,18 @@ def new_event(event_type: str, **fields: Any) -> dict[str, Any]:
     }
 
 
+def mention(rows: Sequence[asyncpg.Record | Mapping[str, Any]], *more: str) -> dict[str, Any]:
+    """Return `{count, files}` for an event: each file's id and name, and `more` of its columns."""
+    files = [
+        {"id": row["file_id"], "name": row["name"], **{name: row[name] for name in more}}
+        for row in rows[:MENTIONED]
+    ]
+    return {"count": len(rows), "files": files}
+
+
 @dataclass(frozen=True, slots=True)
-class Beat:
-    """What a heartbeat found the pipeline to be."""
+class HeartbeatResult:
+    """The state of a pipeline at its heartbeat; `processing` counts files."""
 
     status: str
     head_seq: int
@@ -53,8 +64,8 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
-    """Why no file is taken up, what becomes of files meanwhile, and what to do about it."""
+class PauseReason:
+    """Why no file is claimed, what happens to files meanwhile, and what to do about it."""
 
     code: str
     why: str
@@ -62,13 +73,13 @@ class Paused:
     what_to_do: str
 
     def wire(self) -> dict[str, str]:
-        """Return the wire form, without the time."""
+        """Return the wire form, without the time since when."""
         message = f"{self.why} {self.meanwhile}"
         return {"code": self.code, "message": message, "what_to_do": self.what_to_do}
 
 
 class PipelineRecord:
-    """One pipeline in the database."""
+    """One pipeline in the database; every method may raise the database's errors."""
 
     def __init__(self, database: Database, key: int, pipeline_id: str, pipeline_type: str) -> None:
         self.database = database
@@ -80,13 +91,13 @@ class PipelineRecord:
     async def register(
         cls, database: Database, pipeline_id: str, pipeline_type: str
     ) -> PipelineRecord:
-        """Find the pipeline, or make it."""
+        """Return the pipeline of this id, created if it is new."""
         async with database.transaction() as connection:
             key = await connection.fetchval(_QUERIES["register"], pipeline_id, pipeline_type)
         return cls(database, key, pipeline_id, pipeline_type)
 
     async def announce_online(self, check_interval: float, watch_location: str) -> None:
-        """Publish `pipeline:online`."""
+        """Publish `pipeline:online`; `check_interval` in seconds."""
         event = new_event(
             "pipeline:online",
             status="online",
@@ -102,7 +113,7 @@ class PipelineRecord:
         async with self.database.transaction() as connection:
             await append_events(connection, self.key, [_offline(reason)])
 
-    async def beat(
+    async def heartbeat(
         self,
         *,
         uptime_seconds: float,
@@ -110,10 +121,10 @@ class PipelineRecord:
         is_checking: bool,
         last_check: datetime | None,
         next_check: datetime | None,
-    ) -> Beat:
-        """Note that the pipeline is alive."""
+    ) -> HeartbeatResult:
+        """Record that the pipeline is alive; a `last_check` of None leaves the last one."""
         row = await self.database.fetchrow(
-            _QUERIES["beat"],
+            _QUERIES["heartbeat"],
             self.key,
             uptime_seconds,
             memory_bytes,
@@ -122,67 +133,75 @@ class PipelineRecord:
             next_check,
         )
         assert row is not None, "a registered pipeline has a row"
-        return Beat(row["status"], row["seq"], bytes(row["digest"]), row["processing"])
+        return HeartbeatResult(row["status"], row["seq"], bytes(row["digest"]), row["processing"])
 
-    async def take_watch(self, owner: str, lease_seconds: float, dead: list[str]) -> bool:
-        """Become, or stay, the one that watches the source; `dead` owners are known to be gone."""
-        query = _QUERIES["take_watch"]
+    async def acquire_watch(self, owner: str, lease_seconds: float, dead: list[str]) -> bool:
+        """Acquire or renew the lease of the watcher; return whether this owner holds it.
+
+        The lease of a `dead` owner is taken over before it expires.
+        """
+        query = _QUERIES["acquire_watch"]
         return bool(await self.database.fetchval(query, self.key, owner, lease_seconds, dead))
 
-    async def leave_watch(self, owner: str) -> None:
-        """Let another watch the source."""
-        await self.database.execute(_QUERIES["leave_watch"], self.key, owner)
+    async def release_watch(self, owner: str) -> None:
+        """Release the lease of the watcher; does nothing for an owner that does not hold it."""
+        await self.database.execute(_QUERIES["release_watch"], self.key, owner)
 
     async def watcher(self) -> str | None:
-        """Return who watches the source."""
+        """Return the owner of the watcher's lease; None if nobody holds it."""
         owner: str | None = await self.database.fetchval(_QUERIES["watcher"], self.key)
         return owner
 
     async def watch_state(self) -> dict[str, Any]:
-        """Return what the watcher last kept."""
+        """Return the state that the watcher last saved."""
         state: dict[str, Any] = await self.database.fetchval(_QUERIES["watch_state"], self.key)
         return state
 
-    async def keep_watch_state(self, connection: Connection, state: dict[str, Any]) -> None:
-        """Keep the watcher's state, in the transaction of what it stands for."""
-        await connection.execute(_QUERIES["keep_watch_state"], self.key, state)
+    async def save_watch_state(self, connection: Connection, state: dict[str, Any]) -> None:
+        """Save the watcher's state, in the transaction of the changes that it covers."""
+        await connection.execute(_QUERIES["save_watch_state"], self.key, state)
 
     async def set_problem(self, code: str, message: str) -> None:
-        """Say what keeps the pipeline from working; published once, until it changes."""
+        """Publish what keeps the pipeline from working, unless it was published before."""
         await self._publish_problem(
             {"code": code, "message": message, "since": rfc3339(datetime.now(UTC))}
         )
 
+    async def problem_code(self) -> str | None:
+        """Return the code of the published problem, None without one."""
+        problem = await self.database.fetchval(_QUERIES["problem"], self.key)
+        return None if problem is None else str(problem["code"])
+
     async def clear_problem(self) -> None:
-        """Say that the pipeline works again."""
+        """Publish that the pipeline works again, unless it had no problem."""
         await self._publish_problem(None)
 
-    async def set_paused(self, paused: Paused | None) -> None:
-        """Say why no file is taken up; once, until it changes."""
-        said = None if paused is None else paused.wire()
+    async def set_paused(self, reason: PauseReason | None) -> None:
+        """Publish why no file is claimed, or None, unless it was published before."""
+        stated = None if reason is None else reason.wire()
         async with self.database.transaction() as connection:
-            if _same(await connection.fetchval(_QUERIES["paused"], self.key), said):
+            if _same(await connection.fetchval(_QUERIES["paused"], self.key), stated):
                 return
-            now = said and said | {"since": rfc3339(datetime.now(UTC))}
+            now = stated and stated | {"since": rfc3339(datetime.now(UTC))}
             await connection.execute(_QUERIES["set_paused"], self.key, now)
             event = new_event("status:update", changes={"paused": now})
             await append_events(connection, self.key, [event])
 
     async def set_budget(self, price: float, amount: float | None, period: str) -> None:
-        """Note what may be spent on embeddings in each period, for those who watch.
+        """Save what may be spent on embeddings in each period; None for no limit.
 
-        When it is not what it was, files that wait for it are due. `price`: of a million tokens.
+        If that changes, files that wait for the budget become due. `price` is that of a million
+        tokens.
         """
         budget = amount and {"amount": amount, "period": period, "price": price}
         async with self.database.transaction() as connection:
-            if not await connection.fetchval(_QUERIES["is_other_budget"], self.key, budget):
+            if not await connection.fetchval(_QUERIES["budget_differs"], self.key, budget):
                 return
-            # before the head is locked: whoever holds a file may wait for the head
+            # before the head is locked: a transaction that holds files may wait for the head
             rows = await connection.fetch(_QUERIES["requeue_for_budget"], self.key)
             await connection.execute(_QUERIES["set_budget"], self.key, budget)
             if rows:
-                files = [{"id": row["file_id"], "name": row["name"]} for row in rows[:MENTIONED]]
-                requeued = {"count": len(rows), "files": files, "reason": "budget_changed"}
+                requeued = {**mention(rows), "reason": "budget_changed"}
                 event = new_event("status:update", changes={"files_requeued": requeued})
                 await append_events(connection, self.key, [event])
 
@@ -202,17 +221,17 @@ async def end_silent_pipelines(database: Database, silent_seconds: float) -> lis
         async with database.transaction() as connection:
             key = row["pipeline_key"]
             if await connection.fetchval(_QUERIES["lock_if_silent"], key, silent_seconds):
-                left = await connection.fetch(_QUERIES["left_behind"], key)
-                await append_events(connection, key, [_offline("timeout"), *_lost(left)])
+                lost = await connection.fetch(_QUERIES["leases_expired"], key)
+                await append_events(connection, key, [_offline("timeout"), *_files_lost(lost)])
                 ended.append(row["pipeline_id"])
     return ended
 
 
-async def note_heartbeat(
+async def record_heartbeat(
     connection: Connection, key: int, uptime_seconds: float, memory_bytes: int
 ) -> None:
-    """Note that a producer's pipeline is alive."""
-    await connection.execute(_QUERIES["note_heartbeat"], key, uptime_seconds, memory_bytes)
+    """Record that an external producer's pipeline is alive."""
+    await connection.execute(_QUERIES["record_heartbeat"], key, uptime_seconds, memory_bytes)
 
 
 def _offline(reason: OfflineReason) -> dict[str, Any]:
@@ -220,14 +239,10 @@ def _offline(reason: OfflineReason) -> dict[str, Any]:
     return new_event("pipeline:offline", status="offline", shutdown_at=now, reason=reason)
 
 
-def _lost(rows: Sequence[asyncpg.Record]) -> list[dict[str, Any]]:
+def _files_lost(rows: Sequence[asyncpg.Record]) -> list[dict[str, Any]]:
     if not rows:
         return []
-    files = [
-        {"id": row["file_id"], "name": row["name"], "stage": row["stage"]}
-        for row in rows[:MENTIONED]
-    ]
-    changes = {"files_lost": {"count": len(rows), "files": files}}
+    changes = {"files_lost": mention(rows, "stage")}
     return [new_event("status:update", changes=changes)]
 
 
@@ -239,7 +254,7 @@ def _same(known: dict[str, Any] | None, problem: dict[str, Any] | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FileCounts:
-    """How many files of some pipelines stand in each state."""
+    """The number of files of some pipelines by state; `unfinished` are queued or processing."""
 
     unfinished: int = 0
     completed: int = 0
@@ -248,7 +263,7 @@ class FileCounts:
 
 
 async def count_files(database: Database, pipeline_ids: Sequence[str]) -> FileCounts:
-    """Count the files of these pipelines. Raises the database's errors."""
+    """Count the files of pipelines; raise the database's errors."""
     row = await database.fetchrow(_QUERIES["file_counts"], list(pipeline_ids))
     assert row is not None, "an aggregate has a row"
     return FileCounts(**dict(row))

@@ -1,7 +1,7 @@
 -- name: register
 SELECT raglive.pipeline_key($1, $2)
 
--- name: beat
+-- name: heartbeat
 UPDATE raglive.pipelines AS pipeline
 SET last_heartbeat = clock_timestamp(),
     uptime = $2,
@@ -13,19 +13,19 @@ FROM raglive.heads AS head
 WHERE pipeline.pipeline_key = $1 AND head.pipeline_key = $1
 RETURNING head.status, head.seq, head.digest, head.processing
 
--- name: note_heartbeat
+-- name: record_heartbeat
 UPDATE raglive.pipelines
 SET last_heartbeat = clock_timestamp(), uptime = $2, memory_usage = $3
 WHERE pipeline_key = $1
 
--- name: take_watch
+-- name: acquire_watch
 UPDATE raglive.pipelines
 SET watch_owner = $2, watch_until = clock_timestamp() + make_interval(secs => $3)
 WHERE pipeline_key = $1
   AND (watch_owner IS NULL OR watch_owner = $2 OR watch_until < clock_timestamp() OR watch_owner = ANY ($4))
 RETURNING true
 
--- name: leave_watch
+-- name: release_watch
 UPDATE raglive.pipelines SET watch_owner = NULL, watch_until = NULL WHERE pipeline_key = $1 AND watch_owner = $2
 
 -- name: watcher
@@ -34,7 +34,7 @@ SELECT watch_owner FROM raglive.pipelines WHERE pipeline_key = $1
 -- name: watch_state
 SELECT watch_state FROM raglive.pipelines WHERE pipeline_key = $1
 
--- name: keep_watch_state
+-- name: save_watch_state
 UPDATE raglive.pipelines SET watch_state = $2 WHERE pipeline_key = $1
 
 -- name: problem
@@ -53,14 +53,14 @@ WHERE pipeline_key = $1 AND status = 'online'
   AND last_heartbeat < clock_timestamp() - make_interval(secs => $2)
 FOR UPDATE OF heads
 
--- name: left_behind
+-- name: leases_expired
 SELECT file_id, name, stage FROM raglive.files
 WHERE pipeline_key = $1 AND lease_until < clock_timestamp() ORDER BY started_at, file_key
 
 -- name: paused
 SELECT paused FROM raglive.heads WHERE pipeline_key = $1 FOR UPDATE
 
--- name: is_other_budget
+-- name: budget_differs
 SELECT 1 FROM raglive.heads WHERE pipeline_key = $1 AND budget IS DISTINCT FROM $2
 
 -- name: set_budget

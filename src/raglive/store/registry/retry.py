@@ -1,22 +1,20 @@
-"""Try files again that failed: some, those of one error, or all."""
+"""Retries on request: of some failed files, of those with one error, or of all."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from raglive.store.access.audit_log import note_act
+from raglive.store.access.audit_log import append_entry
 from raglive.store.log.event_log import append_events
 from raglive.store.pool import Database
-from raglive.store.registry.pipelines import new_event
+from raglive.store.registry.pipelines import mention, new_event
 from raglive.store.sql import load_queries
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["files_named", "retry_files"]
+__all__ = ["file_ids_of", "retry_files"]
 
-_QUERIES = load_queries("registry/retry")
-
-MENTIONED = 50  # files that the event names; the others are counted
+_QUERIES = load_queries(__name__)
 
 
 async def retry_files(
@@ -27,38 +25,36 @@ async def retry_files(
     code: str | None = None,
     asked_by: str,
 ) -> int:
-    """Queue failed files, and those that wait for their next attempt; return how many.
+    """Requeue failed files and those that wait for their next attempt; return how many.
 
-    Skipped files are tried again only when they are named. Attempts made so far, and why they
-    failed, are kept.
+    `file_ids` and `code` limit it to files of these ids and with this error code. Skipped files
+    are retried only if `file_ids` names them. Earlier attempts and their errors stay recorded.
     """
     async with database.transaction() as connection:
         ids = None if file_ids is None else list(file_ids)
         rows = await connection.fetch(_QUERIES["retry"], pipeline_key, ids, code)
         if rows:
-            files = [{"id": row["file_id"], "name": row["name"]} for row in rows[:MENTIONED]]
-            requeued = {"count": len(rows), "files": files}
-            changes = {"files_requeued": requeued, "asked_by": asked_by}
+            changes = {"files_requeued": mention(rows), "asked_by": asked_by}
             await append_events(
                 connection, pipeline_key, [new_event("status:update", changes=changes)]
             )
             pipeline_id = await connection.fetchval(_QUERIES["pipeline_id"], pipeline_key)
             detail = {"count": len(rows), "code": code}
-            await note_act(
+            await append_entry(
                 connection, asked_by, "files_retried", pipeline_id=pipeline_id, detail=detail
             )
         return len(rows)
 
 
-async def files_named(
-    database: Database, pipeline_keys: Sequence[int], words: Sequence[str]
+async def file_ids_of(
+    database: Database, pipeline_keys: Sequence[int], names: Sequence[str]
 ) -> Mapping[int, list[str]]:
-    """Return by pipeline the ids of files that people name by id, name, or folder and name.
+    """Return the ids of files by pipeline key, each given by its id, name, or path.
 
-    Raises `not_found` for a word that names none.
+    Raises `not_found` if a name matches no file.
     """
-    rows = await database.fetch(_QUERIES["named"], list(pipeline_keys), list(words))
-    missing = set(words) - {row["word"] for row in rows}
+    rows = await database.fetch(_QUERIES["file_ids"], list(pipeline_keys), list(names))
+    missing = set(names) - {row["given"] for row in rows}
     if missing:
         raise RagliveError(
             f"No file has this id, name or path: {', '.join(sorted(missing))}.",

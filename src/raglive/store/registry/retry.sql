@@ -16,9 +16,9 @@ RETURNING file_id, name
 -- name: pipeline_id
 SELECT pipeline_id FROM raglive.pipelines WHERE pipeline_key = $1
 
--- name: named
-SELECT pipeline_key, file_id, asked.word
-FROM unnest($2::text[]) AS asked (word)
+-- name: file_ids
+SELECT pipeline_key, file_id, asked.given
+FROM unnest($2::text[]) AS asked (given)
 JOIN raglive.files AS file
   ON file.pipeline_key = ANY ($1) AND file.state <> 'deleted'
- AND asked.word IN (file.file_id, file.name, file.folder || '/' || file.name)
+ AND asked.given IN (file.file_id, file.name, file.folder || '/' || file.name)

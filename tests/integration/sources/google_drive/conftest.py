@@ -1,4 +1,4 @@
-"""A drive in memory, served over HTTP, and a watcher of a folder in it."""
+"""A fake drive in memory, served over HTTP, and a watcher of one of its folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of Google Drive share: a client of the double, a watcher, and what it wrote."""
+"""Shared by the Google Drive tests: a client of the fake, a watcher, and its results."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from fake_google_drive.oauth import SERVICE_ACCOUNT
 from fake_google_drive.server import FakeDriveServer
 from raglive.sources.google_drive.client import DriveClient, open_drive
 from raglive.sources.google_drive.credentials import read_credentials
-from raglive.sources.google_drive.throttling import RetryPolicy
+from raglive.sources.google_drive.transport import RetryPolicy
 from raglive.sources.google_drive.watcher import GoogleDriveWatcher
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.backoff import Backoff
 
 USER = SERVICE_ACCOUNT
-IMPATIENT = RetryPolicy(attempts=3, first_seconds=0.01, longest_seconds=0.02)
+IMPATIENT = RetryPolicy(attempts=3, backoff=Backoff(first_seconds=0.01, longest_seconds=0.02))
 
 _FILES = """
 SELECT file_id, name, folder, state, error, reason, problem, source ->> 'key' AS key

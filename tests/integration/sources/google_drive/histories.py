@@ -61,7 +61,7 @@ class Fuse:
         self.burn()
 
     def attach(self, client: DriveClient) -> None:
-        client.http.event_hooks = {"request": [self._take], "response": []}
+        client.transport.http.event_hooks = {"request": [self._take], "response": []}
 
 
 class FragileDatabase:

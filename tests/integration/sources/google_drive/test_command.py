@@ -1,4 +1,4 @@
-"""`raglive pipeline google-drive` as cron starts it: how it exits, and that it tells no secret."""
+"""`raglive pipeline google-drive` as started by cron: exit codes, and no secret in its output."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ async def test_each_exit_status_says_what_to_do_and_nothing_says_a_secret(
     )
     problem = await database.fetchval("SELECT problem ->> 'code' FROM raglive.heads")
     assert problem == "auth_required"
-    told = command.said + await _all_rows(database)
-    assert "kept.txt" in told
+    output = command.said + await _all_rows(database)
+    assert "kept.txt" in output
     for secret in (*command.secrets, "ya29.", "Bearer ", "eyJ"):
-        assert secret not in told
+        assert secret not in output
 
 
 async def _all_rows(database: Database) -> str:

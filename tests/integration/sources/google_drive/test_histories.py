@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 
 from fake_google_drive.server import FakeDriveServer
-from raglive.sources.google_drive.errors import FolderUnavailable
 from raglive.sources.google_drive.watcher import GoogleDriveWatcher
+from raglive.sources.source import FolderUnavailable
 from raglive.store.pool import Database
 from raglive.store.registry.held_deletions import approve_deletions
 from raglive.store.registry.pipelines import PipelineRecord
@@ -26,7 +26,7 @@ from tests.integration.sources.google_drive.histories import (
 from tests.integration.sources.google_drive.upheavals import Upheaval
 
 TROUBLES = {"watch_location_unavailable", "drive_forbidden", "drive_not_found"}
-PORTIONS = 10
+PORTIONS = 10  # of the histories; each is a test of its own, so that a run can take some of them
 LONGEST_SECONDS = 60
 REMEMBERED = (
     476,  # a file that its old log called removed after its folder had moved into another
@@ -44,10 +44,11 @@ REMEMBERED_UPHEAVALS = (
     6190,  # a shortcut's target in a watched folder that the account may no longer see
     5089,  # left out of the settings in the midst of a full listing that had met it
 )
-HISTORIES = int(os.environ.get("RAGLIVE_TEST_HISTORIES") or (500 if os.environ.get("CI") else 60))
+HISTORIES = int(os.environ.get("RAGLIVE_TEST_HISTORIES") or 500)
 FIRST = int(os.environ.get("RAGLIVE_TEST_FIRST_HISTORY") or 0)
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("portion", range(PORTIONS))
 async def test_the_index_ends_equal_to_the_drive(portion: int, database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Consent on the loopback address: kept for its owner alone; a forgery changes nothing."""
+"""The OAuth login: the token is saved with mode 0600, and forged requests are ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole pipeline, once through a drive: what is read, what is skipped, what fails and how."""
+"""The whole pipeline, run once over a drive: completed, skipped and failed files."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_an_export_past_the_limit_comes_by_link_then_by_operation_then_fai
     }
 
 
-async def test_nothing_is_embedded_anew_for_another_name_or_folder(
+async def test_a_new_name_or_folder_needs_no_new_embedding(
     drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
 ) -> None:
     folder = drive.create_folder("folder", root)

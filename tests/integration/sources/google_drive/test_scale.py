@@ -1,4 +1,4 @@
-"""Many files: moving and renaming them costs no content, looking for changes nothing at all."""
+"""Many files: moving and renaming downloads nothing, and a check without changes is cheap."""
 
 from __future__ import annotations
 

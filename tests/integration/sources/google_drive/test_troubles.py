@@ -1,4 +1,4 @@
-"""What goes wrong with Google Drive: each trouble has its name, and none deletes what is there."""
+"""Failures of Google Drive: each is reported by its code, and none leads to a deletion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fake_google_drive.faults import FaultKind
 from fake_google_drive.items import Item
 from fake_google_drive.server import FakeDriveServer
 from raglive.sources.google_drive.client import DriveClient
-from raglive.store.registry.held_deletions import approve_deletions, held_pipelines
+from raglive.store.registry.held_deletions import approve_deletions, list_held_deletions
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import RagliveError
 from tests.integration.sources.google_drive.drives import (
@@ -158,7 +158,7 @@ async def test_a_mass_deletion_is_held_until_it_is_approved(
     assert await indexed(record) == before
     assert await _problem(record) == "deletions_held"
 
-    held = await held_pipelines(record.database)
+    held = await list_held_deletions(record.database)
     assert [one.pipeline_id for one in held] == [record.pipeline_id]
     await approve_deletions(record.database, held[0].pipeline_key)
     assert (await watcher.check()).deleted == 5
@@ -208,7 +208,7 @@ async def test_a_folder_that_was_never_there_is_named(
         await watcher_of(record, client, other).check()
     assert missing.value.code == "watch_location_unavailable"
     file = drive.create("file.txt", root, b"")
-    with pytest.raises(RagliveError, match="no folder") as wrong:
+    with pytest.raises(RagliveError, match="not a folder") as wrong:
         await watcher_of(record, client, file).check()
     assert wrong.value.code == "settings_invalid"
 

@@ -1,4 +1,4 @@
-"""The watcher against a drive over HTTP: every change is seen, and nothing is deleted wrongly."""
+"""The watcher against a drive over HTTP: every change is found, and nothing is wrongly deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision about a page: pure, so random trees say whether scope and paths are right."""
+"""Random trees of folders: the plan determines scope and paths correctly."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive.sources.google_drive.files import FOLDER, DriveFile
+from raglive.sources.google_drive.drive_file import FOLDER, DriveFile
 from raglive.sources.google_drive.reconcile import decide
-from raglive.store.registry.google_drive import Folder, Known
+from raglive.store.registry.google_drive import Folder, KnownItems
 
 ROOT = Folder("root", None, "root", "", is_root=True, state="listed")
-NOTHING = Known({}, {"root": ROOT}, {}, ())
+NOTHING = KnownItems({}, {"root": ROOT}, {}, ())
 
 # The parent of each folder, by number: -1 is the watched folder, -2 is elsewhere; circles are
 # possible, as pages are not of one moment.
@@ -64,7 +64,7 @@ def test_folders_and_files_of_one_page_are_placed_whatever_their_order(
 
 def test_a_removal_in_another_log_means_nothing() -> None:
     theirs = Folder("theirs", "root", "theirs", "theirs", log="0Adrive", state="listed")
-    known = Known({}, {"root": ROOT, "theirs": theirs}, {}, ())
+    known = KnownItems({}, {"root": ROOT, "theirs": theirs}, {}, ())
     assert not decide({"theirs": None}, known, log="").gone_folders
     assert decide({"theirs": None}, known, log="0Adrive").gone_folders == {"theirs": "removed"}
     assert decide({"theirs": None}, known).gone_folders == {"theirs": "removed"}
@@ -78,7 +78,7 @@ def test_a_watched_folder_is_lost_and_never_emptied() -> None:
 
 
 def test_a_folder_above_that_is_not_known_is_asked_for() -> None:
-    known = Known({}, {"root": ROOT, "d1": Folder("d1", "root", "d1", "d1")}, {}, ())
+    known = KnownItems({}, {"root": ROOT, "d1": Folder("d1", "root", "d1", "d1")}, {}, ())
     states: dict[str, DriveFile | None] = {"d1": _folder(1, 2)}
     plan = decide(states, known)
     assert plan.ask == {"d2"}

@@ -1,4 +1,4 @@
-"""What an answer means, how long to wait, and what credentials are."""
+"""Error responses, retries, quota, credentials and export formats."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import time
 import pytest
 
 from raglive.sources.google_drive.credentials import is_oauth_client, read_credentials
-from raglive.sources.google_drive.errors import CredentialsInvalid
-from raglive.sources.google_drive.files import DriveFile, export_plan
-from raglive.sources.google_drive.roots import folder_id_of
-from raglive.sources.google_drive.throttling import QuotaBucket, RetryPolicy, refusal_of
+from raglive.sources.google_drive.drive_file import DriveFile, export_plan
+from raglive.sources.google_drive.errors import CredentialsInvalid, read_error_response
+from raglive.sources.google_drive.quota import QuotaBucket
+from raglive.sources.google_drive.watched_folders import folder_id_of
+from raglive_contract.backoff import Backoff
 
 
 def _body(reason: str, location: str = "") -> bytes:
@@ -41,23 +42,23 @@ def _body(reason: str, location: str = "") -> bytes:
     ],
 )
 def test_each_refusal_has_its_error(status: int, body: bytes, code: str, retryable: bool) -> None:
-    error = refusal_of(status, {}, body).error("changes")
+    error = read_error_response(status, {}, body).error("changes")
     assert (error.code, error.retryable) == (code, retryable)
 
 
 @pytest.mark.parametrize("asked", ["2", "Wed, 01 Jan 2200 00:00:00 GMT"])
 def test_nobody_asks_again_before_google_allows_it(asked: str) -> None:
-    error = refusal_of(429, {"retry-after": asked}, b"").error("changes")
+    error = read_error_response(429, {"retry-after": asked}, b"").error("changes")
     assert error.retry_after_ms is not None
-    policy = RetryPolicy(longest_seconds=3)
-    assert 2 <= policy.pause(0, error.retry_after_ms) <= 3
-    assert refusal_of(429, {"retry-after": "soon"}, b"").retry_after is None
+    backoff = Backoff(first_seconds=1, longest_seconds=3)
+    assert 2 <= backoff.seconds(0, error.retry_after_ms / 1000) <= 3
+    assert read_error_response(429, {"retry-after": "soon"}, b"").retry_after is None
 
 
 def test_pauses_grow_up_to_a_limit() -> None:
-    policy = RetryPolicy(first_seconds=1, longest_seconds=8)
+    backoff = Backoff(first_seconds=1, longest_seconds=8)
     for attempt, ceiling in enumerate((1, 2, 4, 8, 8)):
-        assert ceiling / 2 <= policy.pause(attempt, None) <= ceiling
+        assert ceiling / 2 <= backoff.seconds(attempt) <= ceiling
 
 
 async def test_the_bucket_holds_back_what_is_too_much() -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raglive.sources.local_files.file_version import FileVersion
 from raglive.sources.local_files.reconcile import Difference, reconcile
-from raglive.sources.local_files.scan import Seen
-from raglive.sources.local_files.version import Version
+from raglive.sources.local_files.scan import ScannedFile
 from raglive.store.registry.files import KnownFile
 
 PLACES = [f"{folder}{name}" for folder in ("", "a/", "a/b/") for name in ("x", "y", "X", "z.txt")]
@@ -73,9 +73,10 @@ class Disk:
             self.clock += 1
             self.files[at].mtime = self.clock
 
-    def seen(self) -> list[Seen]:
+    def seen(self) -> list[ScannedFile]:
         return [
-            Seen(at, Version(i.device, i.number, i.size, i.mtime)) for at, i in self.files.items()
+            ScannedFile(at, FileVersion(i.device, i.number, i.size, i.mtime))
+            for at, i in self.files.items()
         ]
 
 
@@ -90,17 +91,17 @@ class Index:
     def take(self, difference: Difference, disk: Disk) -> None:
         for known in difference.gone:
             del self.files[known.file_key], self.content[known.file_key]
-        for known, seen in difference.moved + difference.carried + difference.changed:
+        for known, seen in difference.moved + difference.relocated + difference.changed:
             self.put(known.file_key, seen)
-        for known, seen in difference.carried + difference.changed:
+        for known, seen in difference.relocated + difference.changed:
             self.content[known.file_key] = disk.files[seen.location].content
         for seen in difference.new:
             self.last_key += 1
             self.put(self.last_key, seen)
             self.content[self.last_key] = disk.files[seen.location].content
 
-    def put(self, key: int, seen: Seen) -> None:
-        source = seen.version.source()
+    def put(self, key: int, seen: ScannedFile) -> None:
+        source = seen.version.to_json()
         self.files[key] = KnownFile(key, str(key), seen.location, "", "", 0, "queued", source)
 
 
@@ -142,8 +143,8 @@ def test_registry_becomes_the_folder_and_nothing_stale_stays_indexed(
         assert again == Difference(renumbered=again.renumbered)
 
 
-def _each_once(difference: Difference, index: Index, seen: list[Seen]) -> None:
-    pairs = difference.moved + difference.carried + difference.changed
+def _each_once(difference: Difference, index: Index, seen: list[ScannedFile]) -> None:
+    pairs = difference.moved + difference.relocated + difference.changed
     keys = [known.file_key for known, _ in pairs] + [file.file_key for file in difference.gone]
     assert len(keys) == len(set(keys))
     assert set(keys) <= index.files.keys()
@@ -151,7 +152,7 @@ def _each_once(difference: Difference, index: Index, seen: list[Seen]) -> None:
     assert len(places) == len(set(places))
     assert set(places) <= {one.location for one in seen}
     for known, one in difference.moved:
-        before = Version.kept_in(known.source)
+        before = FileVersion.from_json(known.source)
         assert before is not None
         assert before.identity == one.version.identity
 
@@ -183,43 +184,44 @@ def test_renamed_and_swapped_files_keep_their_ids_and_are_not_read_again(
     }
 
 
-def _known(key: int, at: str, version: Version) -> KnownFile:
-    return KnownFile(key, str(key), at, "", "", 0, "completed", version.source())
+def _known(key: int, at: str, version: FileVersion) -> KnownFile:
+    return KnownFile(key, str(key), at, "", "", 0, "completed", version.to_json())
 
 
 def test_a_file_system_with_another_number_after_a_restart_changes_nothing() -> None:
     difference = reconcile(
-        [_known(1, "a", Version(5, 10, 3, 7))], [Seen("a", Version(6, 10, 3, 7))]
+        [_known(1, "a", FileVersion(5, 10, 3, 7))], [ScannedFile("a", FileVersion(6, 10, 3, 7))]
     )
     assert difference == Difference(renumbered={5: 6})
 
 
-def test_without_lasting_inodes_a_moved_file_is_carried_and_read_again() -> None:
+def test_without_has_stable_inodes_a_moved_file_is_carried_and_read_again() -> None:
     difference = reconcile(
-        [_known(1, "a/report.pdf", Version(5, 0, 300, 7))],
-        [Seen("b/report.pdf", Version(5, 0, 300, 7))],
+        [_known(1, "a/report.pdf", FileVersion(5, 0, 300, 7))],
+        [ScannedFile("b/report.pdf", FileVersion(5, 0, 300, 7))],
     )
-    assert [(k.file_key, s.location) for k, s in difference.carried] == [(1, "b/report.pdf")]
+    assert [(k.file_key, s.location) for k, s in difference.relocated] == [(1, "b/report.pdf")]
     assert not difference.moved
 
 
 def test_an_unrelated_file_that_got_a_freed_inode_is_another_file() -> None:
     difference = reconcile(
-        [_known(1, "old.txt", Version(1, 10, 3, 7))], [Seen("new.txt", Version(1, 10, 4, 9))]
+        [_known(1, "old.txt", FileVersion(1, 10, 3, 7))],
+        [ScannedFile("new.txt", FileVersion(1, 10, 4, 9))],
     )
     assert [file.file_key for file in difference.gone] == [1]
     assert [seen.location for seen in difference.new] == ["new.txt"]
 
 
 def test_files_that_look_alike_are_not_taken_for_one_another() -> None:
-    known = [_known(1, "a", Version(1, 10, 3, 7)), _known(2, "b", Version(1, 11, 3, 7))]
-    seen = [Seen("c", Version(2, 20, 3, 7)), Seen("d", Version(2, 21, 3, 7))]
+    known = [_known(1, "a", FileVersion(1, 10, 3, 7)), _known(2, "b", FileVersion(1, 11, 3, 7))]
+    seen = [ScannedFile("c", FileVersion(2, 20, 3, 7)), ScannedFile("d", FileVersion(2, 21, 3, 7))]
     difference = reconcile(known, seen)
-    assert not difference.carried
+    assert not difference.relocated
     assert (len(difference.gone), len(difference.new)) == (2, 2)
 
 
 def test_a_row_without_a_version_is_read_again() -> None:
-    known = replace(_known(1, "a", Version(1, 1, 1, 1)), source={"etag": "old"})
-    difference = reconcile([known], [Seen("a", Version(1, 1, 1, 1))])
+    known = replace(_known(1, "a", FileVersion(1, 1, 1, 1)), source={"etag": "old"})
+    difference = reconcile([known], [ScannedFile("a", FileVersion(1, 1, 1, 1))])
     assert [(k.file_key, s.location) for k, s in difference.changed] == [(1, "a")]

@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-from raglive.sources.local_files.ignore import IgnoreRules
+from raglive.sources.local_files.ignore_rules import IgnoreRules
 from raglive.sources.local_files.location import path_of
 from raglive.sources.local_files.scan import Scan, Scanner
 
@@ -36,7 +36,7 @@ def test_finds_files_and_leaves_out_what_is_none(tmp_path: Path) -> None:
 
     assert scan.files.keys() == {"a.txt", "sub/b.md"}
     assert scan.folders == {"", "sub"}
-    assert scan.unseen == {}
+    assert scan.unreadable == {}
 
 
 def test_follows_links_once_and_prefers_where_things_lie(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_what_lies_too_deep_is_neither_there_nor_gone(tmp_path: Path) -> None:
     scan = _scan(tmp_path)
 
     assert scan.files.keys() == {"top.txt"}
-    [unreadable] = scan.unseen
+    [unreadable] = scan.unreadable
     assert scan.hides(f"{unreadable}/{'d' * 200}/far.txt")
 
 
@@ -145,5 +145,5 @@ def test_a_look_leaves_links_to_folders_to_a_full_scan(tmp_path: Path) -> None:
     (tmp_path / "new" / "link").symlink_to(tmp_path / "real")
     for place in ("link", "new"):
         scan = _scanner(tmp_path).look([place])
-        assert scan.met_link
+        assert scan.found_folder_link
         assert scan.hides(f"{place}/link/a.txt" if place == "new" else "link/a.txt")

@@ -42,17 +42,17 @@ def test_the_innermost_latest_mount_counts(path: str, kind: str) -> None:
     assert Volumes().of(1, path).kind == kind
 
 
-def test_which_are_told_of_and_which_keep_numbers() -> None:
+def test_which_report_changes_and_which_have_stable_inodes() -> None:
     found = Volumes()
     for device, path in enumerate(("/srv", "/mnt/team share", "/mnt/team share/usb")):
         found.of(device, path)
     assert found.shared() == {"nfs4"}
-    assert Volume("nfs4").lasting_inodes
-    assert not Volume("vfat").lasting_inodes
-    assert not Volume("fuse.sshfs").lasting_inodes
+    assert Volume("nfs4").has_stable_inodes
+    assert not Volume("vfat").has_stable_inodes
+    assert not Volume("fuse.sshfs").has_stable_inodes
     for local in ("ext4", "xfs", "btrfs", "overlay", "tmpfs", "zfs", "apfs", "unknown"):
         assert not Volume(local).is_shared
-        assert Volume(local).lasting_inodes
+        assert Volume(local).has_stable_inodes
 
 
 def test_without_a_list_of_mounts_every_file_system_is_taken_for_local(

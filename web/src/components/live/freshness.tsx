@@ -1,12 +1,12 @@
 "use client";
 import { relative, absoluteTime } from "@/components/ui/format";
 import { useNow } from "@/components/ui/now";
-import { client } from "@/realtime/client";
+import { useClient } from "@/react/provider";
 
-/** When the server last confirmed what is shown of a pipeline. */
+/** How long ago the server confirmed what is shown of a pipeline. */
 export function Freshness({ pipelineId, className }: { pipelineId: string; className?: string }) {
   const now = useNow();
-  const at = client().store.freshAt(pipelineId);
+  const at = useClient().store.freshAt(pipelineId);
   if (at === null) return null;
   return (
     <span className={className} title={absoluteTime(at)}>

@@ -12,7 +12,7 @@ import {
 import { classes } from "@/components/ui/classes";
 import { useNow } from "@/components/ui/now";
 import { useSteady } from "@/components/ui/steady";
-import type { PipelineState } from "@/realtime/pipeline-state";
+import type { PipelineState } from "@/client/pipeline-state";
 
 export type Health = "problem" | "offline" | "silent" | "paused" | "working" | "checking" | "watching";
 

@@ -1,19 +1,16 @@
 "use client";
-import { useSyncExternalStore } from "react";
 import { isHeld, shownState } from "@/components/ui/state";
-import { client } from "@/realtime/client";
-import type { PipelineState } from "@/realtime/pipeline-state";
+import type { PipelineState } from "@/client/pipeline-state";
+import { useStore } from "@/react/hooks";
 
-/** How many files in progress are stuck, or have lost their worker. */
+/** How many files in progress are stuck or have lost their worker. */
 export function useHeldCount({ id, processing }: PipelineState): number {
-  const { store } = client();
-  return useSyncExternalStore(
-    store.subscribe,
-    () =>
+  return useStore(
+    (store) =>
       processing.filter((fileId) => {
         const file = store.file(id, fileId);
         return file !== undefined && isHeld(shownState(file));
       }).length,
-    () => 0,
+    0,
   );
 }

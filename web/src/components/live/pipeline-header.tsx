@@ -10,13 +10,11 @@ import { Banner, Empty } from "@/components/ui/notice";
 import { Prose } from "@/components/ui/prose";
 import { Skeleton } from "@/components/ui/section";
 import { Moment } from "@/components/ui/time";
-import { useConnection, usePipeline } from "@/realtime/hooks";
-import type { PipelineState } from "@/realtime/pipeline-state";
+import { useConnection, usePipeline } from "@/react/hooks";
+import type { PipelineState } from "@/client/pipeline-state";
 import { Freshness } from "./freshness";
 import { HealthLabel, useHealth } from "./health";
-import { Spending } from "./throughput";
-
-const whole = (state: PipelineState) => state;
+import { Spending } from "./spending";
 
 interface PipelineFrameProps {
   id: string;
@@ -24,9 +22,9 @@ interface PipelineFrameProps {
   children: (state: PipelineState) => ReactNode;
 }
 
-/** The head of a pipeline's pages, and what stands there while nothing is known of it. */
+/** The frame of a pipeline's pages: its head, or a notice while nothing is known of it. */
 export function PipelineFrame({ id, tab, children }: PipelineFrameProps) {
-  const state = usePipeline(id, whole);
+  const state = usePipeline(id);
   const { state: connection } = useConnection();
   useEffect(() => {
     document.title = id === "" ? "raglive" : `${id} · raglive`;
@@ -90,7 +88,7 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
             <Freshness pipelineId={state.id} />
             <NextCheck state={state} />
           </p>
-          <Spending pipelineId={state.id} className="text-xs text-faint" />
+          <Spending throughput={state.throughput} className="text-xs text-faint" />
         </div>
       </div>
       {facts.problem && (

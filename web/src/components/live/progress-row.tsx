@@ -7,7 +7,7 @@ import { fileHref } from "@/components/ui/links";
 import { StageProgress, STAGE_WORDS } from "@/components/ui/stage-progress";
 import { isHeld, LOOKS, shownState } from "@/components/ui/state";
 import { Elapsed } from "@/components/ui/time";
-import { useLiveFile } from "@/realtime/hooks";
+import { useLiveFile } from "@/react/hooks";
 
 interface ProgressRowProps {
   pipelineId: string;

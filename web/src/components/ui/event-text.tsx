@@ -10,6 +10,7 @@ import {
   type LucideIcon,
 } from "lucide-react";
 import type { Event } from "@/contract/types";
+import { attemptSeconds } from "./attempt-seconds";
 import { classes } from "./classes";
 import { duration, plural, words } from "./format";
 import { STAGE_WORDS } from "./stage-progress";
@@ -33,6 +34,7 @@ export const EVENT_LOOKS: Record<EventType, Look> = {
   "pipeline:offline": { word: "Offline", icon: PowerOff, tone: "text-failed" },
   "status:update": { word: "Status", icon: SlidersHorizontal, tone: "text-muted" },
   heartbeat: { word: "Heartbeat", icon: SlidersHorizontal, tone: "text-muted" },
+  "pipeline:summary": { word: "Summary", icon: SlidersHorizontal, tone: "text-muted" },
 };
 
 export function EventLabel({ type, className }: { type: EventType; className?: string }) {
@@ -53,7 +55,7 @@ export function eventText(event: Event): string {
         ? `attempt ${event.attempt}`
         : STAGE_WORDS[event.processing_stage].toLowerCase();
     case "file:completed":
-      return `${plural(event.results.chunks_created, "chunk")} in ${duration(event.results.processing_duration)}`;
+      return `${plural(event.results.chunks_created, "chunk")} in ${duration(secondsOf(event))}`;
     case "file:failed":
       return event.error.message;
     case "file:skipped":
@@ -97,6 +99,11 @@ function changeText(name: string, value: unknown): string {
   if (!what || !isRecord(value) || typeof value.count !== "number") return words(name).toLowerCase();
   const because = BECAUSE[String(value.reason)] ?? "";
   return `${namedOrCounted(value.files, value.count)} ${what}${because}`;
+}
+
+function secondsOf({ file, results }: Extract<Event, { type: "file:completed" }>): number {
+  const times = { started_at: file.started_at ?? null, finished_at: file.completed_at };
+  return attemptSeconds(times) ?? results.processing_duration;
 }
 
 function messageOf(value: unknown): string | null {

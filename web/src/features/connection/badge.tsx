@@ -6,8 +6,8 @@ import { classes } from "@/components/ui/classes";
 import { Float } from "@/components/ui/floating";
 import { roughly } from "@/components/ui/format";
 import { useNow } from "@/components/ui/now";
-import type { Connection, ConnectionState } from "@/realtime/connection";
-import { useConnection } from "@/realtime/hooks";
+import type { Connection, ConnectionState } from "@/client/connection";
+import { useConnection } from "@/react/hooks";
 import { ConnectionDetails } from "./details";
 
 const LOOKS = {

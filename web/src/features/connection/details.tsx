@@ -1,14 +1,14 @@
 "use client";
-import { useState, type ReactNode } from "react";
+import { useMutation } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { Button } from "@/components/ui/button";
 import { Toggle } from "@/components/ui/floating";
 import { count, plural } from "@/components/ui/format";
 import { Moment } from "@/components/ui/time";
 import type { SocketTest } from "@/contract/types";
-import { client, preferPolling } from "@/realtime/client";
-import type { ConnectionState } from "@/realtime/connection";
-import { useConnection, usePipelineIds } from "@/realtime/hooks";
-import { ApiError } from "@/realtime/http";
+import type { ConnectionState } from "@/client/connection";
+import { useConnection, usePipelines } from "@/react/hooks";
+import { useClient } from "@/react/provider";
 
 const TITLES: Record<ConnectionState, string> = {
   connecting: "Connecting",
@@ -19,8 +19,9 @@ const TITLES: Record<ConnectionState, string> = {
 
 export function ConnectionDetails() {
   const connection = useConnection();
-  usePipelineIds();
-  const audit = Object.entries(client().store.audit());
+  const client = useClient();
+  usePipelines();
+  const audit = Object.entries(client.store.audit());
   const sum = (key: "applied" | "duplicates" | "gaps" | "resyncs") =>
     count(audit.reduce((total, [, pipeline]) => total + pipeline[key], 0));
   return (
@@ -71,7 +72,11 @@ export function ConnectionDetails() {
           Prefer polling
           <span className="block text-xs text-faint">Remembered on this device</span>
         </span>
-        <Toggle checked={connection.preferPolling} onChange={preferPolling} label="Prefer polling" />
+        <Toggle
+          checked={connection.preferPolling}
+          onChange={(prefer) => client.preferPolling(prefer)}
+          label="Prefer polling"
+        />
       </div>
       <TestConnection offline={connection.state === "offline"} />
     </div>
@@ -87,54 +92,37 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
   );
 }
 
-type Outcome = { kind: "none" } | { kind: "running" } | { kind: "ok" | "bad"; text: string };
-
 function TestConnection({ offline }: { offline: boolean }) {
-  const [outcome, setOutcome] = useState<Outcome>({ kind: "none" });
-  const run = async () => {
-    setOutcome({ kind: "running" });
-    setOutcome(await testConnection());
-  };
+  const client = useClient();
+  const pipelineType = usePipelines()[0]?.type ?? "local_files";
+  const test = useMutation({
+    mutationFn: () => client.http.request<SocketTest>("/api/socket/test", { body: { pipelineType } }),
+  });
+  const { ok, text } = outcome(test.data?.body ?? null, test.error?.message ?? null);
   return (
     <div className="border-t px-4 py-3">
       <div className="flex gap-2">
-        <Button onClick={() => void run()} disabled={outcome.kind === "running"} className="flex-1">
-          {outcome.kind === "running" ? "Testing…" : "Test connection"}
+        <Button onClick={() => test.mutate()} disabled={test.isPending} className="flex-1">
+          {test.isPending ? "Testing…" : "Test connection"}
         </Button>
         {offline && (
-          <Button onClick={() => client().engine.retryNow()} className="flex-1">
+          <Button onClick={() => client.retryNow()} className="flex-1">
             Try now
           </Button>
         )}
       </div>
-      <p
-        role="status"
-        className={
-          outcome.kind === "bad" ? "mt-2 text-xs text-failed" : "mt-2 text-xs text-muted empty:hidden"
-        }
-      >
-        {"text" in outcome ? outcome.text : null}
+      <p role="status" className={ok ? "mt-2 text-xs text-muted empty:hidden" : "mt-2 text-xs text-failed"}>
+        {text}
       </p>
     </div>
   );
 }
 
-async function testConnection(): Promise<Outcome> {
-  const type =
-    client()
-      .store.pipelineIds()
-      .map((id) => client().store.pipeline(id)?.type)[0] ?? "local_files";
-  try {
-    const { body } = await client().http.request<SocketTest>("/api/socket/test", {
-      body: { pipelineType: type },
-    });
-    if (!body?.success) return { kind: "bad", text: body?.error ?? "The round trip failed." };
-    const clients = body.server_info ? ` · ${count(body.server_info.connected_clients)} connected` : "";
-    return {
-      kind: "ok",
-      text: `Round trip in ${Math.round(body.latency ?? 0)} ms over ${body.transport ?? "WebSocket"}${clients}.`,
-    };
-  } catch (error) {
-    return { kind: "bad", text: error instanceof ApiError ? error.message : String(error) };
-  }
+function outcome(answer: SocketTest | null, refusal: string | null): { ok: boolean; text: string | null } {
+  if (refusal !== null) return { ok: false, text: refusal };
+  if (!answer) return { ok: true, text: null };
+  if (!answer.success) return { ok: false, text: answer.error ?? "The round trip failed." };
+  const clients = answer.server_info ? ` · ${count(answer.server_info.connected_clients)} connected` : "";
+  const over = answer.transport ?? "WebSocket";
+  return { ok: true, text: `Round trip in ${Math.round(answer.latency ?? 0)} ms over ${over}${clients}.` };
 }

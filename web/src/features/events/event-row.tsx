@@ -5,7 +5,7 @@ import { absoluteTime, count } from "@/components/ui/format";
 import { Link } from "@/components/ui/link";
 import { fileHref } from "@/components/ui/links";
 import { classes } from "@/components/ui/classes";
-import type { DurableEvent } from "@/realtime/pipeline-state";
+import type { DurableEvent } from "@/client/log-position";
 
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const clock = new Intl.DateTimeFormat("en-GB", {
@@ -19,7 +19,7 @@ function isToday(time: number): boolean {
   return new Date(time).toDateString() === new Date().toDateString();
 }
 
-/** One event; opened, all that it carries. */
+/** One event; opened, all of its fields. */
 export const EventRow = memo(function EventRow({ event }: { event: DurableEvent }) {
   const [open, setOpen] = useState(false);
   const time = Date.parse(event.timestamp);

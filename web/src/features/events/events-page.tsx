@@ -12,7 +12,7 @@ import { Empty } from "@/components/ui/notice";
 import { pipelineIn } from "@/components/ui/links";
 import { useQuery } from "@/components/ui/query";
 import { Skeleton } from "@/components/ui/section";
-import type { PipelineState } from "@/realtime/pipeline-state";
+import type { PipelineState } from "@/client/pipeline-state";
 import { EventRow } from "./event-row";
 import { useEventLog, type EventLog } from "./event-log";
 
@@ -81,7 +81,7 @@ function Log({ state }: { state: PipelineState }) {
   );
 }
 
-/** Where the rolling digest of what this page received agrees with the server's. */
+/** Up to which event the digest of what this page received equals the server's. */
 function Verified({ state }: { state: PipelineState }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
@@ -91,7 +91,7 @@ function Verified({ state }: { state: PipelineState }) {
   };
   return (
     <div className="flex items-center gap-3 lg:ml-auto">
-      <Tip label="A digest rolls over every event of this log. Up to here, the one made from what this page received is the one the server has: nothing is missing, doubled or out of order.">
+      <Tip label="A rolling digest covers every event of this log. Up to here, the digest of what this page received equals the server's: nothing is missing, repeated or out of order.">
         <button type="button" className="inline-flex items-center gap-1.5 whitespace-nowrap text-completed">
           <ShieldCheck size={14} aria-hidden />
           <span>
@@ -147,7 +147,7 @@ function LogBody({ log, onHold, filtered, onClear }: LogBodyProps) {
       title={filtered ? "No event matches" : "Nothing has happened yet"}
       action={filtered && <Button onClick={onClear}>Show all events</Button>}
     >
-      {!filtered && "Everything that happens to a file is written here, in order, for good."}
+      {!filtered && "Everything that happens to a file is recorded here, in order, for good."}
     </Empty>
   );
 }

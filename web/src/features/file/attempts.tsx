@@ -1,5 +1,6 @@
 "use client";
 import { Ban, CircleCheck, CircleSlash, CircleX, LoaderCircle, Unplug, type LucideIcon } from "lucide-react";
+import { attemptSeconds } from "@/components/ui/attempt-seconds";
 import { classes } from "@/components/ui/classes";
 import { duration } from "@/components/ui/format";
 import { Section } from "@/components/ui/section";
@@ -7,7 +8,7 @@ import { StageProgress, STAGE_WORDS } from "@/components/ui/stage-progress";
 import { isHeld, LOOKS as STANDINGS, shownState } from "@/components/ui/state";
 import { Elapsed, Moment } from "@/components/ui/time";
 import type { Attempt, StageDuration, Stage } from "@/contract/types";
-import type { LiveFile } from "@/realtime/pipeline-state";
+import type { LiveFile } from "@/client/file-state";
 
 type Outcome = Attempt["outcome"];
 
@@ -27,7 +28,7 @@ const NOUNS: Record<Stage, string> = {
   storing: "Storing",
 };
 
-/** Stages are told apart by shade: colour is for state alone. */
+/** Stages differ by shade; colour means state. */
 const SHADES: Record<Stage, string> = {
   extraction: "bg-ink/75",
   chunking: "bg-ink/25",
@@ -41,7 +42,7 @@ export function Attempts({ attempts, live }: { attempts: Attempt[]; live: LiveFi
   return (
     <Section title="Attempts" count={attempts.length || null}>
       {attempts.length === 0 ? (
-        <p className="py-3 text-faint">None yet: the file waits for its turn.</p>
+        <p className="py-3 text-faint">None yet: the file is queued.</p>
       ) : (
         <ol>
           {newest.map((attempt) => (
@@ -92,11 +93,7 @@ function AttemptRow({ attempt, live, longest }: AttemptRowProps) {
           </span>
         )}
         <span className="num ml-auto font-medium">
-          {attempt.finished_at ? (
-            duration((Date.parse(attempt.finished_at) - Date.parse(attempt.started_at)) / 1000)
-          ) : (
-            <Elapsed since={attempt.started_at} />
-          )}
+          {attempt.finished_at ? duration(attemptSeconds(attempt)) : <Elapsed since={attempt.started_at} />}
         </span>
       </div>
       {running &&

@@ -7,7 +7,7 @@ import type { FileDetail } from "@/contract/types";
 
 const SHOWN = 5;
 
-/** The beginning of what a search finds. */
+/** The file's text as a search finds it, from its beginning. */
 export function Chunks({ detail: { chunks, chunk_count } }: { detail: FileDetail }) {
   const [all, setAll] = useState(false);
   if (chunks.length === 0) return null;
@@ -32,6 +32,11 @@ export function Chunks({ detail: { chunks, chunk_count } }: { detail: FileDetail
         <Button variant="plain" onClick={() => setAll(true)} className="my-1 -ml-2.5">
           {plural(chunks.length - shown.length, "more chunk")}
         </Button>
+      )}
+      {all && chunks.length < chunk_count && (
+        <p className="py-2 text-xs text-faint">
+          These are the first {chunks.length} of {count(chunk_count)} chunks. A search finds all of them.
+        </p>
       )}
     </Section>
   );

@@ -6,25 +6,28 @@ import { eventsHref } from "@/components/ui/links";
 import { Section } from "@/components/ui/section";
 import { Moment } from "@/components/ui/time";
 import type { EventPage } from "@/contract/types";
-import { useResource } from "@/realtime/hooks";
+import { parsePosition } from "@/client/cursor";
+import { usePipeline } from "@/react/hooks";
+import { pipelinePath, usePipelineQuery } from "@/react/queries";
 
 const SHOWN = 20;
 
-export function FileEvents({
-  pipelineId,
-  fileId,
-  version,
-}: {
+interface FileEventsProps {
   pipelineId: string;
   fileId: string;
-  version: number;
-}) {
+}
+
+/** The file's latest events: fetched once, and those that arrived since. */
+export function FileEvents({ pipelineId, fileId }: FileEventsProps) {
+  const state = usePipeline(pipelineId);
   const query = new URLSearchParams({ file_id: fileId, limit: String(SHOWN) }).toString();
-  const { data } = useResource<EventPage>(
-    `/api/pipelines/${encodeURIComponent(pipelineId)}/events?${query}`,
-    { version },
+  const path = `${pipelinePath(pipelineId, "events")}?${query}`;
+  const { data } = usePipelineQuery<EventPage>(pipelineId, path, state?.generation ?? 0);
+  const head = parsePosition(data?.cursor ?? "")?.seq ?? Infinity;
+  const arrived = (state?.events ?? []).filter(
+    (event) => event.seq > head && "file" in event && event.file.id === fileId,
   );
-  const events = data?.events ?? [];
+  const events = [...arrived.reverse(), ...(data?.events ?? [])].slice(0, SHOWN);
   return (
     <Section
       title="Events"

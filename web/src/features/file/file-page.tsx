@@ -3,7 +3,7 @@ import { ChevronLeft, ExternalLink, FileX, ServerCrash } from "lucide-react";
 import { useEffect, type ReactNode } from "react";
 import { Button, buttonClass } from "@/components/ui/button";
 import { FileIcon } from "@/components/ui/file-icon";
-import { bytes, count, duration, kind, money, percent, words } from "@/components/ui/format";
+import { bytes, count, kind, money, percent, words } from "@/components/ui/format";
 import { Link } from "@/components/ui/link";
 import { pipelineHref } from "@/components/ui/links";
 import { Empty } from "@/components/ui/notice";
@@ -13,8 +13,9 @@ import { STAGE_WORDS } from "@/components/ui/stage-progress";
 import { shownState, StateLabel } from "@/components/ui/state";
 import { Elapsed, Moment } from "@/components/ui/time";
 import type { FileDetail, FileRow } from "@/contract/types";
-import { useLiveFile, useResource } from "@/realtime/hooks";
-import type { LiveFile } from "@/realtime/pipeline-state";
+import { currentFile, type LiveFile } from "@/client/file-state";
+import { useLiveFile } from "@/react/hooks";
+import { pipelinePath, usePipelineQuery } from "@/react/queries";
 import { Attempts } from "./attempts";
 import { Chunks } from "./chunks";
 import { FileEvents } from "./file-events";
@@ -29,11 +30,10 @@ export function FilePage() {
 
 function Page({ pipelineId, fileId }: { pipelineId: string; fileId: string }) {
   const live = useLiveFile(pipelineId, fileId);
-  const changedAt = live ? Date.parse(live.updated_at) : 0;
-  const { data, error, reload } = useResource<FileDetail>(
-    `/api/pipelines/${encodeURIComponent(pipelineId)}/files/${encodeURIComponent(fileId)}`,
-    { version: changedAt },
-  );
+  const path = pipelinePath(pipelineId, `files/${encodeURIComponent(fileId)}`);
+  // Attempts and chunks are in no event; they change with the file's own events only.
+  const changed = live?.updated_at ?? "";
+  const { data, error, refetch } = usePipelineQuery<FileDetail>(pipelineId, path, changed);
   const name = data?.file.name;
   useEffect(() => {
     if (name) document.title = `${name} · raglive`;
@@ -47,14 +47,14 @@ function Page({ pipelineId, fileId }: { pipelineId: string; fileId: string }) {
       <Empty
         icon={ServerCrash}
         title="The file could not be loaded"
-        action={<Button onClick={reload}>Try again</Button>}
+        action={<Button onClick={() => void refetch()}>Try again</Button>}
         className="py-24"
       >
         {error.message}
       </Empty>
     );
   if (!data) return <FileSkeleton />;
-  const file = latest(data.file, live);
+  const file = currentFile(data.file, live);
   return (
     <div data-stales data-testid="file-page" data-state={file.state}>
       <Head pipelineId={pipelineId} file={file} />
@@ -67,11 +67,11 @@ function Page({ pipelineId, fileId }: { pipelineId: string; fileId: string }) {
         <aside className="min-w-0 space-y-8 max-lg:row-start-1">
           <Facts file={file} detail={data} />
           <div className="max-lg:hidden">
-            <FileEvents pipelineId={pipelineId} fileId={fileId} version={changedAt} />
+            <FileEvents pipelineId={pipelineId} fileId={fileId} />
           </div>
         </aside>
         <div className="lg:hidden">
-          <FileEvents pipelineId={pipelineId} fileId={fileId} version={changedAt} />
+          <FileEvents pipelineId={pipelineId} fileId={fileId} />
         </div>
       </div>
     </div>
@@ -145,9 +145,8 @@ function Facts({ file, detail }: { file: FileRow | LiveFile; detail: FileDetail 
     ...(results
       ? ([
           ["Chunks", count(results.chunks_created)],
-          ["Embedded anew", count(results.embeddings_generated)],
+          ["Newly embedded", count(results.embeddings_generated)],
           ["Text", `${count(results.content_length)} characters`],
-          ["Took", duration(results.processing_duration)],
         ] satisfies [string, ReactNode][])
       : []),
     ["Attempts", count(file.attempt)],
@@ -183,12 +182,7 @@ function Facts({ file, detail }: { file: FileRow | LiveFile; detail: FileDetail 
   );
 }
 
-function latest(row: FileRow, live: LiveFile | undefined): FileRow | LiveFile {
-  if (!live || Date.parse(live.updated_at) < Date.parse(row.updated_at)) return row;
-  return { ...live, folder: live.folder || row.folder, url: live.url ?? row.url };
-}
-
-/** What a source calls its address may be anything; only web addresses become links. */
+/** A source may give any address; only web addresses become links. */
 function isWeb(url: string | null | undefined): url is string {
   return /^https?:\/\//i.test(url ?? "");
 }

@@ -6,7 +6,7 @@ import { STAGE_WORDS } from "@/components/ui/stage-progress";
 import { LOOKS, shownState, StateIcon, type ShownState } from "@/components/ui/state";
 import { Elapsed, Moment } from "@/components/ui/time";
 import type { FileRow } from "@/contract/types";
-import type { LiveFile } from "@/realtime/pipeline-state";
+import type { LiveFile } from "@/client/file-state";
 
 type Shown = "failed" | "waiting" | "skipped" | "stuck" | "lost";
 
@@ -24,7 +24,7 @@ interface VerdictProps {
   advice: string | null;
 }
 
-/** Why a file is not searchable, or does not get on: a sentence, what to do, and the detail folded. */
+/** Why a file is not searchable or makes no progress: a sentence, what to do, and the folded detail. */
 export function Verdict({ pipelineId, file, advice }: VerdictProps) {
   const state = shownState(file);
   if (!isTroubled(state)) return null;
@@ -50,7 +50,7 @@ function isTroubled(state: ShownState): state is Shown {
   return state in FRAMES;
 }
 
-/** In progress, and yet it does not move. */
+/** In progress, but it makes no progress. */
 function Held({ file, state }: { file: FileRow | LiveFile; state: "stuck" | "lost" }) {
   const stage = STAGE_WORDS[file.processing_stage ?? "extraction"].toLowerCase();
   const since = file.moved_at ?? file.started_at;
@@ -60,14 +60,14 @@ function Held({ file, state }: { file: FileRow | LiveFile; state: "stuck" | "los
         {LOOKS[state].word} <span className="font-normal">while {stage}</span>
       </Title>
       <p className="mt-1 text-base">
-        {state === "stuck" ? "It has made no progress for " : "The worker that holds it was last heard of "}
+        {state === "stuck" ? "It has made no progress for " : "Its worker was last heard from "}
         {since && (state === "stuck" ? <Elapsed since={since} className="num" /> : <Moment at={since} />)}.
       </p>
       <p className="mt-2 text-pretty" data-testid="what-to-do">
         <span className="font-medium">What to do: </span>
         {state === "stuck"
-          ? "Nothing yet: every step has a time-out, and then the file is tried again. If it lasts, read the pipeline's log."
-          : "Start the pipeline if it is not running. A worker takes the file over, and goes on with what is done."}
+          ? "Nothing yet: every step has a time-out, after which the file is retried. If it stays stuck, read the pipeline's log."
+          : "Start the pipeline if it is not running. Another worker then takes over the file and continues from what is done."}
       </p>
     </>
   );
@@ -90,7 +90,7 @@ function Reason({ pipelineId, file, state, advice }: ReasonProps) {
       <p className="mt-1 text-base [overflow-wrap:anywhere]">{why?.message}</p>
       {state === "waiting" && file.next_attempt_at && (
         <p className="mt-1 text-muted">
-          It is tried again by itself <Moment due at={file.next_attempt_at} className="num" />.
+          It is retried automatically <Moment due at={file.next_attempt_at} className="num" />.
         </p>
       )}
       {advice && (

@@ -1,5 +1,4 @@
-import type { Throughput } from "@/contract/types";
-import type { PipelineState } from "@/realtime/pipeline-state";
+import type { PipelineState } from "@/client/pipeline-state";
 
 const MINUTE_MS = 60_000;
 const SHOWN_MINUTES = 30;
@@ -10,29 +9,29 @@ export interface Minute {
   failed: number;
 }
 
-/** Finished files by minute for the last half hour: what was fetched, and what came since. */
-export function minutesOf(state: PipelineState, fetched: Throughput | undefined, now: number): Minute[] {
+/** Finished files by minute for the last half hour: as the server counted them, and by the events since. */
+export function minutesOf({ minutes, throughput }: PipelineState, now: number): Minute[] {
   const known = new Map(
-    fetched?.buckets.map((bucket) => [Math.floor(Date.parse(bucket.start) / MINUTE_MS), bucket] as const),
+    throughput?.buckets.map((bucket) => [Math.floor(Date.parse(bucket.start) / MINUTE_MS), bucket] as const),
   );
   const last = Math.floor(now / MINUTE_MS);
   return Array.from({ length: SHOWN_MINUTES }, (_, index) => {
     const minute = last - SHOWN_MINUTES + 1 + index;
-    const heard = state.minutes.get(minute);
-    const asked = known.get(minute);
+    const heard = minutes.get(minute);
+    const stated = known.get(minute);
     return {
       start: minute * MINUTE_MS,
-      completed: Math.max(heard?.completed ?? 0, asked?.completed ?? 0),
-      failed: Math.max(heard?.failed ?? 0, asked?.failed ?? 0),
+      completed: Math.max(heard?.completed ?? 0, stated?.completed ?? 0),
+      failed: Math.max(heard?.failed ?? 0, stated?.failed ?? 0),
     };
   });
 }
 
-/** How long what is left will take, as the server measured; null when nobody can know. */
-export function secondsLeft(state: PipelineState, fetched: Throughput | undefined): number | null {
-  const { queued, processing, waiting } = state.counts;
+/** How long the rest will take at the measured pace; null when it cannot be known. */
+export function secondsLeft({ counts, facts, throughput }: PipelineState): number | null {
+  const { queued, processing, waiting } = counts;
   const files = Math.max(0, queued - waiting) + processing;
-  const { seconds_left, files_left } = fetched?.estimate ?? {};
-  if (files === 0 || !files_left || seconds_left == null || state.facts.paused) return null;
+  const { seconds_left, files_left } = throughput?.estimate ?? {};
+  if (files === 0 || !files_left || seconds_left == null || facts.paused) return null;
   return seconds_left * Math.min(1, files / files_left);
 }

@@ -1,6 +1,5 @@
 "use client";
 import { CircleCheck, CirclePause } from "lucide-react";
-import { useCallback, useEffect, useState } from "react";
 import { count, words } from "@/components/ui/format";
 import { Link } from "@/components/ui/link";
 import { pipelineHref } from "@/components/ui/links";
@@ -8,38 +7,46 @@ import { Prose } from "@/components/ui/prose";
 import { Section } from "@/components/ui/section";
 import { StateIcon } from "@/components/ui/state";
 import { Moment } from "@/components/ui/time";
-import type { FailureGroup, FailureGroups } from "@/contract/types";
-import { useResource } from "@/realtime/hooks";
-import type { PipelineState } from "@/realtime/pipeline-state";
+import type { FailureGroup } from "@/contract/types";
+import type { PipelineState } from "@/client/pipeline-state";
 
-/** Why files wait for somebody rather than for something that passes. */
+/** Reasons to wait that do not pass by themselves. */
 const FOR_SOMEBODY = new Set(["embedding_budget_spent", "embedding_budget_too_small"]);
 
-/** What holds a pipeline up, and what failed for good, by reason; with what to do about it. */
-export function NeedsYou({ pipelines }: { pipelines: PipelineState[] }) {
-  const failed = pipelines.reduce((sum, { counts }) => sum + counts.failed, 0);
+/** What holds up a pipeline, and which files failed for good, by reason, with what to do about it. */
+export function NeedsYou({ pipelines }: { pipelines: readonly PipelineState[] }) {
   const paused = pipelines.filter(({ facts }) => facts.paused && facts.status === "online");
-  const [waiting, setWaiting] = useState<Record<string, number>>({});
-  const noteWaiting = useCallback(
-    (id: string, files: number) => setWaiting((known) => ({ ...known, [id]: files })),
-    [],
-  );
-  const all = failed + paused.length + Object.values(waiting).reduce((sum, files) => sum + files, 0);
+  const reasons = pipelines
+    .map(({ id, failures }) => ({ id, groups: failures?.filter(needsSomebody) ?? [] }))
+    .filter(({ groups }) => groups.length > 0);
+  const failed = pipelines.reduce((sum, { counts }) => sum + counts.failed, 0);
+  const waiting = reasons
+    .flatMap(({ groups }) => groups)
+    .reduce((sum, group) => sum + (group.state === "waiting" ? group.count : 0), 0);
+  const all = failed + paused.length + waiting;
+  const named = pipelines.length > 1;
   return (
     <Section title="Needs you" count={all > 0 ? count(all) : null}>
       {paused.map((state) => (
-        <Paused key={state.id} state={state} named={pipelines.length > 1} />
+        <Paused key={state.id} state={state} named={named} />
       ))}
       {all === 0 && (
         <p className="flex items-center gap-1.5 py-3 text-faint">
           <CircleCheck size={14} aria-hidden className="text-completed" /> Nothing failed.
         </p>
       )}
-      {pipelines
-        .filter(({ counts }) => counts.failed + counts.waiting > 0)
-        .map((state) => (
-          <Reasons key={state.id} state={state} named={pipelines.length > 1} onWaiting={noteWaiting} />
-        ))}
+      {reasons.map(({ id, groups }) => (
+        <ul key={id} className="border-b last:border-b-0">
+          {groups.map((group) => (
+            <Reason
+              key={`${group.state} ${group.code} ${group.stage ?? ""}`}
+              id={id}
+              group={group}
+              named={named}
+            />
+          ))}
+        </ul>
+      ))}
     </Section>
   );
 }
@@ -69,32 +76,6 @@ function Paused({ state: { id, facts }, named }: { state: PipelineState; named: 
         </span>
       </span>
     </Link>
-  );
-}
-
-interface ReasonsProps {
-  state: PipelineState;
-  named: boolean;
-  onWaiting: (id: string, files: number) => void;
-}
-
-function Reasons({ state, named, onWaiting }: ReasonsProps) {
-  const { data } = useResource<FailureGroups>(`/api/pipelines/${encodeURIComponent(state.id)}/failures`, {
-    version: state.counts.failed * 1_009 + state.counts.waiting,
-  });
-  const groups = data?.groups.filter(needsSomebody) ?? [];
-  const waiting = groups.reduce((sum, group) => sum + (group.state === "waiting" ? group.count : 0), 0);
-  useEffect(() => {
-    onWaiting(state.id, waiting);
-    return () => onWaiting(state.id, 0);
-  }, [onWaiting, state.id, waiting]);
-  if (groups.length === 0) return null;
-  return (
-    <ul className="border-b last:border-b-0">
-      {groups.map((group) => (
-        <Reason key={`${group.code} ${group.stage ?? ""}`} id={state.id} group={group} named={named} />
-      ))}
-    </ul>
   );
 }
 

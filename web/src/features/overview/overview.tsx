@@ -1,21 +1,21 @@
 "use client";
 import { FolderPlus, ServerOff } from "lucide-react";
-import { useMemo, useSyncExternalStore } from "react";
+import { useMemo } from "react";
 import { healthOf, needsAttention } from "@/components/live/health";
 import { ProgressList, type Running } from "@/components/live/progress-list";
 import { Button } from "@/components/ui/button";
 import { Empty } from "@/components/ui/notice";
 import { Skeleton } from "@/components/ui/section";
-import { client } from "@/realtime/client";
-import type { Connection } from "@/realtime/connection";
-import { useConnection } from "@/realtime/hooks";
-import type { PipelineState } from "@/realtime/pipeline-state";
+import type { Connection } from "@/client/connection";
+import { useConnection, usePipelines } from "@/react/hooks";
+import { useClient } from "@/react/provider";
+import type { PipelineState } from "@/client/pipeline-state";
 import { PipelineCard } from "./pipeline-card";
 import { NeedsYou } from "./needs-you";
 import { Recent } from "./recent";
 import { Summary } from "./summary";
 
-/** All pipelines: is it alive, what is going on, what needs me. */
+/** All pipelines: whether they are alive, what is going on, and what needs the viewer. */
 export function Overview() {
   const pipelines = usePipelines();
   const connection = useConnection();
@@ -40,46 +40,31 @@ export function Overview() {
   );
 }
 
-function runningIn(pipelines: PipelineState[]): Running[] {
+function runningIn(pipelines: readonly PipelineState[]): Running[] {
   return pipelines.flatMap(({ id, processing }) => processing.map((fileId) => ({ pipelineId: id, fileId })));
 }
 
-function attentionFirst(pipelines: PipelineState[]): PipelineState[] {
+function attentionFirst(pipelines: readonly PipelineState[]): PipelineState[] {
   const rank = (state: PipelineState) => (needsAttention(healthOf(state, Date.now())) ? 0 : 1);
   return [...pipelines].sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id));
 }
 
-let last: PipelineState[] = [];
-const none: PipelineState[] = [];
-
-function usePipelines(): PipelineState[] {
-  const { store } = client();
-  return useSyncExternalStore(
-    store.subscribe,
-    () => {
-      const now = store.pipelineIds().flatMap((id) => store.pipeline(id) ?? []);
-      if (now.length !== last.length || now.some((state, index) => state !== last[index])) last = now;
-      return last;
-    },
-    () => none,
-  );
-}
-
 function Nothing({ connection }: { connection: Connection }) {
+  const client = useClient();
   if (connection.state === "offline")
     return (
       <Empty
         icon={ServerOff}
         title="The dashboard server cannot be reached"
-        action={<Button onClick={() => client().engine.retryNow()}>Try now</Button>}
+        action={<Button onClick={() => client.retryNow()}>Try now</Button>}
       >
-        {connection.reason.message} This page keeps trying by itself. Check that raglive is running.
+        {connection.reason.message} This page keeps trying. Check that raglive is running.
       </Empty>
     );
   if (connection.state === "connecting") return <OverviewSkeleton />;
   return (
     <Empty icon={FolderPlus} title="No pipeline has reported yet">
-      Start one on a folder with documents, and it appears here:
+      Start one on a folder of documents, and it appears here:
       <code className="mt-3 block rounded-md border bg-surface px-3 py-2 font-mono text-xs text-ink">
         raglive up /path/to/folder
       </code>

@@ -5,15 +5,15 @@ import { CountBar, CountLegend, totalOf } from "@/components/live/count-bar";
 import { Freshness } from "@/components/live/freshness";
 import { HealthLabel, useHealth } from "@/components/live/health";
 import { useHeldCount } from "@/components/live/held";
-import { Spending, useThroughput } from "@/components/live/throughput";
+import { Spending } from "@/components/live/spending";
 import { SourceIcon } from "@/components/ui/file-icon";
 import { count, plural, roughly } from "@/components/ui/format";
 import { fileHref, pipelineHref } from "@/components/ui/links";
 import { useNow } from "@/components/ui/now";
 import { Prose } from "@/components/ui/prose";
 import { Moment } from "@/components/ui/time";
-import { useLiveFile } from "@/realtime/hooks";
-import type { PipelineState } from "@/realtime/pipeline-state";
+import { useLiveFile } from "@/react/hooks";
+import type { PipelineState } from "@/client/pipeline-state";
 import { minutesOf, secondsLeft } from "./estimate";
 import { Sparkline } from "./sparkline";
 
@@ -81,10 +81,9 @@ export function PipelineCard({ state }: { state: PipelineState }) {
 
 function Pace({ state }: { state: PipelineState }) {
   const now = useNow();
-  const { data } = useThroughput(state.id);
-  const minutes = minutesOf(state, data, now);
+  const minutes = minutesOf(state, now);
   const done = minutes.reduce((sum, { completed }) => sum + completed, 0);
-  const left = secondsLeft(state, data);
+  const left = secondsLeft(state);
   const next = state.facts.next_check_time;
   return (
     <div className="mt-auto flex items-end justify-between gap-6 border-t px-4 py-3">
@@ -107,7 +106,7 @@ function Pace({ state }: { state: PipelineState }) {
             </>
           )}
         </p>
-        <Spending pipelineId={state.id} className="truncate text-xs text-faint" />
+        <Spending throughput={state.throughput} className="truncate text-xs text-faint" />
       </div>
       <Sparkline minutes={minutes} />
     </div>

@@ -1,24 +1,23 @@
 "use client";
 import { Link } from "@/components/ui/link";
-import { useSyncExternalStore } from "react";
 import { plural } from "@/components/ui/format";
 import { fileHref, pipelineHref } from "@/components/ui/links";
 import { Section } from "@/components/ui/section";
 import { shownState, StateIcon } from "@/components/ui/state";
 import { Moment } from "@/components/ui/time";
-import { client } from "@/realtime/client";
-import type { LiveFile, PipelineState } from "@/realtime/pipeline-state";
+import { useClient } from "@/react/provider";
+import type { LiveFile } from "@/client/file-state";
+import type { PipelineState } from "@/client/pipeline-state";
 
 const SHOWN_RECENT = 10;
 
-/** What came to an end last, over all pipelines. */
-export function Recent({ pipelines }: { pipelines: PipelineState[] }) {
-  // Files change in place of each other: the store's version of each is read when a pipeline changes.
+/** The files finished last, over all pipelines. */
+export function Recent({ pipelines }: { pipelines: readonly PipelineState[] }) {
   const files = useRecentFiles(pipelines);
   return (
     <Section title="Latest">
       {files.length === 0 ? (
-        <p className="py-3 text-faint">Nothing has been finished yet.</p>
+        <p className="py-3 text-faint">Nothing is finished yet.</p>
       ) : (
         <ul>
           {files.map(({ pipelineId, file }) => (
@@ -56,9 +55,8 @@ function outcome(file: LiveFile): string {
   return file.error?.message ?? file.reason?.message ?? "";
 }
 
-function useRecentFiles(pipelines: PipelineState[]): { pipelineId: string; file: LiveFile }[] {
-  const { store } = client();
-  useSyncExternalStore(store.subscribe, store.pipelineIds, store.pipelineIds);
+function useRecentFiles(pipelines: readonly PipelineState[]): { pipelineId: string; file: LiveFile }[] {
+  const { store } = useClient();
   return pipelines
     .flatMap(({ id, completed, failed }) =>
       [...completed, ...failed].flatMap((fileId) => {

@@ -5,12 +5,9 @@ import { count, plural, roughly } from "@/components/ui/format";
 import { useNow } from "@/components/ui/now";
 import { useSteady } from "@/components/ui/steady";
 import { healthOf, needsAttention } from "@/components/live/health";
-import { useConnection } from "@/realtime/hooks";
-import type { PipelineState } from "@/realtime/pipeline-state";
-import { throughputPath } from "@/components/live/throughput";
+import { useConnection } from "@/react/hooks";
+import type { PipelineState } from "@/client/pipeline-state";
 import { secondsLeft } from "./estimate";
-import { client } from "@/realtime/client";
-import type { Throughput } from "@/contract/types";
 
 interface Headline {
   text: string;
@@ -25,8 +22,8 @@ const LOOKS = {
   offline: { icon: CloudOff, tone: "text-failed" },
 };
 
-/** Says from across the room whether all is well. */
-export function Summary({ pipelines }: { pipelines: PipelineState[] }) {
+/** One line that says whether all is well. */
+export function Summary({ pipelines }: { pipelines: readonly PipelineState[] }) {
   const now = useNow();
   const { state, since, heardAt } = useConnection();
   const { tone: wanted, text: words } = headline(pipelines, now, state === "offline");
@@ -53,7 +50,7 @@ export function Summary({ pipelines }: { pipelines: PipelineState[] }) {
   );
 }
 
-function headline(pipelines: PipelineState[], now: number, offline: boolean): Headline {
+function headline(pipelines: readonly PipelineState[], now: number, offline: boolean): Headline {
   if (offline) return { text: "Not connected", tone: "offline" };
   const troubled = pipelines.filter((pipeline) => needsAttention(healthOf(pipeline, now)));
   const [first] = troubled;
@@ -64,7 +61,7 @@ function headline(pipelines: PipelineState[], now: number, offline: boolean): He
   const due = sum(pipelines, "queued") + sum(pipelines, "processing") - waiting;
   const failed = sum(pipelines, "failed");
   if (due > 0) {
-    const left = Math.max(...pipelines.map((pipeline) => longestLeft(pipeline)));
+    const left = Math.max(...pipelines.map((pipeline) => secondsLeft(pipeline) ?? 0));
     const time = left > 0 ? `, about ${roughly(left)} left` : "";
     return { text: `${plural(due, "file")} to go${time}`, tone: "busy" };
   }
@@ -85,11 +82,6 @@ function trouble(pipeline: PipelineState, now: number): string {
   return health === "silent" ? `${pipeline.id} has gone quiet` : `${pipeline.id} needs attention`;
 }
 
-function longestLeft(pipeline: PipelineState): number {
-  const { data } = client().resources.get<Throughput>(throughputPath(pipeline.id));
-  return secondsLeft(pipeline, data) ?? 0;
-}
-
-function sum(pipelines: PipelineState[], state: keyof PipelineState["counts"]): number {
+function sum(pipelines: readonly PipelineState[], state: keyof PipelineState["counts"]): number {
   return pipelines.reduce((total, pipeline) => total + (pipeline.counts[state] ?? 0), 0);
 }

@@ -9,9 +9,8 @@ import { Prose } from "@/components/ui/prose";
 import { Section } from "@/components/ui/section";
 import { StateIcon } from "@/components/ui/state";
 import { Moment } from "@/components/ui/time";
-import type { FailureGroup, FailureGroups } from "@/contract/types";
-import { useResource } from "@/realtime/hooks";
-import type { PipelineState } from "@/realtime/pipeline-state";
+import type { FailureGroup } from "@/contract/types";
+import type { PipelineState } from "@/client/pipeline-state";
 
 const SHOWN = 4;
 
@@ -24,10 +23,7 @@ interface FailuresProps {
 export function Failures({ state, onShow }: FailuresProps) {
   const [all, setAll] = useState(false);
   const { failed, skipped, waiting } = state.counts;
-  const { data } = useResource<FailureGroups>(`/api/pipelines/${encodeURIComponent(state.id)}/failures`, {
-    version: (failed * 100_003 + skipped) * 1_009 + waiting,
-  });
-  const groups = data?.groups ?? [];
+  const groups = state.failures ?? [];
   const broken = groups.filter((group) => group.state === "failed");
   const waits = groups.filter((group) => group.state === "waiting");
   const left = groups.filter((group) => group.state === "skipped");

@@ -8,23 +8,23 @@ import { fileHref } from "@/components/ui/links";
 import { STAGE_WORDS } from "@/components/ui/stage-progress";
 import { isHeld, LOOKS, shownState, StateIcon, StateLabel, type ShownState } from "@/components/ui/state";
 import { Moment } from "@/components/ui/time";
-import type { FileRow as Row } from "@/contract/types";
-import { useLiveFile } from "@/realtime/hooks";
-import type { LiveFile } from "@/realtime/pipeline-state";
+import { useLiveFile } from "@/react/hooks";
+import { currentFile } from "@/client/file-state";
+import { attemptSeconds } from "@/components/ui/attempt-seconds";
+import type { File } from "./file-list";
 
-/** Shared by the head and the rows, so that they line up. */
+/** Shared by the head and the rows, so that they align. */
 export const COLUMNS =
   "grid grid-cols-[20px_minmax(0,1fr)_auto] gap-x-2 sm:grid-cols-[136px_minmax(0,1fr)_72px_80px] sm:gap-x-4 lg:grid-cols-[136px_minmax(0,1fr)_88px_72px_64px_80px_88px]";
 
 interface FileRowProps {
   pipelineId: string;
-  row: Row;
+  row: File;
 }
 
-/** One file: the registry's row, and what was heard of it since. */
+/** One file, as current as the row and the events make it. */
 export const FileRow = memo(function FileRow({ pipelineId, row }: FileRowProps) {
-  const live = useLiveFile(pipelineId, row.id);
-  const file = later(row, live);
+  const file = currentFile(row, useLiveFile(pipelineId, row.id));
   const state = shownState(file);
   return (
     <div
@@ -70,9 +70,7 @@ export const FileRow = memo(function FileRow({ pipelineId, row }: FileRowProps) 
       <Cell className="num hidden text-right text-muted lg:block">
         {file.results ? count(file.results.chunks_created) : "–"}
       </Cell>
-      <Cell className="num hidden text-right text-muted lg:block">
-        {duration(file.results?.processing_duration)}
-      </Cell>
+      <Cell className="num hidden text-right text-muted lg:block">{duration(attemptSeconds(file))}</Cell>
       <Cell className="num text-right text-xs text-faint sm:text-sm">
         <Moment at={file.updated_at} />
       </Cell>
@@ -88,7 +86,7 @@ function Cell({ children, className }: { children: ReactNode; className?: string
   );
 }
 
-function FileState({ file, state }: { file: Row | LiveFile; state: ShownState }) {
+function FileState({ file, state }: { file: File; state: ShownState }) {
   if (state === "processing" && file.processing_stage)
     return (
       <span className="flex items-center gap-1.5 text-processing">
@@ -105,7 +103,7 @@ function FileState({ file, state }: { file: Row | LiveFile; state: ShownState })
   );
 }
 
-function Progress({ file, state }: { file: Row | LiveFile; state: ShownState }) {
+function Progress({ file, state }: { file: File; state: ShownState }) {
   if (isHeld(state)) return <span className="text-waiting">{LOOKS[state].word} · </span>;
   if (state === "waiting")
     return (
@@ -121,22 +119,17 @@ function Progress({ file, state }: { file: Row | LiveFile; state: ShownState }) 
   );
 }
 
-/** On a phone, what the columns say elsewhere. */
-function facts(file: Row | LiveFile): string {
+/** On a phone, what wider screens show in columns. */
+function facts(file: File): string {
   if (file.error || file.reason) return "";
   const chunks = file.results ? ` · ${plural(file.results.chunks_created, "chunk")}` : "";
   const folder = file.folder ? " · " : "";
   return `${kind(file.mime_type, file.name)} · ${bytes(file.size)}${chunks}${folder}`;
 }
 
-/** What is worth saying beside the name: why it is not searchable, else where it lies. */
-function remark(file: Row | LiveFile): string {
+/** What follows the name: why the file is not searchable, else its folder. */
+function remark(file: File): string {
   if (file.state === "failed" || file.state === "queued") return file.error?.message ?? file.folder ?? "";
   if (file.state === "skipped") return file.reason?.message ?? file.folder ?? "";
   return file.folder ?? "";
-}
-
-export function later(row: Row, live: LiveFile | undefined): Row | LiveFile {
-  if (!live || Date.parse(live.updated_at) < Date.parse(row.updated_at)) return row;
-  return { ...live, folder: live.folder || row.folder, url: live.url ?? row.url };
 }

@@ -14,34 +14,27 @@ import { classes } from "@/components/ui/classes";
 import { count, plural } from "@/components/ui/format";
 import { Empty } from "@/components/ui/notice";
 import { Skeleton } from "@/components/ui/section";
+import type { Sort } from "./file-list";
 import type { FilePages } from "./file-pages";
 import { COLUMNS, FileRow } from "./file-row";
-import type { FileRow as Row } from "@/contract/types";
 
 interface FileTableProps {
   pipelineId: string;
   pages: FilePages;
-  rows: Row[];
-  sort: string;
-  onSort: (sort: string) => void;
+  sort: Sort;
+  onSort: (sort: Sort) => void;
   filtered: boolean;
   onClear: () => void;
-  /** Files that changed since the rows were fetched and are not among them. */
-  unseen: number;
-  changed: boolean;
 }
 
 const ROW_PX = 40;
 const PHONE_ROW_PX = 56;
 const AHEAD = 30;
-/** The first change shows soon, the ones that follow together. */
-const SOON_MS = 150;
-const REFRESH_MS = 1_500;
 
-/** All files, as many as there are: only what is in sight is rendered. */
+/** All files of a list; only the rows in view are rendered. */
 export function FileTable(props: FileTableProps) {
-  const { pages, rows, filtered } = props;
-  const { more, loadMore } = pages;
+  const { pages, filtered } = props;
+  const { rows, more, loadMore } = pages;
   const searching = rows.length === 0 && more;
   useEffect(() => {
     if (searching) loadMore();
@@ -51,7 +44,7 @@ export function FileTable(props: FileTableProps) {
       <Empty
         icon={ServerCrash}
         title="The files could not be loaded"
-        action={<Button onClick={pages.refresh}>Try again</Button>}
+        action={<Button onClick={pages.reload}>Try again</Button>}
       >
         {pages.error.message}
       </Empty>
@@ -68,13 +61,14 @@ export function FileTable(props: FileTableProps) {
   if (rows.length === 0)
     return (
       <Empty icon={FolderPlus} title="No files yet">
-        Put a document into the watched folder. It appears here within a second, and is searchable soon after.
+        Put a document into the watched folder. It appears here within a second and is searchable soon after.
       </Empty>
     );
   return <Rows {...props} />;
 }
 
-function Rows({ pipelineId, pages, rows, sort, onSort, unseen, changed }: FileTableProps) {
+function Rows({ pipelineId, pages, sort, onSort }: FileTableProps) {
+  const { rows, unseen, loadMore, hold } = pages;
   const list = useRef<HTMLDivElement>(null);
   const margin = useTop(list);
   const phone = useIsPhone();
@@ -88,31 +82,25 @@ function Rows({ pipelineId, pages, rows, sort, onSort, unseen, changed }: FileTa
   useEffect(() => virtualizer.measure(), [phone, virtualizer]);
   const items = virtualizer.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
-  const { loadMore, refresh } = pages;
   useEffect(() => {
     if (last >= rows.length - AHEAD) loadMore();
   }, [last, rows.length, loadMore]);
   const [hovered, setHovered] = useState(false);
-  const refreshedAt = useRef(0);
-  const calm = !hovered && (items[0]?.index ?? 0) === 0;
+  const held = hovered || (items[0]?.index ?? 0) > 0;
   useEffect(() => {
-    if (!calm || !changed) return;
-    const due = Math.max(SOON_MS, refreshedAt.current + REFRESH_MS - Date.now());
-    const timer = setTimeout(() => {
-      refreshedAt.current = Date.now();
-      refresh();
-    }, due);
-    return () => clearTimeout(timer);
-  }, [calm, changed, refresh, pages.rows]);
+    hold(held);
+    return () => hold(false);
+  }, [held, hold]);
   const showNew = () => {
-    refresh();
+    hold(false);
+    setHovered(false);
     if ((list.current?.getBoundingClientRect().top ?? 0) < 0)
       list.current?.scrollIntoView({ block: "center" });
   };
   return (
     <div role="table" aria-label="Files" aria-rowcount={pages.total} onKeyDown={moveByArrows}>
       <Head sort={sort} onSort={onSort} />
-      {unseen > 0 && !calm && (
+      {unseen > 0 && (
         <div className="pointer-events-none sticky top-24 z-20 h-0">
           <Button
             variant="accent"
@@ -158,7 +146,7 @@ function Rows({ pipelineId, pages, rows, sort, onSort, unseen, changed }: FileTa
   );
 }
 
-const SORTS = [
+const COLUMN_HEADS = [
   { key: null, label: "State", className: "hidden sm:block" },
   { key: "name", label: "Name", className: "col-span-2 sm:col-span-1" },
   { key: null, label: "Type", className: "hidden lg:block" },
@@ -168,7 +156,7 @@ const SORTS = [
   { key: "updated", label: "Changed", className: "text-right" },
 ] as const;
 
-function Head({ sort, onSort }: { sort: string; onSort: (sort: string) => void }) {
+function Head({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) {
   return (
     <div
       role="row"
@@ -177,7 +165,7 @@ function Head({ sort, onSort }: { sort: string; onSort: (sort: string) => void }
         "sticky top-12 z-10 h-8 items-center border-b bg-canvas text-xs text-faint",
       )}
     >
-      {SORTS.map(({ key, label, className }) => (
+      {COLUMN_HEADS.map(({ key, label, className }) => (
         <div
           key={label}
           role="columnheader"
@@ -230,7 +218,7 @@ function moveByArrows(event: KeyboardEvent<HTMLDivElement>) {
   links[at + step]?.focus();
 }
 
-/** Where the list begins on the page; moves when what stands above it grows. */
+/** Where the list begins on the page, in px; it moves when the content above grows. */
 function useTop(element: React.RefObject<HTMLDivElement | null>): number {
   const [top, setTop] = useState(0);
   useLayoutEffect(() => {

@@ -1,6 +1,6 @@
 "use client";
 import { Search, X } from "lucide-react";
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { shownCount, SHOWN as CHIPS, totalOf } from "@/components/live/count-bar";
 import { PipelineFrame } from "@/components/live/pipeline-header";
 import { ProgressList } from "@/components/live/progress-list";
@@ -9,15 +9,16 @@ import { classes } from "@/components/ui/classes";
 import { count, words } from "@/components/ui/format";
 import { pipelineIn } from "@/components/ui/links";
 import { useQuery } from "@/components/ui/query";
-import { LOOKS, shownState, StateIcon } from "@/components/ui/state";
-import type { FileRow } from "@/contract/types";
-import { client } from "@/realtime/client";
-import type { LiveFile, PipelineState } from "@/realtime/pipeline-state";
+import { LOOKS, StateIcon } from "@/components/ui/state";
+import { useSettled } from "@/components/ui/settled";
+import type { PipelineState } from "@/client/pipeline-state";
 import { Failures } from "./failures";
-import { useFilePages, type FilePages } from "./file-pages";
+import { sortIn } from "./file-list";
+import { useFilePages } from "./file-pages";
 import { FileTable } from "./file-table";
 
 const SHOWN_PROGRESS = 12;
+const TYPING_MS = 200;
 
 export function PipelinePage() {
   const [query] = useQuery();
@@ -56,19 +57,11 @@ function Files({ state }: { state: PipelineState }) {
 
 function FileList({ state, filter, code }: { state: PipelineState; filter: string; code: string }) {
   const [query, setQuery] = useQuery();
-  const sort = query.get("sort") ?? "updated";
+  const sort = sortIn(query.get("sort"));
   const [text, setText] = useState(query.get("q") ?? "");
-  const q = useDeferredValue(text).trim();
-  const settled = useSettled(q);
-  const pages = useFilePages(state.id, { state: filter, q: settled, sort });
-  const rows = useMemo(
-    () =>
-      pages.rows.filter(
-        (row) => (code === "" || codeOf(row) === code) && (filter !== "queued" || isIn(row, filter)),
-      ),
-    [pages.rows, code, filter],
-  );
-  const { unseen, changed } = useNews(state, pages, { filter, code, q: settled });
+  const settled = useSettled(text.trim(), TYPING_MS);
+  const filters = useMemo(() => ({ state: filter, code, text: settled }), [filter, code, settled]);
+  const pages = useFilePages(state, filters, sort);
   useEffect(() => setQuery({ q: settled || null }), [settled, setQuery]);
   const waits = filter === "waiting" || shownCount(state.counts, "waiting") > 0;
   const chosen = CHIPS.filter((each) => each !== "waiting" || waits);
@@ -116,13 +109,10 @@ function FileList({ state, filter, code }: { state: PipelineState; filter: strin
       <FileTable
         pipelineId={state.id}
         pages={pages}
-        rows={rows}
         sort={sort}
         onSort={(value) => setQuery({ sort: value === "updated" ? null : value })}
         filtered={filter !== "" || settled !== "" || code !== ""}
         onClear={clear}
-        unseen={unseen}
-        changed={changed}
       />
     </section>
   );
@@ -150,56 +140,4 @@ function StateChip({ state, value }: { state: (typeof CHIPS)[number]; value: num
       />
     </>
   );
-}
-
-const TYPING_MS = 200;
-
-function useSettled(value: string): string {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [value]);
-  return settled;
-}
-
-interface Choice {
-  filter: string;
-  code: string;
-  q: string;
-}
-
-/** What happened since the rows were asked for: files that belong among them, and changes at all. */
-function useNews(
-  state: PipelineState,
-  { rows, asOf }: FilePages,
-  choice: Choice,
-): { unseen: number; changed: boolean } {
-  const { id, events, generation, seq } = state;
-  const { filter, code, q } = choice;
-  return useMemo(() => {
-    const known = new Set(rows.map((row) => row.id));
-    const unseen = new Set<string>();
-    for (const event of events) {
-      if (event.seq <= asOf.seq || !("file" in event) || known.has(event.file.id)) continue;
-      const file = client().store.file(id, event.file.id);
-      if (file && belongs(file, { filter, code, q })) unseen.add(file.id);
-    }
-    return { unseen: unseen.size, changed: seq > asOf.seq || generation !== asOf.generation };
-  }, [id, rows, events, asOf, seq, generation, filter, code, q]);
-}
-
-function belongs(file: LiveFile, { filter, code, q }: Choice): boolean {
-  if (filter === "" ? file.state === "deleted" : !isIn(file, filter)) return false;
-  if (code !== "" && codeOf(file) !== code) return false;
-  return `${file.folder}/${file.name}`.toLowerCase().includes(q.toLowerCase());
-}
-
-/** Of those queued, the ones that wait for a retry have a filter of their own. */
-function isIn(file: FileRow | LiveFile, filter: string): boolean {
-  return filter === "queued" || filter === "waiting" ? shownState(file) === filter : file.state === filter;
-}
-
-function codeOf(row: FileRow | LiveFile): string | undefined {
-  return row.state === "failed" || row.state === "queued" ? row.error?.code : row.reason?.code;
 }

@@ -1,6 +1,6 @@
 "use client";
 import type { SearchAnswer, SearchHit } from "@/contract/types";
-import { client } from "@/realtime/client";
+import type { Http } from "@/client/http";
 
 export const MODES = {
   hybrid: "Both",
@@ -35,15 +35,20 @@ export interface Choice {
 
 const SHOWN = 20;
 
-/** The passages that answer a question, kept to what is chosen. */
-export async function search(text: string, choice: Choice, signal: AbortSignal): Promise<SearchHit[]> {
+/** The passages that answer a question, within the filters. */
+export async function search(
+  http: Http,
+  text: string,
+  choice: Choice,
+  signal: AbortSignal,
+): Promise<SearchHit[]> {
   const query = new URLSearchParams({ q: text, limit: String(SHOWN) });
   if (choice.mode in MODES) query.set("mode", choice.mode);
   if (choice.pipeline) query.set("pipeline_id", choice.pipeline);
   for (const extension of extensionsOf(choice.type)) query.append("type", extension);
   const days = daysOf(choice.since);
   if (days !== null) query.set("since", new Date(Date.now() - days * DAY_MS).toISOString());
-  return (await client().http.get<SearchAnswer>(`/api/search?${query.toString()}`, { signal })).hits;
+  return (await http.get<SearchAnswer>(`/api/search?${query.toString()}`, { signal })).hits;
 }
 
 function extensionsOf(type: string): readonly string[] {

@@ -1,6 +1,6 @@
 "use client";
 import { Search, SearchX, ServerCrash, TextSearch } from "lucide-react";
-import { useCallback, useEffect, useState, type ReactNode } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import { Chips } from "@/components/ui/chips";
 import { FileIcon } from "@/components/ui/file-icon";
 import { kind, plural } from "@/components/ui/format";
@@ -10,15 +10,17 @@ import { Empty } from "@/components/ui/notice";
 import { place, Snippet } from "@/components/ui/passage";
 import { useQuery } from "@/components/ui/query";
 import { Skeleton } from "@/components/ui/section";
+import { useSettled } from "@/components/ui/settled";
 import { Moment } from "@/components/ui/time";
 import type { SearchHit } from "@/contract/types";
-import { usePipelineIds } from "@/realtime/hooks";
-import { useTyped, type Found } from "@/realtime/typed";
+import { usePipelineIds } from "@/react/hooks";
+import { useClient } from "@/react/provider";
+import { useSearch, type Found } from "@/react/queries";
 import { MODES, search, TIMES, TYPES } from "./query";
 
 const TYPING_MS = 250;
 
-/** Passages that answer a question, by meaning, by words or by both; with their file and page. */
+/** Passages that answer a question, with their file and page. */
 export function SearchPage() {
   const [query, setQuery] = useQuery();
   const [text, setText] = useState(query.get("q") ?? "");
@@ -26,11 +28,11 @@ export function SearchPage() {
   const pipeline = query.get("pipeline") ?? "";
   const type = query.get("type") ?? "";
   const since = query.get("since") ?? "";
-  const ask = useCallback(
-    (typed: string, signal: AbortSignal) => search(typed, { mode, pipeline, type, since }, signal),
-    [mode, pipeline, type, since],
+  const { http } = useClient();
+  const settled = useSettled(text.trim(), TYPING_MS);
+  const found = useSearch(["search", mode, pipeline, type, since], settled, (question, signal) =>
+    search(http, question, { mode, pipeline, type, since }, signal),
   );
-  const found = useTyped(text, TYPING_MS, ask);
   useEffect(() => setQuery({ q: text.trim() || null }), [text, setQuery]);
   const filtered = pipeline !== "" || type !== "" || since !== "";
   return (
@@ -78,7 +80,7 @@ export function SearchPage() {
       </div>
       <Results
         text={text.trim()}
-        found={found}
+        found={{ ...found, searching: found.searching || settled !== text.trim() }}
         filtered={filtered}
         onClear={() => setQuery({ pipeline: null, type: null, since: null })}
       />
@@ -139,7 +141,7 @@ function Results({ text, found: { found, searching, error }, filtered, onClear }
   if (text === "")
     return (
       <Empty icon={TextSearch} title="What do you want to know?" className="py-20">
-        Passages are found by what they mean, by their words, or by both; each with its file and page.
+        Passages are found by their meaning, by their words, or by both, each with its file and page.
       </Empty>
     );
   if (error)
@@ -158,8 +160,8 @@ function Results({ text, found: { found, searching, error }, filtered, onClear }
         action={filtered && <ClearButton onClick={onClear} />}
       >
         {filtered
-          ? "Nothing that the filters let through answers this."
-          : "No indexed file says anything like it."}
+          ? "No passage within these filters answers this."
+          : "No indexed file says anything like this."}
       </Empty>
     );
   return (

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { PipelineSwitch } from "./pipeline-switch";
 import { ThemeButton } from "./theme";
 
-/** The bar on top of every page; what other features put in it is handed in. */
+/** The bar on top of every page; other features are passed in. */
 export function Header({ search, badge }: { search: ReactNode; badge: ReactNode }) {
   return (
     <header className="sticky top-0 z-30 border-b bg-canvas/90 backdrop-blur-md">

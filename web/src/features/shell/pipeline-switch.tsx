@@ -8,10 +8,9 @@ import { buttonClass } from "@/components/ui/button";
 import { Float } from "@/components/ui/floating";
 import { SourceIcon } from "@/components/ui/file-icon";
 import { pipelineHref, pipelineIn } from "@/components/ui/links";
-import { usePipeline, usePipelineIds } from "@/realtime/hooks";
-import type { PipelineState } from "@/realtime/pipeline-state";
+import { usePipeline, usePipelineIds } from "@/react/hooks";
+import type { PipelineState } from "@/client/pipeline-state";
 
-const whole = (state: PipelineState) => state;
 const itemClass =
   "flex h-9 items-center gap-2 rounded-md px-2 hover:bg-hover focus-visible:bg-hover aria-[current=page]:bg-subtle aria-[current=page]:font-medium";
 
@@ -64,7 +63,7 @@ function currentIn(pathname: string, query: URLSearchParams): string | null {
 }
 
 function SwitchItem({ id, current, onChoose }: { id: string; current: boolean; onChoose: () => void }) {
-  const state = usePipeline(id, whole);
+  const state = usePipeline(id);
   if (!state) return null;
   return (
     <Link

@@ -1,10 +1,11 @@
-"""The Drive v3 interface over HTTP."""
+"""The HTTP application: Drive methods, authorization and control."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.applications import Starlette
@@ -13,118 +14,51 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from fake_google_drive.api import changes, drives, files
 from fake_google_drive.api.calls import Call, read_fields, require_known
 from fake_google_drive.api.connection import cut, hang
-from fake_google_drive.api.control import answer_control
-from fake_google_drive.api.token import answer_consent, answer_token
-from fake_google_drive.control import Control
+from fake_google_drive.api.methods import METHODS, DriveMethod
+from fake_google_drive.consent import ConsentRefused
+from fake_google_drive.control import Control, ControlError
 from fake_google_drive.errors import DriveError
 from fake_google_drive.faults import Fault, FaultKind
 from fake_google_drive.google import FakeGoogle
 from fake_google_drive.google import Request as Record
-from fake_google_drive.oauth import Grant
-from fake_google_drive.resources import DEFAULT_FILE
+from fake_google_drive.oauth import AccessGrant, OAuthError
 from fake_google_drive.schema import PARAMETERS
-from fake_google_drive.selection import Selection, select
+from fake_google_drive.selection import select
 
 __all__ = ["create_app"]
 
 TIMEOUT_SECONDS = 3600.0
-_LIST_DEFAULT: Selection = {
-    "kind": None, "incompleteSearch": None, "nextPageToken": None, "files": DEFAULT_FILE,
-}  # fmt: skip
-_CHANGES_DEFAULT: Selection = {
-    "kind": None,
-    "nextPageToken": None,
-    "newStartPageToken": None,
-    "changes": {
-        **dict.fromkeys(("kind", "type", "changeType", "time", "removed", "fileId", "driveId")),
-        "drive": dict.fromkeys(("kind", "id", "name")),
-        "file": DEFAULT_FILE,
-    },
-}
-
-
-class _Method(NamedTuple):
-    verb: str
-    path: str
-    name: str
-    answer: Callable[..., Any]
-    resource: str = ""
-    default: Selection | None = None
-    takes_body: bool = False
-
-
-_METHODS = [
-    _Method("GET", "/drive/v3/about", "about.get", drives.get_about, "About"),
-    _Method("GET", "/drive/v3/drives", "drives.list", drives.list_drives, "DriveList"),
-    _Method("GET", "/drive/v3/drives/{drive_id}", "drives.get", drives.get_drive, "Drive"),
-    _Method(
-        "GET", "/drive/v3/changes/startPageToken", "changes.getStartPageToken",
-        changes.get_start_page_token, "StartPageToken",
-    ),
-    _Method(
-        "GET", "/drive/v3/changes", "changes.list",
-        changes.list_changes, "ChangeList", _CHANGES_DEFAULT,
-    ),
-    _Method(
-        "POST", "/drive/v3/changes/watch", "changes.watch",
-        changes.watch_changes, "Channel", takes_body=True,
-    ),
-    _Method(
-        "POST", "/drive/v3/channels/stop", "channels.stop", changes.stop_channel, takes_body=True
-    ),
-    _Method(
-        "GET", "/drive/v3/files", "files.list", files.list_files, "FileList", _LIST_DEFAULT
-    ),
-    _Method(
-        "GET", "/drive/v3/files/{file_id}", "files.get", files.get_file, "File", DEFAULT_FILE
-    ),
-    _Method(
-        "GET", "/download/drive/v3/files/{file_id}", "files.get",
-        files.get_file, "File", DEFAULT_FILE,
-    ),
-    _Method("GET", "/drive/v3/files/{file_id}/export", "files.export", files.export_file),
-    _Method(
-        "POST", "/drive/v3/files/{file_id}/download", "files.download",
-        files.download_file, "Operation",
-    ),
-    _Method(
-        "GET", "/drive/v3/operations/{name}", "operations.get", files.get_operation, "Operation"
-    ),
-    _Method("GET", "/feeds/download/Export", "files.exportLink", files.export_by_link),
-    _Method(
-        "GET", "/download/operations/{name}", "files.downloadOperation", files.get_operation_media
-    ),
-]  # fmt: skip
+_LOCAL_HOSTS = {"127.0.0.1", "localhost"}
+_NO_STORE = {"Cache-Control": "no-cache, no-store"}
 
 
 def create_app(google: FakeGoogle) -> Starlette:
-    """Return the application; it needs `CuttableProtocol` to be served by."""
-    routes = [Route(each.path, _endpoint(google, each), methods=[each.verb]) for each in _METHODS]
+    """Return the application; serve it with `AbortableProtocol`, which some faults need."""
+    routes = [Route(each.path, _endpoint(google, each), methods=[each.verb]) for each in METHODS]
 
     async def token(request: Request) -> Response:
         fault = google.faults.strike("token")
-        return await _spoilt(fault, await answer_token(google, request, fault))
+        return await _with_transfer_fault(fault, await _answer_token(google, request, fault))
 
     async def consent(request: Request) -> Response:
-        return answer_consent(google, request)
+        return _answer_consent(google, request)
 
     control = Control(google)
 
-    async def steer(request: Request) -> Response:
-        return await answer_control(control, request)
+    async def run_action(request: Request) -> Response:
+        return await _answer_control(control, request)
 
     routes += [
         Route("/o/oauth2/v2/auth", consent, methods=["GET"]),
         Route("/token", token, methods=["POST"]),
-        Route("/__control", steer, methods=["POST"]),
+        Route("/__control", run_action, methods=["POST"]),
     ]
     return Starlette(routes=routes)
 
 
-def _endpoint(google: FakeGoogle, method: _Method) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(google: FakeGoogle, method: DriveMethod) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         name = method.name
         if name == "files.get" and request.query_params.get("alt") == "media":
@@ -140,13 +74,17 @@ def _endpoint(google: FakeGoogle, method: _Method) -> Callable[[Request], Awaita
         except DriveError as error:
             response = _refusal(error)
         google.requests.append(Record(name, user, file_id, response.status_code))
-        return await _spoilt(fault, response)
+        return await _with_transfer_fault(fault, response)
 
     return answer
 
 
 async def _answer(
-    google: FakeGoogle, method: _Method, request: Request, grant: Grant, fault: Fault | None
+    google: FakeGoogle,
+    method: DriveMethod,
+    request: Request,
+    grant: AccessGrant,
+    fault: Fault | None,
 ) -> Response:
     if fault is not None and (error := fault.error()) is not None:
         raise error
@@ -163,7 +101,7 @@ async def _answer(
     return found if isinstance(found, Response) else _json(select(found, fields))
 
 
-def _grant(google: FakeGoogle, request: Request) -> Grant:
+def _grant(google: FakeGoogle, request: Request) -> AccessGrant:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token if scheme.lower() == "bearer" else request.query_params.get("access_token", "")
     if not token:
@@ -190,14 +128,59 @@ def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -
     )
 
 
-async def _spoilt(fault: Fault | None, response: Response) -> Response:
+def _answer_consent(google: FakeGoogle, request: Request) -> Response:
+    """Redirect the browser with a code, as if the user had consented, or with a refusal."""
+    try:
+        address = google.oauth.consents.ask(dict(request.query_params))
+    except ConsentRefused as error:
+        return Response(f"Error 400: {error}", 400, media_type="text/plain")
+    return Response(status_code=302, headers={"Location": address})
+
+
+async def _answer_token(google: FakeGoogle, request: Request, fault: Fault | None) -> Response:
+    """Answer the token endpoint with an access token or an OAuth error."""
+    try:
+        if fault is not None:
+            _refuse_token(fault)
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        body = google.oauth.exchange(form, str(request.url.replace(query="")))
+    except OAuthError as error:
+        return _json(error.body(), error.status, _NO_STORE)
+    return _json(body, 200, _NO_STORE)
+
+
+def _refuse_token(fault: Fault) -> None:
+    if fault.kind is FaultKind.INVALID_GRANT:
+        raise OAuthError("invalid_grant", "Token has been expired or revoked.")
+    if (error := fault.error()) is not None:
+        raise OAuthError("internal_failure", error.message, error.status)
+
+
+async def _answer_control(control: Control, request: Request) -> Response:
+    """Perform a control action; requests that a web page could send are refused."""
+    if request.url.hostname not in _LOCAL_HOSTS:
+        return _json({"error": "Use a loopback address."}, 403)
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        return _json({"error": "Send application/json."}, 415)
+    try:
+        asked = orjson.loads(await request.body())
+        action = asked.pop("action")
+    except (orjson.JSONDecodeError, AttributeError, TypeError, KeyError):
+        return _json({"error": 'Send {"action": NAME, ...arguments}.'}, 400)
+    try:
+        return _json({"result": control.do(str(action), asked)}, 200)
+    except ControlError as error:
+        return _json({"error": str(error)}, 400)
+
+
+async def _with_transfer_fault(fault: Fault | None, response: Response) -> Response:
     if fault is not None and fault.kind in {FaultKind.TIMEOUT, FaultKind.CUT}:
-        return _Silence(fault)
+        return _MissingResponse(fault)
     return response
 
 
-class _Silence(Response):
-    """No answer: the connection is cut, or nothing comes until the client gives up."""
+class _MissingResponse(Response):
+    """A missing answer: the connection is closed, at once or after the client gave up."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__()

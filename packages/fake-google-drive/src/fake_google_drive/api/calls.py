@@ -1,4 +1,4 @@
-"""One call of the Drive v3 interface: who asks, with which parameters, for which fields."""
+"""One authorized call of a Drive method: its user, parameters and selected fields."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fake_google_drive.errors import DriveError
 from fake_google_drive.faults import Fault
 from fake_google_drive.google import FakeGoogle
 from fake_google_drive.items import Item, SharedDrive
-from fake_google_drive.oauth import Grant
-from fake_google_drive.resources import Viewer
+from fake_google_drive.oauth import AccessGrant
+from fake_google_drive.resources import ResourceViewer
 from fake_google_drive.schema import FLAGS, PARAMETERS, RESOURCES
 from fake_google_drive.selection import Selection, SelectionError, parse_fields
 from fake_google_drive.tree import Tree
@@ -32,10 +32,10 @@ _OLD_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that is allowed in."""
+    """An authorized request and what its handler needs."""
 
     google: FakeGoogle
-    grant: Grant
+    grant: AccessGrant
     request: Request
     parameters: Mapping[str, str]
     fields: Selection | None
@@ -43,31 +43,31 @@ class Call:
 
     @property
     def user(self) -> str:
-        """Return who asks."""
+        """The e-mail address of the token's user."""
         return self.grant.user
 
     @property
     def tree(self) -> Tree:
-        """Return the items."""
+        """All items of the Drive."""
         return self.google.drive.tree
 
     @property
-    def viewer(self) -> Viewer:
-        """Return how the user sees the items."""
-        return Viewer(self.tree, self.user, str(self.request.base_url).rstrip("/"))
+    def viewer(self) -> ResourceViewer:
+        """The items from the user's point of view, for building resources."""
+        return ResourceViewer(self.tree, self.user, str(self.request.base_url).rstrip("/"))
 
     def text(self, name: str) -> str | None:
-        """Return a parameter, or by its old name."""
+        """Return a parameter, or its value under the older Team Drive name."""
         old = _OLD_NAMES.get(name, name)
         return self.parameters.get(name, self.parameters.get(old)) or None
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """Return a yes or no."""
+        """Return a boolean parameter."""
         value = self.text(name)
         return default if value is None else value.lower() == "true"
 
     def page_size(self, default: int, top: int) -> int:
-        """Return how many are wanted at most; more than the top is the top."""
+        """Return the page size, limited to `top`; raise `DriveError` below 1."""
         value = self.text("pageSize")
         if value is None:
             return default
@@ -77,14 +77,14 @@ class Call:
         return min(int(value), top)
 
     def item(self, file_id: str) -> Item:
-        """Return an item that the user sees; `root` is the user's My Drive."""
+        """Return an item visible to the user (`root`: their My Drive), or raise `DriveError`."""
         item = self.tree.my_drives[self.user] if file_id == "root" else self.tree.items.get(file_id)
         if item is None or not self.tree.is_visible(item, self.user):
             raise DriveError.file_not_found(file_id)
         return item
 
     def shared_drive(self, drive_id: str) -> SharedDrive:
-        """Return a shared drive that the user is a member of."""
+        """Return a shared drive of which the user is a member, or raise `DriveError`."""
         drive = self.tree.shared_drives.get(drive_id)
         if drive is None:
             raise DriveError.drive_not_found(drive_id)
@@ -95,7 +95,7 @@ class Call:
 
 
 def require_known(method: str, parameters: Mapping[str, str]) -> None:
-    """Refuse a parameter that the method does not have, or a yes or no that is neither."""
+    """Raise `DriveError` for an unknown parameter, or a flag that is neither true nor false."""
     for name, value in parameters.items():
         if name in FLAGS and value.lower() not in {"true", "false"}:
             raise DriveError.invalid(name)
@@ -108,7 +108,7 @@ def require_known(method: str, parameters: Mapping[str, str]) -> None:
 
 
 def read_fields(text: str | None, resource: str, default: Selection | None) -> Selection | None:
-    """Return what is wanted of the answer."""
+    """Return the selected fields, or `default` without `fields`; raise `DriveError`."""
     if not text:
         return default
     try:

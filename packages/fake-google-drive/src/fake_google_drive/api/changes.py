@@ -1,4 +1,4 @@
-"""`changes` and `channels`: what has happened since, and being told of it."""
+"""`changes` and `channels`: reading change logs, and push channels for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 from starlette.responses import Response
 
 from fake_google_drive.api.calls import Call
-from fake_google_drive.change_log import ChangePage, TokenExpired, TokenUnknown
+from fake_google_drive.change_logs import ChangeLogPage, TokenExpired, TokenUnknown
 from fake_google_drive.errors import DriveError
 from fake_google_drive.faults import Fault
 from fake_google_drive.resources import change_resource
@@ -36,7 +36,7 @@ def list_changes(call: Call) -> dict[str, Any]:
     return found | {"newStartPageToken": str(page.head)}
 
 
-def _page(call: Call, corpus: Corpus) -> ChangePage:
+def _page(call: Call, corpus: Corpus) -> ChangeLogPage:
     token = call.text("pageToken")
     if token is None:
         raise DriveError.required("pageToken")
@@ -52,7 +52,7 @@ def _page(call: Call, corpus: Corpus) -> ChangePage:
         raise fault.error() or DriveError.invalid("pageToken") from None
 
 
-def _changes(call: Call, corpus: Corpus, page: ChangePage) -> Any:
+def _changes(call: Call, corpus: Corpus, page: ChangeLogPage) -> Any:
     wanted = None if call.fields is None else call.fields.get("changes")
     of_file = None if wanted is None else wanted.get("file", {})
     for change in page.changes:

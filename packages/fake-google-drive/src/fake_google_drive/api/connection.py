@@ -1,4 +1,4 @@
-"""Connections that can be cut."""
+"""HTTP connections that the application can close or leave unanswered."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import asyncio
 from starlette.types import Receive, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["CuttableProtocol", "cut", "hang"]
+__all__ = ["AbortableProtocol", "cut", "hang"]
 
-_TRANSPORT = "raglive.transport"
+_TRANSPORT = "fake_google_drive.transport"
 
 
-class CuttableProtocol(HttpToolsProtocol):
-    """HTTP whose application reaches the connection beneath."""
+class AbortableProtocol(HttpToolsProtocol):
+    """HTTP that gives the application access to its connection."""
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Add the connection to the scope of a new request."""
         super().on_message_begin()
         self.scope["extensions"] = {_TRANSPORT: {"transport": self.transport}}
 
 
 async def cut(scope: Scope, receive: Receive) -> None:
-    """Close the connection at once, whatever was sent; what is in the way is sent first."""
+    """Close the connection after what was already written, complete or not."""
     scope["extensions"][_TRANSPORT]["transport"].close()
     await _gone(receive)
 
 
 async def hang(receive: Receive, seconds: float) -> None:
-    """Let the client wait, until it leaves or the time is over."""
+    """Leave the client without an answer until it disconnects or the time has passed."""
     try:
         async with asyncio.timeout(seconds):
             await _gone(receive)

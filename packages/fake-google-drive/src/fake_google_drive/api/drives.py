@@ -1,4 +1,4 @@
-"""`drives` and `about`."""
+"""`drives` and `about`: shared drives, and the user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["get_about", "get_drive", "list_drives"]
 
 
 def get_about(call: Call) -> dict[str, Any]:
-    """Answer `about.get`, which asks for `fields`."""
+    """Answer `about.get`, which requires `fields`."""
     if not call.parameters.get("fields"):
         message = "The 'fields' parameter is required for this method."
         raise DriveError(400, "required", message, location="fields")
@@ -43,7 +43,7 @@ def list_drives(call: Call) -> dict[str, Any]:
 
 
 def get_drive(call: Call) -> dict[str, Any]:
-    """Answer `drives.get`; who is not a member does not learn that there is one."""
+    """Answer `drives.get`; for others than members, the drive does not exist."""
     drive_id = call.request.path_params["drive_id"]
     drive = call.tree.shared_drives.get(drive_id)
     if drive is None or call.user not in drive.members:

@@ -61,7 +61,7 @@ def list_files(call: Call) -> dict[str, Any]:
 
 
 def get_file(call: Call) -> dict[str, Any] | Response:
-    """Answer `files.get`, with `alt=media` by the bytes."""
+    """Answer `files.get`: metadata, or the content with `alt=media`."""
     item = _reached(call)
     if call.parameters.get("alt") != "media":
         return file_resource(item, call.viewer, call.fields)
@@ -88,7 +88,7 @@ def export_file(call: Call) -> Response:
 
 
 def export_by_link(call: Call) -> Response:
-    """Answer a link of `exportLinks`, which has no limit of size."""
+    """Answer a link of `exportLinks`, which has no size limit."""
     item = call.item(call.parameters.get("id", ""))
     wanted = call.parameters.get("exportFormat")
     formats = EXPORT_FORMATS.get(item.mime_type, {})
@@ -107,7 +107,7 @@ def download_file(call: Call) -> dict[str, Any]:
 
 
 def get_operation(call: Call) -> dict[str, Any]:
-    """Answer `operations.get`: one look brings an operation nearer to its end."""
+    """Answer `operations.get`; each call brings the operation nearer to its end."""
     operation = _own_operation(call)
     operation.looks_left -= 1
     operation.failed = operation.failed or _struck(call, FaultKind.OPERATION_FAILED)
@@ -115,7 +115,7 @@ def get_operation(call: Call) -> dict[str, Any]:
 
 
 def get_operation_media(call: Call) -> Response:
-    """Answer the address that a finished operation names."""
+    """Answer the download address of a finished operation."""
     operation = _own_operation(call)
     content, mime_type = _download(call, call.item(operation.file_id), operation.mime_type)
     return _media(call, content, mime_type)
@@ -155,7 +155,7 @@ def _query(call: Call, text: str | None) -> Query | None:
         try:
             call.item(folder)
         except DriveError:
-            # Drive does not say which.
+            # Drive does not name the folder.
             raise DriveError.file_not_found("") from None
     return query
 

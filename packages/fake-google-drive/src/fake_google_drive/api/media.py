@@ -1,4 +1,4 @@
-"""Bytes on their way out: whole or a range of them, and what can go wrong with them."""
+"""Content as a response: whole or a range, and faults of the transfer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Media(Response):
-    """A content as an answer; `wanted_range` is the request's `Range`."""
+    """A response with content; `wanted_range` is the request's `Range` header."""
 
     def __init__(
         self, content: Content, mime_type: str, wanted_range: str | None, fault: Fault | None
@@ -35,14 +35,14 @@ class Media(Response):
         super().__init__(status_code=206 if is_part else 200, media_type=mime_type, headers=headers)
 
     def init_headers(self, headers: MutableMapping[str, str] | None = None) -> None:  # type: ignore[override]
-        """Write the headers as given; the length is known before the bytes."""
+        """Set the headers without computing a length from a body."""
         self.raw_headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in {**(headers or {}), "Content-Type": self.media_type or ""}.items()
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the bytes."""
+        """Send the content, with the fault if there is one."""
         await send(
             {
                 "type": "http.response.start",

@@ -1,0 +1,110 @@
+"""The heartbeat of a pipeline process: stored in the database, and sent to viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import psutil
+import structlog
+
+from raglive.bus.postgres import PostgresBus
+from raglive.ingest.worker import Worker
+from raglive.sources.source import Watcher
+from raglive.store.errors import STORE_ERRORS
+from raglive.store.registry.pipelines import HeartbeatResult, PipelineRecord, new_event
+from raglive_contract.model import rfc3339
+
+__all__ = ["BEAT_SECONDS", "HeartbeatSender"]
+
+log = structlog.get_logger()
+
+BEAT_SECONDS = 5.0
+LATE_AFTER_BEATS = 3
+STATE_POLL_SECONDS = 0.1  # a check that begins or ends is sent at once, before the next beat
+
+
+class HeartbeatSender:
+    """Sends a heartbeat every few seconds, and whenever a full check begins or ends."""
+
+    def __init__(
+        self,
+        record: PipelineRecord,
+        watcher: Watcher,
+        worker: Worker,
+        bus: PostgresBus,
+        *,
+        check_interval_seconds: float,
+    ) -> None:
+        self._record = record
+        self._watcher = watcher
+        self._worker = worker
+        self._bus = bus
+        self._check_interval = check_interval_seconds
+        self._started = time.monotonic()
+        self.last_beat: datetime | None = None
+
+    @property
+    def uptime_seconds(self) -> float:
+        """Seconds since this process put the pipeline together."""
+        return round(time.monotonic() - self._started, 3)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether several heartbeats are missing. A paused pipeline still sends them."""
+        last = self.last_beat
+        if last is None:
+            return True
+        return (datetime.now(UTC) - last).total_seconds() > LATE_AFTER_BEATS * BEAT_SECONDS
+
+    async def run(self) -> None:
+        """Send heartbeats until cancelled; one that fails is logged."""
+        sent: object = None
+        sent_at = float("-inf")
+        while True:
+            await asyncio.sleep(STATE_POLL_SECONDS)
+            now = time.monotonic()
+            checks = (self._watcher.is_checking, self._watcher.last_check)
+            if checks == sent and now - sent_at < BEAT_SECONDS:
+                continue
+            sent, sent_at = checks, now
+            try:
+                await self._beat()
+            except STORE_ERRORS as error:
+                log.warning("heartbeat_failed", error=type(error).__name__)
+
+    async def _beat(self) -> None:
+        memory = psutil.Process().memory_info().rss
+        uptime = self.uptime_seconds
+        beat = await self._record.heartbeat(
+            uptime_seconds=uptime,
+            memory_bytes=memory,
+            is_checking=self._watcher.is_checking,
+            last_check=self._watcher.last_check,
+            next_check=self._watcher.next_check,
+        )
+        self.last_beat = datetime.now(UTC)
+        if beat.status == "offline":  # declared offline while the database was unavailable
+            await self._record.announce_online(self._check_interval, self._watcher.location)
+        await self._bus.send([self._event(beat, uptime, memory)])
+
+    def _event(self, beat: HeartbeatResult, uptime: float, memory: int) -> dict[str, Any]:
+        event = new_event(
+            "heartbeat",
+            pipeline_id=self._record.pipeline_id,
+            pipeline_type=self._record.pipeline_type,
+            status="alive",
+            uptime=uptime,
+            memory_usage=memory,
+            active_files=self._worker.active,
+            head_seq=beat.head_seq,
+            digest=beat.digest.hex(),
+            is_checking=self._watcher.is_checking,
+        )
+        for field in ("last_check", "next_check"):
+            moment: datetime | None = getattr(self._watcher, field)
+            if moment is not None:
+                event[f"{field}_time"] = rfc3339(moment)
+        return event

@@ -1,0 +1,169 @@
+"""A pipeline process: worker, heartbeat, and the watcher if this process holds its lease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from raglive.bus.postgres import PostgresBus
+from raglive.ingest.heartbeat import BEAT_SECONDS, HeartbeatSender
+from raglive.ingest.lease_owner import dead_owners
+from raglive.ingest.metrics import PipelineMetrics
+from raglive.ingest.worker import Worker
+from raglive.sources.source import Watcher
+from raglive.store.errors import DATABASE_ERRORS, retry_transient
+from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.errors import RagliveError
+from raglive_contract.model import rfc3339
+from raglive_contract.states import OfflineReason
+
+__all__ = ["PipelineService"]
+
+log = structlog.get_logger()
+
+WATCH_LEASE_SECONDS = 15.0  # renewed with each heartbeat
+ONLINE_TIMEOUT_SECONDS = 30.0
+OFFLINE_TIMEOUT_SECONDS = 3.0  # short, because the database may have stopped for good
+
+
+class PipelineService:
+    """Runs a pipeline in this process: until cancelled, or once over the present files."""
+
+    def __init__(
+        self,
+        record: PipelineRecord,
+        watcher: Watcher,
+        worker: Worker,
+        bus: PostgresBus,
+        metrics: PipelineMetrics,
+        *,
+        owner: str,
+        check_interval_seconds: float,
+    ) -> None:
+        self._record = record
+        self._watcher = watcher
+        self._worker = worker
+        self.metrics = metrics
+        metrics.observe_active_files(lambda: worker.active)
+        self._owner = owner
+        self._check_interval = check_interval_seconds
+        self._heartbeat = HeartbeatSender(
+            record, watcher, worker, bus, check_interval_seconds=check_interval_seconds
+        )
+
+    async def run(self) -> None:
+        """Watch and work until cancelled, and publish `pipeline:online` and `pipeline:offline`."""
+        async with self._online(), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._heartbeat.run(), name="heartbeat")
+            tasks.create_task(self._worker.run(), name="worker")
+            tasks.create_task(self._watch(), name="watch")
+
+    async def run_once(self) -> None:
+        """Check the source, process every file that is due, and return.
+
+        Raises `RagliveError` when the database, or any part of the source, is unavailable.
+        """
+        async with self._online():
+            beat = asyncio.create_task(self._heartbeat.run(), name="heartbeat")
+            try:
+                checked = await self._watcher.check()
+                await self._worker.drain()
+            finally:
+                beat.cancel()
+            if checked.problem is not None:
+                raise checked.problem
+
+    @property
+    def is_late(self) -> bool:
+        """Whether heartbeats are missing, so that `GET /health` answers 503."""
+        return self._heartbeat.is_late
+
+    def health(self) -> dict[str, Any]:
+        """Return the body of `GET /health`."""
+        last = self._heartbeat.last_beat
+        paused = self._worker.paused
+        return {
+            "status": "degraded" if self.is_late or paused else "healthy",
+            "pipeline_id": self._record.pipeline_id,
+            "pipeline_type": self._record.pipeline_type,
+            "watch_location": self._watcher.location,
+            "active_files": self._worker.active,
+            "paused": None if paused is None else paused.wire(),
+            "embedding": self._worker.embedding_health(),
+            "is_checking": self._watcher.is_checking,
+            "last_heartbeat": last and rfc3339(last),
+            "uptime": self._heartbeat.uptime_seconds,
+        }
+
+    @asynccontextmanager
+    async def _online(self) -> AsyncIterator[None]:
+        location = self._watcher.location
+        await retry_transient(
+            lambda: self._record.announce_online(self._check_interval, location),
+            within_seconds=ONLINE_TIMEOUT_SECONDS,
+            what="publishing pipeline:online",
+        )
+        reason: OfflineReason = "error"
+        try:
+            yield
+            reason = "normal_shutdown"
+        except asyncio.CancelledError:
+            reason = "normal_shutdown"
+            raise
+        finally:
+            await self._go_offline(reason)
+
+    async def _go_offline(self, reason: OfflineReason) -> None:
+        async def announce() -> None:
+            await self._record.announce_offline(reason)
+            await self._record.release_watch(self._owner)
+
+        try:
+            async with asyncio.timeout(OFFLINE_TIMEOUT_SECONDS):
+                await retry_transient(
+                    announce,
+                    within_seconds=OFFLINE_TIMEOUT_SECONDS,
+                    what="publishing pipeline:offline",
+                )
+        except (RagliveError, TimeoutError):
+            log.warning("pipeline_offline_not_published")
+
+    async def _watch(self) -> None:
+        """Run the watcher while this process holds the watch lease."""
+        watching: asyncio.Task[None] | None = None
+        try:
+            while True:
+                holds = await self._holds_watch(holding=watching is not None)
+                if holds and watching is None:
+                    log.info("watching", location=self._watcher.location)
+                    watching = asyncio.create_task(self._watcher.run(), name="watcher")
+                elif watching is not None and not holds:
+                    log.warning("watch_lease_lost")
+                    await _cancel(watching)
+                    watching = None
+                if watching is None:
+                    await asyncio.sleep(BEAT_SECONDS)
+                elif (await asyncio.wait({watching}, timeout=BEAT_SECONDS))[0]:
+                    await watching  # raises the error that ended it
+                    raise RuntimeError("the watcher returned")
+        finally:
+            if watching is not None:
+                await _cancel(watching)
+
+    async def _holds_watch(self, *, holding: bool) -> bool:
+        try:
+            present = await self._record.watcher()
+            dead = dead_owners([present] if present else [])
+            return await self._record.acquire_watch(self._owner, WATCH_LEASE_SECONDS, dead)
+        except DATABASE_ERRORS as error:
+            log.warning("watch_lease_not_renewed", error=type(error).__name__)
+            return holding
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,156 @@
+"""Sends requests to the Drive API: access token, quota, retries, and JSON or streamed responses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import orjson
+import structlog
+
+from raglive.sources.google_drive.credentials import TokenSource
+from raglive.sources.google_drive.errors import DriveUnavailable, read_error_response
+from raglive.sources.google_drive.quota import COSTS, QuotaBucket
+from raglive_contract.backoff import Backoff
+from raglive_contract.errors import RagliveError
+
+__all__ = ["GOOGLE", "DriveTransport", "RetryPolicy"]
+
+log = structlog.get_logger()
+
+GOOGLE = "https://www.googleapis.com"
+RETRY_BACKOFF = Backoff(first_seconds=1.0, longest_seconds=64.0)
+_RETRIED_BY_THE_WATCHER = frozenset({"auth_required", "drive_cursor_lost"})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a request is sent, and the pauses between the attempts."""
+
+    attempts: int = 6
+    backoff: Backoff = RETRY_BACKOFF
+
+
+@dataclass(frozen=True, slots=True)
+class DriveTransport:
+    """Sends the requests of one account.
+
+    Every method raises `AuthRequired`, `DriveUnavailable`, `DriveRateLimited`, `DriveNotFound`,
+    `DriveForbidden` or `CursorLost`.
+    """
+
+    http: httpx.AsyncClient
+    tokens: TokenSource
+    url: str = GOOGLE
+    quota: QuotaBucket = field(default_factory=QuotaBucket)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def address(self, path: str) -> str:
+        """Return the URL of an API method."""
+        return f"{self.url}/drive/v3/{path}"
+
+    async def json(
+        self,
+        method: str,
+        path: str,
+        cost: str,
+        params: dict[str, str],
+        body: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Send a request and return the JSON object of its response; `cost` is a key of `COSTS`."""
+        content = None if body is None else orjson.dumps(body)
+        async with self.stream(method, self.address(path), cost, params, content) as response:
+            read = await _read(response, path)
+        if not read:
+            return {}
+        try:
+            found = orjson.loads(read)
+        except orjson.JSONDecodeError:
+            found = None
+        if not isinstance(found, dict):
+            raise DriveUnavailable(f"Google Drive, {path}: the response is not a JSON object.")
+        return found
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        cost: str,
+        params: dict[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """Send a request and provide its successful response, whose body is not read yet."""
+        response = await self._send_with_retries(method, url, cost, params, content)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _send_with_retries(
+        self,
+        method: str,
+        url: str,
+        cost: str,
+        params: dict[str, str] | None,
+        content: bytes | None,
+    ) -> httpx.Response:
+        what, refused = url.rpartition("/v3/")[2].partition("?")[0], ""
+        for attempt in range(self.retry.attempts):
+            headers = {} if content is None else {"Content-Type": "application/json"}
+            request = self.http.build_request(
+                method, url, params=params, headers=headers, content=content
+            )
+            response = await self._send(request, what, COSTS[cost], refused)
+            if isinstance(response, httpx.Response):
+                return response
+            error = response
+            if error.code == "auth_required" and not refused and "Authorization" in request.headers:
+                refused = request.headers["Authorization"].removeprefix("Bearer ")
+                continue
+            if not error.retryable or error.code in _RETRIED_BY_THE_WATCHER:
+                raise error
+            if attempt + 1 < self.retry.attempts:
+                asked = (error.retry_after_ms or 0) / 1000
+                pause = self.retry.backoff.seconds(attempt, asked)
+                log.info("drive_retry", what=what, code=error.code, seconds=round(pause, 2))
+                await asyncio.sleep(pause)
+        raise error
+
+    async def _send(
+        self, request: httpx.Request, what: str, cost: float, refused: str
+    ) -> httpx.Response | RagliveError:
+        """Send a request once, with a token other than `refused`; return the response or error."""
+        try:
+            token = await self.tokens.token(refused)
+            await self.quota.take(cost)
+            request.headers["Authorization"] = f"Bearer {token}"
+            response = await self.http.send(request, stream=True)
+            if response.is_success:
+                return response
+            try:
+                failure = read_error_response(
+                    response.status_code, response.headers, await response.aread()
+                )
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            return DriveUnavailable(f"Google Drive, {what}: no response ({type(error).__name__}).")
+        except RagliveError as error:
+            return error
+        if failure.is_rate_limit:
+            self.quota.drain()
+        return failure.error(what)
+
+
+async def _read(response: httpx.Response, what: str) -> bytes:
+    try:
+        return await response.aread()
+    except httpx.HTTPError as error:
+        raise DriveUnavailable(
+            f"Google Drive, {what}: the response ended early ({type(error).__name__})."
+        ) from None

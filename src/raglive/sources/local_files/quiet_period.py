@@ -1,0 +1,103 @@
+"""Decides when a file that is being written is complete enough to be read.
+
+Pure: the caller passes the time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from raglive.sources.local_files.file_version import FileVersion
+from raglive.sources.local_files.scan import ScannedFile
+
+__all__ = ["ClockReading", "QuietPeriod"]
+
+# File timestamps have a resolution of up to 10 ms: a second write within it changes none of them.
+AFTER_CLOSE_SECONDS = 0.011
+QUIET_SECONDS = 1.0  # without a change, for a file that no notification reported as closed
+OLD_SECONDS = 2.0  # since the modification time: such a file is read at once
+MAX_WAIT_SECONDS = 600.0  # a file that is written to without a pause is read this often
+MAX_READS_AFTER_CLOSE = 10  # in as many seconds; a file closed more often is a log, not a document
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """The current time: in seconds of the monotonic clock, and in nanoseconds since 1970."""
+
+    monotonic: float
+    wall_ns: int
+
+
+@dataclass(slots=True)
+class _Waiting:
+    version: FileVersion
+    same_since: float
+    seen_since: float
+    closed: bool = False
+    due: float = 0.0
+
+
+class QuietPeriod:
+    """Tracks the files that are still being written.
+
+    A file may be read shortly after it was closed or renamed, unless that happens all the time.
+    Otherwise it must not have changed for a second, or be older than two seconds.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, _Waiting] = {}
+        self._reads: Counter[str] = Counter()
+        self._counting_since = 0.0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def is_over(self, scanned: ScannedFile, closed: bool | None, now: ClockReading) -> bool:
+        """Check whether a file may be read now; if not, it is tracked until `next_due`.
+
+        `closed` is True if the last notification reported the file as closed, False if as open for
+        writing, None if there was none.
+        """
+        waiting = self._waiting.get(scanned.location)
+        if waiting is None:
+            waiting = _Waiting(scanned.version, now.monotonic, now.monotonic)
+        elif waiting.version != scanned.version:
+            waiting.version, waiting.same_since = scanned.version, now.monotonic
+        if closed is not None:
+            waiting.closed = closed
+        seconds = self._seconds_to_wait(scanned.location, waiting, now)
+        if seconds <= 0 or now.monotonic - waiting.seen_since >= MAX_WAIT_SECONDS:
+            self._waiting.pop(scanned.location, None)
+            self._count(scanned.location, now)
+            return True
+        waiting.due = now.monotonic + seconds
+        self._waiting[scanned.location] = waiting
+        return False
+
+    def due(self, now: float) -> set[str]:
+        """Return the locations to scan again."""
+        return {place for place, waiting in self._waiting.items() if waiting.due <= now}
+
+    def next_due(self) -> float | None:
+        """Return when to scan again, by the monotonic clock; None when no file waits."""
+        return min((waiting.due for waiting in self._waiting.values()), default=None)
+
+    def keep(self, is_waiting: Callable[[str], bool]) -> None:
+        """Stop tracking the locations for which `is_waiting` is False."""
+        self._waiting = {place: one for place, one in self._waiting.items() if is_waiting(place)}
+
+    def _seconds_to_wait(self, place: str, waiting: _Waiting, now: ClockReading) -> float:
+        quiet = now.monotonic - waiting.same_since
+        age = (now.wall_ns - waiting.version.mtime_ns) / 1e9
+        if waiting.closed and self._reads[place] < MAX_READS_AFTER_CLOSE:
+            return AFTER_CLOSE_SECONDS - (age if age >= 0 else quiet)
+        until_quiet = QUIET_SECONDS - quiet
+        return min(until_quiet, OLD_SECONDS - age) if age >= 0 else until_quiet
+
+    def _count(self, place: str, now: ClockReading) -> None:
+        if now.monotonic - self._counting_since > MAX_READS_AFTER_CLOSE:
+            self._reads.clear()
+            self._counting_since = now.monotonic
+        self._reads[place] += 1

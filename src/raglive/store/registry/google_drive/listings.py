@@ -1,0 +1,81 @@
+"""Listings: the cursors of change logs, folders to list, and full listings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from raglive.store.pool import Connection
+from raglive.store.registry.files import KnownFile
+from raglive.store.registry.google_drive.rows import PipelineTable
+from raglive.store.sql import load_queries
+
+__all__ = ["ListingTables"]
+
+_QUERIES = load_queries(__name__)
+
+
+class ListingTables(PipelineTable):
+    """The change logs and listings of one pipeline."""
+
+    async def cursors(self) -> dict[str, str]:
+        """Return the cursor of each change log, by log."""
+        rows = await self._record.database.fetch(_QUERIES["cursors"], self._key)
+        return {row["log"]: row["cursor"] for row in rows}
+
+    async def put_cursor(self, connection: Connection, log: str, cursor: str) -> None:
+        """Save the cursor of a change log."""
+        await connection.execute(_QUERIES["put_cursor"], self._key, log, cursor)
+
+    async def forget_logs(self, connection: Connection, kept: Collection[str]) -> None:
+        """Delete the cursors of all change logs but these."""
+        await connection.execute(_QUERIES["forget_logs"], self._key, list(kept))
+
+    async def pending(self, limit: int) -> list[tuple[str, str]]:
+        """Return pending folders of one change log, each with its log."""
+        rows = await self._record.database.fetch(_QUERIES["pending"], self._key, limit)
+        return [(row["folder_id"], row["log"]) for row in rows]
+
+    async def end_listing(
+        self, connection: Connection, folders: Collection[str], listing: int, *, found: bool
+    ) -> None:
+        """Record that folders were listed; `found` if they still exist."""
+        await connection.execute(_QUERIES["end_listing"], self._key, list(folders), found, listing)
+
+    async def mark_unseen(self, connection: Connection, folders: Collection[str]) -> None:
+        """Record that folders which were found do not exist after all."""
+        await connection.execute(_QUERIES["mark_unseen"], self._key, list(folders))
+
+    async def begin_full_listing(
+        self, connection: Connection, listing: int, *, keep_away: bool
+    ) -> None:
+        """Begin a full listing; `keep_away` counts everything below unreadable folders as found."""
+        await connection.execute(_QUERIES["clear_missing"], self._key)
+        if keep_away:
+            await connection.execute(_QUERIES["mark_away_seen"], self._key, listing)
+        await connection.execute(_QUERIES["begin_full_listing"], self._key)
+
+    async def expect(self, connection: Connection, folders: Collection[str]) -> None:
+        """Record everything in these folders as missing until it is found."""
+        await connection.execute(_QUERIES["expect"], self._key, list(folders))
+
+    async def found(self, connection: Connection, ids: Collection[str]) -> None:
+        """Record that items were found."""
+        await connection.execute(_QUERIES["found"], self._key, list(ids))
+
+    async def unseen_files(self, listing: int, limit: int) -> tuple[int, list[KnownFile]]:
+        """Return how many files a full listing did not find, and the first of them."""
+        unseen = await self._record.database.fetch(
+            _QUERIES["unseen_files"], self._key, listing, limit
+        )
+        rows = [dict(row) for row in unseen]
+        totals = [row.pop("total") for row in rows]
+        return (totals[0] if totals else 0), [KnownFile(**row) for row in rows]
+
+    async def file_count(self) -> int:
+        """Return how many files the pipeline has."""
+        return int(await self._record.database.fetchval(_QUERIES["file_count"], self._key))
+
+    async def forget_unseen(self, connection: Connection, listing: int) -> None:
+        """Delete the folders and shortcuts that a full listing did not find."""
+        await connection.execute(_QUERIES["forget_unseen_folders"], self._key, listing)
+        await connection.execute(_QUERIES["forget_unseen_shortcuts"], self._key, listing)

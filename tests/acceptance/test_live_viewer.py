@@ -1,0 +1,89 @@
+"""A live page requests nothing: everything that it shows arrives with events."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.acceptance.documents import pdf, write_text
+from tests.acceptance.installation import Installation, installed
+from tests.acceptance.page import Dashboard, dashboard
+
+PIPELINE = "local-files-pipeline"
+STATES = ("queued", "processing", "completed", "failed", "skipped")
+SECONDS = float(os.environ.get("LIVE_MINUTES", "0")) * 60 or 20.0
+DAMAGED = b"%PDF-1.4 damaged"
+
+pytestmark = pytest.mark.timeout(240 + SECONDS)
+
+
+@pytest.mark.parametrize(
+    "address", ["/", f"/pipeline/?id={PIPELINE}"], ids=["overview", "pipeline"]
+)
+async def test_a_live_page_is_exact_and_requests_nothing(tmp_path: Path, address: str) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    write_text(folder, 0)
+    async with installed(folder, tmp_path / "data") as raglive:
+        await raglive.events()
+        database = (await raglive.cli("db", "url"))[1].strip()
+        async with dashboard(raglive.dashboard_url + address) as page:
+            await page.expect_connection("live", within_seconds=20)
+            await page.expect_counts(await counted(database), within_seconds=20)
+            await page.page.wait_for_load_state("networkidle")
+            page.requests.clear()
+            await change_files(raglive, folder, page, database)
+            assert set(page.requests) <= {"/api/session"}
+            assert (await page.pipelines())[PIPELINE]["resyncs"] == 0
+            await page.expect_connection("live", within_seconds=1)
+            assert page.errors == []
+
+
+async def change_files(raglive: Installation, folder: Path, page: Dashboard, database: str) -> None:
+    """Add, damage, retry, repair and delete files; compare the page with the database each time."""
+
+    async def add(number: int) -> None:
+        for each in range(20):
+            await asyncio.to_thread(write_text, folder, number * 100 + each)
+
+    async def damage(number: int) -> None:
+        (folder / f"report-{number}.pdf").write_bytes(DAMAGED)
+        (folder / f"plan-{number}.pdf").write_bytes(DAMAGED + b" too")
+
+    async def retry(_number: int) -> None:
+        status, _, errors = await raglive.cli("retry")
+        assert status == 0, errors
+
+    async def repair(number: int) -> None:
+        (folder / f"plan-{number - 2}.pdf").write_bytes(pdf(f"Plan {number} is whole again."))
+
+    async def delete(number: int) -> None:
+        (folder / f"report-{number - 3}.pdf").unlink()
+        for path in sorted(folder.glob("heron-*.txt"))[:2]:
+            path.unlink()
+
+    steps: list[Callable[[int], Awaitable[None]]] = [add, damage, retry, repair, delete]
+    loop = asyncio.get_running_loop()
+    until, number = loop.time() + SECONDS, 0
+    while loop.time() < until or number % len(steps) != 0:
+        await steps[number % len(steps)](number)
+        number += 1
+        log = await raglive.events()  # returns once nothing is left to do
+        await page.expect_seq(PIPELINE, len(log), within_seconds=10)
+        await page.expect_counts(await counted(database), within_seconds=5)
+
+
+async def counted(database: str) -> dict[str, int]:
+    """Return how many files the database has in each state."""
+    connection = await asyncpg.connect(database)
+    try:
+        rows = await connection.fetch("SELECT state, count(*) FROM raglive.files GROUP BY state")
+    finally:
+        await connection.close()
+    found = {str(state): int(files) for state, files in rows}
+    return {state: found.get(state, 0) for state in STATES}

@@ -1,0 +1,93 @@
+export type ConnectionState = "connecting" | "live" | "polling" | "offline";
+
+/** Why the connection is as it is; shown to people and matched by tests. */
+export type ReasonCode =
+  | "starting"
+  | "connected"
+  | "preferred"
+  | "socket_unavailable"
+  | "socket_refused"
+  | "socket_unreachable"
+  | "socket_lost"
+  | "socket_silent"
+  | "socket_slow"
+  | "server_draining"
+  | "unauthorized"
+  | "server_unreachable"
+  | "server_error";
+
+export interface Reason {
+  readonly code: ReasonCode;
+  readonly message: string;
+}
+
+const REASONS: Record<ReasonCode, string> = {
+  starting: "Opening the connection.",
+  connected: "Events arrive over a WebSocket the moment they are committed.",
+  preferred: "You chose polling.",
+  socket_unavailable: "The status server is not running or does not answer.",
+  socket_refused: "The status server refused the connection.",
+  socket_unreachable: "A WebSocket to the status server cannot be opened. Something may be blocking it.",
+  socket_lost: "The connection to the status server broke.",
+  socket_silent: "The status server stopped answering.",
+  socket_slow: "The status server takes long to answer.",
+  server_draining: "The status server is restarting.",
+  unauthorized: "You are not signed in, or no longer have access.",
+  server_unreachable: "The dashboard server cannot be reached.",
+  server_error: "The dashboard server answers with errors.",
+};
+
+export function reason(code: ReasonCode, detail?: string): Reason {
+  return { code, message: detail ? `${REASONS[code]} ${detail}` : REASONS[code] };
+}
+
+/** What the session answer says about this viewer and its status server. */
+export interface SessionFacts {
+  readonly url: string | null;
+  readonly version: string | null;
+  readonly role: string | null;
+  readonly mayOperate: boolean;
+}
+
+/** The connection as viewers see it. */
+export interface Connection extends SessionFacts {
+  readonly state: ConnectionState;
+  /** Unix time in ms of the last change of `state`. */
+  readonly since: number;
+  readonly reason: Reason;
+  /** Round trip in ms, of the transport in use. */
+  readonly latencyMs: number | null;
+  /** Unix time in ms of the last answer over any transport. */
+  readonly heardAt: number | null;
+  /** Unix time in ms of the next WebSocket attempt; null when none is scheduled. */
+  readonly retryAt: number | null;
+  readonly preferPolling: boolean;
+  readonly reconnects: number;
+  readonly fallbacks: number;
+}
+
+/** The connection before the client starts, also what a prerendered page shows. */
+export const NOT_STARTED: Connection = {
+  state: "connecting",
+  since: 0,
+  reason: reason("starting"),
+  latencyMs: null,
+  heardAt: null,
+  retryAt: null,
+  preferPolling: false,
+  reconnects: 0,
+  fallbacks: 0,
+  url: null,
+  version: null,
+  role: null,
+  mayOperate: false,
+};
+
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 15_000;
+
+/** Exponential back-off with jitter: between half and the whole of a delay that doubles. `random` is in [0, 1). */
+export function backoffMs(attempt: number, random: number): number {
+  const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 10));
+  return ceiling / 2 + random * (ceiling / 2);
+}

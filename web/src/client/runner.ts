@@ -1,0 +1,258 @@
+import type { Session, SocketInfo } from "@/contract/types";
+import type { Connection, SessionFacts } from "./connection";
+import { ApiError, type Http } from "./http";
+import type { SessionKeeper } from "./session";
+import type { Store } from "./store";
+import type {
+  CreateSocket,
+  PollHandlers,
+  PollingTransport,
+  SocketHandlers,
+  SocketTransport,
+  Transports,
+} from "./transports";
+import { initialState, type Effect, type Event, type TimerName } from "./connection-state";
+import { transition } from "./transition";
+
+export interface RunnerOptions {
+  preferPolling: boolean;
+  /** True while nobody can see the page. */
+  hidden: () => boolean;
+  clientId: string;
+}
+
+type Happening = Event extends infer E ? (E extends Event ? Omit<E, "at" | "random"> : never) : never;
+type Timer = ReturnType<typeof setTimeout>;
+
+const INFO_TIMEOUT_MS = 2_000;
+
+/** Carries out what `transition` decides: opens transports, sets timers, and reports what happens. */
+export class ConnectionRunner {
+  private state;
+  private socket: SocketTransport | null = null;
+  private createSocket: CreateSocket | null = null;
+  private poller: PollingTransport | null = null;
+  private readonly timers = new Map<TimerName, Timer>();
+  private readonly lagTimers = new Map<string, Timer>();
+  private readonly pending: Happening[] = [];
+  private dispatching = false;
+  private readonly listeners = new Set<() => void>();
+
+  constructor(
+    private readonly http: Http,
+    private readonly session: SessionKeeper,
+    private readonly store: Store,
+    private readonly transports: Transports,
+    private readonly options: RunnerOptions,
+  ) {
+    this.state = initialState(options.preferPolling);
+    store.onTrouble = (pipelineId, trouble, pipelineType) => {
+      const seq = this.seqOf(pipelineId);
+      this.dispatch({ type: "trouble", trouble, pipelineId, pipelineType, seq });
+    };
+  }
+
+  get connection(): Connection {
+    return this.state.connection;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** Takes what happened. Effects may report more; that is taken when they are all done. */
+  dispatch(happening: Happening): void {
+    this.pending.push(happening);
+    if (this.dispatching) return;
+    this.dispatching = true;
+    try {
+      for (let next = this.pending.shift(); next; next = this.pending.shift()) this.step(next);
+    } finally {
+      this.dispatching = false;
+    }
+  }
+
+  private step(happening: Happening): void {
+    const before = this.state.connection;
+    const [state, effects] = transition(this.state, {
+      ...happening,
+      at: Date.now(),
+      random: Math.random(),
+    });
+    this.state = state;
+    for (const effect of effects) this.run(effect);
+    if (state.connection !== before) for (const listener of this.listeners) listener();
+  }
+
+  private run(effect: Effect): void {
+    switch (effect.type) {
+      case "prepare_socket":
+        return void this.prepareSocket();
+      case "open_socket":
+        return this.openSocket();
+      case "close_socket":
+        this.socket?.close();
+        this.socket = null;
+        return;
+      case "probe_socket":
+        return void this.socket?.probe(effect.timeoutMs);
+      case "tell_activity":
+        return this.socket?.tellActivity(this.options.clientId, effect.activity);
+      case "resubscribe": {
+        const cursor = effect.withCursor ? this.store.cursorOf(effect.pipelineId) : null;
+        return this.socket?.resubscribe(effect.pipelineType, effect.pipelineId, cursor);
+      }
+      case "start_polling":
+        this.poller = this.transports.createPoller(this.pollHandlers());
+        return this.poller.start();
+      case "stop_polling":
+        this.poller?.stop();
+        this.poller = null;
+        return;
+      case "poll_now":
+        return this.poller?.pollNow();
+      case "poll_from_start":
+        return this.poller?.pollFromStart();
+      case "load_session":
+        return void this.reportSession(this.session.get());
+      case "refresh_session":
+        return void this.reportSession(this.session.refresh());
+      case "forget_session":
+        return this.session.forget();
+      case "renew_session":
+        return void this.renewSession();
+      case "set_timer":
+        return this.setTimer(effect.name, effect.ms);
+      case "clear_timer":
+        clearTimeout(this.timers.get(effect.name));
+        this.timers.delete(effect.name);
+        return;
+      case "watch_lag":
+        return this.watchLag(effect.pipelineId, effect.ms);
+      case "forget_lags":
+        for (const timer of this.lagTimers.values()) clearTimeout(timer);
+        return this.lagTimers.clear();
+      case "flush_store":
+        return this.store.flush();
+    }
+  }
+
+  private async prepareSocket(): Promise<void> {
+    try {
+      const [session, available, createSocket] = await Promise.all([
+        this.session.get(),
+        this.isSocketAvailable(),
+        this.transports.loadSocket(),
+      ]);
+      this.createSocket = createSocket;
+      this.dispatch({ type: "prepared", available, ...this.known(session) });
+    } catch (error) {
+      this.dispatch({ type: "preparation_failed", denied: error instanceof ApiError && error.denied });
+    }
+  }
+
+  /** The dashboard server's "no" is believed; when it does not answer, the WebSocket is tried. */
+  private async isSocketAvailable(): Promise<boolean> {
+    try {
+      const info = await this.http.get<SocketInfo>("/api/socket/info", { timeoutMs: INFO_TIMEOUT_MS });
+      return info.available;
+    } catch {
+      return true;
+    }
+  }
+
+  private openSocket(): void {
+    const session = this.session.known;
+    if (!session || !this.createSocket) return;
+    const socket = this.createSocket(session, this.socketHandlers());
+    this.socket = socket;
+    socket.open();
+  }
+
+  private socketHandlers(): SocketHandlers {
+    return {
+      connected: () => this.dispatch({ type: "socket_connected" }),
+      cursor: (pipelineType) => {
+        this.store.flush();
+        return this.store.cursor(pipelineType);
+      },
+      events: (events) => this.store.enqueue(events),
+      snapshot: (status) => this.store.takeSnapshot(status),
+      settled: (pipelines, everyOfType) => this.store.settle(pipelines, everyOfType),
+      live: () => this.dispatch({ type: "socket_live" }),
+      down: (reason, error) =>
+        this.dispatch({ type: "socket_down", reason, retryAfterMs: error?.retry_after_ms ?? 0 }),
+      draining: (retryInMs) => this.dispatch({ type: "socket_draining", retryInMs }),
+      expiring: () => this.dispatch({ type: "token_expiring" }),
+      latency: (ms) => this.dispatch({ type: "socket_latency", ms }),
+    };
+  }
+
+  private pollHandlers(): PollHandlers {
+    return {
+      cursor: () => {
+        this.store.flush();
+        return this.store.cursor();
+      },
+      working: () => this.store.isWorking(),
+      hidden: this.options.hidden,
+      awaitsSocket: () => !this.state.connection.preferPolling,
+      answer: (answer, sinceCursor) => {
+        this.store.settlePoll(answer, sinceCursor);
+        this.dispatch({ type: "polled", websocketAvailable: answer.websocket_available });
+      },
+      unchanged: () => {
+        this.store.confirmAll();
+        this.dispatch({ type: "polled", websocketAvailable: null });
+      },
+      failed: ({ denied, unreachable, message }, failures) =>
+        this.dispatch({ type: "poll_failed", denied, unreachable, message, failures }),
+      latency: (ms) => this.dispatch({ type: "poll_latency", ms }),
+    };
+  }
+
+  private async reportSession(session: Promise<Session>): Promise<void> {
+    try {
+      this.dispatch({ type: "session", ...this.known(await session) });
+    } catch {
+      // Whatever needs the session reports that it has none.
+    }
+  }
+
+  private async renewSession(): Promise<void> {
+    try {
+      const session = await this.session.refresh();
+      this.dispatch({ type: "session", ...this.known(session) });
+      await this.socket?.authorize(session);
+    } catch {
+      this.dispatch({ type: "renewal_failed" });
+    }
+  }
+
+  private setTimer(name: TimerName, ms: number): void {
+    clearTimeout(this.timers.get(name));
+    this.timers.set(
+      name,
+      setTimeout(() => this.dispatch({ type: "timer", name }), ms),
+    );
+  }
+
+  private watchLag(pipelineId: string, ms: number): void {
+    const due = () => {
+      this.lagTimers.delete(pipelineId);
+      this.store.flush();
+      this.dispatch({ type: "lag_due", pipelineId, seq: this.seqOf(pipelineId) });
+    };
+    this.lagTimers.set(pipelineId, setTimeout(due, ms));
+  }
+
+  private seqOf(pipelineId: string): number | null {
+    return this.store.seqOf(pipelineId);
+  }
+
+  private known(session: Session): { facts: SessionFacts; renewAt: number | null } {
+    const { websocket, version, role, may_operate: mayOperate } = session;
+    return { facts: { url: websocket.url, version, role, mayOperate }, renewAt: this.session.renewAt() };
+  }
+}

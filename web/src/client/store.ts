@@ -1,0 +1,245 @@
+import type { Event, PipelineStatus, RagStatus, SubscribedPipeline } from "@/contract/types";
+import { composeCursor, formatPosition, parsePosition } from "./cursor";
+import type { LiveFile } from "./file-state";
+import { LivePipeline } from "./live-pipeline";
+import { isDurable } from "./log-position";
+import type { PipelineState } from "./pipeline-state";
+import type { PipelineAudit, Trouble } from "./verification";
+
+const LONGEST_QUEUE = 5_000;
+
+/**
+ * All pipelines as this viewer knows them. Events are applied once per frame; listeners are called
+ * once per change of the whole.
+ */
+export class Store {
+  onTrouble: (pipelineId: string, trouble: Trouble, pipelineType: string) => void = () => undefined;
+  private readonly pipelines = new Map<string, LivePipeline>();
+  private readonly heardAt = new Map<string, number>();
+  private states: readonly PipelineState[] = [];
+  private ids: readonly string[] = [];
+  private queue: Event[] = [];
+  private scheduled = false;
+  private readonly listeners = new Set<() => void>();
+
+  constructor(
+    private readonly schedule: (run: () => void) => void,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  pipelineIds = (): readonly string[] => this.ids;
+
+  /** All pipelines by id; the same array while none of them changes. */
+  all = (): readonly PipelineState[] => this.states;
+
+  pipeline(id: string): PipelineState | undefined {
+    return this.pipelines.get(id)?.state;
+  }
+
+  file(pipelineId: string, fileId: string): LiveFile | undefined {
+    return this.pipelines.get(pipelineId)?.file(fileId);
+  }
+
+  /** The files that events or snapshots told of, bounded. */
+  files(pipelineId: string): LiveFile[] {
+    return this.pipelines.get(pipelineId)?.allFiles() ?? [];
+  }
+
+  /** When the server last confirmed this pipeline's state (Unix time in ms). */
+  freshAt(pipelineId: string): number | null {
+    return this.heardAt.get(pipelineId) ?? null;
+  }
+
+  /** The cursor of the pipelines of one type, or of all; null when nothing is known. */
+  cursor(pipelineType?: string): string | null {
+    const known = [...this.pipelines.values()].filter(
+      ({ state }) => pipelineType === undefined || state.type === pipelineType,
+    );
+    return composeCursor(known.map(({ log }) => log.position));
+  }
+
+  cursorOf(pipelineId: string): string | null {
+    return this.pipelines.get(pipelineId)?.log.cursor ?? null;
+  }
+
+  /** The last event applied to a pipeline, also before viewers are told of it. */
+  seqOf(pipelineId: string): number | null {
+    return this.pipelines.get(pipelineId)?.log.seq ?? null;
+  }
+
+  isWorking(): boolean {
+    return this.states.some(({ processing }) => processing.length > 0);
+  }
+
+  audit(): Record<string, PipelineAudit> {
+    return Object.fromEntries([...this.pipelines].map(([id, pipeline]) => [id, pipeline.audit()]));
+  }
+
+  /** Takes events as they arrive; they are applied with the next frame. */
+  enqueue(events: readonly Event[]): void {
+    for (const event of events) this.queue.push(event);
+    if (this.queue.length > LONGEST_QUEUE) this.flush();
+    else if (!this.scheduled && this.queue.length > 0) {
+      this.scheduled = true;
+      this.schedule(() => this.flush());
+    }
+  }
+
+  /** Applies what has arrived, now. */
+  flush(): void {
+    this.scheduled = false;
+    if (this.queue.length === 0) return;
+    const events = this.queue;
+    this.queue = [];
+    for (const event of events) this.apply(event);
+    this.publish();
+  }
+
+  /**
+   * Takes the acknowledgement of a subscription; what it replayed has arrived before. A subscription
+   * to every pipeline of a type names those that exist: the others of that type are forgotten.
+   */
+  settle(answers: readonly SubscribedPipeline[], everyOfType: string | null = null): void {
+    const fresh = answers.filter(({ pipeline_id }) => !this.pipelines.has(pipeline_id));
+    for (const { snapshot } of fresh) this.replace(snapshot);
+    this.flush();
+    for (const answer of answers) {
+      const known = this.pipelines.get(answer.pipeline_id);
+      if (!known || fresh.includes(answer)) continue;
+      const verdict = known.acknowledge(answer);
+      if (verdict === "replace") this.replace(answer.snapshot);
+      else this.report(known, verdict ?? known.reconcile(answer.snapshot));
+      this.heard(answer.pipeline_id);
+    }
+    if (everyOfType !== null)
+      this.retain(
+        answers.map(({ pipeline_id }) => pipeline_id),
+        everyOfType,
+      );
+    this.publish();
+  }
+
+  /**
+   * Takes a poll answer: missed events first, then what the snapshots and summaries add. An answer to
+   * a poll without a cursor has no missed events, and replaces what it does not confirm.
+   */
+  settlePoll({ pipelines, events }: RagStatus, sinceCursor: boolean): void {
+    this.flush();
+    const replaced = new Set(
+      pipelines
+        .map(({ status_details }) => status_details)
+        .filter(
+          ({ pipeline_id, cursor }) => !this.pipelines.get(pipeline_id)?.log.continues(cursor, sinceCursor),
+        )
+        .map(({ pipeline_id }) => pipeline_id),
+    );
+    for (const event of events) if (!replaced.has(event.pipeline_id)) this.apply(event);
+    for (const { status_details, summary } of pipelines) {
+      const known = this.pipelines.get(status_details.pipeline_id);
+      if (!known || replaced.has(status_details.pipeline_id)) this.replace(status_details);
+      else this.report(known, known.reconcile(status_details));
+      this.apply(summary);
+    }
+    this.retain(pipelines.map(({ pipeline_id }) => pipeline_id));
+    this.publish();
+  }
+
+  /** Records that the server confirmed every pipeline as it is known. */
+  confirmAll(): void {
+    for (const id of this.pipelines.keys()) this.heard(id);
+    this.publish();
+  }
+
+  /**
+   * Takes a snapshot that the server sent unasked. It may be ahead of events under way, so it never
+   * moves a known log: if they do not come, they are asked for.
+   */
+  takeSnapshot(snapshot: PipelineStatus): void {
+    this.flush();
+    const known = this.pipelines.get(snapshot.pipeline_id);
+    if (known && parsePosition(snapshot.cursor)?.epoch === known.log.epoch)
+      this.report(known, known.reconcile(snapshot));
+    else this.replace(snapshot);
+    this.heard(snapshot.pipeline_id);
+    this.publish();
+  }
+
+  /** Replaces what is known of a pipeline by a snapshot. */
+  replace(snapshot: PipelineStatus): void {
+    const position = parsePosition(snapshot.cursor);
+    if (!position) return;
+    const known = this.pipelines.get(snapshot.pipeline_id);
+    if (known) known.restart(position, snapshot);
+    else this.pipelines.set(snapshot.pipeline_id, new LivePipeline(position, snapshot));
+    this.heard(snapshot.pipeline_id);
+    this.publish();
+  }
+
+  /** Forgets the pipelines, of one type or of all, that are not among `ids`. */
+  private retain(ids: readonly string[], type: string | null = null): void {
+    for (const [id, { state }] of this.pipelines)
+      if (!ids.includes(id) && (type === null || state.type === type)) this.pipelines.delete(id);
+  }
+
+  private apply(event: Event): void {
+    const pipeline = this.pipelines.get(event.pipeline_id) ?? this.begin(event);
+    if (!pipeline) return;
+    this.heard(event.pipeline_id);
+    this.report(pipeline, pipeline.take(event));
+  }
+
+  private report({ state }: LivePipeline, trouble: Trouble | null): void {
+    if (trouble) this.onTrouble(state.id, trouble, state.type);
+  }
+
+  /** Follows a pipeline that is new to the page from its first event; otherwise asks for it. */
+  private begin(event: Event): LivePipeline | null {
+    const { pipeline_id: id, pipeline_type: type } = event;
+    const epoch = isDurable(event) && event.seq === 1 ? parsePosition(event.cursor)?.epoch : undefined;
+    if (epoch === undefined) {
+      this.onTrouble(id, "unknown", type);
+      return null;
+    }
+    this.replace(emptyStatus(id, type, formatPosition({ epoch, seq: 0 })));
+    return this.pipelines.get(id) ?? null;
+  }
+
+  private heard(id: string): void {
+    this.heardAt.set(id, this.now());
+  }
+
+  private publish(): void {
+    const states = [...this.pipelines.values()].map((pipeline) => pipeline.seal());
+    states.sort((a, b) => (a.id < b.id ? -1 : 1));
+    if (!sameItems(states, this.states)) this.states = states;
+    const ids = states.map(({ id }) => id);
+    if (!sameItems(ids, this.ids)) this.ids = ids;
+    for (const listener of this.listeners) listener();
+  }
+}
+
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((each, index) => each === b[index]);
+}
+
+function emptyStatus(id: string, type: string, cursor: string): PipelineStatus {
+  return {
+    pipeline_id: id,
+    pipeline_type: type,
+    status: "offline",
+    is_checking: false,
+    files_processing: [],
+    files_completed: [],
+    files_failed: [],
+    total_processed: 0,
+    total_failed: 0,
+    counts: { queued: 0, processing: 0, completed: 0, failed: 0, skipped: 0, waiting: 0 },
+    cursor,
+    digest: "",
+  };
+}

@@ -1,0 +1,51 @@
+"use client";
+import { LockKeyhole } from "lucide-react";
+import { useState, type SyntheticEvent, type ReactNode } from "react";
+import { Button } from "@/components/ui/button";
+import { Empty } from "@/components/ui/notice";
+import { useConnection, usePipelineIds } from "@/react/hooks";
+import { useClient } from "@/react/provider";
+
+/** Asks for a token instead of showing the page while the viewer has no access. */
+export function SignInWall({ children }: { children: ReactNode }) {
+  const { reason } = useConnection();
+  const nothingKnown = usePipelineIds().length === 0;
+  return reason.code === "unauthorized" && nothingKnown ? <SignIn /> : children;
+}
+
+function SignIn() {
+  const client = useClient();
+  const [token, setToken] = useState("");
+  const submit = (event: SyntheticEvent) => {
+    event.preventDefault();
+    if (token.trim()) client.signIn(token.trim());
+  };
+  return (
+    <Empty icon={LockKeyhole} title="You have no access yet" className="py-24">
+      <p>
+        Paste a token. The person who runs this installation can make one with{" "}
+        <code className="font-mono text-xs text-ink">raglive token --role viewer</code>.
+      </p>
+      <form onSubmit={submit} className="mt-5 flex gap-2">
+        <input
+          type="password"
+          autoComplete="off"
+          aria-label="Token"
+          data-testid="token"
+          value={token}
+          onChange={(event) => setToken(event.target.value)}
+          className="h-8 min-w-0 flex-1 rounded-md border border-line-strong bg-surface px-2.5 font-mono text-xs text-ink"
+        />
+        <Button type="submit" variant="accent" className="h-8!" disabled={token.trim() === ""}>
+          Continue
+        </Button>
+      </form>
+      {client.hasToken() && (
+        <p role="alert" className="mt-2 text-failed">
+          The token was refused: it is wrong, has expired, or may not see any pipeline.
+        </p>
+      )}
+      <p className="mt-2 text-xs text-faint">It is remembered until this tab is closed.</p>
+    </Empty>
+  );
+}
