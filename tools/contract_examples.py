@@ -159,7 +159,7 @@ def _monitoring() -> list[tuple[str, WireModel]]:
 
 def _refusals() -> list[tuple[str, WireModel]]:
     found: list[tuple[str, WireModel]] = []
-    for code in errors.ErrorCode:
+    for code in sorted(errors.REFUSALS, key=list(errors.ErrorCode).index):
         error = errors.ErrorBody(
             code=code,
             message="What was wrong, and what to do about it.",
@@ -168,7 +168,9 @@ def _refusals() -> list[tuple[str, WireModel]]:
             request_id="01K9J7Q0",
         )
         found.append((code, errors.ErrorResponse(error=error)))
-    plain = errors.RagliveError("The cursor cannot be read.", code="cursor_invalid").body()
+    plain = errors.RagliveError(
+        "The cursor cannot be read.", code=errors.ErrorCode.CURSOR_INVALID
+    ).body()
     return [*found, ("subscribe", socket.Refused.model_validate({"error": plain}))]
 
 

@@ -8,7 +8,7 @@ from tools.reference_tables import code, table
 
 from raglive.extraction.errors import SkipCode
 from raglive.http_api.responses import status_of
-from raglive_contract.errors import ErrorCode
+from raglive_contract.errors import REFUSALS, ErrorCode
 from raglive_contract.file_errors import WHAT_TO_DO
 
 __all__ = ["MEANINGS", "failures", "refusals", "skips"]
@@ -88,7 +88,11 @@ def refusals() -> str:
     """Return the codes of refusals over HTTP and Socket.IO."""
     return table(
         ("Code", "HTTP status", "Meaning", "What to do"),
-        [(code(it), str(status_of(it)), *MEANINGS.get(it, ("", ""))) for it in ErrorCode],
+        [
+            (code(it), str(status_of(it)), *MEANINGS.get(it, ("", "")))
+            for it in ErrorCode
+            if it in REFUSALS
+        ],
     )
 
 

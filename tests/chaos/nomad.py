@@ -172,7 +172,8 @@ class Nomad:
                 self._take_answer(answer)
         elif kind == "events:batch":
             for event in body["events"]:
-                self._take_event(event)
+                if "seq" in event:
+                    self._take_event(event)
         elif kind == "pipeline:status":
             self._take_status(body)
         elif isinstance(body, dict) and "seq" in body:

@@ -18,6 +18,7 @@ from raglive.local_stack.data_folder import (
 from raglive.settings import Settings
 from raglive.store.migrate import check_schema
 from raglive.store.pool import Database
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["Installation", "find_installation", "revealed"]
 
@@ -61,7 +62,9 @@ def find_installation(settings: Settings) -> Installation:
         )
     if len(running) > 1:
         choices = "; ".join(f"RAGLIVE_DATA_DIR={one.path} for {it.folder}" for one, it in running)
-        raise DataFolderError(f"Several run here. Choose one: {choices}.", code="several_running")
+        raise DataFolderError(
+            f"Several run here. Choose one: {choices}.", code=ErrorCode.SEVERAL_RUNNING
+        )
     folder, stack = running[0]
     return Installation(settings, stack.dsn, _jwt_secret(settings, folder))
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from starlette.types import ASGIApp
 
 from raglive.status_server.transport.http_server import http_server
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["run_until", "serve_http"]
 
@@ -42,7 +42,7 @@ async def serve_http(
     server.should_exit = True
     await serving
     if not stopping.done():
-        raise RagliveError(f"The server on port {port} ended.", code="server_ended")
+        raise RagliveError(f"The server on port {port} ended.", code=ErrorCode.SERVER_ENDED)
 
 
 async def run_until(stop: Awaitable[None], *work: Awaitable[None]) -> None:

@@ -24,7 +24,7 @@ from raglive.sources.google_drive.push_channels import PushChannels
 from raglive.sources.google_drive.watcher import GoogleDriveWatcher
 from raglive.sources.local_files.watcher import LocalFilesWatcher
 from raglive.store.registry.pipelines import PipelineRecord
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = [
     "google_credentials",
@@ -69,7 +69,8 @@ async def run_google_drive(installation: Installation, stop: Awaitable[None]) ->
     settings = installation.settings
     if not settings.watch_folder_ids:
         raise RagliveError(
-            "No Google Drive folder to watch. Set RAG_WATCH_FOLDER_ID.", code="settings_invalid"
+            "No Google Drive folder to watch. Set RAG_WATCH_FOLDER_ID.",
+            code=ErrorCode.SETTINGS_INVALID,
         )
     defaults = PipelineDefaults(GOOGLE_DRIVE_PIPELINE, "google_drive", settings.google_drive_port)
     async with open_drive(google_credentials(settings), settings.google_api_url) as client:

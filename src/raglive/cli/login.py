@@ -11,7 +11,7 @@ import typer
 from raglive.app.sources import oauth_client, token_file
 from raglive.cli.running import exit_status_of, load_settings, run
 from raglive.sources.google_drive.login import OAuthClient, log_in
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["login"]
 
@@ -50,7 +50,7 @@ def google(
             raise RagliveError(
                 "Name the JSON of an OAuth client: raglive login google client.json. "
                 "docs/how-to/google-drive.md says how to make one.",
-                code="settings_invalid",
+                code=ErrorCode.SETTINGS_INVALID,
             )
         path = token_file(settings)
         await log_in(OAuthClient.read(given), path, show)

@@ -14,7 +14,7 @@ from raglive.app.sources import run_google_drive, run_local_files
 from raglive.cli.running import Parent, Pipeline, load_settings, run, serve
 from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["pipeline"]
 
@@ -34,7 +34,8 @@ def local_files(
         watched = folder or settings.watch_directory
         if watched is None:
             raise RagliveError(
-                "No folder to watch. Name one, or set RAG_WATCH_DIRECTORY.", code="settings_invalid"
+                "No folder to watch. Name one, or set RAG_WATCH_DIRECTORY.",
+                code=ErrorCode.SETTINGS_INVALID,
             )
         if settings.run_mode == "continuous":
             require_free_port(

@@ -18,7 +18,7 @@ from raglive.cli.logs import configure_logs
 from raglive.local_stack.child_process import ChildFailed
 from raglive.local_stack.data_folder import running_stacks
 from raglive.settings import Settings, SettingsError, misspelt_names, read_settings
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = [
     "Json",
@@ -42,18 +42,18 @@ PARENT_CHECK_SECONDS = 0.5
 DATABASE_CHECK_SECONDS = 0.02
 _CONFIGURATION = frozenset(
     {
-        "data_folder_unusable",
-        "database_misconfigured",
-        "embedding_model_changed",
-        "embedding_not_configured",
-        "no_folder",
-        "port_in_use",
-        "schema_mismatch",
-        "settings_invalid",
-        "watch_location_unavailable",
+        ErrorCode.DATA_FOLDER_UNUSABLE,
+        ErrorCode.DATABASE_MISCONFIGURED,
+        ErrorCode.EMBEDDING_MODEL_CHANGED,
+        ErrorCode.EMBEDDING_NOT_CONFIGURED,
+        ErrorCode.NO_FOLDER,
+        ErrorCode.PORT_IN_USE,
+        ErrorCode.SCHEMA_MISMATCH,
+        ErrorCode.SETTINGS_INVALID,
+        ErrorCode.WATCH_LOCATION_UNAVAILABLE,
     }
 )
-_CREDENTIALS = frozenset({"embedding_rejected", "auth_required"})
+_CREDENTIALS = frozenset({ErrorCode.EMBEDDING_REJECTED, ErrorCode.AUTH_REQUIRED})
 
 
 def load_settings() -> Settings:

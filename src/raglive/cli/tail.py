@@ -13,6 +13,7 @@ from rich.text import Text
 from raglive.app.installation import find_installation
 from raglive.app.queries import tail as follow_log
 from raglive.cli.running import Json, Pipeline, load_settings, run
+from raglive_contract.errors import ErrorCode
 from raglive_contract.wire import WireDurableEvent
 
 __all__ = ["tail", "words"]
@@ -74,7 +75,7 @@ _OF_FILES = {
     "files_lost": "left by a lost worker",
 }
 _BECAUSE = {
-    "worker_lost": ", since the worker was lost",
+    ErrorCode.WORKER_LOST: ", since the worker was lost",
     "budget_changed": ", since the budget is another",
 }
 

@@ -15,7 +15,7 @@ from raglive.cli.running import exit_status_of, load_settings, refuse, run
 from raglive.cli.up_display import UpDisplay
 from raglive.local_stack.data_folder import data_folder_of
 from raglive.local_stack.stack import local_stack, require_folder
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["up"]
 
@@ -34,7 +34,9 @@ def up(
     settings = load_settings()
     watched = folder or settings.watch_directory
     if watched is None:
-        no_folder = RagliveError("Name a folder to watch: raglive up FOLDER.", code="no_folder")
+        no_folder = RagliveError(
+            "Name a folder to watch: raglive up FOLDER.", code=ErrorCode.NO_FOLDER
+        )
         refuse(no_folder, status=exit_status_of(no_folder))
     watched = watched.expanduser().absolute()
 

@@ -4,7 +4,6 @@ from raglive.embedding.embedder import (
     PROBE,
     Embedder,
     EmbeddingError,
-    EmbeddingErrorCode,
     EmbeddingRefused,
     Vectors,
 )
@@ -15,7 +14,6 @@ __all__ = [
     "Embedder",
     "EmbeddingConfig",
     "EmbeddingError",
-    "EmbeddingErrorCode",
     "EmbeddingRefused",
     "Vectors",
     "create_embedder",

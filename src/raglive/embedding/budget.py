@@ -14,7 +14,7 @@ from raglive.embedding.embedder import estimated_tokens
 from raglive.store.accounting.spending import Spending
 from raglive.store.errors import DATABASE_ERRORS, retry_transient
 from raglive.store.registry.pipelines import PauseReason
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["Budget", "BudgetConfig", "BudgetSpent", "Period"]
 
@@ -34,7 +34,7 @@ _PERIOD_ENDS: dict[Period, tuple[str, str]] = {
 class BudgetSpent(RagliveError):
     """Embedding would cost more than is left of the budget, or all of it; nothing was sent."""
 
-    code = "embedding_budget_spent"
+    code = ErrorCode.EMBEDDING_BUDGET_SPENT
     retryable = True
 
 
@@ -99,7 +99,7 @@ class Budget:
         costs = f"Embedding costs about {_money(expected)}"
         if expected > budget:
             raise self._too_much(
-                f"{costs}, more than all of {self._name}.", "embedding_budget_too_small"
+                f"{costs}, more than all of {self._name}.", ErrorCode.EMBEDDING_BUDGET_TOO_SMALL
             )
         deadline = asyncio.get_running_loop().time() + RESERVATION_TIMEOUT_SECONDS
         while (made := await self._try_to_reserve(expected, budget)) == 0:
@@ -113,7 +113,7 @@ class Budget:
             raise self._too_much(f"{costs}; of {self._name}, {left} was left.", BudgetSpent.code)
         return made
 
-    def _too_much(self, why: str, code: str) -> BudgetSpent:
+    def _too_much(self, why: str, code: ErrorCode) -> BudgetSpent:
         wait = self._next_period() - datetime.now(UTC)
         return BudgetSpent(why, code=code, retry_after_ms=int(wait.total_seconds() * 1000))
 

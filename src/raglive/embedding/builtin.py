@@ -20,6 +20,7 @@ import numpy as np
 from tokenizers import Tokenizer, normalizers, processors
 
 from raglive.embedding.embedder import EmbeddingError, OnTokens, Vectors, unit_vectors
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["BuiltinEmbedder"]
 
@@ -126,7 +127,7 @@ def _model_folder() -> Path:
     package = find_spec("wordllama")
     if package is None or not package.submodule_search_locations:
         raise EmbeddingError(
-            "The built-in embedding model is not installed.", "embedding_not_configured"
+            "The built-in embedding model is not installed.", ErrorCode.EMBEDDING_NOT_CONFIGURED
         )
     return Path(package.submodule_search_locations[0])
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import structlog
 
 from raglive.embedding.embedder import (
     EmbeddingError,
-    EmbeddingErrorCode,
     EmbeddingFault,
     EmbeddingRefused,
 )
 from raglive_contract.backoff import Backoff
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["CircuitBreaker", "CircuitOpen"]
 
@@ -92,7 +92,7 @@ class CircuitBreaker:
         refused = isinstance(error, EmbeddingRefused)
         raise CircuitOpen(
             f"No requests go to the embedding provider for now. {error.message}",
-            cast("EmbeddingErrorCode", error.code) if refused else "embedding_unavailable",
+            error.code if refused else ErrorCode.EMBEDDING_UNAVAILABLE,
             retry_after_seconds=max(1.0, self._until - time.monotonic()),
         )
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = [
     "BYTES_PER_TOKEN",
     "PROBE",
     "Embedder",
     "EmbeddingError",
-    "EmbeddingErrorCode",
     "EmbeddingFault",
     "EmbeddingRefused",
     "OnTokens",
@@ -32,23 +31,12 @@ OnTokens = Callable[[int], None]
 BYTES_PER_TOKEN = 4
 """English text has more than four bytes to a token."""
 
-EmbeddingErrorCode = Literal[
-    "embedding_rejected",
-    "embedding_rate_limited",
-    "embedding_unavailable",
-    "embedding_timeout",
-    "embedding_invalid_response",
-    "embedding_input_too_long",
-    "embedding_not_configured",
-    "embedding_quota_spent",
-    "embedding_text_failed",
-]
 _RETRYABLE = {
-    "embedding_rate_limited",
-    "embedding_unavailable",
-    "embedding_timeout",
-    "embedding_invalid_response",
-    "embedding_text_failed",
+    ErrorCode.EMBEDDING_RATE_LIMITED,
+    ErrorCode.EMBEDDING_UNAVAILABLE,
+    ErrorCode.EMBEDDING_TIMEOUT,
+    ErrorCode.EMBEDDING_INVALID_RESPONSE,
+    ErrorCode.EMBEDDING_TEXT_FAILED,
 }
 
 
@@ -58,12 +46,12 @@ class EmbeddingError(RagliveError):
     `retry_after_seconds` is the pause that the provider asked for, None if it named none.
     """
 
-    code = "embedding_unavailable"
+    code = ErrorCode.EMBEDDING_UNAVAILABLE
 
     def __init__(
         self,
         message: str,
-        code: EmbeddingErrorCode,
+        code: ErrorCode,
         *,
         retry_after_seconds: float | None = None,
     ) -> None:
@@ -89,7 +77,7 @@ class EmbeddingRefused(EmbeddingError):
     def __init__(
         self,
         why: str,
-        code: EmbeddingErrorCode,
+        code: ErrorCode,
         *,
         what_to_do: str,
         retry_after_seconds: float | None = None,

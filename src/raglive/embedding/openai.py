@@ -24,6 +24,7 @@ from raglive.embedding.embedder import (
 from raglive.embedding.openai_batches import batches
 from raglive.embedding.openai_responses import parse_response, response_error
 from raglive_contract.backoff import Backoff
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["DEFAULT_MODEL", "OPENAI_URL", "OpenAIEmbedder"]
 
@@ -190,10 +191,10 @@ class OpenAIEmbedder:
                 return await self._client.post(self._address, content=content, headers=headers)
         except (TimeoutError, httpx.TimeoutException) as error:
             message = f"The embedding provider did not answer within {self._timeout_seconds:g} s."
-            raise EmbeddingError(message, "embedding_timeout") from error
+            raise EmbeddingError(message, ErrorCode.EMBEDDING_TIMEOUT) from error
         except httpx.HTTPError as error:
             message = f"The embedding provider cannot be reached ({type(error).__name__})."
-            raise EmbeddingError(message, "embedding_unavailable") from error
+            raise EmbeddingError(message, ErrorCode.EMBEDDING_UNAVAILABLE) from error
 
     def _redact(self, text: str) -> str:
         return text.replace(self._api_key, "***") if self._api_key else text
@@ -210,7 +211,7 @@ def _embeddings_url(base_url: str) -> str:
         message = (
             "EMBEDDING_BASE_URL must be the address of a server, such as http://127.0.0.1:11434/v1."
         )
-        raise EmbeddingError(message, "embedding_not_configured")
+        raise EmbeddingError(message, ErrorCode.EMBEDDING_NOT_CONFIGURED)
     if parts.path.endswith("/embeddings"):
         return address
     return f"{address}/embeddings" if parts.path else f"{address}/v1/embeddings"
@@ -223,7 +224,7 @@ def _read_response(content: bytes, texts: list[str], dimensions: int | None) -> 
 
 def _text_failed(error: EmbeddingError) -> EmbeddingError:
     message = f"{error.message} It embeds other texts."
-    return EmbeddingError(message, "embedding_text_failed")
+    return EmbeddingError(message, ErrorCode.EMBEDDING_TEXT_FAILED)
 
 
 def _most_serious(errors: ExceptionGroup[Exception]) -> Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from raglive.embedding.embedder import BYTES_PER_TOKEN, EmbeddingError
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["batches"]
 
@@ -40,6 +41,6 @@ def _length(text: str) -> int:
         raise EmbeddingError(
             f"A text of {length:,} bytes is too long to embed; the limit is about "
             f"{MAX_TOKENS_PER_INPUT:,} tokens.",
-            "embedding_input_too_long",
+            ErrorCode.EMBEDDING_INPUT_TOO_LONG,
         )
     return max(length, 1)

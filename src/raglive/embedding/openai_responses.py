@@ -14,13 +14,13 @@ import orjson
 
 from raglive.embedding.embedder import (
     EmbeddingError,
-    EmbeddingErrorCode,
     EmbeddingFault,
     EmbeddingRefused,
     Vectors,
     unit_vectors,
 )
 from raglive_contract.backoff import retry_after_seconds
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["parse_response", "response_error"]
 
@@ -91,38 +91,38 @@ def response_error(response: httpx.Response, redact: Callable[[str], str]) -> Em
         return _server_error(status, reason, wait)
     if status in {400, 413, 422} and (status == 413 or _TOO_LONG.search(reason)):
         message = f"A text is too long for the embedding model: {reason}"
-        return EmbeddingError(message, "embedding_input_too_long")
+        return EmbeddingError(message, ErrorCode.EMBEDDING_INPUT_TOO_LONG)
     message = f"The embedding provider refuses the request (status {status}): {reason}"
-    return EmbeddingError(message, "embedding_rejected")
+    return EmbeddingError(message, ErrorCode.EMBEDDING_REJECTED)
 
 
 def _server_error(status: int, reason: str, wait: float | None) -> EmbeddingError:
     if status != 500:
         message = f"The embedding provider is in trouble (status {status})."
-        return EmbeddingError(message, "embedding_unavailable", retry_after_seconds=wait)
+        return EmbeddingError(message, ErrorCode.EMBEDDING_UNAVAILABLE, retry_after_seconds=wait)
     said = f": {reason.rstrip('.')}" if reason else ""
     message = f"The embedding provider fails (status 500){said}."
-    return EmbeddingFault(message, "embedding_unavailable", retry_after_seconds=wait)
+    return EmbeddingFault(message, ErrorCode.EMBEDDING_UNAVAILABLE, retry_after_seconds=wait)
 
 
-_Refusal = tuple[EmbeddingErrorCode, str, str]  # code, cause, and advice
+_Refusal = tuple[ErrorCode, str, str]  # code, cause, and advice
 _KEY_REFUSED: _Refusal = (
-    "embedding_rejected",
+    ErrorCode.EMBEDDING_REJECTED,
     "The embedding provider refuses the key",
     "Check EMBEDDING_API_KEY (or OPENAI_API_KEY), and that it may use the model.",
 )
 _NOT_FOUND: _Refusal = (
-    "embedding_not_configured",
+    ErrorCode.EMBEDDING_NOT_CONFIGURED,
     "The embedding provider knows no such model or address",
     "Check EMBEDDING_MODEL and EMBEDDING_BASE_URL.",
 )
 _MOVED: _Refusal = (
-    "embedding_not_configured",
+    ErrorCode.EMBEDDING_NOT_CONFIGURED,
     "The embedding provider has moved",
     "Set EMBEDDING_BASE_URL to its new address.",
 )
 _QUOTA_SPENT: _Refusal = (
-    "embedding_quota_spent",
+    ErrorCode.EMBEDDING_QUOTA_SPENT,
     "The embedding account has no quota left",
     "Check its plan and billing, or set EMBEDDING_API_KEY to the key of another account.",
 )
@@ -132,10 +132,10 @@ _REFUSALS: dict[int | str | None, _Refusal] = {
     **dict.fromkeys((301, 302, 303, 307, 308), _MOVED),
     **dict.fromkeys((402, "insufficient_quota", "billing_hard_limit_reached"), _QUOTA_SPENT),
 }
-_MEANINGS: dict[int, tuple[EmbeddingErrorCode, str]] = {
-    408: ("embedding_timeout", "The embedding provider took too long"),
-    425: ("embedding_unavailable", "The embedding provider is not ready"),
-    429: ("embedding_rate_limited", "The embedding provider's rate limit is used up"),
+_MEANINGS: dict[int, tuple[ErrorCode, str]] = {
+    408: (ErrorCode.EMBEDDING_TIMEOUT, "The embedding provider took too long"),
+    425: (ErrorCode.EMBEDDING_UNAVAILABLE, "The embedding provider is not ready"),
+    429: (ErrorCode.EMBEDDING_RATE_LIMITED, "The embedding provider's rate limit is used up"),
 }
 
 
@@ -147,7 +147,7 @@ def _vector(embedding: Any) -> Any:
 
 def _invalid(reason: str) -> EmbeddingError:
     message = f"The embedding provider's answer cannot be used: {reason}."
-    return EmbeddingError(message, "embedding_invalid_response")
+    return EmbeddingError(message, ErrorCode.EMBEDDING_INVALID_RESPONSE)
 
 
 def _code(response: httpx.Response) -> str | None:

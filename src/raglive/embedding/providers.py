@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from raglive.embedding.embedder import Embedder, EmbeddingError
 from raglive.store.index.model_source import DEFAULT_SOURCE, ModelSource
 from raglive.store.index.vector_space import VectorSpace
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["EmbeddingConfig", "create_embedder"]
 
@@ -43,10 +44,10 @@ async def create_embedder(
         return await _load_builtin(config.model)
     if config.provider != "openai":
         message = f"EMBEDDING_PROVIDER is {config.provider!r}; it may be 'builtin' or 'openai'."
-        raise EmbeddingError(message, "embedding_not_configured")
+        raise EmbeddingError(message, ErrorCode.EMBEDDING_NOT_CONFIGURED)
     if not config.api_key and not config.base_url:
         message = "Set EMBEDDING_API_KEY for OpenAI, or EMBEDDING_BASE_URL for another provider."
-        raise EmbeddingError(message, "embedding_not_configured")
+        raise EmbeddingError(message, ErrorCode.EMBEDDING_NOT_CONFIGURED)
     # Imported here because each provider's libraries take time to load.
     from raglive.embedding.openai import (  # noqa: PLC0415
         DEFAULT_MODEL,
@@ -79,7 +80,7 @@ async def _load_builtin(model: str | None) -> Embedder:
             f"EMBEDDING_MODEL is {model!r}, but the built-in provider has only {MODEL!r}. "
             "Unset it, or set EMBEDDING_PROVIDER=openai."
         )
-        raise EmbeddingError(message, "embedding_not_configured")
+        raise EmbeddingError(message, ErrorCode.EMBEDDING_NOT_CONFIGURED)
     return await BuiltinEmbedder.load()
 
 
@@ -89,5 +90,5 @@ def _not_available_here() -> EmbeddingError:
         f"The built-in embedding model is not available for {here}. Set EMBEDDING_PROVIDER=openai, "
         "EMBEDDING_MODEL and EMBEDDING_API_KEY. To use a compatible server other than OpenAI's, "
         "set EMBEDDING_BASE_URL as well.",
-        "embedding_not_configured",
+        ErrorCode.EMBEDDING_NOT_CONFIGURED,
     )

@@ -17,6 +17,7 @@ from raglive.extraction.pipe_protocol import pack, read_frame
 from raglive.extraction.readers.kreuzberg_adapter import has_panicked
 from raglive.extraction.readers.pdf import load_pdf_library
 from raglive.extraction.sandbox import confine
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["main"]
 
@@ -70,12 +71,12 @@ def _serve(request: dict[str, Any], path: Path, send: Send) -> bool:
         _answer(send, _refused(refusal))
     except MemoryError:
         message = "Reading the file needs more memory than the limit allows."
-        _answer(send, _refused(failed("extraction_out_of_memory", message)), is_fit=False)
+        _answer(send, _refused(failed(ErrorCode.EXTRACTION_OUT_OF_MEMORY, message)), is_fit=False)
         return False
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"[:300]
         message = f"The file cannot be read: {reason}"
-        _answer(send, _refused(failed("extraction_error", message)), is_fit=False)
+        _answer(send, _refused(failed(ErrorCode.EXTRACTION_ERROR, message)), is_fit=False)
         return False
     return not has_panicked()
 

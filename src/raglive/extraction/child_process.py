@@ -18,6 +18,7 @@ import psutil
 
 from raglive.extraction.errors import ExtractionFailed, ExtractorUnavailable
 from raglive.extraction.pipe_protocol import Frame, pack, receive_frame
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["ExtractorProcess", "OnStage", "private_folder"]
 
@@ -139,7 +140,7 @@ class ExtractorProcess:
         while not (await asyncio.wait({reading}, timeout=_MEMORY_CHECK_SECONDS))[0]:
             if asyncio.get_running_loop().time() >= deadline:
                 message = f"Reading took longer than {timeout_seconds:g} s and was stopped."
-                raise ExtractionFailed(message, code="extraction_timeout", retryable=True)
+                raise ExtractionFailed(message, code=ErrorCode.EXTRACTION_TIMEOUT, retryable=True)
             if self._memory_bytes() > self._memory_limit_bytes:
                 raise self._out_of_memory()
 
@@ -175,12 +176,12 @@ class ExtractorProcess:
         code = self._process.returncode or 0
         how = _signal_name(-code) if code < 0 else f"status {code}"
         message = f"Reading the file crashed the extractor ({how})."
-        return ExtractionFailed(message, code="extraction_crashed", retryable=True)
+        return ExtractionFailed(message, code=ErrorCode.EXTRACTION_CRASHED, retryable=True)
 
     def _out_of_memory(self) -> ExtractionFailed:
         limit = self._memory_limit_bytes // 2**20
         message = f"Reading the file needs more memory than the limit of {limit:,} MiB."
-        return ExtractionFailed(message, code="extraction_out_of_memory")
+        return ExtractionFailed(message, code=ErrorCode.EXTRACTION_OUT_OF_MEMORY)
 
     async def _listen(self, stderr: asyncio.StreamReader) -> None:
         while data := await stderr.read(_STDERR_BYTES):

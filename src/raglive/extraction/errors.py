@@ -4,35 +4,41 @@ from __future__ import annotations
 
 from typing import Literal
 
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["ExtractionFailed", "ExtractorUnavailable", "FailureCode", "SkipCode", "Skipped"]
 
-SkipCode = Literal["unsupported", "encrypted", "empty", "no_text", "too_large"]
+SkipCode = Literal[
+    ErrorCode.UNSUPPORTED,
+    ErrorCode.ENCRYPTED,
+    ErrorCode.EMPTY,
+    ErrorCode.NO_TEXT,
+    ErrorCode.TOO_LARGE,
+]
 FailureCode = Literal[
-    "extraction_error",
-    "extraction_timeout",
-    "extraction_out_of_memory",
-    "extraction_crashed",
-    "file_unreadable",
-    "file_changed",
+    ErrorCode.EXTRACTION_ERROR,
+    ErrorCode.EXTRACTION_TIMEOUT,
+    ErrorCode.EXTRACTION_OUT_OF_MEMORY,
+    ErrorCode.EXTRACTION_CRASHED,
+    ErrorCode.FILE_UNREADABLE,
+    ErrorCode.FILE_CHANGED,
 ]
 
 
 class Skipped(RagliveError):
     """The file is intact, but contains no text that can be indexed. `code` is a `SkipCode`."""
 
-    code = "unsupported"
+    code = ErrorCode.UNSUPPORTED
 
 
 class ExtractionFailed(RagliveError):
     """The file should have been readable. `code` is a `FailureCode`."""
 
-    code = "extraction_error"
+    code = ErrorCode.EXTRACTION_ERROR
 
 
 class ExtractorUnavailable(RagliveError):
     """The extractor cannot be started on this machine, whatever the file."""
 
-    code = "extractor_unavailable"
+    code = ErrorCode.EXTRACTOR_UNAVAILABLE
     retryable = True

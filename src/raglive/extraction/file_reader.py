@@ -22,6 +22,7 @@ from raglive.extraction.model import (
 from raglive.extraction.readers.format_registry import reader_for
 from raglive.extraction.readers.pdf import SCAN_TYPES, read_scan
 from raglive.extraction.text_normalisation import normalise, one_line
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["read_file"]
 
@@ -37,12 +38,12 @@ def read_file(path: Path, name: str, hint: str | None, limits: ExtractionLimits)
     """Read the file at `path` as if it was called `name`. Raises `Refusal`."""
     data = _content(path, limits.max_file_bytes)
     if not data.strip():
-        raise skipped("empty", "The file is empty.")
+        raise skipped(ErrorCode.EMPTY, "The file is empty.")
     mime_type = mime_types.detect(name, data, hint)
     if mime_type == mime_types.BINARY and mime_types.mime_of_name(name):
         suffix = Path(name).suffix
         message = f"The file is called {suffix}, but its content is of another type, or damaged."
-        raise failed("extraction_error", message)
+        raise failed(ErrorCode.EXTRACTION_ERROR, message)
     if limits.ocr_languages and mime_type in SCAN_TYPES:
         draft = read_scan(data, mime_type, limits.ocr_languages)
     else:
@@ -60,7 +61,7 @@ def _content(path: Path, max_bytes: int) -> bytes:
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
-                raise skipped("unsupported", "This is not a regular file.")
+                raise skipped(ErrorCode.UNSUPPORTED, "This is not a regular file.")
             if before.st_size > max_bytes:
                 raise _too_large("file", before.st_size, max_bytes, "bytes")
             data = file.read(before.st_size + 1)
@@ -68,10 +69,10 @@ def _content(path: Path, max_bytes: int) -> bytes:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise failed(
-            "file_unreadable", f"The file cannot be read: {reason}.", retryable=True
+            ErrorCode.FILE_UNREADABLE, f"The file cannot be read: {reason}.", retryable=True
         ) from error
     if _identity(before) != _identity(after) or len(data) != after.st_size:
-        raise failed("file_changed", "The file changed while it was read.", retryable=True)
+        raise failed(ErrorCode.FILE_CHANGED, "The file changed while it was read.", retryable=True)
     return data
 
 
@@ -80,7 +81,7 @@ def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
 
 
 def _too_large(what: str, size: int, limit: int, unit: str) -> Exception:
-    return skipped("too_large", f"The {what} has {size:,} {unit}; the limit is {limit:,}.")
+    return skipped(ErrorCode.TOO_LARGE, f"The {what} has {size:,} {unit}; the limit is {limit:,}.")
 
 
 def _finished(draft: ReaderOutput, mime_type: str, limits: ExtractionLimits) -> Extracted:
@@ -128,16 +129,18 @@ def _starts(parts: list[str], glue_length: int) -> tuple[int, ...]:
 def _require_text(text: str, mime_type: str) -> None:
     if not _VISIBLE.search(text):
         if mime_type.startswith("text/") and mime_type != "text/html":
-            raise skipped("empty", "The file contains only white space.")
+            raise skipped(ErrorCode.EMPTY, "The file contains only white space.")
         scan = (
             " It may be a scan; text in pictures is read with RAGLIVE_OCR_LANGUAGES."
             if mime_type == "application/pdf"
             else ""
         )
-        raise skipped("no_text", f"The document contains no text.{scan}")
+        raise skipped(ErrorCode.NO_TEXT, f"The document contains no text.{scan}")
     sample = text[:20_000]
     if len(_UNDECODED.findall(sample)) > 0.3 * len(sample.split()) * 5:
-        raise skipped("no_text", "The document's fonts do not map their glyphs to characters.")
+        raise skipped(
+            ErrorCode.NO_TEXT, "The document's fonts do not map their glyphs to characters."
+        )
 
 
 def _title(title: str | None) -> str | None:

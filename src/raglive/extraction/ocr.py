@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["Recognition", "find_recognition"]
 
@@ -41,7 +41,7 @@ def find_recognition(languages: str) -> Recognition:
         f"RAGLIVE_OCR_LANGUAGES is {languages}, but no folder contains the data of all of them. "
         f"Install them (on Debian: apt-get install {packages}), or set TESSDATA_PREFIX to the "
         f"folder with {wanted[0]}.traineddata.",
-        code="settings_invalid",
+        code=ErrorCode.SETTINGS_INVALID,
     )
 
 

@@ -16,6 +16,7 @@ from raglive.extraction.errors import ExtractionFailed, Skipped
 from raglive.extraction.model import Extracted, Table
 from raglive.extraction.ocr import Recognition
 from raglive.extraction.pipe_protocol import Frame
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["ExtractorPool"]
 
@@ -158,7 +159,7 @@ class ExtractorPool:
                 return frame
         raise ExtractionFailed(
             "The extractor was killed by another program.",
-            code="extraction_crashed",
+            code=ErrorCode.EXTRACTION_CRASHED,
             retryable=True,
         )
 

@@ -204,7 +204,7 @@ def _secret(secret: str, name: str) -> bytes:
     if len(encoded) < MIN_SECRET_BYTES:
         raise RagliveError(
             f"{name} is too short: at least {MIN_SECRET_BYTES} bytes are needed.",
-            code="settings_invalid",
+            code=ErrorCode.SETTINGS_INVALID,
         )
     return encoded
 

@@ -37,7 +37,7 @@ from raglive.store.index.drafts import Drafts, delete_drafts
 from raglive.store.index.vector_cache import Vector, cache_indexed
 from raglive.store.index.vector_space import EmbeddingModelChanged
 from raglive.store.registry.jobs import FailedEnding, Job, Jobs, LeaseLost, SkippedEnding
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.states import Stage
 from raglive_contract.wire import WireFileResults, WireSkipReason
 
@@ -92,7 +92,7 @@ class AttemptRunner:
             log.exception("attempt_crashed", file=job.name, attempt=job.attempt)
             unexpected = RagliveError(
                 f"An unexpected error in {progress.stage}: {type(error).__name__}.",
-                code="internal_error",
+                code=ErrorCode.INTERNAL_ERROR,
                 retryable=True,
             )
             await self._fail(job, progress, unexpected)
@@ -101,7 +101,7 @@ class AttemptRunner:
         if job.losses >= self.max_tries:
             raise RagliveError(
                 f"The worker was lost {job.losses} times while it processed this file.",
-                code="worker_lost",
+                code=ErrorCode.WORKER_LOST,
             )
         chunked = await self._extract(job, progress)
         embedded, new = await self._embed(job, chunked, progress)

@@ -15,6 +15,7 @@ from raglive.store.errors import STORE_ERRORS
 from raglive.store.index.vector_space import ChosenSpace, EmbeddingModelChanged
 from raglive.store.registry.pipelines import PauseReason, PipelineRecord
 from raglive.store.retention import delete_expired
+from raglive_contract.errors import ErrorCode
 from raglive_contract.file_errors import what_to_do
 
 __all__ = ["PauseMonitor"]
@@ -102,10 +103,12 @@ class PauseMonitor:
     async def _reason(self) -> PauseReason | None:
         if isinstance(trouble := self._embedder.trouble, EmbeddingRefused):
             advice = f"{trouble.what_to_do} {_RESTART}"
-            return PauseReason(str(trouble.code), trouble.why, _UNTIL_ACCEPTED, advice)
+            return PauseReason(trouble.code, trouble.why, _UNTIL_ACCEPTED, advice)
         if trouble is not None:
-            advice = what_to_do(str(trouble.code))
-            return PauseReason("embedding_unavailable", trouble.message, _UNTIL_AVAILABLE, advice)
+            advice = what_to_do(trouble.code)
+            return PauseReason(
+                ErrorCode.EMBEDDING_UNAVAILABLE, trouble.message, _UNTIL_AVAILABLE, advice
+            )
         if successor := await self._space.successor(self._record.database):
             return _model_changed(successor, self._space)
         return await self._budget.pause()

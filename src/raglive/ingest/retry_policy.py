@@ -8,7 +8,7 @@ from raglive.ingest.progress import AttemptProgress
 from raglive.store.errors import TRANSIENT
 from raglive.store.registry.jobs import Job
 from raglive_contract.backoff import Backoff
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.file_errors import OUTAGES
 from raglive_contract.model import rfc3339
 from raglive_contract.wire import WireFileError
@@ -49,6 +49,6 @@ def from_database_error(error: BaseException) -> RagliveError:
     """Return the retryable error to report: the database is unavailable, or refuses the data."""
     if isinstance(error, TRANSIENT):
         message = f"The database was unavailable ({type(error).__name__})."
-        return RagliveError(message, code="database_unavailable", retryable=True)
+        return RagliveError(message, code=ErrorCode.DATABASE_UNAVAILABLE, retryable=True)
     message = f"The database refused the file's content ({type(error).__name__})."
-    return RagliveError(message, code="database_refused", retryable=True)
+    return RagliveError(message, code=ErrorCode.DATABASE_REFUSED, retryable=True)

@@ -18,7 +18,7 @@ from raglive.ingest.retry_policy import LONGEST_RETRY_SECONDS
 from raglive.store.errors import DATABASE_ERRORS
 from raglive.store.registry.jobs import Job, Jobs
 from raglive.store.registry.pipelines import PauseReason, PipelineRecord
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import RagliveError, code_of
 from raglive_contract.file_errors import what_to_do
 
 __all__ = ["Worker"]
@@ -114,7 +114,7 @@ class Worker:
             raise RagliveError(
                 f"Left for another run: {files} file{'' if files == 1 else 's'} ({code}). "
                 f"{what_to_do(code)}",
-                code=code,
+                code=code_of(code),
                 retryable=True,
             )
 

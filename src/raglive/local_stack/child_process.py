@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 import structlog
 
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError, code_of
 
 __all__ = ["ChildFailed", "ChildProcess", "ProcessState", "answers"]
 
@@ -44,7 +44,7 @@ class ProcessState(StrEnum):
 class ChildFailed(RagliveError):
     """A child cannot start until somebody changes its configuration."""
 
-    def __init__(self, message: str, *, code: str, exit_status: int) -> None:
+    def __init__(self, message: str, *, code: ErrorCode, exit_status: int) -> None:
         super().__init__(message, code=code)
         self.exit_status = exit_status
 
@@ -97,7 +97,7 @@ class ChildProcess:
         code = self._process.returncode if self._process else None
         return ChildFailed(
             f"{self.name}: {self.complaint} (log: {self.log_file})",
-            code=_error(self._last_line()).get("code", "settings_invalid"),
+            code=code_of(_error(self._last_line()).get("code", ErrorCode.SETTINGS_INVALID)),
             exit_status=code or 1,
         )
 

@@ -13,7 +13,7 @@ import orjson
 import platformdirs
 import psutil
 
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["DataFolder", "DataFolderError", "RunningStack", "data_folder_of", "running_stacks"]
 
@@ -21,7 +21,7 @@ __all__ = ["DataFolder", "DataFolderError", "RunningStack", "data_folder_of", "r
 class DataFolderError(RagliveError):
     """The data folder cannot be used, or nothing runs where a command looks."""
 
-    code = "not_running"
+    code = ErrorCode.NOT_RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class DataFolder:
             raise DataFolderError(
                 f"The data folder {self.path} cannot be made: {error.strerror}. "
                 "Set RAGLIVE_DATA_DIR to a folder that can be written.",
-                code="data_folder_unusable",
+                code=ErrorCode.DATA_FOLDER_UNUSABLE,
             ) from error
 
     def secret(self, name: str) -> str:

@@ -6,7 +6,7 @@ import socket
 
 import psutil
 
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["PortInUse", "require_free_port"]
 
@@ -14,7 +14,7 @@ __all__ = ["PortInUse", "require_free_port"]
 class PortInUse(RagliveError):
     """Another program listens on a port that is needed."""
 
-    code = "port_in_use"
+    code = ErrorCode.PORT_IN_USE
 
 
 def require_free_port(host: str, port: int, *, setting: str, purpose: str) -> None:

@@ -119,7 +119,7 @@ def require_folder(folder: Path) -> None:
         what = "is not a folder" if folder.exists() else "does not exist"
         raise RagliveError(
             f"{folder} {what}. Name an existing folder: raglive up FOLDER.",
-            code="watch_location_unavailable",
+            code=ErrorCode.WATCH_LOCATION_UNAVAILABLE,
         )
 
 

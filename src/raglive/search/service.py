@@ -24,9 +24,13 @@ __all__ = ["MAX_QUESTION_CHARS", "SearchConfig", "SearchMode", "SearchRequest", 
 
 MAX_QUESTION_CHARS = 2_000
 
-_UNAVAILABLE: Final = "embedding_unavailable"
+_UNAVAILABLE: Final = ErrorCode.EMBEDDING_UNAVAILABLE
 _CAUSED_BY_SETTINGS = frozenset(
-    {"embedding_not_configured", "embedding_rejected", "embedding_invalid_response"}
+    {
+        ErrorCode.EMBEDDING_NOT_CONFIGURED,
+        ErrorCode.EMBEDDING_REJECTED,
+        ErrorCode.EMBEDDING_INVALID_RESPONSE,
+    }
 )
 
 

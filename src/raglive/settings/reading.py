@@ -13,7 +13,7 @@ from raglive.settings.embeddings import Embeddings, Search
 from raglive.settings.installation import Logs, Places, Tokens
 from raglive.settings.pipelines import GoogleDrive, LocalFiles, Pipelines
 from raglive.settings.servers import Limits, Servers
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = [
     "Settings",
@@ -30,7 +30,7 @@ MISSPELT_RATIO = 0.88  # of `difflib`: one or two letters in a name of 14
 class SettingsError(RagliveError):
     """A setting is unknown, or its value cannot be used."""
 
-    code = "settings_invalid"
+    code = ErrorCode.SETTINGS_INVALID
 
 
 class Settings(

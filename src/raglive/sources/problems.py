@@ -6,22 +6,23 @@ from typing import NamedTuple
 
 from raglive.store.errors import retry_transient
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["ProblemPublisher", "WatcherProblem"]
 
 _WATCHER_CODES = frozenset(
     {
-        "auth_required",
+        ErrorCode.AUTH_REQUIRED,
         "deletions_held",
-        "drive_cursor_lost",
-        "drive_forbidden",
-        "drive_listing_incomplete",
-        "drive_not_found",
-        "drive_rate_limited",
-        "drive_unavailable",
+        ErrorCode.DRIVE_CURSOR_LOST,
+        ErrorCode.DRIVE_FORBIDDEN,
+        ErrorCode.DRIVE_LISTING_INCOMPLETE,
+        ErrorCode.DRIVE_NOT_FOUND,
+        ErrorCode.DRIVE_RATE_LIMITED,
+        ErrorCode.DRIVE_UNAVAILABLE,
         "folder_unreadable",
         "settings_invalid",
-        "watch_location_unavailable",
+        ErrorCode.WATCH_LOCATION_UNAVAILABLE,
     }
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from raglive.store.registry.jobs import Job
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = [
     "CheckResult",
@@ -24,21 +24,21 @@ __all__ = [
 class FolderUnavailable(RagliveError):
     """A watched folder does not exist, or cannot be read."""
 
-    code = "watch_location_unavailable"
+    code = ErrorCode.WATCH_LOCATION_UNAVAILABLE
     retryable = True
 
 
 class FileChanged(RagliveError):
     """The file was written to while it was read; the extracted text is discarded."""
 
-    code = "file_changed"
+    code = ErrorCode.FILE_CHANGED
     retryable = True
 
 
 class FileVanished(RagliveError):
     """The file is no longer where the watcher saw it."""
 
-    code = "file_vanished"
+    code = ErrorCode.FILE_VANISHED
     retryable = True
 
 

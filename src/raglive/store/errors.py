@@ -69,7 +69,7 @@ class DatabaseUnavailable(RagliveError):
 class DatabaseMisconfigured(RagliveError):
     """The database cannot be used until somebody changes a setting."""
 
-    code = "database_misconfigured"
+    code = ErrorCode.DATABASE_MISCONFIGURED
 
 
 def place_of(dsn: str) -> str:

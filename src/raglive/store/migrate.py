@@ -12,7 +12,7 @@ from importlib.resources import files
 import asyncpg
 
 from raglive.store.errors import connect_with_retry
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = [
     "Migration",
@@ -159,7 +159,7 @@ _NAME_CONFLICTS = (
 class MigrationError(RagliveError):
     """The schema of the database does not fit this version, or cannot be made to."""
 
-    code = "schema_mismatch"
+    code = ErrorCode.SCHEMA_MISMATCH
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from raglive.store.index.vector_space import choose_vector_space
 from raglive.store.pool import Database
 from raglive.store.registry.jobs import Job, Jobs
 from raglive.store.registry.pipelines import PauseReason, end_silent_pipelines
+from raglive_contract.errors import ErrorCode
 from raglive_contract.http import FailureGroups, FileDetail, SystemHealth
 from raglive_contract.snapshot import PipelineStatus
 from raglive_contract.summary import Throughput
@@ -150,7 +151,9 @@ async def test_a_pause_says_why_since_when_and_what_to_do(http: AsyncClient, wor
     local = (await health(http)).services.rag_pipelines["local_files"]
     assert (local.status, local.state, local.paused) == ("healthy", "running", None)
 
-    spent = PauseReason("embedding_budget_spent", "All is spent.", "Files wait.", "Earn more.")
+    spent = PauseReason(
+        ErrorCode.EMBEDDING_BUDGET_SPENT, "All is spent.", "Files wait.", "Earn more."
+    )
     await work.pipeline.set_paused(spent)
     shown = (await status(http)).paused
     assert shown is not None
@@ -196,7 +199,9 @@ async def test_the_time_left_follows_from_what_stages_took(
     await work.queue("twice as large.txt", size=2 << 20)
     # two files at two seconds each are 4, three mebibytes are 6: between them
     assert (await estimate())["seconds_left"] == pytest.approx(5.0)
-    await work.pipeline.set_paused(PauseReason("embedding_unavailable", "It is down.", "", ""))
+    await work.pipeline.set_paused(
+        PauseReason(ErrorCode.EMBEDDING_UNAVAILABLE, "It is down.", "", "")
+    )
     paused = await estimate()
     assert (paused["seconds_left"], paused["unknown_because"]) == (None, "paused")
     assert paused["files_left"] == 2

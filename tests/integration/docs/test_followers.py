@@ -85,7 +85,7 @@ async def test_a_follower_prints_what_happens(
     [
         (VIEWER, -60, b"The token has expired"),
         (Grant(Role.VIEWER, ("another-*",)), 600, b"shows no pipeline"),
-        (Grant(Role.PRODUCER, ("*",)), 600, b"shows no pipeline"),
+        (Grant(Role.PRODUCER, ("*",)), 600, b"role producer may not view"),
     ],
     ids=["expired", "no such pipeline", "producer"],
 )

@@ -1,15 +1,16 @@
 """Runs the pipeline over a folder once for each step that it takes, and dies at that step.
 
-`python -m tests.integration.ingest.crash_process DSN FOLDER PROVIDER FIRST EVERY`: the rounds
-FIRST, FIRST + EVERY, ... each write documents, run a child that dies at the step of that number,
-and then a child that brings everything to its end. A line on standard output says where each
-child died; the last one is `whole`: there were no more steps to die at.
+`python -m tests.integration.ingest.crash_process DSN FOLDER PROVIDER FIRST EVERY`: a round writes
+documents, forks a child that dies at one step, and then a child that finishes the work. The first
+rounds die at the first step of each kind, the others at the steps FIRST, FIRST + EVERY, ... A line
+on standard output says where a child died. The last line is `whole`: there are no more steps.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import re
 import sys
@@ -31,7 +32,8 @@ from tests.http_clients import share_work_of_clients
 from tests.integration.ingest.ingesting import document, ingest
 
 DIED = 9
-COUNTED = ("attempt-", "storing", "worker-claim", "worker-recover", "main", "Task-")  # embedding
+KINDS = (("main",), ("attempt-",), ("storing",), ("Task-",))  # names of tasks; "Task-" embeds
+COUNTED = (*itertools.chain(*KINDS), "worker-claim", "worker-recover")
 BATCH = 4
 AGE_SECONDS = 10  # of a file that nobody writes to any more
 _COMMENT = re.compile("^--.*$", re.MULTILINE)
@@ -41,13 +43,14 @@ REPORT = os.dup(1)  # standard output is for the log
 class Steps:
     """Counts what the worker does, and ends the process in the midst of it."""
 
-    def __init__(self, last: int) -> None:
+    def __init__(self, last: int, names: tuple[str, ...]) -> None:
         self._left = last
+        self._names = names
 
     def take(self, what: str) -> None:
         task = asyncio.current_task()
         name = task.get_name() if task else ""
-        if not name.startswith(COUNTED):
+        if not name.startswith(self._names):
             return
         self._left -= 1
         if self._left == 0:
@@ -116,7 +119,9 @@ def _read(memory_limit_bytes: str, environment: dict[str, str]) -> NoReturn:
         os._exit(status)
 
 
-def run(work: Callable[[], Coroutine[Any, Any, None]], last: int) -> int:
+def run(
+    work: Callable[[], Coroutine[Any, Any, None]], last: int, names: tuple[str, ...] = COUNTED
+) -> int:
     """Do the work in a child, to the step `last`, 0: to its end; return its exit status."""
     sys.stdout.flush()
     pid = os.fork()
@@ -125,7 +130,7 @@ def run(work: Callable[[], Coroutine[Any, Any, None]], last: int) -> int:
         try:
             openai_batches.MAX_INPUTS_PER_REQUEST = BATCH
             if last:
-                count(Steps(last))
+                count(Steps(last, names))
             asyncio.run(_named(work))
             status = 0
         except BaseException:
@@ -146,15 +151,17 @@ def main() -> None:
     dsn, path, provider, first, every = sys.argv[1:]
     warm_up()
     folder = Path(path)
-    for last in range(int(first), 10_000, int(every)):
-        _write(folder / f"{last}.txt", document(f"{last}", 6).encode())
-        before = folder / f"{last - int(every)}.txt"
+    each_kind = ((1, kind) for kind in KINDS)
+    each_step = ((last, COUNTED) for last in itertools.count(int(first), int(every)))
+    for number, (last, names) in enumerate(itertools.chain(each_kind, each_step)):
+        _write(folder / f"{number}.txt", document(f"{number}", 6).encode())
+        before = folder / f"{number - 1}.txt"
         if before.exists():
-            _write(before, before.read_bytes() + document(f"more of {last}", 1).encode())
-        if last % 4 == 0:
-            _write(folder / f"{last}.bin", bytes(range(256)) * 8)
-        died = run(partial(ingest, dsn, folder, provider), last)
-        assert died in {0, DIED}, died
+            _write(before, before.read_bytes() + document(f"more of {number}", 1).encode())
+        if number % 4 == 0:
+            _write(folder / f"{number}.bin", bytes(range(256)) * 8)
+        died = run(partial(ingest, dsn, folder, provider), last, names)
+        assert died == DIED or (died == 0 and names is COUNTED), died
         assert run(partial(ingest, dsn, folder, provider), 0) == 0
         if died == 0:
             os.write(REPORT, b"whole\n")

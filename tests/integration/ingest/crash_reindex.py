@@ -17,7 +17,7 @@ from raglive.ingest import reindex as reindexing
 from raglive.store.index.model_source import ModelSource
 from raglive.store.index.reindexing import Reindexing
 from raglive.store.index.vector_space import ChosenSpace, VectorSpace
-from tests.integration.ingest.crash_process import DIED, REPORT, Steps, count, run, warm_up
+from tests.integration.ingest.crash_process import COUNTED, DIED, REPORT, Steps, count, run, warm_up
 from tests.integration.ingest.ingesting import wired
 
 PAGE = 4  # chunks: two pages
@@ -43,7 +43,7 @@ async def _reindex(dsn: str, provider: str, model: str, last: int) -> None:
     async def begin_counting(
         self: Reindexing, wanted: VectorSpace, source: ModelSource
     ) -> ChosenSpace | None:
-        count(Steps(last))
+        count(Steps(last, COUNTED))
         return await begin(self, wanted, source)
 
     Reindexing.begin = begin_counting  # type: ignore[method-assign]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.events import submission_adapter
 from raglive_reporter.events import (
     EventFactory,
@@ -55,7 +55,7 @@ def test_derived_ids_differ_by_place() -> None:
         (FileNotFoundError(), "file_not_found_error"),
         (type("HTTPError", (Exception,), {})(), "http_error"),
         (type("Größe", (Exception,), {})(), "internal_error"),
-        (RagliveError("x", code="no_text"), "no_text"),
+        (RagliveError("x", code=ErrorCode.NO_TEXT), "no_text"),
         (type("E", (Exception,), {"code": 42})(), "e"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_reporter import OutboxFull, OutboxUnusable
 from raglive_reporter.dead_letters import DeadLetters
 from raglive_reporter.events import EventFactory
@@ -61,7 +61,7 @@ def test_a_file_is_never_published_out_of_order(steps: list[tuple[str, object]])
                 for queued in batch:
                     published[queued.file_id].append(queued.position)
             elif batch:
-                letters.add(batch, RagliveError("No.", code="forbidden"))
+                letters.add(batch, RagliveError("No.", code=ErrorCode.FORBIDDEN))
     for positions in published.values():
         assert positions == sorted(set(positions))
     everything = sum(map(len, accepted.values()))

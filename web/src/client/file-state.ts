@@ -163,6 +163,33 @@ export function applySnapshotProgress(files: Files, snapshot: PipelineStatus): v
   }
 }
 
+/**
+ * Returns files to the queue that are not in progress at a snapshot: a pipeline that pauses releases
+ * them without an event. Returns the ids of those still in progress.
+ */
+export function releaseFiles(
+  files: Files,
+  processing: readonly string[],
+  { files_processing, counts }: PipelineStatus,
+): readonly string[] {
+  const all = files_processing.length === counts.processing;
+  const running = new Set(files_processing.map(({ id }) => id));
+  const released = processing.filter((id) => all && !running.has(id));
+  for (const id of released) {
+    const file = files.get(id);
+    if (file)
+      files.set(id, {
+        ...file,
+        state: "queued",
+        standing: "queued",
+        processing_stage: null,
+        progress: null,
+        moved_at: null,
+      });
+  }
+  return released.length === 0 ? processing : processing.filter((id) => !released.includes(id));
+}
+
 /** Marks the files that do not make progress, and clears the mark of those that do again. */
 export function applyStandings(
   files: Files,
@@ -189,14 +216,13 @@ export function standingsOf({ files_processing }: PipelineStatus): FileStanding[
 }
 
 /**
- * A file as both the registry and the events have it: the later of the two. Of an attempt that both
- * see running, the events know the stage better; the row was fetched once.
+ * A file as both the registry and the events have it. A row that was fetched during an attempt is older
+ * than what the events tell of that attempt; otherwise the later of the two counts.
  */
 export function currentFile<F extends FileRow | LiveFile>(row: F, live: LiveFile | undefined): F | LiveFile {
   if (!live) return row;
-  const sameAttempt =
-    live.state === "processing" && row.state === "processing" && live.attempt === row.attempt;
-  if (!sameAttempt && Date.parse(live.updated_at) < Date.parse(row.updated_at)) return row;
+  const duringAttempt = row.state === "processing" && row.attempt === live.attempt;
+  if (!duringAttempt && Date.parse(live.updated_at) < Date.parse(row.updated_at)) return row;
   return { ...live, folder: live.folder || row.folder, url: live.url ?? row.url };
 }
 

@@ -12,6 +12,7 @@ import {
   applySnapshotProgress,
   applyStandings,
   filesOf,
+  releaseFiles,
   standingsOf,
   type Files,
   type LiveFile,
@@ -77,7 +78,7 @@ export class LivePipeline {
     this.counts.state(snapshot.counts, position.seq);
     if (trouble === "behind") return trouble;
     applySnapshotProgress(this.files, snapshot);
-    this.applyStandings(standingsOf(snapshot));
+    this.takeProcessing(snapshot);
     this.state = { ...this.state, facts: laterFacts(factsOf(snapshot), this.state.facts) };
     return null;
   }
@@ -109,7 +110,7 @@ export class LivePipeline {
     if (after) this.counts.apply(event.seq, before, after);
     if (event.type === "status:update") {
       this.counts.state(event.current_status.counts, event.seq);
-      this.applyStandings(standingsOf(event.current_status));
+      this.takeProcessing(event.current_status);
     }
     return trouble;
   }
@@ -119,10 +120,9 @@ export class LivePipeline {
       applyProgress(this.files, event);
       return null;
     }
-    if (event.type === "heartbeat")
-      this.state = { ...this.state, facts: factsAfterHeartbeat(this.state.facts, event) };
-    else this.takeSummary(event);
-    return this.log.compare(event.head_seq, event.digest);
+    if (event.type === "pipeline:summary") this.takeSummary(event);
+    else this.state = { ...this.state, facts: factsAfterHeartbeat(this.state.facts, event) };
+    return this.log.compare(event.head_seq, event.digest) ?? (this.hasReleased(event) ? "released" : null);
   }
 
   private takeSummary({ head_seq, counts, standings, failures, throughput }: PipelineSummary): void {
@@ -131,6 +131,20 @@ export class LivePipeline {
     this.counts.state(counts, head_seq);
     this.applyStandings(standings);
     this.state = { ...this.state, failures, throughput };
+  }
+
+  /** Fewer files are in progress than the events say: the others returned to the queue. */
+  private hasReleased(event: ConflatedEvent): boolean {
+    if (event.type !== "pipeline:summary" || event.head_seq !== this.log.seq) return false;
+    return event.counts.processing < this.state.processing.length;
+  }
+
+  private takeProcessing(snapshot: PipelineStatus): void {
+    this.state = {
+      ...this.state,
+      processing: releaseFiles(this.files, this.state.processing, snapshot),
+    };
+    this.applyStandings(standingsOf(snapshot));
   }
 
   private applyStandings(held: readonly FileStanding[]): void {

@@ -262,8 +262,10 @@ function onTrouble(state: State, event: Event & { type: "trouble" }): Step {
     const lags = new Map(state.lags).set(pipelineId, { pipelineType, seq });
     return [{ ...state, lags }, [{ type: "watch_lag", pipelineId, ms: LAG_GRACE_MS }]];
   }
+  if (!overSocket && trouble === "released") return [state, []];
   if (!overSocket) return [state, state.polling ? [{ type: "poll_from_start" }] : []];
-  return [state, [{ type: "resubscribe", pipelineType, pipelineId, withCursor: trouble === "gap" }]];
+  const withCursor = trouble === "gap" || trouble === "released";
+  return [state, [{ type: "resubscribe", pipelineType, pipelineId, withCursor }]];
 }
 
 /** Events may have been on their way; only a lag that lasts is a loss. */

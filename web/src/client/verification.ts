@@ -2,8 +2,11 @@ import type { SubscribedPipeline } from "@/contract/types";
 import { formatPosition, parsePosition } from "./cursor";
 import { LogPosition, type DurableEvent } from "./log-position";
 
-/** Why a pipeline must be asked for again. Only a gap can be filled from the cursor. */
-export type Trouble = "gap" | "behind" | "digest" | "other-epoch" | "unknown";
+/**
+ * Why a pipeline must be asked for again. A gap is filled from the cursor; `released` means that files
+ * returned to the queue without an event, which the acknowledgement's snapshot tells.
+ */
+export type Trouble = "gap" | "behind" | "released" | "digest" | "other-epoch" | "unknown";
 
 /** What was received of one pipeline, over all snapshots and epochs. */
 export interface PipelineAudit {

@@ -1,4 +1,4 @@
-"""One root for every error, and the object that says it on the wire."""
+"""Every error code, the base class of errors, and the error object on the wire."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pydantic import Field
 
 from raglive_contract.model import Maybe, WireModel
 
-__all__ = ["ErrorBody", "ErrorCode", "ErrorResponse", "RagliveError"]
+__all__ = ["REFUSALS", "ErrorBody", "ErrorCode", "ErrorResponse", "RagliveError", "code_of"]
 
 
 class ErrorCode(StrEnum):
-    """Codes of refusals over HTTP and Socket.IO."""
+    """Every error code of raglive. Producers define codes of their own for their files."""
 
+    # answers of the servers
     INVALID_REQUEST = "invalid_request"
     INVALID_EVENT = "invalid_event"
     UNAUTHENTICATED = "unauthenticated"
@@ -35,22 +36,120 @@ class ErrorCode(StrEnum):
     IDLE = "idle"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
+    # files that failed
+    EXTRACTION_ERROR = "extraction_error"
+    EXTRACTION_TIMEOUT = "extraction_timeout"
+    EXTRACTION_OUT_OF_MEMORY = "extraction_out_of_memory"
+    EXTRACTION_CRASHED = "extraction_crashed"
+    EXTRACTOR_UNAVAILABLE = "extractor_unavailable"
+    FILE_UNREADABLE = "file_unreadable"
+    FILE_CHANGED = "file_changed"
+    FILE_VANISHED = "file_vanished"
+    WORKER_LOST = "worker_lost"
+    LEASE_LOST = "lease_lost"
+    DATABASE_UNAVAILABLE = "database_unavailable"
+    DATABASE_REFUSED = "database_refused"
+    INTERNAL_ERROR = "internal_error"
+    # files that were skipped
+    UNSUPPORTED = "unsupported"
+    ENCRYPTED = "encrypted"
+    EMPTY = "empty"
+    NO_TEXT = "no_text"
+    TOO_LARGE = "too_large"
+    NO_DOWNLOAD_RIGHT = "no_download_right"
+    # embedding
+    EMBEDDING_REJECTED = "embedding_rejected"
+    EMBEDDING_RATE_LIMITED = "embedding_rate_limited"
+    EMBEDDING_UNAVAILABLE = "embedding_unavailable"
+    EMBEDDING_TIMEOUT = "embedding_timeout"
+    EMBEDDING_INVALID_RESPONSE = "embedding_invalid_response"
+    EMBEDDING_TEXT_FAILED = "embedding_text_failed"
+    EMBEDDING_INPUT_TOO_LONG = "embedding_input_too_long"
+    EMBEDDING_MODEL_CHANGED = "embedding_model_changed"
+    EMBEDDING_NOT_CONFIGURED = "embedding_not_configured"
+    EMBEDDING_QUOTA_SPENT = "embedding_quota_spent"
+    EMBEDDING_BUDGET_SPENT = "embedding_budget_spent"
+    EMBEDDING_BUDGET_TOO_SMALL = "embedding_budget_too_small"
+    REINDEX_REFUSED = "reindex_refused"
+    # Google Drive
+    AUTH_REQUIRED = "auth_required"
+    DRIVE_UNAVAILABLE = "drive_unavailable"
+    DRIVE_RATE_LIMITED = "drive_rate_limited"
+    DRIVE_FORBIDDEN = "drive_forbidden"
+    DRIVE_NOT_FOUND = "drive_not_found"
+    DRIVE_CURSOR_LOST = "drive_cursor_lost"
+    DRIVE_LISTING_INCOMPLETE = "drive_listing_incomplete"
+    TRANSFER_FAILED = "transfer_failed"
+    EXPORT_TOO_LARGE = "export_too_large"
+    FLAGGED_ABUSIVE = "flagged_abusive"
+    # pipelines and their sources
+    WATCH_LOCATION_UNAVAILABLE = "watch_location_unavailable"
+    DELETIONS_HELD = "deletions_held"
+    # commands and processes
+    SETTINGS_INVALID = "settings_invalid"
+    DATABASE_MISCONFIGURED = "database_misconfigured"
+    SCHEMA_MISMATCH = "schema_mismatch"
+    PORT_IN_USE = "port_in_use"
+    DATA_FOLDER_UNUSABLE = "data_folder_unusable"
+    NOT_RUNNING = "not_running"
+    SEVERAL_RUNNING = "several_running"
+    NO_FOLDER = "no_folder"
+    SERVER_ENDED = "server_ended"
+    # reporters
+    REPORTER_MISUSED = "reporter_misused"
+    OUTBOX_FULL = "outbox_full"
+    OUTBOX_UNUSABLE = "outbox_unusable"
+
+
+REFUSALS = frozenset(
+    {
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.INVALID_EVENT,
+        ErrorCode.UNAUTHENTICATED,
+        ErrorCode.TOKEN_EXPIRED,
+        ErrorCode.TOKEN_REVOKED,
+        ErrorCode.FORBIDDEN,
+        ErrorCode.NOT_FOUND,
+        ErrorCode.CONFLICT,
+        ErrorCode.METHOD_NOT_ALLOWED,
+        ErrorCode.CURSOR_INVALID,
+        ErrorCode.CURSOR_EXPIRED,
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.LIMIT_REACHED,
+        ErrorCode.HOST_NOT_ALLOWED,
+        ErrorCode.ORIGIN_NOT_ALLOWED,
+        ErrorCode.TOO_SLOW,
+        ErrorCode.IDLE,
+        ErrorCode.UNAVAILABLE,
+        ErrorCode.INTERNAL,
+    }
+)
+"""The codes of refusals over HTTP and Socket.IO."""
+
+
+def code_of(text: str) -> ErrorCode:
+    """Parse a code; one of another version becomes `INTERNAL_ERROR`."""
+    try:
+        return ErrorCode(text)
+    except ValueError:
+        return ErrorCode.INTERNAL_ERROR
 
 
 class RagliveError(Exception):
-    """Root of every error that raglive raises on purpose.
+    """Base class of every error that raglive raises on purpose.
 
-    The message says what was wrong, where, and what to do; it may be shown to anyone.
+    The message says what was wrong, where, and what to do. It may be shown to anyone.
     """
 
-    code: str = ErrorCode.INTERNAL
+    code: ErrorCode = ErrorCode.INTERNAL
     retryable: bool = False
 
     def __init__(
         self,
         message: str,
         *,
-        code: str | None = None,
+        code: ErrorCode | None = None,
         retryable: bool | None = None,
         retry_after_ms: int | None = None,
     ) -> None:

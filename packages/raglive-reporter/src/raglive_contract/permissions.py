@@ -29,31 +29,36 @@ _PUBLISHING = frozenset({Role.PRODUCER, Role.ADMIN})
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the bearer of a token may do, with the pipelines that its globs name.
+    """The rights of a token, for the pipelines that its globs match.
 
     In a glob `*` stands for any characters and `?` for one; nothing else is special. With `redact`
-    it sees how files fare, and not what they are.
+    it shows the state of files, but not their names or contents.
     """
 
     role: Role
     pipelines: tuple[str, ...]
     redact: bool = False
 
+    @property
+    def has_viewing_role(self) -> bool:
+        """Whether the role may view any pipeline at all."""
+        return self.role in _VIEWING
+
     def may_view(self, pipeline_id: str) -> bool:
-        """Say whether the pipeline's status and events may be read."""
-        return self.role in _VIEWING and self._names(pipeline_id)
+        """The right to read the pipeline's status and events."""
+        return self.has_viewing_role and self._names(pipeline_id)
 
     def may_operate(self, pipeline_id: str) -> bool:
-        """Say whether the pipeline's files may be retried and its brakes released."""
+        """The right to retry files and to approve deletions."""
         return self.role in _OPERATING and self._names(pipeline_id)
 
     def may_publish(self, pipeline_id: str) -> bool:
-        """Say whether events of the pipeline may be published."""
+        """The right to publish events of the pipeline."""
         return self.role in _PUBLISHING and self._names(pipeline_id)
 
     @property
     def may_monitor(self) -> bool:
-        """Say whether `admin:monitoring` may be joined."""
+        """The right to join `admin:monitoring`."""
         return self.role is Role.ADMIN
 
     def _names(self, pipeline_id: str) -> bool:
@@ -61,7 +66,7 @@ class Grant:
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Grant:
-        """Read `app_metadata.raglive`; claims that users can edit themselves are ignored."""
+        """Read `app_metadata.raglive`; claims that users can edit are ignored."""
         metadata = claims.get("app_metadata")
         stated = metadata.get("raglive") if isinstance(metadata, Mapping) else None
         if not isinstance(stated, Mapping):

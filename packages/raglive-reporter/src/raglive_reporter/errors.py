@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["OutboxFull", "OutboxUnusable", "ReporterError"]
 
@@ -10,17 +10,17 @@ __all__ = ["OutboxFull", "OutboxUnusable", "ReporterError"]
 class ReporterError(RagliveError):
     """The reporter is configured or used incorrectly."""
 
-    code = "reporter_misused"
+    code = ErrorCode.REPORTER_MISUSED
 
 
 class OutboxFull(RagliveError):
     """The outbox has no room for another event. The event was not queued."""
 
-    code = "outbox_full"
+    code = ErrorCode.OUTBOX_FULL
     retryable = True
 
 
 class OutboxUnusable(RagliveError):
     """The outbox file cannot be read or written."""
 
-    code = "outbox_unusable"
+    code = ErrorCode.OUTBOX_UNUSABLE

@@ -114,7 +114,7 @@ def _explained(error: BaseException, dsn: str) -> RagliveError:
             return RagliveError(
                 f"The database at {place} cannot be used ({type(error).__name__}). Correct the "
                 "address: postgresql://user:password@host:5432/name.",
-                code="database_misconfigured",
+                code=ErrorCode.DATABASE_MISCONFIGURED,
             )
         case _:
             return unavailable(

@@ -17,6 +17,7 @@ from raglive.extraction.readers.nested_files import DecompressionBomb, NestedFil
 from raglive.extraction.readers.zip_container import DAMAGE_ERRORS, describe_damage
 from raglive.extraction.text_encoding import decode
 from raglive.extraction.text_normalisation import one_line
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["COMPRESSIONS", "read_compressed", "read_tar", "read_zip"]
 
@@ -41,9 +42,11 @@ def read_zip(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
             with archive.open(member) as part:
                 return _bounded(part, member.compress_size, nested)
         except DAMAGE_ERRORS as error:
-            raise failed("extraction_error", f"{member.filename} is damaged: {error}.") from error
+            raise failed(
+                ErrorCode.EXTRACTION_ERROR, f"{member.filename} is damaged: {error}."
+            ) from error
         except RuntimeError as error:  # "is encrypted, password required"
-            raise skipped("encrypted", "The archive is protected by a password.") from error
+            raise skipped(ErrorCode.ENCRYPTED, "The archive is protected by a password.") from error
 
     def members() -> Iterator[Member]:
         with zipfile.ZipFile(BytesIO(data)) as archive:
@@ -88,7 +91,7 @@ def read_compressed(
         with COMPRESSIONS[mime_type](BytesIO(data)) as part:
             content = _bounded(part, len(data), nested)
     except DAMAGE_ERRORS as error:
-        raise failed("extraction_error", f"The file is damaged: {error}.") from error
+        raise failed(ErrorCode.EXTRACTION_ERROR, f"The file is damaged: {error}.") from error
     path = PurePosixPath(name)
     inner = path.stem + (".tar" if path.suffix.lower() in {".tgz", ".tbz2", ".txz"} else "")
     return nested.read(content, inner)
@@ -128,7 +131,7 @@ def _read_all(members: Iterable[Member], nested: NestedFileReader) -> ReaderOutp
             tables += draft.tables
     except DAMAGE_ERRORS as error:
         raise failed(
-            "extraction_error", f"The archive is damaged: {describe_damage(error)}."
+            ErrorCode.EXTRACTION_ERROR, f"The archive is damaged: {describe_damage(error)}."
         ) from error
     if found == len(refusals):
         raise _nothing_in(refusals)
@@ -137,12 +140,12 @@ def _read_all(members: Iterable[Member], nested: NestedFileReader) -> ReaderOutp
 
 def _nothing_in(refusals: list[Refusal]) -> Refusal:
     if not refusals:
-        return skipped("empty", "The archive contains no files.")
+        return skipped(ErrorCode.EMPTY, "The archive contains no files.")
     broken = next((refusal for refusal in refusals if refusal.outcome == "failed"), None)
     if broken:
         message = f"No file in the archive can be read; of the first: {broken.message}"
-        return failed("extraction_error", message)
+        return failed(ErrorCode.EXTRACTION_ERROR, message)
     codes = {refusal.code for refusal in refusals}
     if codes == {"encrypted"}:
-        return skipped("encrypted", "The archive is protected by a password.")
-    return skipped("no_text", "No file in the archive contains text that can be indexed.")
+        return skipped(ErrorCode.ENCRYPTED, "The archive is protected by a password.")
+    return skipped(ErrorCode.NO_TEXT, "No file in the archive contains text that can be indexed.")

@@ -10,6 +10,7 @@ from raglive.extraction.model import ReaderOutput, failed, skipped
 from raglive.extraction.readers.html import declared_charset, html_to_text
 from raglive.extraction.readers.zip_container import ZipContainer
 from raglive.extraction.text_encoding import decode
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["read_epub"]
 
@@ -23,7 +24,7 @@ def read_epub(data: bytes, _name: str) -> ReaderOutput:
     """Read a book. One with DRM is refused as encrypted."""
     with ZipContainer(data) as archive:
         if "META-INF/rights.xml" in archive.names:
-            raise skipped("encrypted", "The book is protected by DRM.")
+            raise skipped(ErrorCode.ENCRYPTED, "The book is protected by DRM.")
         package_path, package = _package(archive)
         pages = (archive.read(path) for path in _spine(package_path, package))
         parts = [html_to_text(decode(page, declared_charset(page)))[0] for page in pages if page]
@@ -36,7 +37,9 @@ def _package(archive: ZipContainer) -> tuple[str, Element]:
     path = root.get("full-path", "") if root is not None else ""
     package = archive.xml(path)
     if package is None:
-        raise failed("extraction_error", "The book is damaged: its package file is missing.")
+        raise failed(
+            ErrorCode.EXTRACTION_ERROR, "The book is damaged: its package file is missing."
+        )
     return path, package
 
 

@@ -27,6 +27,7 @@ from raglive.extraction.readers.powerpoint97 import read_ppt
 from raglive.extraction.readers.spreadsheets import delimited_reader, workbook_reader
 from raglive.extraction.readers.word import read_docx
 from raglive.extraction.readers.xml_feeds import read_feed, read_xml
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["Reader", "reader_for"]
 
@@ -54,20 +55,20 @@ def reader_for(mime_type: str, nested: NestedFileReader | None = None) -> Reader
     if reader is not None:
         return reader
     if mime_type == mime_types.ENCRYPTED_OFFICE:
-        raise skipped("encrypted", "The document is protected by a password.")
+        raise skipped(ErrorCode.ENCRYPTED, "The document is protected by a password.")
     if mime_type == mime_types.BINARY:
-        raise skipped("unsupported", "The type of the file's content is unknown.")
+        raise skipped(ErrorCode.UNSUPPORTED, "The type of the file's content is unknown.")
     if mime_type in mime_types.UNREAD_ARCHIVES:
         message = f"Archives of this type are not read ({mime_type}). Pack the files as zip or tar."
-        raise skipped("unsupported", message)
-    raise skipped("unsupported", f"Files of this type are not read: {mime_type}.")
+        raise skipped(ErrorCode.UNSUPPORTED, message)
+    raise skipped(ErrorCode.UNSUPPORTED, f"Files of this type are not read: {mime_type}.")
 
 
 def _read_inner(
     data: bytes, name: str, declared: str | None, nested: NestedFileReader
 ) -> ReaderOutput:
     if not data.strip():
-        raise skipped("empty", "The file is empty.")
+        raise skipped(ErrorCode.EMPTY, "The file is empty.")
     return reader_for(mime_types.detect(name, data, declared), nested)(data, name)
 
 

@@ -9,6 +9,7 @@ import kreuzberg
 
 from raglive.extraction.model import ReaderOutput, Refusal, failed, skipped
 from raglive.extraction.readers.password_protection import refuse_protected
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["COMMON_OPTIONS", "convert", "has_panicked", "kreuzberg_reader"]
 
@@ -40,7 +41,7 @@ def convert(data: bytes, mime_type: str, config: kreuzberg.ExtractionConfig = _P
             raise
         _panics.append(str(error))
         message = f"The document cannot be read: its reader crashed ({_panics[-1][:200]})."
-        raise failed("extraction_error", message) from error
+        raise failed(ErrorCode.EXTRACTION_ERROR, message) from error
 
 
 def has_panicked() -> bool:
@@ -61,13 +62,17 @@ def kreuzberg_reader(mime_type: str) -> Any:
 
 def _refusal(message: str) -> Refusal:
     if _PROTECTED.search(message):
-        return skipped("encrypted", "The document is protected by a password.")
+        return skipped(ErrorCode.ENCRYPTED, "The document is protected by a password.")
     if _WORD_95.search(message):
         what = "Documents of Word 95 and older are not read; save it in a newer format."
-        return skipped("unsupported", what)
+        return skipped(ErrorCode.UNSUPPORTED, what)
     if "limit exceeded" in message:
-        return skipped("too_large", "The document unpacks to more than the limit for one file.")
+        return skipped(
+            ErrorCode.TOO_LARGE, "The document unpacks to more than the limit for one file."
+        )
     # kreuzberg nests its messages: "ParsingError: Invalid PDF: X: Invalid PDF: X".
     parts = dict.fromkeys(part.strip() for part in message[:600].split(": "))
     reason = ": ".join(part for part in parts if part and not part.endswith("Error"))
-    return failed("extraction_error", f"The document cannot be read: {(reason or message)[:300]}.")
+    return failed(
+        ErrorCode.EXTRACTION_ERROR, f"The document cannot be read: {(reason or message)[:300]}."
+    )

@@ -12,6 +12,7 @@ from typing import Any, Self
 import olefile
 
 from raglive.extraction.model import failed
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["CompoundFile", "Path"]
 
@@ -59,7 +60,7 @@ class CompoundFile:
             return b""
         self._left -= entry.size
         if self._left < 0:
-            raise failed("extraction_error", "The file is damaged: its streams overlap.")
+            raise failed(ErrorCode.EXTRACTION_ERROR, "The file is damaged: its streams overlap.")
         with _refusing_damage():
             return bytes(self._file.openstream(list(stream)).read())
 
@@ -88,4 +89,4 @@ def _refusing_damage() -> Iterator[None]:
         raise
     except Exception as error:
         reason = str(error) or type(error).__name__
-        raise failed("extraction_error", f"The file is damaged: {reason[:300]}.") from error
+        raise failed(ErrorCode.EXTRACTION_ERROR, f"The file is damaged: {reason[:300]}.") from error

@@ -10,6 +10,7 @@ from raglive.extraction.model import ReaderOutput, failed, skipped
 from raglive.extraction.readers.kreuzberg_adapter import convert
 from raglive.extraction.readers.spreadsheets import workbook_reader
 from raglive.extraction.readers.zip_container import ZipContainer
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["read_odp", "read_ods", "read_odt"]
 
@@ -52,7 +53,7 @@ def read_odp(data: bytes, _name: str) -> ReaderOutput:
         root = archive.xml("content.xml")
         about = archive.xml("meta.xml")
     if root is None:
-        raise failed("extraction_error", "The presentation is damaged: it has no content.")
+        raise failed(ErrorCode.EXTRACTION_ERROR, "The presentation is damaged: it has no content.")
     title = about.findtext(f".//{_DC_TITLE}") if about is not None else None
     slides = ["\n\n".join(_slide(page)) for page in root.iter(_PAGE)]
     return ReaderOutput(slides, paged=True, title=title, is_markdown=True)
@@ -95,4 +96,4 @@ def _text(element: Element) -> str:
 
 def _refuse_encrypted(archive: ZipContainer) -> None:
     if b"encryption-data" in (archive.read("META-INF/manifest.xml") or b""):
-        raise skipped("encrypted", "The document is protected by a password.")
+        raise skipped(ErrorCode.ENCRYPTED, "The document is protected by a password.")

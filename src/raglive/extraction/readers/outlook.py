@@ -20,6 +20,7 @@ from raglive.extraction.readers.ole_container import CompoundFile
 from raglive.extraction.readers.tnef import TnefItem
 from raglive.extraction.text_encoding import decode
 from raglive.extraction.text_normalisation import one_line
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["read_msg", "read_tnef"]
 
@@ -109,7 +110,9 @@ def _rich_text(packed: bytes | None, nested: NestedFileReader) -> str:
     except MemoryError:
         raise
     except Exception as error:
-        raise failed("extraction_error", f"The text of the mail is damaged: {error}.") from error
+        raise failed(
+            ErrorCode.EXTRACTION_ERROR, f"The text of the mail is damaged: {error}."
+        ) from error
     nested.count_unpacked(len(rtf), len(rtf), len(packed))
     return str(convert(rtf, "application/rtf").content)
 
@@ -140,7 +143,9 @@ def _refuse(refusal: Refusal) -> NoReturn:
 def _read_file(attachment: MapiItem, name: str, nested: NestedFileReader) -> ReaderOutput:
     data = attachment.data(_CONTENT)
     if data is None:
-        raise skipped("unsupported", "The attachment is a link, or an object of another program.")
+        raise skipped(
+            ErrorCode.UNSUPPORTED, "The attachment is a link, or an object of another program."
+        )
     declared = one_line(attachment.text(_MIME_TYPE), 255).lower()
     # A signed mail is a single attachment with the content type of a multipart message.
     mime_type = "message/rfc822" if declared.startswith("multipart/") else declared

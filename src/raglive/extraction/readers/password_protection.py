@@ -6,6 +6,7 @@ import struct
 
 from raglive.extraction.model import Refusal, skipped
 from raglive.extraction.readers.ole_container import CompoundFile
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["refuse_protected"]
 
@@ -24,7 +25,7 @@ def refuse_protected(data: bytes) -> None:
     except Refusal:
         return  # the document's own reader reports the damage
     if is_protected:
-        raise skipped("encrypted", "The document is protected by a password.")
+        raise skipped(ErrorCode.ENCRYPTED, "The document is protected by a password.")
 
 
 def _is_protected(file: CompoundFile) -> bool:

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 from raglive.extraction.model import ReaderOutput, failed
 from raglive.extraction.readers.zip_container import ZipContainer
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["read_presentation"]
 
@@ -25,7 +26,9 @@ def read_presentation(data: bytes, _name: str) -> ReaderOutput:
     with ZipContainer(data) as archive:
         slides = _slides(archive)
         if not slides:
-            raise failed("extraction_error", "The presentation is damaged: it lists no slides.")
+            raise failed(
+                ErrorCode.EXTRACTION_ERROR, "The presentation is damaged: it lists no slides."
+            )
         core = archive.xml("docProps/core.xml")
         title = core.findtext(_DC_TITLE) if core is not None else None
         return ReaderOutput(

@@ -16,6 +16,7 @@ from raglive.extraction.readers.mapi import (
     MapiItem,
     codec_of,
 )
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["MAGIC", "TnefItem"]
 
@@ -62,7 +63,7 @@ class TnefItem(MapiItem):
         try:
             return cls._read(data)
         except (struct.error, ValueError, KeyError) as error:
-            raise failed("extraction_error", f"The file is damaged: {error}.") from error
+            raise failed(ErrorCode.EXTRACTION_ERROR, f"The file is damaged: {error}.") from error
 
     @classmethod
     def _read(cls, data: bytes) -> TnefItem:

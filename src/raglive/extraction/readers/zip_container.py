@@ -13,6 +13,7 @@ from typing import Self
 from xml.etree import ElementTree
 
 from raglive.extraction.model import failed, skipped
+from raglive_contract.errors import ErrorCode
 
 __all__ = ["DAMAGE_ERRORS", "ZipContainer", "describe_damage"]
 
@@ -47,7 +48,7 @@ class ZipContainer:
             self._zip = zipfile.ZipFile(BytesIO(data))
         except DAMAGE_ERRORS as error:
             raise failed(
-                "extraction_error", f"The file is damaged: {describe_damage(error)}."
+                ErrorCode.EXTRACTION_ERROR, f"The file is damaged: {describe_damage(error)}."
             ) from error
         self.names = frozenset(self._zip.namelist())
         self._left = MAX_UNPACKED_BYTES
@@ -74,12 +75,12 @@ class ZipContainer:
             with self._zip.open(name) as part:
                 data = part.read(self._left + 1)
         except DAMAGE_ERRORS as error:
-            raise failed("extraction_error", f"The file is damaged: {error}.") from error
+            raise failed(ErrorCode.EXTRACTION_ERROR, f"The file is damaged: {error}.") from error
         except RuntimeError as error:  # "is encrypted, password required"
-            raise skipped("encrypted", "The file is protected by a password.") from error
+            raise skipped(ErrorCode.ENCRYPTED, "The file is protected by a password.") from error
         self._left -= len(data)
         if self._left < 0:
-            raise skipped("too_large", "The file unpacks to more than 256 MiB.")
+            raise skipped(ErrorCode.TOO_LARGE, "The file unpacks to more than 256 MiB.")
         return data
 
     def xml(self, name: str) -> ElementTree.Element | None:
@@ -90,4 +91,6 @@ class ZipContainer:
         try:
             return ElementTree.fromstring(data)  # noqa: S314 - expat >= 2.4.1 refuses entity bombs
         except (ElementTree.ParseError, LookupError, ValueError) as error:
-            raise failed("extraction_error", f"The file is damaged: {name}: {error}.") from error
+            raise failed(
+                ErrorCode.EXTRACTION_ERROR, f"The file is damaged: {name}: {error}."
+            ) from error

@@ -12,7 +12,7 @@ import httpx
 from raglive.sources.google_drive.credentials import Credentials, TokenSource
 from raglive.sources.google_drive.drive_file import FIELDS, DriveFile
 from raglive.sources.google_drive.transport import GOOGLE, DriveTransport, RetryPolicy
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["ChangeLogPage", "DriveChange", "DriveClient", "ListingPage", "open_drive"]
 
@@ -74,7 +74,7 @@ class DriveClient:
         try:
             await self.transport.json("GET", f"drives/{drive_id}", "get", {"fields": "id"})
         except RagliveError as error:
-            if error.code in {"drive_not_found", "drive_forbidden"}:
+            if error.code in {ErrorCode.DRIVE_NOT_FOUND, ErrorCode.DRIVE_FORBIDDEN}:
                 return False
             raise
         return True

@@ -22,7 +22,7 @@ from raglive.sources.google_drive.errors import (
     TransferFailed,
 )
 from raglive.store.registry.jobs import Job
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["fetch"]
 
@@ -44,7 +44,7 @@ async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[
     """
     file = await _current(client, job)
     if not file.can_download:
-        raise Skipped(f"{file.name} may not be downloaded.", code="no_download_right")
+        raise Skipped(f"{file.name} may not be downloaded.", code=ErrorCode.NO_DOWNLOAD_RIGHT)
     with tempfile.TemporaryDirectory(prefix="raglive-") as folder:
         path = Path(folder) / "content"
         try:
@@ -114,7 +114,7 @@ class _Transfer:
         if not (await self._by_link(formats) or await self._by_operation(formats)):
             raise RagliveError(
                 f"{self.file.name} is too large for Google Drive to export. Split it.",
-                code="export_too_large",
+                code=ErrorCode.EXPORT_TOO_LARGE,
             )
 
     async def _by_link(self, formats: list[str]) -> bool:
@@ -174,7 +174,7 @@ class _Transfer:
         if size > self.max_bytes:
             raise Skipped(
                 f"{self.file.name} is larger than {self.max_bytes} bytes (RAGLIVE_MAX_FILE_BYTES).",
-                code="too_large",
+                code=ErrorCode.TOO_LARGE,
             )
 
 
@@ -185,16 +185,16 @@ def _write(target: BinaryIO, digest: hashlib._Hash, chunk: bytes) -> None:
 
 def _explain(file: DriveFile, error: DriveForbidden) -> RagliveError:
     if error.reason in _NO_DOWNLOAD_RIGHT:
-        return Skipped(f"{file.name} may not be downloaded.", code="no_download_right")
+        return Skipped(f"{file.name} may not be downloaded.", code=ErrorCode.NO_DOWNLOAD_RIGHT)
     if error.reason == "cannotDownloadAbusiveFile":
         return RagliveError(
             f"Google Drive has flagged {file.name} as malware or spam and does not serve it.",
-            code="flagged_abusive",
+            code=ErrorCode.FLAGGED_ABUSIVE,
         )
     return error
 
 
 def _vanished(job: Job) -> RagliveError:
     return RagliveError(
-        f"{job.name} is no longer in Google Drive.", code="file_vanished", retryable=True
+        f"{job.name} is no longer in Google Drive.", code=ErrorCode.FILE_VANISHED, retryable=True
     )

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from raglive_contract.backoff import retry_after_seconds
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = [
     "AuthRequired",
@@ -41,40 +41,40 @@ _TOKEN_EXPIRED = "pageTokenExpired"  # noqa: S105 - a reason, not a secret
 class CredentialsInvalid(RagliveError):
     """The credentials are malformed, so no request can be sent."""
 
-    code = "auth_required"
+    code = ErrorCode.AUTH_REQUIRED
 
 
 class AuthRequired(RagliveError):
     """Google rejects the credentials."""
 
-    code = "auth_required"
+    code = ErrorCode.AUTH_REQUIRED
     retryable = True
 
 
 class DriveUnavailable(RagliveError):
     """Google Drive does not answer, or answers with a server error."""
 
-    code = "drive_unavailable"
+    code = ErrorCode.DRIVE_UNAVAILABLE
     retryable = True
 
 
 class DriveRateLimited(RagliveError):
     """The quota is exceeded."""
 
-    code = "drive_rate_limited"
+    code = ErrorCode.DRIVE_RATE_LIMITED
     retryable = True
 
 
 class DriveNotFound(RagliveError):
     """The item does not exist, or not for this account."""
 
-    code = "drive_not_found"
+    code = ErrorCode.DRIVE_NOT_FOUND
 
 
 class DriveForbidden(RagliveError):
     """Google Drive refuses the request; `reason` is its own code for why."""
 
-    code = "drive_forbidden"
+    code = ErrorCode.DRIVE_FORBIDDEN
 
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)
@@ -84,21 +84,21 @@ class DriveForbidden(RagliveError):
 class CursorLost(RagliveError):
     """The change log no longer accepts the cursor."""
 
-    code = "drive_cursor_lost"
+    code = ErrorCode.DRIVE_CURSOR_LOST
     retryable = True
 
 
 class ListingIncomplete(RagliveError):
     """Google Drive reported that its listing is incomplete."""
 
-    code = "drive_listing_incomplete"
+    code = ErrorCode.DRIVE_LISTING_INCOMPLETE
     retryable = True
 
 
 class TransferFailed(RagliveError):
     """A download ended early, or its checksum is wrong."""
 
-    code = "transfer_failed"
+    code = ErrorCode.TRANSFER_FAILED
     retryable = True
 
 

@@ -16,7 +16,7 @@ from raglive.sources.google_drive.credentials import TokenSource
 from raglive.sources.google_drive.errors import DriveUnavailable, read_error_response
 from raglive.sources.google_drive.quota import COSTS, QuotaBucket
 from raglive_contract.backoff import Backoff
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["GOOGLE", "DriveTransport", "RetryPolicy"]
 
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 GOOGLE = "https://www.googleapis.com"
 RETRY_BACKOFF = Backoff(first_seconds=1.0, longest_seconds=64.0)
-_RETRIED_BY_THE_WATCHER = frozenset({"auth_required", "drive_cursor_lost"})
+_RETRIED_BY_THE_WATCHER = frozenset({ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_CURSOR_LOST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,11 @@ class DriveTransport:
             if isinstance(response, httpx.Response):
                 return response
             error = response
-            if error.code == "auth_required" and not refused and "Authorization" in request.headers:
+            if (
+                error.code == ErrorCode.AUTH_REQUIRED
+                and not refused
+                and "Authorization" in request.headers
+            ):
                 refused = request.headers["Authorization"].removeprefix("Bearer ")
                 continue
             if not error.retryable or error.code in _RETRIED_BY_THE_WATCHER:

@@ -14,7 +14,7 @@ from raglive.sources.source import FolderUnavailable
 from raglive.store.errors import retry_transient
 from raglive.store.pool import Connection
 from raglive.store.registry.google_drive import Folder
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["WatchedFolders", "folder_id_of"]
 
@@ -127,7 +127,7 @@ class WatchedFolders:
         if not file.is_folder:
             raise RagliveError(
                 f"RAG_WATCH_FOLDER_ID names {file.name} ({folder_id}), which is not a folder.",
-                code="settings_invalid",
+                code=ErrorCode.SETTINGS_INVALID,
             )
         if file.trashed:
             found.unavailable[file.id] = (

@@ -24,7 +24,7 @@ from raglive.store.errors import STORE_ERRORS, retry_transient
 from raglive.store.registry.jobs import Job
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.backoff import Backoff
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["GoogleDriveWatcher"]
 
@@ -33,9 +33,11 @@ log = structlog.get_logger()
 FULL_LISTING_SECONDS = 6 * 3600.0
 ROUNDS_PER_CHECK = 3  # a cursor may be lost again during the full listing that replaces it
 RETRY_BACKOFF = Backoff(first_seconds=2.0, longest_seconds=300.0)
-_ACCESS_ERRORS = frozenset({"drive_not_found", "drive_forbidden"})
+_ACCESS_ERRORS = frozenset({ErrorCode.DRIVE_NOT_FOUND, ErrorCode.DRIVE_FORBIDDEN})
 # Files that failed with these errors are queued again once a check succeeds.
-_REQUEUED_AFTER_RECOVERY = frozenset({"auth_required", "drive_unavailable", "drive_rate_limited"})
+_REQUEUED_AFTER_RECOVERY = frozenset(
+    {ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_UNAVAILABLE, ErrorCode.DRIVE_RATE_LIMITED}
+)
 
 
 class GoogleDriveWatcher:

@@ -15,7 +15,7 @@ from raglive.sources.local_files.notifications import NotificationSource
 from raglive.sources.local_files.registry_writer import LocalFilesRegistry
 from raglive.sources.local_files.watched_folder import FolderState
 from raglive.sources.problems import WatcherProblem
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["FolderSync"]
 
@@ -85,7 +85,7 @@ class FolderSync:
             log.warning("watch_location_unavailable", message=error.message)
             self._reported = error.message
         message = f"{error.message} Until then nothing is deleted from the index."
-        await self._registry.publish(WatcherProblem("watch_location_unavailable", message))
+        await self._registry.publish(WatcherProblem(ErrorCode.WATCH_LOCATION_UNAVAILABLE, message))
 
     @property
     def needs_frequent_checks(self) -> bool:
@@ -154,6 +154,6 @@ def _unreadable_message(unreadable: list[tuple[str, str]], folder: Path) -> str:
 
 def _unresponsive(folder: Path) -> WatcherProblem:
     return WatcherProblem(
-        "watch_location_unavailable",
+        ErrorCode.WATCH_LOCATION_UNAVAILABLE,
         f"{folder} does not respond. Check its disk or network; nothing is deleted from the index.",
     )

@@ -97,11 +97,17 @@ class PipelineSubscriptions:
     async def requested(self, grant: Grant, request: Subscribe) -> list[str]:
         """Resolve the pipelines of a request.
 
-        Raises `not_found` for one that does not exist or is out of reach, and `invalid_request`
-        for another namespace's type.
+        Raises `not_found` for one that does not exist or is out of reach, `invalid_request` for
+        another namespace's type, and `forbidden` for all pipelines by a role that views none.
         """
         self.check_type(request.pipeline_type)
         if request.pipeline_id is None:
+            if not grant.has_viewing_role:
+                raise RagliveError(
+                    f"A token of the role {grant.role} may not view pipelines. "
+                    "Subscribe with a token of the role viewer.",
+                    code=ErrorCode.FORBIDDEN,
+                )
             await self._hub.refresh()
             return self._visible(grant)
         named = list(dict.fromkeys(named_pipelines(request.pipeline_id)))

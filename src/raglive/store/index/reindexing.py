@@ -34,7 +34,7 @@ from raglive.store.index.vector_space import (
 )
 from raglive.store.pool import Database
 from raglive.store.sql import load_queries
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["MissingVector", "ReindexRefused", "Reindexing", "reindexing"]
 
@@ -53,7 +53,7 @@ BATCH_ROWS = 10_000
 class ReindexRefused(RagliveError):
     """The index cannot be rebuilt now; the message says why and what to do."""
 
-    code = "reindex_refused"
+    code = ErrorCode.REINDEX_REFUSED
 
 
 @dataclass(frozen=True, slots=True)

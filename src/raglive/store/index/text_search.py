@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["explain_configuration_errors"]
 
@@ -23,5 +23,5 @@ def explain_configuration_errors(config: str) -> Iterator[None]:
         raise RagliveError(
             f"RAGLIVE_TEXT_SEARCH_CONFIG is {config!r}, which this database does not have. "
             "The table pg_ts_config lists what it has.",
-            code="settings_invalid",
+            code=ErrorCode.SETTINGS_INVALID,
         ) from error

@@ -16,7 +16,7 @@ from raglive.store.index.model_source import (
 from raglive.store.migrate import explain_schema_errors
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = [
     "ChosenSpace",
@@ -38,7 +38,7 @@ _QUERIES = load_queries(__name__)
 class EmbeddingModelChanged(RagliveError):
     """The index holds vectors of another embedding model than the configured one."""
 
-    code = "embedding_model_changed"
+    code = ErrorCode.EMBEDDING_MODEL_CHANGED
 
 
 @dataclass(frozen=True, slots=True)

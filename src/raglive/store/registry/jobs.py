@@ -16,7 +16,7 @@ from raglive.store.log.new_events import new_event_id, status_update
 from raglive.store.pool import Connection
 from raglive.store.registry.pipelines import PipelineRecord, mention
 from raglive.store.sql import load_queries
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.file_errors import OUTAGES
 from raglive_contract.model import now, rfc3339
 from raglive_contract.states import Stage
@@ -51,7 +51,7 @@ _DESCRIBED = ("file_id", "name", "folder", "url", "mime_type", "size_bytes", "st
 class LeaseLost(RagliveError):
     """The file was deleted or another worker holds it, so the attempt's result is discarded."""
 
-    code = "lease_lost"
+    code = ErrorCode.LEASE_LOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ class Jobs:
                 _QUERIES["release_lost"], self._record.key, list(dead_owners)
             )
             if rows:
-                await self._publish_requeued(connection, rows, reason="worker_lost")
+                await self._publish_requeued(connection, rows, reason=ErrorCode.WORKER_LOST)
             return len(rows)
 
     async def mark_stuck(self, after_seconds: float) -> int:

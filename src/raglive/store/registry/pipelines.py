@@ -13,6 +13,7 @@ from raglive.store.log.event_log import append_events
 from raglive.store.log.new_events import new_event_id, status_update
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
+from raglive_contract.errors import ErrorCode
 from raglive_contract.model import now
 from raglive_contract.states import OfflineReason
 from raglive_contract.wire import (
@@ -65,7 +66,7 @@ class HeartbeatResult:
 class PauseReason:
     """Why no file is claimed, what happens to files meanwhile, and what to do about it."""
 
-    code: str
+    code: ErrorCode
     why: str
     meanwhile: str
     what_to_do: str

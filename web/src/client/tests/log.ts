@@ -12,6 +12,8 @@ export class Log {
   readonly events: DurableEvent[] = [];
   /** Files that were found and are not in progress yet: no event tells of them. */
   queued = 0;
+  /** Files that a pause returned to the queue. */
+  readonly released = new Set<string>();
   failures: FailureGroup[] = [];
   standings: FileStanding[] = [];
   epoch = randomBytes(8).toString("hex");
@@ -155,7 +157,8 @@ export class Log {
     const processing: PipelineStatus["files_processing"] = [];
     const completed: PipelineStatus["files_completed"] = [];
     for (const event of latest.values()) {
-      if (event.type === "file:processing") {
+      if (event.type === "file:processing" && this.released.has(event.file.id)) counts.queued += 1;
+      else if (event.type === "file:processing") {
         counts.processing += 1;
         processing.push({
           ...event.file,

@@ -173,6 +173,36 @@ const failure = {
   what_to_do: "Repair it.",
 };
 
+describe("files that return to the queue without an event", () => {
+  beforeEach(() => {
+    store.enqueue([log.start("a"), log.start("b")]);
+    store.flush();
+    log.released.add("a");
+  });
+
+  const expectReleased = () => {
+    expect(store.pipeline(log.id)?.processing).toEqual(["b"]);
+    expect(store.file(log.id, "a")).toMatchObject({ state: "queued", processing_stage: null });
+    expect(store.pipeline(log.id)?.counts).toEqual(log.status().counts);
+  };
+
+  test("are noticed by a summary, and told by a snapshot", () => {
+    store.enqueue([log.summary()]);
+    store.flush();
+    expect(troubles).toEqual(["released"]);
+    store.settle(ack());
+    expectReleased();
+    expect(audit()?.resyncs).toBe(0);
+  });
+
+  test("are told by an event that carries the status", () => {
+    const paused = { code: "embedding_rejected", message: "Refused.", since: "2026-01-01T00:00:00Z" };
+    store.enqueue([log.append({ type: "status:update", changes: { paused }, current_status: log.status() })]);
+    store.flush();
+    expectReleased();
+  });
+});
+
 test("a subscription to a whole type forgets its pipelines that are gone", () => {
   const [other, drive] = [new Log("other"), new Log("drive", "google_drive")];
   for (const each of [other, drive]) store.replace(each.status());

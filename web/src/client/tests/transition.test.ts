@@ -69,6 +69,13 @@ const EVENTS: Record<string, Partial<Event>> = {
   poll_latency: { type: "poll_latency", ms: 9 },
   "trouble gap": { type: "trouble", trouble: "gap", pipelineId: "p", pipelineType: "t", seq: 4 },
   "trouble digest": { type: "trouble", trouble: "digest", pipelineId: "p", pipelineType: "t", seq: 4 },
+  "trouble released": {
+    type: "trouble",
+    trouble: "released",
+    pipelineId: "p",
+    pipelineType: "t",
+    seq: 4,
+  },
   "trouble behind": { type: "trouble", trouble: "behind", pipelineId: "p", pipelineType: "t", seq: 4 },
   "timer fallback": { type: "timer", name: "fallback" },
   "timer retry": { type: "timer", name: "retry" },
@@ -190,6 +197,7 @@ const TABLE: Record<string, Partial<Record<keyof typeof STATES, string>>> = {
     offline: "poll_from_start",
     preferred: "poll_from_start",
   },
+  "trouble released": { opening: "resubscribe t p true", live: "resubscribe t p true" },
   "trouble behind": { opening: "watch_lag p 2000", live: "watch_lag p 2000" },
   "timer fallback": {
     preparing: "connecting/preparing/socket_slow, clear_timer fallback, start_polling",

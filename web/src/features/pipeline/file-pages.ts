@@ -27,7 +27,7 @@ const PAGE = 100;
 /** A pipeline's files, fetched page by page and kept current by events. */
 export function useFilePages(state: PipelineState, filter: Filter, sort: Sort): FilePages {
   const { store } = useClient();
-  const { id, events, generation } = state;
+  const { id, generation } = state;
   const path = pathOf(id, filter, sort);
   const { pages, ...paging } = usePages<FilePage>({
     pipelineId: id,
@@ -36,10 +36,11 @@ export function useFilePages(state: PipelineState, filter: Filter, sort: Sort): 
     generation,
   });
   const fetched = useMemo(() => withoutRepeats(pages.flatMap(({ files }) => files)), [pages]);
+  // The store's files change in place; a new state says that they did.
+  const live = useMemo(() => store.files(state.id), [store, state]);
   const current = useMemo(
-    // The files change with the events.
-    () => (events.length >= 0 ? currentRows(fetched, store.files(id), filter, sort, paging.more) : []),
-    [fetched, store, id, events, filter, sort, paging.more],
+    () => currentRows(fetched, live, filter, sort, paging.more),
+    [fetched, live, filter, sort, paging.more],
   );
   const [held, hold] = useState(false);
   const list = `${path} ${filter.code} ${generation}`;
