@@ -8,8 +8,8 @@ from tools.reference_tables import code, table
 
 from raglive.extraction.errors import SkipCode
 from raglive.http_api.responses import status_of
+from raglive_contract.error_advice import WHAT_TO_DO
 from raglive_contract.errors import REFUSALS, ErrorCode
-from raglive_contract.file_errors import WHAT_TO_DO
 
 __all__ = ["MEANINGS", "failures", "refusals", "skips"]
 

@@ -11,8 +11,8 @@ from fastapi import Request
 
 from raglive import __version__
 from raglive.dashboard.status_server_address import StatusServerAddress
+from raglive.http_api.allowed_hosts import on_one_machine
 from raglive.http_api.authentication import Authenticator, bearer_token
-from raglive.http_api.hosts import on_one_machine
 from raglive.http_api.tokens import Identity, Tokens
 from raglive_contract.model import rfc3339
 from raglive_contract.permissions import Grant, Role

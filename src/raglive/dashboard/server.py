@@ -28,8 +28,8 @@ from raglive.dashboard.status_cache import StatusCache
 from raglive.dashboard.status_probe import StatusProbe
 from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.dashboard.web_app import BUILT_APP, create_web_app
+from raglive.http_api.allowed_hosts import AllowedHosts
 from raglive.http_api.authentication import Authenticator
-from raglive.http_api.hosts import AllowedHosts
 from raglive.http_api.metrics import Metrics
 from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.openapi import describe, refusals

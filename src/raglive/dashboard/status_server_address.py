@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from raglive.http_api.hosts import host_name
+from raglive.http_api.allowed_hosts import host_name
 from raglive.settings import Settings
 
 __all__ = ["StatusServerAddress"]

@@ -18,7 +18,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from httpx import AsyncClient, HTTPError, InvalidURL
 
-from raglive.http_api.hosts import is_loopback
+from raglive.http_api.allowed_hosts import is_loopback
 from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["ALGORITHMS", "KeySet", "PublicKey"]

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid6 import uuid7
 
-from raglive.http_api.hosts import client_address
+from raglive.http_api.allowed_hosts import client_address
 from raglive.http_api.metrics import Metrics
 from raglive.http_api.responses import error_response, refuse, unexpected
 from raglive_contract.errors import ErrorCode, RagliveError

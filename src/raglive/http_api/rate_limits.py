@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
-from raglive.http_api.hosts import is_loopback
+from raglive.http_api.allowed_hosts import is_loopback
 from raglive.settings import Settings
 from raglive_contract.errors import ErrorCode, RagliveError
 

@@ -15,8 +15,8 @@ from raglive.store.errors import STORE_ERRORS
 from raglive.store.index.vector_space import ChosenSpace, EmbeddingModelChanged
 from raglive.store.registry.pipelines import PauseReason, PipelineRecord
 from raglive.store.retention import delete_expired
+from raglive_contract.error_advice import what_to_do
 from raglive_contract.errors import ErrorCode
-from raglive_contract.file_errors import what_to_do
 
 __all__ = ["PauseMonitor"]
 

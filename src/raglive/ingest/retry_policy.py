@@ -8,8 +8,8 @@ from raglive.ingest.progress import AttemptProgress
 from raglive.store.errors import TRANSIENT
 from raglive.store.registry.jobs import Job
 from raglive_contract.backoff import Backoff
+from raglive_contract.error_advice import OUTAGES
 from raglive_contract.errors import ErrorCode, RagliveError
-from raglive_contract.file_errors import OUTAGES
 from raglive_contract.model import rfc3339
 from raglive_contract.wire import WireFileError
 

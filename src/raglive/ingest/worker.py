@@ -18,8 +18,8 @@ from raglive.ingest.retry_policy import LONGEST_RETRY_SECONDS
 from raglive.store.errors import DATABASE_ERRORS
 from raglive.store.registry.jobs import Job, Jobs
 from raglive.store.registry.pipelines import PauseReason, PipelineRecord
+from raglive_contract.error_advice import what_to_do
 from raglive_contract.errors import RagliveError, code_of
-from raglive_contract.file_errors import what_to_do
 
 __all__ = ["Worker"]
 

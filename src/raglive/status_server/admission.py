@@ -15,7 +15,7 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from raglive.http_api.hosts import client_address, is_loopback
+from raglive.http_api.allowed_hosts import client_address, is_loopback
 from raglive.http_api.rate_limits import Rate, RequestLimits, address_key, rate_limited
 from raglive.http_api.responses import status_of
 from raglive.settings import Settings

@@ -10,7 +10,7 @@ from typing import Any
 import socketio
 import structlog
 
-from raglive.http_api.hosts import client_address
+from raglive.http_api.allowed_hosts import client_address
 from raglive.status_server.admission import AdmissionLimits
 from raglive.status_server.audit import ClientOrigin
 from raglive.status_server.background import BackgroundTasks

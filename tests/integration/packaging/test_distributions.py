@@ -141,7 +141,7 @@ def test_the_wheel_has_the_web_app_and_no_development_code(distributions: Path) 
     (wheel,) = distributions.glob("raglive-*.whl")
     names = _names(wheel)
     assert "raglive/dashboard/app/index.html" in names
-    assert "raglive/store/migrations/0110_heartbeat.sql" in names
+    assert "raglive/store/migrations/0014_heartbeat.sql" in names
     assert {name.split("/")[0] for name in names} == {"raglive", "raglive-0.1.0.dist-info"}
     required = {canonicalize_name(it.name) for it in _required(wheel)}
     assert "raglive-reporter" in required

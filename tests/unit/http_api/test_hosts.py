@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from raglive.http_api.hosts import AllowedHosts, on_one_machine
+from raglive.http_api.allowed_hosts import AllowedHosts, on_one_machine
 
 
 async def answer(host: str, bound: str = "127.0.0.1", allowed: tuple[str, ...] = ()) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TypeVar, cast
 
-from raglive_contract.file_errors import what_to_do
+from raglive_contract.error_advice import what_to_do
 from raglive_contract.wire import (
     WireCompletedEntry,
     WireCompletedFile,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from raglive import __version__
-from raglive.http_api.hosts import AllowedHosts
+from raglive.http_api.allowed_hosts import AllowedHosts
 from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.openapi import describe, refusals
 from raglive.http_api.responses import install_error_handlers

@@ -14,7 +14,7 @@ import socketio
 import structlog
 from socketio import packet
 
-from raglive.http_api.hosts import client_address
+from raglive.http_api.allowed_hosts import client_address
 from raglive.status_server.transport.engineio_server import EngineServer, EngineSession
 from raglive.status_server.transport.http_server import MAX_MESSAGE_BYTES
 from raglive.status_server.transport.strict_parsing import MALFORMED, FastJson, StrictPacket

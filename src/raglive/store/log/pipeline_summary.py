@@ -16,7 +16,7 @@ from raglive.store.log.event_log import COUNTED_STATES
 from raglive.store.log.new_events import new_event_id
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
-from raglive_contract.file_errors import what_to_do
+from raglive_contract.error_advice import what_to_do
 from raglive_contract.model import now, rfc3339
 from raglive_contract.states import Stage
 from raglive_contract.wire import (

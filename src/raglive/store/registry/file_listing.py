@@ -16,8 +16,8 @@ from raglive.store.log.event_log import Head
 from raglive.store.log.pipeline_status import read_within
 from raglive.store.pool import Database
 from raglive.store.sql import load_queries
+from raglive_contract.error_advice import what_to_do
 from raglive_contract.errors import ErrorCode, RagliveError
-from raglive_contract.file_errors import what_to_do
 from raglive_contract.model import rfc3339
 from raglive_contract.states import FileState
 from raglive_contract.wire import (

@@ -16,8 +16,8 @@ from raglive.store.log.new_events import new_event_id, status_update
 from raglive.store.pool import Connection
 from raglive.store.registry.pipelines import PipelineRecord, mention
 from raglive.store.sql import load_queries
+from raglive_contract.error_advice import OUTAGES
 from raglive_contract.errors import ErrorCode, RagliveError
-from raglive_contract.file_errors import OUTAGES
 from raglive_contract.model import now, rfc3339
 from raglive_contract.states import Stage
 from raglive_contract.wire import (
