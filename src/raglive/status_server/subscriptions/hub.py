@@ -21,7 +21,7 @@ from raglive.status_server.subscriptions.messages import Message
 from raglive.status_server.subscriptions.summary_feed import SummaryFeed
 from raglive.store.log.event_log import EventLog, Head
 from raglive.store.log.pipeline_status import PipelineReads
-from raglive_contract.cursor import Cursor, CursorExpired, Expiry, resume
+from raglive_contract.cursor import Cursor, CursorExpired, resume
 from raglive_contract.wire import WirePipelineStatus
 
 __all__ = ["Deliver", "Hub", "Join", "LogStarted"]
@@ -131,15 +131,18 @@ class Hub:
         are all the pipelines that the viewer asks for. Raises `not_found` and `unavailable`.
         """
         channel = await self._reader.find(pipeline_id)
+        asked = {pipeline_id, *among}
         after, is_backfilled = None, False
         if channel is not None and cursor is not None:
-            after = await self._resume(channel, cursor, {pipeline_id, *among})
+            after = await self._resume(channel, cursor, asked)
             if after is not None:
                 is_backfilled = after < channel.ring.floor
                 await self._backfill(channel, after)
         async with self._reader.hold(pipeline_id) as held:
             snapshot = await self._snapshot(held)
             start = after if held is channel else None
+            if start is not None and cursor is not None:
+                start = self._resume_seq(held, cursor, asked)  # `now` has moved on since
             recovery = held.recover(start, snapshot, is_backfilled=is_backfilled)
             join(recovery)
             return recovery
@@ -157,13 +160,14 @@ class Hub:
 
         A cursor may be ahead of what was read here, since another server may have read further.
         """
+        position = cursor.positions.get(channel.head.epoch)
+        if position is not None and position.seq > channel.seq:
+            await self._reader.read(channel.head.pipeline_key, position.seq)
+        return self._resume_seq(channel, cursor, asked)
+
+    def _resume_seq(self, channel: Channel, cursor: Cursor, asked: Iterable[str]) -> int | None:
         known = [self._reader.known(pipeline_id) for pipeline_id in asked]
-        epochs = [one.head.epoch for one in known if one]
-        outcome = resume(cursor, channel.range, epochs)
-        if outcome == CursorExpired(Expiry.AHEAD):
-            seq = cursor.positions[channel.head.epoch].seq
-            await self._reader.read(channel.head.pipeline_key, seq)
-            outcome = resume(cursor, channel.range, epochs)
+        outcome = resume(cursor, channel.range, [one.head.epoch for one in known if one])
         return None if isinstance(outcome, CursorExpired) else outcome.seq
 
     async def _backfill(self, channel: Channel, seq: int) -> None:
