@@ -31,7 +31,8 @@ _MISCONFIGURED = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
-_UNAVAILABLE = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+_BROKEN = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_UNAVAILABLE = (*_BROKEN, asyncpg.PostgresError)
 
 
 class SqlTransport:
@@ -81,11 +82,18 @@ class SqlTransport:
                 self._connection = await self._connect()
             yield self._connection
         except (*_INVALID, *_NOT_MIGRATED, *_MISCONFIGURED, *_UNAVAILABLE) as error:
+            if isinstance(error, _BROKEN):
+                self._terminate()
             raise _explained(error, self._dsn) from error
         except asyncio.CancelledError:
-            if self._connection is not None:
-                self._connection.terminate()
+            self._terminate()
             raise
+
+    def _terminate(self) -> None:
+        """Drop a connection in an unknown state; the next call makes another one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
 
     async def _connect(self) -> asyncpg.Connection:
         return await asyncpg.connect(
