@@ -1,19 +1,16 @@
 """Which shares of crash injection, chaos and histories a run takes.
 
 A test that is marked `drawn(COUNT)` runs with COUNT of its parameters. A seed draws them; the
-header of the run shows it, and `RAGLIVE_TEST_SEED` repeats the draw. `--all-shares` runs them all.
+header of the run shows it, and `--seed` repeats the draw. `--all-shares` runs them all.
 """
 
 from __future__ import annotations
 
-import os
 import random
 from collections import defaultdict
 from typing import Any, Protocol
 
 import pytest
-
-SEED_VARIABLE = "RAGLIVE_TEST_SEED"
 
 _SEED = pytest.StashKey[int]()
 
@@ -31,12 +28,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run every share of crash injection, chaos and histories",
     )
+    parser.addoption(
+        "--seed",
+        type=int,
+        default=None,
+        help="draw the shares that the header of an earlier run shows",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     of_controller: dict[str, Any] | None = getattr(config, "workerinput", None)
     if of_controller is None:
-        config.stash[_SEED] = int(os.environ.get(SEED_VARIABLE) or random.randrange(10**6))
+        given: int | None = config.option.seed
+        config.stash[_SEED] = random.randrange(10**6) if given is None else given
     else:  # every worker must draw the same
         config.stash[_SEED] = of_controller["seed"]
 
@@ -48,7 +52,7 @@ def pytest_configure_node(node: _Worker) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     shares = "all shares" if config.option.all_shares else "drawn shares (--all-shares: all)"
-    return f"{SEED_VARIABLE}={config.stash[_SEED]}: {shares} of crash injection, chaos, histories"
+    return f"--seed={config.stash[_SEED]}: {shares} of crash injection, chaos, histories"
 
 
 @pytest.hookimpl(tryfirst=True)

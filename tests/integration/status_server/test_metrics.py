@@ -65,6 +65,8 @@ async def test_events_and_connections_are_counted(server: Serving, database: Dat
             while (after := await counted(client))["raglive_connected_clients"]:
                 await asyncio.sleep(0.02)
 
+    names = [name.removeprefix("raglive_") for name in after]
+
     def grew(name: str) -> float:
         return after[f"raglive_{name}"] - before.get(f"raglive_{name}", 0)
 
@@ -77,10 +79,11 @@ async def test_events_and_connections_are_counted(server: Serving, database: Dat
     assert grew("reconnects_total") == 1
     assert grew("resumes_total{place=ring}") == 1
     assert grew("events_emitted_total{type=status:update}") == 1
-    assert grew("deliveries_total") == 1
+    emitted = sum(grew(name) for name in names if name.startswith("events_emitted_total"))
+    assert 1 <= grew("deliveries_total") <= emitted, "one viewer is told; a summary may follow"
     assert grew("events_accepted_total") == 1
     assert grew("events_duplicate_total") == 1
-    assert grew("commit_to_emit_seconds_count") == 1
+    assert grew("commit_to_emit_seconds_count") >= 1
     assert grew("socket_request_seconds_count{outcome=ok,request=subscribe}") == 1
     assert grew("socket_request_seconds_count{outcome=cursor_invalid,request=subscribe}") == 1
     assert grew("http_request_seconds_count{method=POST,status=200}") >= 2

@@ -20,7 +20,7 @@ COMMANDS = {
     path: {option for parameter in command.params for option in parameter.opts}
     for path, command in all_commands()
 }
-OTHER_VARIABLES = {"RAGLIVE_TEST_DATABASE_URL", "RAGLIVE_TEST_HISTORIES", "RAGLIVE_TEST_SEED"}
+OTHER_VARIABLES = {"RAGLIVE_TEST_DATABASE_URL", "RAGLIVE_TEST_HISTORIES"}
 _SETTING = re.compile(r"\b(?:RAGLIVE|SOCKET_IO|EMBEDDING|RAG|SUPABASE)_[A-Z][A-Z_]*[A-Z]\b")
 _COMMAND = re.compile(r"(?:^|[\s(/])raglive ((?:[a-z][a-z-]* ?)+)([^|;#)\n]*)")
 _OPTION = re.compile(r"--[a-z-]+")
