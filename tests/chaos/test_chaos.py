@@ -27,7 +27,6 @@ from tests.chaos.producer import Producer
 from tests.chaos.upheavals import SERVERS, UPHEAVALS, World
 from tests.integration.dashboard.serving import opened
 from tests.integration.status_server.serving import publish, token, update
-from tests.shares import SEED_VARIABLE
 
 DELIVERIES = int(os.environ.get("CHAOS_DELIVERIES", "10000"))
 PLANS = 4  # each is a test of its own, so that a run can take one of them
@@ -45,7 +44,7 @@ SETTLING_SECONDS = 60
 async def test_nothing_is_lost_or_twice_or_out_of_order(
     plan: int, seed: int, tmp_path: Path
 ) -> None:
-    print(f"{SEED_VARIABLE}={seed} CHAOS_DELIVERIES={DELIVERIES}")  # noqa: T201 - to repeat it
+    print(f"--seed={seed} CHAOS_DELIVERIES={DELIVERIES}")  # noqa: T201 - to repeat it
     random.seed(f"{seed} {plan}")
     history = History()
     async with World.opened(tmp_path) as world, AsyncExitStack() as stack:
