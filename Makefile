@@ -13,7 +13,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 WITH_NODE := tools/with_node.sh
-PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal --durations 25
+# One more than the cores: tests wait for servers about half of their time.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := $(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal --durations 25
 APP := src/raglive/dashboard/app
 PACKAGES := packages/raglive-reporter packages/fake-google-drive
 EDITABLE := --editable . $(addprefix --editable ,$(PACKAGES))
