@@ -56,7 +56,7 @@ test: test-web test-python ## Test what each change needs: a part of crashes, ch
 test-all: test-web test-python ## Test everything, with every part of crashes, chaos and histories
 test-all: PARTS = --all-shares
 
-test-web: setup
+test-web: web/node_modules/.package-lock.json
 	$(WITH_NODE) npm run --silent --prefix web test
 
 test-python: setup
