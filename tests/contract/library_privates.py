@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 TRANSPORT = ROOT / "src" / "raglive" / "status_server" / "transport"
 SOURCES = sorted(
     path
-    for folder in (ROOT / "src", ROOT / "packages" / "raglive-reporter" / "src")
+    for folder in (ROOT / "src", *ROOT.glob("packages/*/src"))
     for path in folder.rglob("*.py")
 )
 
