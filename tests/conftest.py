@@ -63,15 +63,21 @@ def pytest_configure_node(node: _Worker) -> None:
     node.workerinput["database_server"] = node.config.stash[_ADDRESS]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin each half with tests that are `long`, or at the end all would wait for them.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with tests that are `long`, or at the end all would wait for them.
 
-    pytest-xdist gives each of two processes a half to begin with.
+    pytest-xdist gives each of its workers an equal part of the list to begin with.
     """
+    given: dict[str, Any] = getattr(config, "workerinput", {"workercount": 1})
+    workers = int(given["workercount"])
     long = [item for item in items if item.get_closest_marker("long")]
     short = [item for item in items if not item.get_closest_marker("long")]
-    half = len(short) // 2
-    items[:] = [*long[::2], *short[:half], *long[1::2], *short[half:]]
+    size = -(-len(short) // workers)
+    items[:] = [
+        item
+        for worker in range(workers)
+        for item in [*long[worker::workers], *short[worker * size : (worker + 1) * size]]
+    ]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
