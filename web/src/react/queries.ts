@@ -85,24 +85,27 @@ interface PagedQuery {
   path: string;
   /** The parameter that takes `next` of the page before. */
   continueWith: "after" | "before";
-  /** Pages of another generation of the pipeline are out of date. */
-  generation: number;
+  /** Pages of another version are out of date, such as another generation of the pipeline. */
+  version: string | number;
+  /** Nothing is fetched before. */
+  enabled?: boolean;
 }
 
 /** A list of a pipeline, page by page; the previous pages stay until the first new one comes. */
-export function usePages<P extends { next: string | null }>(query: PagedQuery): Pages<P> {
+export function usePages<P extends { next: string | number | null }>(query: PagedQuery): Pages<P> {
   const { http } = useClient();
-  const { pipelineId, path, continueWith, generation } = query;
+  const { pipelineId, path, continueWith, version, enabled } = query;
   const [reloads, setReloads] = useState(0);
   const { data, error, isFetching, hasNextPage, fetchNextPage } = useInfiniteQuery(
     {
-      queryKey: [pipelineId, path, generation, reloads],
+      queryKey: [pipelineId, path, version, reloads],
       queryFn: ({ pageParam, signal }) =>
         http.get<P>(pageParam === null ? path : `${path}&${continueWith}=${encodeURIComponent(pageParam)}`, {
           signal,
         }),
-      initialPageParam: null as string | null,
+      initialPageParam: null as string | number | null,
       getNextPageParam: (page) => page.next,
+      enabled,
       placeholderData: keepPreviousData,
     },
     useCache(),
