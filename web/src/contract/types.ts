@@ -699,6 +699,24 @@ export interface Attempt {
   error: FileError | null;
 }
 /**
+ * A file's chunks in order; `next` is the `after` of the next page.
+ */
+export interface ChunkPage {
+  chunks: IndexedChunk[];
+  /**
+   * the last chunk index of this page
+   */
+  next: number | null;
+}
+/**
+ * A chunk as it is searched.
+ */
+export interface IndexedChunk {
+  chunk_index: number;
+  content: string;
+  page: number | null;
+}
+/**
  * The database, as a query found it.
  */
 export interface DatabaseHealth {
@@ -783,14 +801,6 @@ export interface FileRow {
    * in the future: waiting for a retry
    */
   next_attempt_at: string | null;
-}
-/**
- * A chunk as it is searched.
- */
-export interface IndexedChunk {
-  chunk_index: number;
-  content: string;
-  page: number | null;
 }
 /**
  * Files of a pipeline; `next` is the `after` of the next page.
