@@ -1,4 +1,4 @@
-"""Approving deletions that a pipeline holds back."""
+"""Operations of the command line: approving deletions, retrying files, reindexing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from raglive.store.registry.held_deletions import (
 from raglive.store.registry.retry import file_ids_of, retry_files
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Reindexed", "approve", "give_up", "reindex", "retry"]
+__all__ = ["Reindexed", "approve", "abort_reindex", "reindex_all", "retry"]
 
 
 async def approve(installation: Installation, pipeline_id: str | None) -> HeldDeletions:
@@ -78,20 +78,22 @@ async def retry(
 
 @dataclass(frozen=True, slots=True)
 class Reindexed:
-    """The space that the index is in, and how many chunks changed; None if it already was."""
+    """The result of `reindex_all`; `chunks` is None if the index already had the configured model."""
 
     space: VectorSpace
     chunks: int | None
 
 
-async def reindex(installation: Installation, tell: Callable[[ReindexProgress], None]) -> Reindexed:
-    """Embed the index anew and change it over; `tell` hears of the progress.
+async def reindex_all(
+    installation: Installation, on_progress: Callable[[ReindexProgress], None]
+) -> Reindexed:
+    """Embed every chunk with the configured model, and switch the index to the new vectors.
 
     Raises `ReindexRefused`, `EmbeddingError`, `BudgetSpent`, and the database's errors.
     """
     settings = installation.settings
     async with installation.database("reindex") as database, reindexing(database) as store:
-        following = await store.under_way()
+        following = await store.next_space()
         embedder = await configured_embedder(settings, following)
         try:
             source = source_of(settings, embedder, following)
@@ -100,20 +102,20 @@ async def reindex(installation: Installation, tell: Callable[[ReindexProgress], 
                 await store.tidy()
                 return Reindexed(space_of(embedder), None)
             price = budget_config(settings)
-            chunks = await Reindexer(database, store, embedder, space, price, tell).run()
+            chunks = await Reindexer(database, store, embedder, space, price, on_progress).run()
             return Reindexed(space.space, chunks)
         finally:
             await embedder.close()
 
 
-async def give_up(installation: Installation) -> VectorSpace | None:
-    """Let go of what was embedded anew; return with which model, None if with none."""
+async def abort_reindex(installation: Installation) -> VectorSpace | None:
+    """Discard the vectors of an unfinished run; return their space, None if there is none."""
     async with (
         installation.database("reindex", max_size=2) as database,
         reindexing(database) as store,
     ):
-        abandoned = await store.under_way()
-        if abandoned is None:
+        unfinished = await store.next_space()
+        if unfinished is None:
             return None
-        await store.give_up()
-        return abandoned.space
+        await store.abort()
+        return unfinished.space

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from raglive.app.embedder import search_config
-from raglive.app.operations import Reindexed, give_up, reindex
+from raglive.app.operations import Reindexed, abort_reindex, reindex_all
 from raglive.embedding import circuit_breaker, openai_batches
 from raglive.ingest import reindex as reindexing
 from raglive.ingest.reindex import ReindexProgress
@@ -74,7 +74,7 @@ async def eventually(database: Database, query: str, wanted: object) -> None:
 
 
 async def reindex_with(dsn: str, provider_url: str) -> Reindexed:
-    return await reindex(wired(dsn, provider_url), silent)
+    return await reindex_all(wired(dsn, provider_url), silent)
 
 
 async def index_built_in(dsn: str, folder: Path, **texts: str) -> None:
@@ -220,13 +220,13 @@ async def test_a_budget_ends_it_and_a_raised_one_goes_on(
     price = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1000"}
     poor = wired(dsn, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET="1.2")
     with pytest.raises(RagliveError, match="RAGLIVE_EMBEDDING_BUDGET") as refused:
-        await reindex(poor, silent)
+        await reindex_all(poor, silent)
     assert refused.value.code == "embedding_budget_spent"
     spent = await database.fetchval("SELECT sum(cost) FROM raglive.embedding_usage")
     assert 0 < spent <= 1.2
     assert await nearest(database, document("a", 1))
     assert await find_disagreements(database) == []
-    await reindex(wired(dsn, paid.url, **price), silent)
+    await reindex_all(wired(dsn, paid.url, **price), silent)
     assert set(paid.embedded.values()) == {1}
     [noted] = await database.fetch(
         "SELECT sum(texts) AS texts, sum(tokens) AS tokens, count(DISTINCT file_key) AS files"
@@ -252,7 +252,7 @@ async def test_a_provider_in_trouble_is_waited_for(
     paid.troubles = ("429", "500", "cut", "dimensions", "too few")
     notes: list[str] = []
     asked = wired(dsn, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="8")
-    await reindex(asked, lambda said: notes.append(said.note))
+    await reindex_all(asked, lambda said: notes.append(said.note))
     assert set(paid.embedded.values()) == {1}
     assert any(note.startswith("waiting: ") for note in notes)
 
@@ -263,7 +263,7 @@ async def test_what_cannot_be_done_is_refused_with_what_to_do(
     with pytest.raises(ReindexRefused, match="no index yet"):
         await reindex_with(dsn, paid.url)
     await index_built_in(dsn, tmp_path, a="Hotels in Paris.")
-    assert (await reindex(wired(dsn, None), silent)).chunks is None
+    assert (await reindex_all(wired(dsn, None), silent)).chunks is None
     await database.execute("CREATE VIEW public.mine AS SELECT content FROM public.documents")
     with pytest.raises(ReindexRefused, match="view mine"):
         await reindex_with(dsn, paid.url)
@@ -271,14 +271,14 @@ async def test_what_cannot_be_done_is_refused_with_what_to_do(
 
     poor = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1", "RAGLIVE_EMBEDDING_BUDGET": "1e-9"}
     with pytest.raises(RagliveError, match="BUDGET"):
-        await reindex(wired(dsn, paid.url, **poor), silent)
+        await reindex_all(wired(dsn, paid.url, **poor), silent)
     with pytest.raises(RagliveError, match="is being rebuilt with openai small"):
         await ingest(dsn, tmp_path, paid.url)
-    with pytest.raises(ReindexRefused, match="--give-up"):
-        await reindex(wired(dsn, paid.url, EMBEDDING_MODEL="large"), silent)
-    assert await give_up(wired(dsn, None)) == NEXT
-    assert await give_up(wired(dsn, None)) is None
-    made = await reindex(wired(dsn, paid.url, EMBEDDING_MODEL="large"), silent)
+    with pytest.raises(ReindexRefused, match="--abort"):
+        await reindex_all(wired(dsn, paid.url, EMBEDDING_MODEL="large"), silent)
+    assert await abort_reindex(wired(dsn, None)) == NEXT
+    assert await abort_reindex(wired(dsn, None)) is None
+    made = await reindex_all(wired(dsn, paid.url, EMBEDDING_MODEL="large"), silent)
     assert (made.space.model, made.chunks) == ("large", 1)
 
 
@@ -289,8 +289,10 @@ async def test_every_process_knows_how_the_model_is_asked_or_what_to_change(
     shorter = {"RAGLIVE_EMBEDDING_DIMENSIONS": "6"}
     poor = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1", "RAGLIVE_EMBEDDING_BUDGET": "1e-9"}
     with pytest.raises(RagliveError, match="BUDGET"):
-        await reindex(wired(dsn, paid.url, **shorter, **poor), silent)
-    made = await reindex(wired(dsn, paid.url), silent)  # goes on, and asks as it began
+        await reindex_all(wired(dsn, paid.url, **shorter, **poor), silent)
+    made = await reindex_all(
+        wired(dsn, paid.url), silent
+    )  # continues with the source it began with
     assert made.space == replace(NEXT, dimensions=6)
 
     assert await nearest(database, QUESTION) == QUESTION

@@ -114,7 +114,7 @@ DELETE FROM raglive.kept_vectors WHERE ctid = ANY (ARRAY(
       AND (NOT active OR EXISTS (SELECT FROM raglive.chunks WHERE chunks.content_hash = cached.content_hash))
     LIMIT $1))
 
--- name: give_up
+-- name: abort
 DROP INDEX IF EXISTS raglive.chunks_without_next;
 ALTER TABLE raglive.chunks DROP COLUMN next_embedding;
 ALTER TABLE raglive.chunks ADD COLUMN next_embedding vector;
