@@ -20,7 +20,7 @@ from raglive.store.registry.held_deletions import (
 from raglive.store.registry.retry import file_ids_of, retry_files
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Reindexed", "approve", "abort_reindex", "reindex_all", "retry"]
+__all__ = ["Reindexed", "abort_reindex", "approve", "reindex_all", "retry"]
 
 
 async def approve(installation: Installation, pipeline_id: str | None) -> HeldDeletions:

@@ -30,7 +30,7 @@ def reindex(
 ) -> None:
     """Rebuild the index with the embedding model in the settings. It stays searchable meanwhile.
 
-    An interrupted run continues where it stopped. Afterwards, restart everything with these settings.
+    An interrupted run continues where it stopped. Afterwards, restart pipelines and servers.
     """
     settings = load_settings()
 

@@ -1,9 +1,9 @@
 """Rebuilds an index repeatedly: each run is killed at a later step, and then continued.
 
 `python -m tests.integration.ingest.crash_reindex DSN PROVIDER FIRST EVERY`: the rounds FIRST,
-FIRST + EVERY, ... each run a child that dies at the step of that number, and another that continues,
-with a model of their own. A line on standard output says where each child died. The last line is the
-model of the round in which no step was left to die at.
+FIRST + EVERY, ... each run a child that dies at the step of that number, and another child that
+continues, with a model of their own. A line on standard output says where each child died. The last
+line is the model of the round in which no step was left to die at.
 """
 
 from __future__ import annotations
