@@ -78,7 +78,7 @@ async def retry(
 
 @dataclass(frozen=True, slots=True)
 class Reindexed:
-    """The result of `reindex_all`; `chunks` is None if the index already had the configured model."""
+    """The result of `reindex_all`; `chunks` is None if the index already had this space."""
 
     space: VectorSpace
     chunks: int | None
