@@ -42,7 +42,7 @@ DIMENSIONS = 1_536
 PATIENCE_SECONDS = 3_600.0
 _PROGRESS = re.compile(r"chunks: ([^,\n]+)")
 _OLD_LEFT = """
-SELECT (SELECT count(*) FROM raglive.kept_vectors)
+SELECT (SELECT count(*) FROM raglive.cached_vectors)
      + (SELECT count(*) FROM raglive.chunks WHERE vector_dims(embedding) <> $1)
 """
 _MIB = 2**20

@@ -24,10 +24,10 @@ __all__ = ["Reindexed", "abort_reindex", "approve", "reindex_all", "retry"]
 
 
 async def approve(installation: Installation, pipeline_id: str | None) -> HeldDeletions:
-    """Let one pipeline delete what it holds back; return which, and what it said.
+    """Approve the deletions that one pipeline holds back; return them as they were reported.
 
-    Raises `not_found` when none does, or several do and none is named, and `conflict` when what
-    it would delete is not known yet.
+    Raises `not_found` if no pipeline holds deletions back, or if several do and none is named.
+    Raises `conflict` while the pipeline does not know which files are missing.
     """
     async with installation.database("approve", max_size=1) as database:
         held = await list_held_deletions(database)
@@ -47,9 +47,9 @@ async def approve(installation: Installation, pipeline_id: str | None) -> HeldDe
         [one] = chosen
         if not one.can_be_approved:
             raise RagliveError(
-                f"{one.pipeline_id} holds nothing back that can be deleted yet: {one.message} "
-                "If its files are meant to be gone, make an empty folder in its place, and approve "
-                "what the pipeline then says it misses.",
+                f"The deletions of {one.pipeline_id} cannot be approved yet: {one.message} "
+                "If the files are meant to be gone, create an empty folder in its place. Approve "
+                "again when the pipeline reports the missing files.",
                 code=ErrorCode.CONFLICT,
             )
         await approve_deletions(database, one.pipeline_key)
@@ -59,9 +59,9 @@ async def approve(installation: Installation, pipeline_id: str | None) -> HeldDe
 async def retry(
     installation: Installation, *, pipeline_id: str | None, files: Sequence[str], code: str | None
 ) -> int:
-    """Queue failed files again, of one pipeline or of all; return how many.
+    """Requeue failed files of one pipeline or of all; return their number.
 
-    `files` are ids, names or paths below the watched folder; without any, all that failed.
+    `files` are ids, names or paths below the watched folder; if empty, all failed files.
     """
     async with installation.database("retry", max_size=1) as database:
         heads = await EventLog(database).heads()

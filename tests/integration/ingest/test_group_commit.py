@@ -49,7 +49,7 @@ async def test_one_document_that_cannot_be_stored_keeps_none_of_the_others_back(
     await enqueue(pipeline, "good", "taken", "bad", "fine")
     jobs = Jobs(pipeline, "worker", 60)
     claimed = {job.name: job for job in await jobs.claim(4)}
-    await jobs.give_back(claimed["taken"], 60)
+    await jobs.requeue(claimed["taken"], 60)
     async with GroupCommit(
         jobs, await choose_vector_space(pipeline.database, VECTOR_SPACE)
     ) as storing:

@@ -21,7 +21,7 @@ from .providing import DIMENSIONS, Provider, provider
 SHARES = 8  # of the steps; each is a test of its own, so that a run can take some of them
 STORED = """
     SELECT EXISTS (SELECT FROM raglive.chunks WHERE content_hash = ANY ($1))
-        OR EXISTS (SELECT FROM raglive.kept_vectors WHERE content_hash = ANY ($1))
+        OR EXISTS (SELECT FROM raglive.cached_vectors WHERE content_hash = ANY ($1))
 """
 
 
@@ -70,7 +70,7 @@ async def test_killed_at_every_step(
     assert set(await states(database)) <= {"completed", "skipped"}
     assert paid.asked_for_what_is_stored == []
     assert {place.partition(":")[0] for place in died} >= {"main", "attempt", "Task", "storing"}
-    assert await database.fetchval("SELECT count(*) FROM raglive.kept_vectors") == 0
+    assert await database.fetchval("SELECT count(*) FROM raglive.cached_vectors") == 0
 
 
 @pytest.mark.timeout(300)

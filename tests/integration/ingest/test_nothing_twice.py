@@ -101,7 +101,7 @@ async def test_a_retry_goes_on_with_what_was_read_and_embedded(
     assert (first["outcome"], first["error"]["code"]) == ("failed", "embedding_unavailable")
     assert first["error"]["next_attempt_at"]
     assert await database.fetchval("SELECT count(*) FROM raglive.drafts") == 0
-    assert await database.fetchval("SELECT count(*) FROM raglive.kept_vectors") == 0
+    assert await database.fetchval("SELECT count(*) FROM raglive.cached_vectors") == 0
 
 
 async def test_what_costs_too_much_waits_while_the_rest_goes_on_until_the_budget_is_spent(

@@ -33,7 +33,8 @@ QUESTION = "The boiler must be descaled every two years."
 NEXT = VectorSpace("openai", "small", DIMENSIONS)
 OPENAI = {"EMBEDDING_PROVIDER": "openai", "EMBEDDING_MODEL": "small"}
 STORED = """
-    SELECT EXISTS (SELECT FROM raglive.kept_vectors JOIN raglive.embedding_models USING (model_key)
+    SELECT EXISTS (SELECT FROM raglive.cached_vectors
+                   JOIN raglive.embedding_models USING (model_key)
                    WHERE content_hash = ANY ($1) AND model = $2)
         OR EXISTS (SELECT FROM raglive.chunks, raglive.embedding_models
                    WHERE content_hash = ANY ($1) AND model = $2
@@ -147,7 +148,7 @@ async def test_searchable_throughout_while_files_come_and_go(
     assert await active_vector_space(database) == NEXT
     async for text in texts_of(database):
         assert await nearest(database, text, EMBEDDING_BASE_URL=paid.url) == text
-    left = "SELECT count(*) FROM raglive.kept_vectors JOIN raglive.chunks USING (content_hash)"
+    left = "SELECT count(*) FROM raglive.cached_vectors JOIN raglive.chunks USING (content_hash)"
     assert await database.fetchval(left) == 0
 
 
@@ -170,7 +171,7 @@ async def test_killed_at_every_step_and_paid_once(
     assert paid.asked_for_what_is_stored == []
     assert await active_vector_space(database) == replace(NEXT, model=died[-1])
     assert await database.fetch("SELECT chunk_id, content FROM raglive.chunks ORDER BY 1") == before
-    assert await database.fetchval("SELECT count(*) FROM raglive.kept_vectors") == 0
+    assert await database.fetchval("SELECT count(*) FROM raglive.cached_vectors") == 0
     [required] = await database.fetch(
         "SELECT attnotnull FROM pg_attribute"
         " WHERE attrelid = 'raglive.chunks'::regclass AND attname = 'embedding'"
@@ -185,7 +186,7 @@ async def test_rights_on_the_index_outlast_the_change(
     role = f"reader_{database.dsn.rpartition('/')[2]}"
     await database.execute(f"CREATE ROLE {role}")
     try:
-        await database.execute(f"SELECT raglive.let_in('{role}')")
+        await database.execute(f"SELECT raglive.grant_view('{role}')")
         await database.execute(f"GRANT UPDATE (content) ON public.documents TO {role}")
         rights = f"""
             SELECT has_table_privilege('{role}', 'public.documents', 'SELECT'),

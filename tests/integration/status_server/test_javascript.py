@@ -24,7 +24,7 @@ from tests.integration.status_server.serving import (
     update,
 )
 from tests.integration.status_server.watching import Witness, witness_of
-from tests.relay import Road
+from tests.relay import AbortingRelay
 
 PACKAGES = Path(__file__).parents[3] / "web" / "node_modules"
 SECONDS = 20
@@ -96,16 +96,16 @@ async def test_it_upgrades_and_reconnects_without_missing_an_event(
     await publish(database, [online()])
     async with (
         publishing_on(database),
-        Road(server.url) as road,
-        page(road.dsn, batch=batch) as client,
+        AbortingRelay(server.url) as relay,
+        page(relay.dsn, batch=batch) as client,
     ):
         await client.until(lambda: "websocket" in client.of("upgrade"))
         assert client.of("open") == ["polling"]
         for drops in (1, 2):
             await client.said_times("status:update", 30 * drops)
-            await road.cut()
+            await relay.cut()
             await client.said_times("disconnect", drops)
-            await road.restore()
+            await relay.restore()
             await client.said_times("answer", drops + 1)
         [head] = await EventLog(database).heads()
         await client.until(lambda: client.durable()[-1]["seq"] >= head.seq)

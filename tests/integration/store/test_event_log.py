@@ -115,7 +115,7 @@ async def test_a_new_pipeline_is_made_once_by_all_who_publish_first(database: Da
     [
         ("unknown", None, "name its pipeline_type"),
         ("local-files-pipeline", "s3", "is of type local_files, not s3"),
-        ("not an id", "s3", "an id is of letters"),
+        ("not an id", "s3", "an id consists of letters"),
     ],
 )
 async def test_a_pipeline_that_cannot_be_is_refused(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from raglive.cli.tail import words
+from raglive.cli.tail import summary
 
 STUCK = {"count": 1, "files": [{"id": "1", "name": "a.pdf", "stage": "embedding"}]}
 LOST = {"count": 2, "files": [], "reason": "worker_lost"}
@@ -21,7 +21,7 @@ def update(**changes: Any) -> dict[str, Any]:
         (update(files_stuck=STUCK), "a.pdf stuck in embedding"),
         (
             update(files_requeued=LOST, asked_by="me"),
-            "2 files queued again, since the worker was lost; asked by: me",
+            "2 files queued again, because the worker was lost; asked by: me",
         ),
         (update(paused=PAUSED), "paused: All is spent. Earn more."),
         (update(paused=None, problem=None), "no longer paused; the problem is solved"),
@@ -35,4 +35,4 @@ def update(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_events_say_what_happened(event: dict[str, Any], said: str) -> None:
-    assert words(event) == said
+    assert summary(event) == said

@@ -83,7 +83,7 @@ class History:
             if what == "completed":
                 await complete(self._jobs, job)
             elif what == "given back":
-                await self._jobs.give_back(job, 0)
+                await self._jobs.requeue(job, 0)
             else:
                 ending = failed(next_attempt_at=now if what == "retried" else None)
                 async with self._jobs.ending(job, ending):

@@ -184,7 +184,7 @@ async def test_a_file_that_is_deleted_while_it_is_processed_stays_deleted(
     assert await jobs.renew_leases([(job.file_key, "embedding", 0.5)]) == set()
     with pytest.raises(LeaseLost):
         await complete(jobs, job)
-    await jobs.give_back(job, 0)
+    await jobs.requeue(job, 0)
     assert await state(database, "a") == "deleted"
     assert await attempts(database, "a") == [(1, "cancelled")]
     assert await chunk_count(database) == 0
@@ -203,8 +203,8 @@ async def test_a_file_given_back_has_lost_no_try(
     await enqueue(pipeline, "a")
     jobs = Jobs(pipeline, "worker", LEASE)
     (job,) = await jobs.claim(1)
-    await jobs.give_back(job, 0)
-    await jobs.give_back(job, 0)
+    await jobs.requeue(job, 0)
+    await jobs.requeue(job, 0)
     (again,) = await jobs.claim(1)
     assert (again.attempt, again.tries) == (2, 1)
     assert await attempts(database, "a") == [(1, "cancelled"), (2, "running")]
