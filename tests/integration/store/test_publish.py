@@ -97,7 +97,7 @@ async def test_what_was_published_plainly_is_exact_on_the_wire(
         ("file:completed", COMPLETED | {"pages": 3}, "pages is not a field of it"),
         ("file:completed", COMPLETED | {"success": False}, "success must be true"),
         ("file:completed", COMPLETED | {"file": {**FILE, "completed_at": "now"}}, "a time like"),
-        ("pipeline:online", ONLINE | {"pipeline_id": "other"}, "of another pipeline"),
+        ("pipeline:online", ONLINE | {"pipeline_id": "other"}, "to another pipeline"),
         ("status:update", {"changes": {"problem": {"code": "x"}}}, "changes.problem must be null"),
     ],
 )

@@ -44,8 +44,8 @@ _ACTIONS = {
     "draft_of_no_version": _EXPIRES,
     "next_vectors_of_nothing": "Run `raglive reindex --abort`, and then `raglive reindex` again.",
     "cached_vectors_of_other_dimensions": (
-        "Run `DELETE FROM raglive.cached_vectors`: the index stays as it is, and texts that are not "
-        "in it are embedded again."
+        "Run `DELETE FROM raglive.cached_vectors`: the index stays as it is, and texts that are "
+        "not in it are embedded again."
     ),
 }
 

@@ -48,7 +48,7 @@ class ListingTables(PipelineTable):
     async def begin_full_listing(
         self, connection: Connection, listing: int, *, keep_unreadable: bool
     ) -> None:
-        """Begin a full listing; `keep_unreadable` counts files below unreadable folders as found."""
+        """Begin a full listing; `keep_unreadable` counts files in unreadable folders as found."""
         await connection.execute(_QUERIES["clear_missing"], self._key)
         if keep_unreadable:
             await connection.execute(_QUERIES["mark_unreadable_seen"], self._key, listing)
