@@ -26,7 +26,7 @@ _MEANINGS = {
     "head_seq": "`seq` of the pipeline's latest durable event",
     "digest": "64 hexadecimal digits: [the log's identity](../explanation/cursors.md#the-digest)",
     "progress": "progress of the attempt",
-    "started_at": "start time",
+    "started_at": "start time; of a file, when its attempt was claimed",
     "check_interval": "seconds between full checks of the source",
     "watch_location": "watched location, for display",
     "code": "[error code](error-codes.md), for programs",

@@ -67,7 +67,7 @@ export interface FileResults {
    */
   embeddings_generated: number;
   /**
-   * seconds
+   * seconds of processing until storing began; the whole attempt took `completed_at` minus `started_at`
    */
   processing_duration: number;
   /**
@@ -291,12 +291,12 @@ export interface FileCompleted {
   stages?: StageDuration[];
 }
 /**
- * The duration of one stage of an attempt.
+ * The duration of one stage. Waiting before the first stage counts for none.
  */
 export interface StageDuration {
   stage: Stage;
   /**
-   * seconds
+   * seconds in this stage
    */
   duration: number;
 }
@@ -687,7 +687,7 @@ export interface FileStanding {
   moved_at: string | null;
 }
 /**
- * One attempt at a file. Attempts are never deleted.
+ * One attempt at a file, from its claim to its commit. Attempts are never deleted.
  */
 export interface Attempt {
   attempt: number;

@@ -87,7 +87,10 @@ class FileResults(WireModel):
 
     chunks_created: Count
     embeddings_generated: Count = Field(description="chunks whose vectors were not stored yet")
-    processing_duration: Seconds
+    processing_duration: Seconds = Field(
+        description="seconds of processing until storing began; "
+        "the whole attempt took `completed_at` minus `started_at`"
+    )
     content_length: Count = Field(description="characters of text")
 
 
@@ -103,10 +106,10 @@ class FileError(WireModel):
 
 
 class StageDuration(WireModel):
-    """The duration of one stage of an attempt."""
+    """The duration of one stage. Waiting before the first stage counts for none."""
 
     stage: Stage
-    duration: Seconds
+    duration: Seconds = Field(description="seconds in this stage")
 
 
 class SkipReason(WireModel):

@@ -267,7 +267,7 @@ class FilePage(WireModel):
 
 
 class Attempt(WireModel):
-    """One attempt at a file. Attempts are never deleted."""
+    """One attempt at a file, from its claim to its commit. Attempts are never deleted."""
 
     attempt: int
     worker: str | None

@@ -165,7 +165,7 @@ class WireFileResults(TypedDict):
 
 @final
 class WireStageDuration(TypedDict):
-    """The duration of one stage of an attempt."""
+    """The duration of one stage. Waiting before the first stage counts for none."""
 
     stage: Stage
     duration: float
@@ -881,7 +881,7 @@ class WireFileRow(TypedDict):
 
 @final
 class WireAttempt(TypedDict):
-    """One attempt at a file. Attempts are never deleted."""
+    """One attempt at a file, from its claim to its commit. Attempts are never deleted."""
 
     attempt: int
     worker: str | None
