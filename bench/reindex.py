@@ -166,8 +166,8 @@ async def run(
 async def _hear(process: asyncio.subprocess.Process, phases: Phases) -> None:
     assert process.stdout is not None
     async for line in process.stdout:
-        if said := _PROGRESS.search(line.decode()):
-            phases.notes.setdefault(said[1], time.perf_counter())
+        if match := _PROGRESS.search(line.decode()):
+            phases.notes.setdefault(match[1], time.perf_counter())
 
 
 @asynccontextmanager

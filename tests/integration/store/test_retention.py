@@ -31,7 +31,7 @@ SELECT $1, 1, now() + due::interval FROM unnest(ARRAY['-1 second', '1 hour']) AS
 """
 
 
-async def test_only_what_may_still_be_needed_is_retained(
+async def test_only_data_that_may_be_needed_is_retained(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BATCH_ROWS", 2)

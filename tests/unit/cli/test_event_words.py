@@ -16,7 +16,7 @@ def update(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("event", "said"),
+    ("event", "text"),
     [
         (update(files_stuck=STUCK), "a.pdf stuck in embedding"),
         (
@@ -34,5 +34,5 @@ def update(**changes: Any) -> dict[str, Any]:
         ({"type": "pipeline:offline", "reason": "normal_shutdown"}, "normal shutdown"),
     ],
 )
-def test_events_say_what_happened(event: dict[str, Any], said: str) -> None:
-    assert summary(event) == said
+def test_events_say_what_happened(event: dict[str, Any], text: str) -> None:
+    assert summary(event) == text

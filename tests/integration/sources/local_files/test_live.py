@@ -143,7 +143,7 @@ async def test_links_and_hidden_and_special_files(pipeline: PipelineRecord, tmp_
         await watched.until(lambda rows: not rows)
 
 
-async def test_a_copy_and_a_hard_link_are_files_of_their_own(
+async def test_a_copy_and_a_hard_link_are_separate_files(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     (tmp_path / "a.txt").write_text("x")

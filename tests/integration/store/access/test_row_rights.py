@@ -98,7 +98,7 @@ async def by_rows(reader: asyncpg.Connection, stated: dict[str, Any]) -> tuple[l
     return seen, counts != {0}
 
 
-async def test_the_three_agree_on_random_rights(
+async def test_python_http_and_sql_agree_on_random_rights(
     database: Database, reader: asyncpg.Connection
 ) -> None:
     tried: list[dict[str, Any]] = []
@@ -151,7 +151,7 @@ async def test_a_revoked_token_reads_no_rows(
         "SELECT raglive.publish('a', 'status:update', '{\"changes\": {}}')",
     ],
 )
-async def test_a_reader_reads_and_nothing_else(reader: asyncpg.Connection, statement: str) -> None:
+async def test_a_reader_role_can_only_read(reader: asyncpg.Connection, statement: str) -> None:
     await by_rows(reader, signed(Grant(Role.ADMIN, ("*",)).claims()))
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await reader.execute(statement)
