@@ -47,8 +47,8 @@ class Burst:
                     act()
 
     def _new_folder(self) -> Path:
-        beside = self._random.choice([self._folder, *self._folders()])
-        made = beside / f"folder {self._number}" / "inner"
+        parent = self._random.choice([self._folder, *self._folders()])
+        made = parent / f"folder {self._number}" / "inner"
         made.mkdir(parents=True)
         return made
 

@@ -78,7 +78,7 @@ def occupied(port: int, holder: psutil.Process) -> Iterator[None]:
         yield
 
 
-async def test_a_second_start_on_the_same_data_is_told_so(tmp_path: Path) -> None:
+async def test_a_second_start_on_the_same_data_is_refused(tmp_path: Path) -> None:
     async with installed(tmp_path, tmp_path.parent / f"{tmp_path.name}-data") as raglive:
         other = Installation(tmp_path, raglive.data_dir)
         status, _, errors = await other.cli("up", str(tmp_path))

@@ -14,7 +14,7 @@ from tests.acceptance.page import Dashboard, dashboard
 pytestmark = pytest.mark.timeout(240)
 
 
-async def test_passages_are_found_kept_to_filters_and_opened(tmp_path: Path) -> None:
+async def test_passages_are_found_filtered_and_opened(tmp_path: Path) -> None:
     folder, archive = tmp_path / "documents", tmp_path / "archive"
     folder.mkdir()
     archive.mkdir()

@@ -98,7 +98,7 @@ async def test_digests_on_the_vectors(database: Database) -> None:
         assert rolled.hex() == step["digest"]
 
 
-async def test_cursors_and_digests_on_anything(database: Database) -> None:
+async def test_cursors_and_digests_are_equal_in_sql_and_python(database: Database) -> None:
     made: list[tuple[str, int, bytes, UUID]] = []
 
     @settings(max_examples=300)
@@ -143,7 +143,7 @@ def _vectors(name: str) -> dict[str, Any]:
     return vectors
 
 
-async def test_whatever_sql_takes_it_keeps_as_the_models_would(database: Database) -> None:
+async def test_accepted_events_are_logged_as_the_models_define(database: Database) -> None:
     events = [event for whole in _published() for event in _spoiled(whole)]
     rows = await database.fetch(
         "SELECT fault, CASE WHEN fault IS NULL THEN raglive.normal_event(event) END AS kept"
@@ -161,7 +161,7 @@ async def test_whatever_sql_takes_it_keeps_as_the_models_would(database: Databas
             assert _is_refused(event) or not validator.is_valid(event), (event, row["fault"])
 
 
-async def test_what_sql_keeps_is_what_the_models_give(database: Database) -> None:
+async def test_sql_logs_the_same_event_as_the_models(database: Database) -> None:
     for whole in _published():
         bare = json.loads(json.dumps(whole).replace(".678Z", ".678000+00:00"))
         bare = {name: value for name, value in bare.items() if name not in {"status", "success"}}

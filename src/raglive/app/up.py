@@ -1,4 +1,4 @@
-"""`raglive up`: settings and a folder become the processes of one machine."""
+"""The configuration of `raglive up`, from the settings and the watched folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One child process: kept running, with pauses that grow while it keeps ending at once."""
+"""One child process, restarted with back-off when it ends."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ STOP_SECONDS = 10.0
 PROBE_SECONDS = 0.05
 PROBE_TIMEOUT_SECONDS = 2.0
 CONFIGURATION_EXITS = frozenset({2, 3})
-LAST_WORDS_BYTES = 4000
+ERROR_TAIL_BYTES = 4000
 LARGEST_LOG_BYTES = 16 * 2**20
 
 
 class ProcessState(StrEnum):
-    """The life of a child process."""
+    """The states of a child process."""
 
     STARTING = "starting"
     READY = "ready"
@@ -50,10 +50,10 @@ class ChildFailed(RagliveError):
 
 
 class ChildProcess:
-    """A raglive command that is kept running, with back-off between restarts.
+    """A raglive command that is restarted with back-off when it ends.
 
-    It is ready when `ready_url` answers. Its output goes to `log_file`. Without a `required` child
-    that cannot start, the others are of use.
+    It is ready when `ready_url` answers. Its output goes to `log_file`. If a child that is not
+    `required` cannot start, the others continue.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ChildProcess:
         return self._process.pid if self._process else None
 
     @property
-    def complaint(self) -> str:
+    def exit_reason(self) -> str:
         """Why it ended: the message of its error object, else its exit status or signal."""
         code = self._process.returncode if self._process else None
         if code is not None and code < 0:
@@ -96,14 +96,14 @@ class ChildProcess:
         """Return the error of a child in the state `failed`, with the code that it printed."""
         code = self._process.returncode if self._process else None
         return ChildFailed(
-            f"{self.name}: {self.complaint} (log: {self.log_file})",
+            f"{self.name}: {self.exit_reason} (log: {self.log_file})",
             code=code_of(_error(self._last_line()).get("code", ErrorCode.SETTINGS_INVALID)),
             exit_status=code or 1,
         )
 
     def _last_line(self) -> bytes:
         with suppress(OSError), self.log_file.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_WORDS_BYTES))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - ERROR_TAIL_BYTES))
             return file.read().strip().rpartition(b"\n")[2]
         return b""
 
@@ -116,13 +116,13 @@ class ChildProcess:
         failures = 0
         try:
             while True:
-                began = asyncio.get_running_loop().time()
+                started = asyncio.get_running_loop().time()
                 exit_code = await self._run_once()
                 if exit_code in CONFIGURATION_EXITS and not self._was_ready:
                     self._change(ProcessState.FAILED)
                     return
-                lived = asyncio.get_running_loop().time() - began
-                failures = 0 if lived > STABLE_SECONDS else failures
+                uptime = asyncio.get_running_loop().time() - started
+                failures = 0 if uptime > STABLE_SECONDS else failures
                 pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
                 failures += 1
                 self.restarts += 1

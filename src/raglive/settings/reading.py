@@ -47,7 +47,7 @@ class Settings(
     Search,
     BaseSettings,
 ):
-    """What the environment says; every field is one variable, named by its alias."""
+    """All settings; each field is read from the environment variables of its alias."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
@@ -64,7 +64,7 @@ class Settings(
 
 
 def groups() -> tuple[type[BaseModel], ...]:
-    """Return the groups that settings come in; the first line of each says what it is about."""
+    """The classes that settings are grouped in; the first docstring line is the group's title."""
     return tuple(base for base in Settings.__bases__ if base is not BaseSettings)
 
 
@@ -99,8 +99,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def misspelt_names(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return variables that are close to the name of a setting, with the name that was meant.
 
-    Only names without the prefix RAGLIVE_: others' programs have variables, too. An unknown
-    RAGLIVE_ variable is an error of `read_settings`.
+    Names with the prefix RAGLIVE_ are not returned: `read_settings` refuses unknown ones. Other
+    names may belong to other programs.
     """
     present = os.environ if environment is None else environment
     known = _known()

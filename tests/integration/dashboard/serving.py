@@ -103,8 +103,8 @@ class Work:
 
     async def fail(self, name: str, **error: Any) -> None:
         await self.queue(name)
-        said = {"type": "E", "code": "extraction_error", "message": "No.", "retryable": False}
-        await self.end(await self.start(), FailedEnding(cast("WireFileError", said | error), []))
+        base = {"type": "E", "code": "extraction_error", "message": "No.", "retryable": False}
+        await self.end(await self.start(), FailedEnding(cast("WireFileError", base | error), []))
 
     async def skip(self, name: str, code: str) -> None:
         await self.queue(name)

@@ -41,7 +41,7 @@ async def test_on_one_machine_the_page_gets_a_viewers_token(http: AsyncClient) -
         {"client": "10.0.0.7", "ENVIRONMENT": "production"},
     ],
 )
-async def test_elsewhere_a_caller_keeps_its_rights_and_no_longer(
+async def test_a_remote_caller_gets_its_own_rights_and_expiry(
     database: Database, elsewhere: dict[str, Any]
 ) -> None:
     async with opened(database, **elsewhere) as http:
@@ -84,7 +84,7 @@ async def test_behind_a_proxy_is_elsewhere(database: Database, headers: dict[str
         ),
     ],
 )
-async def test_the_page_is_told_where_it_finds_the_status_server(
+async def test_the_page_gets_the_address_of_the_status_server(
     database: Database, environment: dict[str, Any], host: str, url: str
 ) -> None:
     async with opened(database, **environment) as http:

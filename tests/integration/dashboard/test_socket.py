@@ -88,7 +88,7 @@ async def test_a_caller_is_tested_with_its_own_token(database: Database) -> None
         assert (await check(http, **bearer("*"))).success
 
 
-async def test_a_status_server_that_is_away_is_said_to_be(http: AsyncClient) -> None:
+async def test_an_unavailable_status_server_is_reported(http: AsyncClient) -> None:
     found = await info(http)
     assert (found.available, found.health, found.latency) == (False, "unavailable", None)
     assert found.features.fallback_polling
@@ -122,7 +122,7 @@ async def test_a_type_without_a_namespace_is_refused(
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid_request")
 
 
-async def test_health_says_how_every_part_is(database: Database) -> None:
+async def test_health_reports_every_service(database: Database) -> None:
     async def health(http: AsyncClient) -> SystemHealth:
         answer = await http.get("/api/health")
         found = SystemHealth.model_validate(answer.json())

@@ -66,7 +66,7 @@ async def test_publishing_in_a_transaction(sql: Connection) -> None:
     assert await sql.fetchval(f"SELECT show_import('{beat}')") == 1
 
 
-async def test_an_agent_reads_the_index_and_nothing_else(
+async def test_an_agent_role_can_only_read_the_index(
     sql: Connection, pipeline: PipelineRecord
 ) -> None:
     grants, search, look_around = blocks(HOW_TO / "read-the-index.md", "sql")

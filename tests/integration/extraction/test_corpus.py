@@ -111,7 +111,7 @@ def expectations() -> dict[Path, str | list[str]]:
     return found
 
 
-async def test_every_document_ends_as_it_must() -> None:
+async def test_every_document_has_its_expected_outcome() -> None:
     expected = expectations()
     present = {p for p in CORPUS.rglob("*") if p.is_file() and p.parent.name != "expected_outputs"}
     assert present == set(expected)

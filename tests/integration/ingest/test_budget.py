@@ -62,7 +62,7 @@ async def test_processes_together_spend_no_more_than_there_is(
         assert "budget of 1 is spent" in paused.why
 
 
-async def test_what_fits_goes_on_when_something_larger_did_not(
+async def test_smaller_texts_continue_when_larger_ones_do_not_fit(
     pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Texts are paid for as a whole or not begun, whichever process embeds them."""
@@ -91,7 +91,7 @@ async def refused(budget: Budget, texts: int) -> BudgetSpent:
     return caught.value
 
 
-async def test_what_turns_out_cheaper_is_not_spent(
+async def test_unused_parts_of_a_reservation_are_released(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await enqueue(pipeline, "a")
@@ -105,7 +105,7 @@ async def test_what_turns_out_cheaper_is_not_spent(
     )
 
 
-async def test_what_a_process_took_along_when_it_died_is_given_back_in_time(
+async def test_reservations_of_a_dead_process_expire(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await enqueue(pipeline, "a")

@@ -21,7 +21,7 @@ from .providing import DIMENSIONS, Provider, provider
 SHARES = 8  # of the steps; each is a test of its own, so that a run can take some of them
 STORED = """
     SELECT EXISTS (SELECT FROM raglive.chunks WHERE content_hash = ANY ($1))
-        OR EXISTS (SELECT FROM raglive.kept_vectors WHERE content_hash = ANY ($1))
+        OR EXISTS (SELECT FROM raglive.cached_vectors WHERE content_hash = ANY ($1))
 """
 
 
@@ -55,10 +55,10 @@ async def test_killed_at_every_step(
         return bool(await database.fetchval(STORED, hashes))
 
     paid.is_stored = is_stored
-    died, complaints = await deaths(
+    died, errors = await deaths(
         "crash_process", dsn, str(tmp_path), paid.url, str(share + 1), str(SHARES)
     )
-    assert died[-1] == "whole", complaints
+    assert died[-1] == "whole", errors
     assert len(died) > 20
     assert await find_disagreements(database) == []
     documents = sorted(tmp_path.glob("*.txt"))
@@ -70,7 +70,7 @@ async def test_killed_at_every_step(
     assert set(await states(database)) <= {"completed", "skipped"}
     assert paid.asked_for_what_is_stored == []
     assert {place.partition(":")[0] for place in died} >= {"main", "attempt", "Task", "storing"}
-    assert await database.fetchval("SELECT count(*) FROM raglive.kept_vectors") == 0
+    assert await database.fetchval("SELECT count(*) FROM raglive.cached_vectors") == 0
 
 
 @pytest.mark.timeout(300)
@@ -85,8 +85,8 @@ async def test_a_provider_that_fails_in_every_way(
     monkeypatch.setattr(circuit_breaker, "LONGEST_PAUSE_SECONDS", 0.2)
     for number in range(40):
         (tmp_path / f"{number}.txt").write_text(document(f"{number}", 1 + number % 7))
-    paid.chance = 0.6
-    paid.troubles = ("429", "500", "503", "cut", "silence", "dimensions", "too few")
+    paid.fault_rate = 0.6
+    paid.faults = ("429", "500", "503", "cut", "hang", "dimensions", "too few")
     await ingest(
         dsn,
         tmp_path,

@@ -45,7 +45,7 @@ def hang_embedding(paid: Provider) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("hang", [hang_reading, hang_embedding], ids=STAGES)
-async def test_what_hangs_is_stuck_until_it_moves(
+async def test_a_hanging_file_is_stuck_until_it_progresses(
     dsn: str,
     database: Database,
     tmp_path: Path,

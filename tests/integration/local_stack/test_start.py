@@ -14,7 +14,7 @@ from raglive.local_stack.embedded_postgres.server import ServerLog
 from .other_process import execute
 
 
-async def test_a_fresh_folder_becomes_a_database_fit_for_raglive(
+async def test_an_empty_folder_becomes_a_usable_database(
     postgres: EmbeddedPostgres,
 ) -> None:
     connection = await asyncpg.connect(postgres.dsn)
@@ -55,7 +55,7 @@ async def test_it_listens_on_this_machine_only_and_wants_the_password(
                 )
 
 
-async def test_port_and_rows_are_kept_and_a_new_password_takes_effect(data_dir: Path) -> None:
+async def test_port_and_rows_persist_and_a_new_password_takes_effect(data_dir: Path) -> None:
     async with EmbeddedPostgres(data_dir, password="first") as before:
         port = before.port
         await execute(before.dsn, "CREATE TABLE kept AS SELECT 1 AS n")
@@ -68,7 +68,7 @@ async def test_port_and_rows_are_kept_and_a_new_password_takes_effect(data_dir: 
     assert "se'cond" not in written
 
 
-async def test_a_remembered_port_that_is_taken_is_given_up(data_dir: Path) -> None:
+async def test_a_remembered_port_in_use_is_replaced(data_dir: Path) -> None:
     async with EmbeddedPostgres(data_dir, password="p") as before:
         taken = before.port
     with socket.create_server(("127.0.0.1", taken)):
@@ -98,7 +98,7 @@ async def test_supervision_ends_when_it_is_closed(data_dir: Path) -> None:
         await asyncio.wait_for(supervision, 5)
 
 
-def test_the_log_is_cut_under_a_server_that_goes_on_writing(tmp_path: Path) -> None:
+def test_the_log_is_truncated_while_the_server_keeps_writing(tmp_path: Path) -> None:
     log = ServerLog(tmp_path)
     with log.open() as server:
         server.write(b"x" * 5_000_000 + b"before\n")

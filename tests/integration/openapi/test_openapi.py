@@ -74,12 +74,12 @@ async def keeps_to(document: str) -> None:
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
-            said, _ = await process.communicate()
+            output, _ = await process.communicate()
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-    shown = "\n".join(line[:500] for line in said.decode().splitlines())
+    shown = "\n".join(line[:500] for line in output.decode().splitlines())
     assert process.returncode == 0, shown
     assert not [line for line in lines if line["log_level"] == "error" or "exc_info" in line]
 

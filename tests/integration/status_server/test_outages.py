@@ -145,7 +145,7 @@ async def test_a_draining_server_refuses_connections(server: Serving) -> None:
             await viewer.close()
         ready_answer = await client.get("/health/ready")
         assert ready_answer.status_code == 503
-        assert "about to stop" in ready_answer.json()["error"]["message"]
+        assert "shutting down" in ready_answer.json()["error"]["message"]
 
 
 async def test_a_pipeline_without_heartbeats_is_offline(database: Database) -> None:

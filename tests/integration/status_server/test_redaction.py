@@ -34,10 +34,10 @@ HEADERS = {"Authorization": f"Bearer {token(redact=True)}"}
 
 def failed(file_id: str) -> dict[str, Any]:
     file = {"id": file_id, "name": f"{file_id}.pdf", "folder": "/secret", "failed_at": now()}
-    said = {"type": "E", "code": "extraction_error", "message": f"bad {file_id}"}
+    base = {"type": "E", "code": "extraction_error", "message": f"bad {file_id}"}
     event = completed(file_id) | {"type": "file:failed", "file": file, "success": False}
     del event["results"]
-    return event | {"error": said | {"retryable": False}}
+    return event | {"error": base | {"retryable": False}}
 
 
 EVENTS = [
@@ -104,7 +104,7 @@ async def test_live_and_replayed_events_are_masked_and_the_digest_is_the_same(
         assert answer["digest"] == witnesses[0].digest.hex()
 
 
-async def test_a_new_token_changes_the_class(server: Serving, database: Database) -> None:
+async def test_a_new_token_changes_the_redaction(server: Serving, database: Database) -> None:
     await publish(database, [online()])
     async with watching(server.url) as viewer:
         await viewer.subscribe()

@@ -14,7 +14,7 @@ from raglive_contract.wire import WirePipelineStatus
 from .files import complete, enqueue, failed
 
 
-async def test_a_pipeline_without_a_past_has_a_whole_status(
+async def test_a_new_pipeline_has_a_complete_status(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     snapshot = await PipelineReads(database).snapshot(pipeline.key)

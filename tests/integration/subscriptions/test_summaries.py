@@ -113,7 +113,7 @@ async def test_files_that_are_queued_without_an_event_are_noticed(
     await database.execute("DELETE FROM raglive.files")
 
 
-async def test_it_follows_the_answer_and_a_redacted_viewer_learns_no_names(
+async def test_it_follows_the_answer_and_is_masked_for_a_redacted_viewer(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     work = Work(pipeline)

@@ -55,7 +55,7 @@ def marked(shape: Any) -> Any:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda it: it["type"])
-def test_no_event_gives_away_what_a_producer_wrote(event: Any) -> None:
+def test_no_redacted_event_contains_a_producers_text(event: Any) -> None:
     event = marked(event)
     event["extra"] = event.setdefault("file", {"id": MARK, "name": MARK})["extra"] = MARK
     event.setdefault("changes", {})["files_requeued"] = {"files": [{"name": MARK}]}
@@ -71,7 +71,7 @@ def test_a_masked_event_keeps_to_the_contract_and_its_place(event: Any) -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_no_status_gives_away_what_a_producer_wrote(status: Any) -> None:
+def test_no_redacted_status_contains_a_producers_text(status: Any) -> None:
     PipelineStatus.model_validate(REDACTION.status(status))
     shown: Any = REDACTION.status(marked(status))
     assert "Who" not in json.dumps(shown)

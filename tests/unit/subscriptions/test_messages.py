@@ -9,7 +9,7 @@ from tests.unit.subscriptions.log import make_log
 COUNT = 500
 
 
-def test_what_is_kept_takes_about_as_much_memory_as_it_is_long() -> None:
+def test_a_held_message_takes_memory_in_proportion_to_its_length() -> None:
     make_log(10)
     tracemalloc.start()
     try:

@@ -228,7 +228,7 @@ async def test_a_file_saved_by_moving_it_over_the_old_one_keeps_its_id(
         assert rows["book.xlsx"]["desired_generation"] > before["desired_generation"]
 
 
-async def test_a_copy_and_a_hard_link_are_files_of_their_own(
+async def test_a_copy_and_a_hard_link_are_separate_files(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     (tmp_path / "a.txt").write_text("x")

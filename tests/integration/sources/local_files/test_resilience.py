@@ -47,7 +47,7 @@ def _storm(folder: Path, seed: int) -> None:
             live = [new / p.relative_to(old) if p.is_relative_to(old) else p for p in live]
 
 
-async def test_after_a_storm_the_registry_is_the_folder(
+async def test_after_many_changes_the_registry_equals_the_folder(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     async with watching(pipeline, tmp_path) as watched:
@@ -114,7 +114,7 @@ async def test_without_notifications_the_folder_is_polled(
         await watched.until_same()
 
 
-async def test_a_database_that_is_away_loses_nothing(
+async def test_an_unavailable_database_loses_nothing(
     pipeline: PipelineRecord, dsn: str, tmp_path: Path
 ) -> None:
     (tmp_path / "gone.txt").write_text("x")
@@ -138,7 +138,7 @@ async def test_a_database_that_is_away_loses_nothing(
             await database.close()
 
 
-async def test_a_watcher_that_is_ended_leaves_nothing_behind(
+async def test_a_cancelled_watcher_releases_everything(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     before = threading.active_count()

@@ -53,10 +53,10 @@ async def test_a_folder_that_does_not_exist_is_refused(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("x")
-    for place, said in (("nowhere", "does not exist"), ("file", "is not a folder")):
+    for place, reason in (("nowhere", "does not exist"), ("file", "is not a folder")):
         watched = Watched(pipeline, tmp_path / place)
         for start in (watched.watcher.run, watched.watcher.check):
-            with pytest.raises(FolderUnavailable, match=f"{place} {said}") as refused:
+            with pytest.raises(FolderUnavailable, match=f"{place} {reason}") as refused:
                 await start()
             assert "RAG_WATCH_DIRECTORY" in refused.value.message
 
@@ -80,7 +80,7 @@ async def test_a_folder_that_disappears_loses_nothing_and_is_watched_again(
         assert await watched.events("file:deleted") == []
 
 
-async def test_a_folder_that_is_removed_with_all_it_holds_loses_nothing(
+async def test_a_folder_removed_with_its_contents_loses_nothing(
     pipeline: PipelineRecord, docs: Path
 ) -> None:
     async with watching(pipeline, docs) as watched:
@@ -99,7 +99,7 @@ async def test_all_files_may_be_deleted_in_a_folder_that_stays(
         assert await watched.problem() is None
 
 
-async def test_all_files_may_be_deleted_while_nobody_watches(
+async def test_all_files_may_be_deleted_while_no_watcher_runs(
     pipeline: PipelineRecord, docs: Path
 ) -> None:
     await Watched(pipeline, docs).watcher.check()
@@ -141,7 +141,7 @@ async def test_an_empty_folder_in_its_place_deletes_only_when_approved(
     assert (await pipeline.watch_state())["root"]["inode"] == docs.stat().st_ino
 
 
-async def test_what_was_held_is_found_again_when_the_folder_is_back(
+async def test_held_files_are_found_when_the_folder_is_back(
     pipeline: PipelineRecord, docs: Path, tmp_path: Path
 ) -> None:
     async with watching(pipeline, docs) as watched:
@@ -157,7 +157,7 @@ async def test_what_was_held_is_found_again_when_the_folder_is_back(
 
 
 @pytest.mark.optional
-async def test_a_disk_that_is_not_mounted_holds_its_files(
+async def test_deletions_on_an_unmounted_disk_are_held_back(
     pipeline: PipelineRecord, docs: Path, other_disk: Path
 ) -> None:
     _fill(other_disk, "far.txt")
@@ -201,7 +201,7 @@ async def test_a_missing_file_of_another_disk_is_held(pipeline: PipelineRecord, 
     assert (await Watched(pipeline, docs).watcher.check()).held == 1
 
 
-async def test_a_root_on_another_device_holds_everything(
+async def test_deletions_are_held_back_when_the_root_is_on_another_device(
     pipeline: PipelineRecord, docs: Path, other_disk: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "root"
@@ -215,7 +215,9 @@ async def test_a_root_on_another_device_holds_everything(
     await watched.until_problem(HELD)
 
 
-async def test_the_problem_of_another_is_left_alone(pipeline: PipelineRecord, docs: Path) -> None:
+async def test_the_problem_of_another_component_is_not_cleared(
+    pipeline: PipelineRecord, docs: Path
+) -> None:
     await pipeline.set_problem("embedding_rejected", "The key was refused.")
     watched = Watched(pipeline, docs)
     await watched.watcher.check()

@@ -48,8 +48,8 @@ BREAKS = {
         "UPDATE raglive.chunks SET embedding = NULL",
     ],
     "next_vectors_of_nothing": [NEXT, TYPED, f"UPDATE raglive.chunks SET next_embedding = {ONES}"],
-    "kept_of_other_dimensions": [
-        "INSERT INTO raglive.kept_vectors (model_key, content_hash, embedding)"
+    "cached_vectors_of_other_dimensions": [
+        "INSERT INTO raglive.cached_vectors (model_key, content_hash, embedding)"
         f" SELECT model_key, sha256('x'), {ONES} FROM raglive.embedding_models"
     ],
     "queued_for_ever": ["UPDATE raglive.files SET next_attempt_at = NULL WHERE name = 'c'"],

@@ -83,7 +83,7 @@ class History:
             if what == "completed":
                 await complete(self._jobs, job)
             elif what == "given back":
-                await self._jobs.give_back(job, 0)
+                await self._jobs.requeue(job, 0)
             else:
                 ending = failed(next_attempt_at=now if what == "retried" else None)
                 async with self._jobs.ending(job, ending):
@@ -123,7 +123,7 @@ class History:
 @settings(max_examples=40)
 @given(st.lists(steps, min_size=1, max_size=25))
 @pytest.mark.disagrees
-async def test_counts_are_what_counting_gives(
+async def test_counts_equal_the_number_of_rows(
     database: Database, history: list[tuple[str, Any]]
 ) -> None:
     pipeline = await PipelineRecord.register(database, f"p-{uuid4()}", "local_files")

@@ -50,7 +50,7 @@ def _when_certain(detector: ChangeDetector, state: FolderState) -> DetectedChang
     return detector.check_places({}, state)
 
 
-def test_a_missing_file_is_gone_only_when_it_stays_away(tmp_path: Path) -> None:
+def test_a_missing_file_is_deleted_only_if_it_stays_missing(tmp_path: Path) -> None:
     _write(tmp_path / "a.txt")
     detector = _detector(tmp_path, _known(tmp_path, "a.txt"))
     (tmp_path / "a.txt").unlink()
@@ -117,7 +117,7 @@ def test_a_file_being_moved_and_written_is_not_deleted_meanwhile(tmp_path: Path)
     assert (known.location, seen.location) == ("a/report.txt", "b/report.txt")
 
 
-def test_what_cannot_be_read_is_not_gone(unprivileged: Path) -> None:
+def test_unreadable_files_are_not_deleted(unprivileged: Path) -> None:
     _write(unprivileged / "shut" / "a.txt")
     _write(unprivileged / "b.txt")
     detector = _detector(unprivileged, _known(unprivileged, "shut/a.txt", "b.txt"))

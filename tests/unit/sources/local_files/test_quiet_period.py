@@ -20,7 +20,7 @@ def seen(modified: float, size: int = 1) -> ScannedFile:
     return ScannedFile("a", FileVersion(1, 1, size, int(modified * 1e9)))
 
 
-def test_a_closed_file_is_taken_after_a_tick_of_its_clock() -> None:
+def test_a_closed_file_is_read_after_a_tick_of_its_clock() -> None:
     quiet_period = QuietPeriod()
     assert not quiet_period.is_over(seen(10), Writing.CLOSED, at(10.004))
     due = quiet_period.next_due()
@@ -34,7 +34,7 @@ def test_an_old_file_is_taken_at_once() -> None:
     assert QuietPeriod().is_over(seen(10), None, at(12.1))
 
 
-def test_a_file_that_nobody_closed_is_taken_after_a_quiet_second() -> None:
+def test_a_file_without_a_close_notification_is_read_after_a_quiet_second() -> None:
     quiet_period = QuietPeriod()
     for tick in range(5):
         assert not quiet_period.is_over(seen(10 + tick, tick), None, at(10.1 + tick))
@@ -42,7 +42,7 @@ def test_a_file_that_nobody_closed_is_taken_after_a_quiet_second() -> None:
     assert quiet_period.is_over(seen(14, 4), None, at(15.11))
 
 
-def test_a_file_opened_again_waits_again() -> None:
+def test_a_file_opened_again_has_to_wait_again() -> None:
     quiet_period = QuietPeriod()
     assert not quiet_period.is_over(seen(10), Writing.CLOSED, at(10.001))
     assert not quiet_period.is_over(seen(10), Writing.WRITTEN, at(10.02))
@@ -57,7 +57,7 @@ def test_a_date_in_the_future_does_not_keep_a_file_waiting() -> None:
     assert quiet_period.is_over(seen(9999), None, at(20.02))
 
 
-def test_a_file_that_never_rests_is_taken_now_and_then() -> None:
+def test_a_file_that_is_always_written_is_read_at_intervals() -> None:
     quiet_period = QuietPeriod()
     taken = [
         second
@@ -67,7 +67,7 @@ def test_a_file_that_never_rests_is_taken_now_and_then() -> None:
     assert taken == [MAX_WAIT_SECONDS, 2 * MAX_WAIT_SECONDS + 1]
 
 
-def test_a_file_that_is_closed_all_the_time_must_come_to_rest() -> None:
+def test_a_file_that_is_closed_often_waits_for_a_quiet_period() -> None:
     quiet_period = QuietPeriod()
     taken = [
         tick
@@ -82,7 +82,7 @@ def test_a_file_that_is_closed_all_the_time_must_come_to_rest() -> None:
     assert quiet_period.is_over(seen(175, 7), Writing.CLOSED, at(175.02))
 
 
-def test_what_is_not_kept_is_forgotten() -> None:
+def test_files_that_no_longer_wait_are_forgotten() -> None:
     quiet_period = QuietPeriod()
     quiet_period.is_over(seen(10), None, at(10))
     quiet_period.keep(lambda place: place != "a")

@@ -198,7 +198,7 @@ def test_a_file_system_with_another_number_after_a_restart_changes_nothing() -> 
     assert difference == Difference(renumbered={5: 6})
 
 
-def test_without_has_stable_inodes_a_moved_file_is_carried_and_read_again() -> None:
+def test_without_stable_inodes_a_moved_file_keeps_its_id_and_is_read_again() -> None:
     difference = reconcile(
         [_known(1, "a/report.pdf", FileVersion(5, 0, 300, 7))],
         [ScannedFile("b/report.pdf", FileVersion(5, 0, 300, 7))],
