@@ -228,7 +228,7 @@ def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> N
         query: Annotated[ChunkQuery, Query()], seen: ViewedPipeline = visible
     ) -> Response:
         """List a file's chunks in the order of its text, page by page."""
-        head = seen.whole("their content")
+        head = seen.unredacted_head("their content")
         page = await listing.chunks(head, query.file_id, limit=query.limit, after=query.after)
         return json_response(page)
 
