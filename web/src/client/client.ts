@@ -5,7 +5,7 @@ import { SessionKeeper } from "./session";
 import { Store } from "./store";
 import { TIMING, type Timing } from "./timing";
 
-/** What the client needs of the place it runs in. */
+/** What the client needs from its environment. */
 export interface Environment {
   /** Base address of the dashboard server; empty for the page's own. */
   base: string;
@@ -96,7 +96,7 @@ export class Client {
   }
 }
 
-/** `randomUUID` is missing where the page is not served securely. */
+/** `randomUUID` exists only on pages from HTTPS or localhost. */
 function newClientId(): string {
   return globalThis.crypto.randomUUID?.() ?? Math.random().toString(36).slice(2);
 }

@@ -154,7 +154,7 @@ export class ConnectionRunner {
     }
   }
 
-  /** The dashboard server's "no" is believed; when it does not answer, the WebSocket is tried. */
+  /** The dashboard server's "no" is final. When it does not answer, the WebSocket is tried. */
   private async isSocketAvailable(): Promise<boolean> {
     try {
       const info = await this.http.get<SocketInfo>("/api/socket/info", { timeoutMs: INFO_TIMEOUT_MS });

@@ -4,15 +4,15 @@ export interface Backoff {
   readonly longestMs: number;
 }
 
-/** How long the client waits for what. */
+/** The client's time-outs and delays. */
 export interface Timing {
   readonly socketRetry: Backoff;
   readonly pollRetry: Backoff;
-  /** A poll that waits for events answers after this time, to say whether the status server is back. */
+  /** The longest wait of a long poll that should also notice the status server's return. */
   readonly shortPollSeconds: number;
-  /** Events that a digest announces may be on their way for so long. */
+  /** How long events that the server announced may take to arrive. */
   readonly lagGraceMs: number;
-  /** A WebSocket must answer within this time after the page wakes up. */
+  /** The time-out of the ping after the page wakes up. */
   readonly wakeProbeMs: number;
 }
 

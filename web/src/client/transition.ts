@@ -24,7 +24,7 @@ import type { Activity } from "./transports";
 const FALLBACK_AFTER_MS = 2_500;
 const RENEWAL_RETRY_MS = 2_000;
 
-/** Reports of a WebSocket; without one they are late and mean nothing. */
+/** Reports of a WebSocket; they are ignored when there is none any more. */
 const SOCKET_EVENTS: ReadonlySet<EventType> = new Set<EventType>([
   "socket_connected",
   "socket_live",
