@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from raglive.app.dashboard_server import status_server_address
 from raglive.app.installation import Installation
 from raglive.app.queries import require_known
 from raglive.dashboard.rag_status import StatusPoll, full_status
 from raglive.dashboard.server import STALE_HEARTBEATS
 from raglive.dashboard.status_probe import StatusProbe
-from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive_contract.cursor import Cursor
 from raglive_contract.http import RagStatus
@@ -17,7 +17,7 @@ __all__ = ["read_status"]
 
 async def read_status(installation: Installation, pipeline_id: str | None) -> RagStatus:
     """Build the answer of `/api/rag-status` with all rights."""
-    address = StatusServerAddress(installation.settings)
+    address = status_server_address(installation.settings)
     probe = StatusProbe(address.own_url)
     try:
         async with installation.database("status", max_size=2) as database:

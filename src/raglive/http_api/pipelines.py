@@ -22,6 +22,7 @@ from raglive.store.registry.retry import retry_files
 from raglive_contract.cursor import CURSOR_PATTERN, NOW, CursorExpired, parse_cursor, resume
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.http import (
+    ChunkPage,
     EventPage,
     FailureGroups,
     FileDetail,
@@ -60,6 +61,14 @@ class FileQuery(BaseModel):
     sort: SortBy = "updated"
     limit: PageSize = 50
     after: str | None = Field(None, max_length=8192, description="`next` of the previous page")
+
+
+class ChunkQuery(BaseModel):
+    """The file whose chunks are listed, and where the page starts."""
+
+    file_id: str = Field(max_length=512, pattern=_STORABLE)
+    limit: PageSize = 20
+    after: int | None = Field(None, ge=0, lt=2**31, description="`next` of the page before")
 
 
 class EventQuery(BaseModel):
@@ -213,6 +222,15 @@ def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> N
         if "\0" in file_id:
             raise RagliveError("The pipeline has no such file.", code=ErrorCode.NOT_FOUND)
         return json_response(await listing.detail(head, file_id))
+
+    @router.get("/{pipeline_id}/chunks", response_model=ChunkPage, responses=refusals(403, 404))
+    async def chunks(
+        query: Annotated[ChunkQuery, Query()], seen: ViewedPipeline = visible
+    ) -> Response:
+        """List a file's chunks in the order of its text, page by page."""
+        head = seen.whole("their content")
+        page = await listing.chunks(head, query.file_id, limit=query.limit, after=query.after)
+        return json_response(page)
 
 
 def _after(head: Head, cursor: str | None) -> int:

@@ -6,13 +6,13 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 from raglive.http_api.allowed_hosts import is_loopback
-from raglive.settings import Settings
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Rate", "RequestLimits", "address_key", "rate_limited"]
+__all__ = ["Rate", "RequestLimits", "RequestRates", "address_key", "rate_limited"]
 
 MAX_KEYS = 20_000
 
@@ -83,15 +83,23 @@ def rate_limited(caller: str, setting: str, wait_seconds: float) -> RagliveError
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RequestRates:
+    """Requests per second that one address, and the tokens of one subject, may make."""
+
+    per_address: float
+    per_subject: float
+
+
 class RequestLimits:
     """Counts requests by address and by subject.
 
     Loopback addresses are not limited: a local proxy and the dashboard make requests for others.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._requests_by_address = Rate(settings.address_requests_per_second)
-        self._requests_by_subject = Rate(settings.subject_requests_per_second)
+    def __init__(self, rates: RequestRates) -> None:
+        self._requests_by_address = Rate(rates.per_address)
+        self._requests_by_subject = Rate(rates.per_subject)
 
     def request_of_address(self, address: str) -> None:
         """Count a request over HTTP. Raises `rate_limited`."""

@@ -15,7 +15,17 @@ import psutil
 
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["DataFolder", "DataFolderError", "RunningStack", "data_folder_of", "running_stacks"]
+__all__ = [
+    "DataFolder",
+    "DataFolderError",
+    "RunningStack",
+    "data_folder_of",
+    "is_data_folder",
+    "running_stacks",
+]
+
+_MARKER = "raglive-data-folder"
+_MARKER_TEXT = "raglive keeps a database, secrets and logs here. It never indexes this folder.\n"
 
 
 class DataFolderError(RagliveError):
@@ -66,6 +76,7 @@ class DataFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.logs.mkdir(exist_ok=True, mode=0o700)
+            (self.path / _MARKER).write_text(_MARKER_TEXT, "ascii")
         except OSError as error:
             raise DataFolderError(
                 f"The data folder {self.path} cannot be made: {error.strerror}. "
@@ -113,6 +124,11 @@ class DataFolder:
     @property
     def _note(self) -> Path:
         return self.path / "running.json"
+
+
+def is_data_folder(path: str) -> bool:
+    """Check whether a folder is the data folder of any installation."""
+    return os.path.lexists(os.path.join(path, _MARKER))  # noqa: PTH118 - called for each folder
 
 
 def data_folder_of(data_dir: Path | None, watched: Path) -> DataFolder:

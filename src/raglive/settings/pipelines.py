@@ -100,6 +100,11 @@ class LocalFiles(BaseModel):
         validation_alias="RAGLIVE_IGNORE_PATTERNS",
         description="globs of files to ignore, comma separated",
     )
+    follow_links: bool = Field(
+        default=False,
+        validation_alias="RAGLIVE_FOLLOW_LINKS",
+        description="whether to index what links in the watched folder lead to outside of it",
+    )
     local_files_port: Port = Field(
         8005,
         validation_alias="RAGLIVE_LOCAL_FILES_PORT",

@@ -24,6 +24,7 @@ __all__ = [
     "variable_names",
 ]
 
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
 MISSPELT_RATIO = 0.88  # of `difflib`: one or two letters in a name of 14
 
 
@@ -53,7 +54,13 @@ class Settings(
     @property
     def public_status_url(self) -> str:
         """The address under which browsers reach the status server."""
-        return self.status_url or f"http://{_reachable(self.host)}:{self.status_port}"
+        host = "127.0.0.1" if self.listens_on_every_address else self.host
+        return self.status_url or f"http://{host}:{self.status_port}"
+
+    @property
+    def listens_on_every_address(self) -> bool:
+        """Whether the servers can be reached under every address of this machine."""
+        return self.host in EVERY_ADDRESS
 
 
 def groups() -> tuple[type[BaseModel], ...]:
@@ -123,7 +130,3 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 def _chosen(environment: Mapping[str, str]) -> dict[str, str]:
     known = _known()
     return {name: value for name, value in environment.items() if name in known and value}
-
-
-def _reachable(host: str) -> str:
-    return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 - compared, not bound

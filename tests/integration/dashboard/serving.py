@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from httpx import ASGITransport, AsyncClient
 
+from raglive.app.dashboard_server import dashboard_config
 from raglive.app.embedder import search_config
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
@@ -52,7 +53,12 @@ async def opened(
     async with PostgresBus(database.dsn) as own_bus:
         search = SearchService(database, search_config(settings))
         app = create_dashboard(
-            settings, database, TOKENS, bus or own_bus, search, app_folder=app_folder
+            dashboard_config(settings),
+            database,
+            TOKENS,
+            bus or own_bus,
+            search,
+            app_folder=app_folder,
         )
         transport = ASGITransport(app, client=(client, 50000))
         async with (

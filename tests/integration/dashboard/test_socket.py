@@ -8,6 +8,7 @@ import pytest
 import uvicorn
 from httpx import AsyncClient
 
+from raglive.app.status_server import status_server_config
 from raglive.search.service import SearchConfig, SearchService
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
@@ -20,9 +21,12 @@ from tests.integration.dashboard.serving import TOKENS, bearer, opened
 @asynccontextmanager
 async def status_server(database: Database) -> AsyncIterator[str]:
     search = SearchService(database, SearchConfig())
-    asgi = StatusServer(read_settings({}), database, TOKENS, search).asgi
-    config = uvicorn.Config(asgi, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=1)
-    server = _Server(config)
+    config = status_server_config(read_settings({}))
+    asgi = StatusServer(config, database, TOKENS, search).asgi
+    serving_config = uvicorn.Config(
+        asgi, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=1
+    )
+    server = _Server(serving_config)
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(20):
         await server.is_up.wait()

@@ -12,6 +12,7 @@ from raglive.app.pipeline import PipelineDefaults, open_service
 from raglive.app.sources import run_local_files
 from raglive.ingest.pipeline_service import PipelineService
 from raglive.settings import read_settings
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.local_files.watcher import LocalFilesWatcher
 from raglive.store.registry.pipelines import PipelineRecord
 
@@ -41,7 +42,9 @@ async def watching(wiring: Installation, folder: Path) -> AsyncIterator[Pipeline
     """Watch a folder and index its files until the block ends."""
 
     def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> LocalFilesWatcher:
-        return LocalFilesWatcher(record, folder, check_interval_seconds=60, on_queued=on_queued)
+        return LocalFilesWatcher(
+            record, WatchScope(folder), check_interval_seconds=60, on_queued=on_queued
+        )
 
     place = PipelineDefaults("local-files-pipeline", "local_files", 0)
     async with open_service(wiring, place, watch) as service:

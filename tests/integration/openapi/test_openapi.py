@@ -16,8 +16,10 @@ import pytest
 import structlog
 from starlette.types import ASGIApp
 
+from raglive.app.dashboard_server import dashboard_config
 from raglive.app.embedder import search_config
 from raglive.app.serving import serve_http
+from raglive.app.status_server import status_server_config
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
 from raglive.search.service import SearchService
@@ -87,7 +89,7 @@ async def test_the_status_server(database: Database, files: None) -> None:
     port = free_port()
     settings = read_settings({"SOCKET_IO_PORT": str(port)} | UNLIMITED)
     search = SearchService(database, search_config(settings))
-    status = StatusServer(settings, database, TOKENS, search)
+    status = StatusServer(status_server_config(settings), database, TOKENS, search)
     async with served(status.asgi, port) as url:
         await ready(url)
         await keeps_to(f"{url}/openapi.json")
@@ -99,7 +101,12 @@ async def test_the_dashboard_server(database: Database, files: None) -> None:
     async with PostgresBus(database.dsn) as bus:
         search = SearchService(database, search_config(settings))
         app = create_dashboard(
-            settings, database, TOKENS, bus, search, app_folder=Path("/nonexistent")
+            dashboard_config(settings),
+            database,
+            TOKENS,
+            bus,
+            search,
+            app_folder=Path("/nonexistent"),
         )
         async with served(app, free_port()) as url:
             app.state.release_waiting()  # long polls would delay the test

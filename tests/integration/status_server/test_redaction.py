@@ -121,6 +121,7 @@ async def test_a_new_token_changes_the_redaction(server: Serving, database: Data
 PATHS = ["", "/{p}", "/{p}/files", "/{p}/events", "/{p}/failures", "/{p}/throughput"]
 WITHHELD_PATHS = [
     f"/{{p}}/files/{SECRET}",
+    f"/{{p}}/chunks?file_id={SECRET}",
     f"/{{p}}/files?q={SECRET}",
     "/{p}/files?sort=name",
     f"/{{p}}/events?file_id={SECRET}",

@@ -699,6 +699,24 @@ export interface Attempt {
   error: FileError | null;
 }
 /**
+ * A file's chunks in order; `next` is the `after` of the next page.
+ */
+export interface ChunkPage {
+  chunks: IndexedChunk[];
+  /**
+   * the last chunk index of this page
+   */
+  next: number | null;
+}
+/**
+ * A chunk of a file, as stored in the index.
+ */
+export interface IndexedChunk {
+  chunk_index: number;
+  content: string;
+  page: number | null;
+}
+/**
  * The health of the database, measured by a query.
  */
 export interface DatabaseHealth {
@@ -783,14 +801,6 @@ export interface FileRow {
    * time of the next retry, if one is scheduled
    */
   next_attempt_at: string | null;
-}
-/**
- * A chunk of a file, as stored in the index.
- */
-export interface IndexedChunk {
-  chunk_index: number;
-  content: string;
-  page: number | null;
 }
 /**
  * A page of a pipeline's files; pass `next` as `after` to get the next page.

@@ -26,6 +26,7 @@ from raglive_contract.summary import EmbeddingUsage, FailureGroup
 
 __all__ = [
     "Attempt",
+    "ChunkPage",
     "DatabaseHealth",
     "EventPage",
     "FailureGroups",
@@ -297,6 +298,13 @@ class FileDetail(WireModel):
     attempts: list[Attempt]
     chunks: list[IndexedChunk]
     chunk_count: Count
+
+
+class ChunkPage(WireModel):
+    """A file's chunks in order; `next` is the `after` of the next page."""
+
+    chunks: list[IndexedChunk]
+    next: int | None = Field(description="the last chunk index of this page")
 
 
 class EventPage(WireModel):

@@ -17,6 +17,7 @@ __all__ = [
     "NewPipelineOnline",
     "NewStatusUpdate",
     "WireAttempt",
+    "WireChunkPage",
     "WireCompletedEntry",
     "WireCompletedFile",
     "WireCounts",
@@ -911,6 +912,14 @@ class WireFileDetail(TypedDict):
     attempts: list[WireAttempt]
     chunks: list[WireIndexedChunk]
     chunk_count: int
+
+
+@final
+class WireChunkPage(TypedDict):
+    """A file's chunks in order; `next` is the `after` of the next page."""
+
+    chunks: list[WireIndexedChunk]
+    next: int | None
 
 
 WireDurableEvent = (

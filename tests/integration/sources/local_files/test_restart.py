@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.source import CheckResult
 from raglive.store.registry.pipelines import PipelineRecord
 
@@ -95,7 +96,7 @@ async def test_files_that_are_ignored_later_leave_the_index(
     _write(tmp_path / "drafts" / "a.txt", "a")
     _write(tmp_path / "b.txt", "b")
     await _check(Watched(pipeline, tmp_path))
-    watched = Watched(pipeline, tmp_path, ignore_patterns=("drafts/",))
+    watched = Watched(pipeline, tmp_path, WatchScope(tmp_path, ["drafts/"]))
     assert (await _check(watched)).deleted == 1
     assert (await watched.rows()).keys() == {"b.txt"}
 

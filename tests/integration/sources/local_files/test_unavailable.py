@@ -14,6 +14,7 @@ import pytest
 from raglive.app.installation import Installation
 from raglive.app.operations import approve
 from raglive.settings import read_settings
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.source import FolderUnavailable
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import RagliveError
@@ -160,19 +161,44 @@ async def test_deletions_on_an_unmounted_disk_are_held_back(
     pipeline: PipelineRecord, docs: Path, other_disk: Path
 ) -> None:
     _fill(other_disk, "far.txt")
-    (docs / "disk").symlink_to(other_disk)
-    async with watching(pipeline, docs) as watched:
-        assert (await watched.rows()).keys() == {"a.txt", "b.txt", "disk/far.txt"}
-        (docs / "disk").unlink()
-        (docs / "disk").mkdir()
-        (docs / "a.txt").unlink()
-        assert "disk/far.txt" in await watched.until_problem(HELD)
-        await watched.until(lambda rows: rows.keys() == {"b.txt", "disk/far.txt"})
-        (docs / "disk").rmdir()
-        (docs / "disk").symlink_to(other_disk)
+    mount_point = docs.parent / "mounted"
+    mount_point.symlink_to(other_disk)
+    (docs / "disk").symlink_to(mount_point)
+    scope = WatchScope(docs, follow_links=True)
+    await Watched(pipeline, docs, scope).watcher.check()
+    mount_point.unlink()  # now the link is broken, as when a disk is not mounted
+    watched = Watched(pipeline, docs, scope)
+    assert (await watched.watcher.check()).held == 1
+    assert "disk/far.txt" in await watched.until_problem(HELD)
+    mount_point.symlink_to(other_disk)
+    async with watching(pipeline, docs, scope) as watched:
         await watched.until_problem(None)
         (other_disk / "far.txt").unlink()
-        await watched.until(lambda rows: rows.keys() == {"b.txt"})
+        await watched.until(lambda rows: rows.keys() == {"a.txt", "b.txt"})
+
+
+@pytest.mark.optional
+@pytest.mark.parametrize("folder_link", [True, False])
+async def test_a_link_to_another_disk_that_is_removed_deletes_its_files(
+    pipeline: PipelineRecord, docs: Path, other_disk: Path, *, folder_link: bool
+) -> None:
+    _fill(other_disk, "far.txt")
+    link = docs / "link"
+    async with watching(pipeline, docs, WatchScope(docs, follow_links=True)) as watched:
+        link.symlink_to(other_disk if folder_link else other_disk / "far.txt")
+        await watched.until(lambda rows: len(rows) == 3)
+        link.unlink()
+        await watched.until(lambda rows: rows.keys() == {"a.txt", "b.txt"})
+        assert await watched.problem() is None
+
+
+async def test_a_missing_file_of_another_disk_is_held(pipeline: PipelineRecord, docs: Path) -> None:
+    await Watched(pipeline, docs).watcher.check()
+    await pipeline.database.execute(
+        "UPDATE raglive.files SET source = source || '{\"volume\": 4711}' WHERE location = 'a.txt'"
+    )
+    (docs / "a.txt").unlink()
+    assert (await Watched(pipeline, docs).watcher.check()).held == 1
 
 
 async def test_deletions_are_held_back_when_the_root_is_on_another_device(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from raglive.sources.local_files.change_detection import ChangeDetector, DetectedChanges
 from raglive.sources.local_files.file_version import FileVersion
-from raglive.sources.local_files.ignore_rules import IgnoreRules
 from raglive.sources.local_files.known_files import KnownFiles
+from raglive.sources.local_files.notifications import Writing
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.local_files.volumes import Volumes
 from raglive.sources.local_files.watched_folder import FolderIdentity, FolderState, identify
 from raglive.store.registry.files import KnownFile
@@ -33,7 +34,7 @@ def _known(root: Path, *places: str, volume: int | None = None) -> KnownFiles:
 
 
 def _detector(root: Path, known: KnownFiles) -> ChangeDetector:
-    return ChangeDetector(root, IgnoreRules(), None, known)
+    return ChangeDetector(WatchScope(root, follow_links=True), None, known)
 
 
 def _state(root: Path, *, approved: bool = False) -> FolderState:
@@ -111,7 +112,7 @@ def test_a_file_being_moved_and_written_is_not_deleted_meanwhile(tmp_path: Path)
         detected = _when_certain(detector, _state(tmp_path))
         assert detected.difference.gone == []
     [(known, seen)] = detector.check_places(
-        {"b/report.txt": True}, _state(tmp_path)
+        {"b/report.txt": Writing.CLOSED}, _state(tmp_path)
     ).difference.relocated
     assert (known.location, seen.location) == ("a/report.txt", "b/report.txt")
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from raglive.sources.local_files.file_version import FileVersion
+from raglive.sources.local_files.notifications import Writing
 from raglive.sources.local_files.quiet_period import (
     MAX_READS_AFTER_CLOSE,
     MAX_WAIT_SECONDS,
+    OPEN_SECONDS,
     ClockReading,
     QuietPeriod,
 )
@@ -20,7 +22,7 @@ def seen(modified: float, size: int = 1) -> ScannedFile:
 
 def test_a_closed_file_is_read_after_a_tick_of_its_clock() -> None:
     quiet_period = QuietPeriod()
-    assert not quiet_period.is_over(seen(10), True, at(10.004))
+    assert not quiet_period.is_over(seen(10), Writing.CLOSED, at(10.004))
     due = quiet_period.next_due()
     assert due is not None
     assert 10.010 < due < 10.020
@@ -42,8 +44,8 @@ def test_a_file_without_a_close_notification_is_read_after_a_quiet_second() -> N
 
 def test_a_file_opened_again_has_to_wait_again() -> None:
     quiet_period = QuietPeriod()
-    assert not quiet_period.is_over(seen(10), True, at(10.001))
-    assert not quiet_period.is_over(seen(10), False, at(10.02))
+    assert not quiet_period.is_over(seen(10), Writing.CLOSED, at(10.001))
+    assert not quiet_period.is_over(seen(10), Writing.WRITTEN, at(10.02))
     assert not quiet_period.is_over(seen(10), None, at(10.9))
 
 
@@ -51,7 +53,7 @@ def test_a_date_in_the_future_does_not_keep_a_file_waiting() -> None:
     quiet_period = QuietPeriod()
     assert not quiet_period.is_over(seen(9999), None, at(10))
     assert quiet_period.is_over(seen(9999), None, at(11))
-    assert not quiet_period.is_over(seen(9999), True, at(20))
+    assert not quiet_period.is_over(seen(9999), Writing.CLOSED, at(20))
     assert quiet_period.is_over(seen(9999), None, at(20.02))
 
 
@@ -60,7 +62,7 @@ def test_a_file_that_is_always_written_is_read_at_intervals() -> None:
     taken = [
         second
         for second in range(1500)
-        if quiet_period.is_over(seen(second, second), False, at(second + 0.01))
+        if quiet_period.is_over(seen(second, second), Writing.WRITTEN, at(second + 0.01))
     ]
     assert taken == [MAX_WAIT_SECONDS, 2 * MAX_WAIT_SECONDS + 1]
 
@@ -70,12 +72,14 @@ def test_a_file_that_is_closed_often_waits_for_a_quiet_period() -> None:
     taken = [
         tick
         for tick in range(3000)
-        if quiet_period.is_over(seen(100 + tick / 50, tick), True, at(100.015 + tick / 50))
+        if quiet_period.is_over(
+            seen(100 + tick / 50, tick), Writing.CLOSED, at(100.015 + tick / 50)
+        )
     ]
     assert len(taken) <= 2 * MAX_READS_AFTER_CLOSE
-    assert not quiet_period.is_over(seen(160, 9), True, at(160.1))
+    assert not quiet_period.is_over(seen(160, 9), Writing.CLOSED, at(160.1))
     assert quiet_period.is_over(seen(160, 9), None, at(161.2))
-    assert quiet_period.is_over(seen(175, 7), True, at(175.02))
+    assert quiet_period.is_over(seen(175, 7), Writing.CLOSED, at(175.02))
 
 
 def test_files_that_no_longer_wait_are_forgotten() -> None:
@@ -83,3 +87,12 @@ def test_files_that_no_longer_wait_are_forgotten() -> None:
     quiet_period.is_over(seen(10), None, at(10))
     quiet_period.keep(lambda place: place != "a")
     assert quiet_period.next_due() is None
+
+
+def test_a_file_that_its_writer_keeps_open_is_taken_after_a_quiet_minute() -> None:
+    quiet_period = QuietPeriod()
+    assert not quiet_period.is_over(seen(10), Writing.WRITTEN, at(10))
+    assert not quiet_period.is_over(seen(10), None, at(10 + OPEN_SECONDS - 1))
+    assert quiet_period.is_over(seen(10), Writing.CLOSED, at(10 + OPEN_SECONDS - 0.5))
+    assert not quiet_period.is_over(seen(100), Writing.WRITTEN, at(100))
+    assert quiet_period.is_over(seen(100), None, at(100.1 + OPEN_SECONDS))

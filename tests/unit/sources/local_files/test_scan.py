@@ -4,13 +4,15 @@ import os
 import socket
 from pathlib import Path
 
-from raglive.sources.local_files.ignore_rules import IgnoreRules
+from raglive.local_stack.data_folder import DataFolder, is_data_folder
 from raglive.sources.local_files.location import path_of
 from raglive.sources.local_files.scan import Scan, Scanner
+from raglive.sources.local_files.scope import WatchScope
 
 
-def _scanner(root: Path, *, ignore: tuple[str, ...] = ()) -> Scanner:
-    return Scanner(root, IgnoreRules(ignore), lambda _path, _location: None)
+def _scanner(root: Path, *, ignore: tuple[str, ...] = (), follow_links: bool = True) -> Scanner:
+    scope = WatchScope(root, ignore, follow_links=follow_links, is_private=is_data_folder)
+    return Scanner(scope, lambda _path, _location: None)
 
 
 def _scan(root: Path) -> Scan:
@@ -147,3 +149,25 @@ def test_a_partial_scan_leaves_folder_links_to_a_full_scan(tmp_path: Path) -> No
         scan = _scanner(tmp_path).look([place])
         assert scan.found_folder_link
         assert scan.hides(f"{place}/link/a.txt" if place == "new" else "link/a.txt")
+
+
+def test_links_that_leave_the_folder_and_secrets_are_left_out(tmp_path: Path) -> None:
+    root, outside = tmp_path / "watched", tmp_path / "outside"
+    _write(root, "a/b.txt")
+    _write(outside, "c.txt")
+    data = DataFolder(tmp_path / "data")
+    data.secret("jwt")
+    DataFolder(root / "own-data").secret("jwt")
+    (root / "inside").symlink_to("a")
+    (root / "out").symlink_to(outside)
+    (root / "c.txt").symlink_to(outside / "c.txt")
+    (root / "secret.txt").symlink_to(data.path / "jwt.secret")
+    (root / "data").symlink_to(data.path)
+    (root / "logs").symlink_to(data.logs)
+
+    scanner = _scanner(root, follow_links=False)
+    for scan in (scanner.everything(), scanner.look([entry.name for entry in root.iterdir()])):
+        assert scan.files.keys() == {"a/b.txt"}
+        assert {"out", "c.txt", "secret.txt", "data", "own-data"} <= scan.left_out
+    followed = _scanner(root, follow_links=True).everything()
+    assert followed.files.keys() == {"a/b.txt", "c.txt", "out/c.txt"}

@@ -4,7 +4,7 @@ import { classes } from "./classes";
 type Variant = "plain" | "outline" | "accent";
 
 const VARIANTS: Record<Variant, string> = {
-  plain: "text-muted hover:bg-hover hover:text-ink data-[state=open]:bg-hover data-[state=open]:text-ink",
+  plain: "text-muted hover:bg-hover hover:text-ink aria-expanded:bg-hover aria-expanded:text-ink",
   outline: "border border-line-strong bg-surface text-ink hover:bg-hover",
   accent: "bg-ink text-surface hover:opacity-90",
 };

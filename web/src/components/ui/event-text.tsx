@@ -55,7 +55,7 @@ export function eventText(event: Event): string {
         ? `attempt ${event.attempt}`
         : STAGE_WORDS[event.processing_stage].toLowerCase();
     case "file:completed":
-      return `${plural(event.results.chunks_created, "chunk")} in ${duration(secondsOf(event))}`;
+      return `${plural(event.results.chunks_created, "chunk")}${timeOf(event)}`;
     case "file:failed":
       return event.error.message;
     case "file:skipped":
@@ -101,9 +101,9 @@ function changeText(name: string, value: unknown): string {
   return `${namedOrCounted(value.files, value.count)} ${what}${because}`;
 }
 
-function secondsOf({ file, results }: Extract<Event, { type: "file:completed" }>): number {
-  const times = { started_at: file.started_at ?? null, finished_at: file.completed_at };
-  return attemptSeconds(times) ?? results.processing_duration;
+function timeOf({ file }: Extract<Event, { type: "file:completed" }>): string {
+  const seconds = attemptSeconds({ started_at: file.started_at, finished_at: file.completed_at });
+  return seconds === null ? "" : ` in ${duration(seconds)}`;
 }
 
 function messageOf(value: unknown): string | null {

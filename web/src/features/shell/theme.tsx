@@ -2,7 +2,7 @@
 import { Monitor, Moon, Sun } from "lucide-react";
 import { useSyncExternalStore } from "react";
 import { Button } from "@/components/ui/button";
-import { Tip } from "@/components/ui/floating";
+import { Tooltip } from "@/components/ui/tooltip";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -53,7 +53,7 @@ export function ThemeButton() {
   const theme = useTheme();
   const Icon = LOOKS[theme];
   return (
-    <Tip label={`Theme: ${WORDS[theme]}`}>
+    <Tooltip label={`Theme: ${WORDS[theme]}`}>
       <Button
         variant="plain"
         className="w-7 px-0!"
@@ -62,6 +62,6 @@ export function ThemeButton() {
       >
         <Icon size={15} aria-hidden />
       </Button>
-    </Tip>
+    </Tooltip>
   );
 }
