@@ -68,7 +68,7 @@ class ChunkQuery(BaseModel):
 
     file_id: str = Field(max_length=512, pattern=_STORABLE)
     limit: PageSize = 20
-    after: int | None = Field(None, ge=0, lt=2**31, description="`next` of the page before")
+    after: int | None = Field(None, ge=0, lt=2**31, description="`next` of the previous page")
 
 
 class EventQuery(BaseModel):
@@ -228,7 +228,7 @@ def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> N
         query: Annotated[ChunkQuery, Query()], seen: ViewedPipeline = visible
     ) -> Response:
         """List a file's chunks in the order of its text, page by page."""
-        head = seen.whole("their content")
+        head = seen.unredacted_head("their content")
         page = await listing.chunks(head, query.file_id, limit=query.limit, after=query.after)
         return json_response(page)
 

@@ -23,7 +23,7 @@ async def test_a_new_pipeline_has_a_complete_status(
     assert sum(place.seq for place in parse_cursor(status.cursor).positions.values()) == 0
 
 
-async def test_a_snapshot_is_true_at_its_cursor_whoever_writes(
+async def test_a_snapshot_is_exact_at_its_cursor_with_concurrent_writers(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await pipeline.announce_online(60, "/watched")
