@@ -148,7 +148,7 @@ class UpDisplay:
 
 def _described(child: ChildProcess) -> str:
     if child.state in {ProcessState.FAILED, ProcessState.RESTARTING}:
-        return f"{child.state}: {child.exit_reason} (log: {child.log_file})"
+        return f"{child.state}: {child.exit_reason} (log: {child.log_file.path})"
     if child.state is ProcessState.READY:
         return f"{child.state} (process {child.pid})"
     return str(child.state)
