@@ -24,22 +24,20 @@ GOOGLE_DRIVE = "google drive"
 
 @dataclass(frozen=True, slots=True)
 class StackConfig:
-    """What to start. Without `database_url`, the database is embedded."""
+    """What to start. Without `database_url`, the database is embedded.
+
+    This machine reaches the servers under `reachable_host`, which is the host of a URL.
+    """
 
     watched: Path
     host: str
+    reachable_host: str
     status_port: int
     dashboard_port: int
     local_files_port: int
     google_drive_port: int
-    status_url: str
     database_url: str | None = None
     with_google_drive: bool = False
-
-    @property
-    def reachable_host(self) -> str:
-        """The host under which this machine reaches the servers."""
-        return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
 
     @property
     def dashboard_url(self) -> str:
@@ -137,7 +135,6 @@ def _running(config: StackConfig, dsn: str) -> RunningStack:
         dsn=dsn,
         folder=str(config.watched),
         dashboard_url=config.dashboard_url,
-        status_url=config.status_url,
     )
 
 
