@@ -334,6 +334,7 @@ def _listings() -> list[tuple[str, WireModel]]:
                 }
             ),
         ),
+        ("the last page", http.ChunkPage.model_validate({"chunks": [chunk], "next": None})),
         (
             "newest first",
             http.EventPage(

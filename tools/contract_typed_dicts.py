@@ -49,7 +49,7 @@ def typed_dicts() -> str:
         "NewEvent": [writer.add_new(model) for model in durable],
         "WireSubmittedEvent": [writer.add(model) for model in submitted],
     }
-    for model in (socket.SubscribedPipeline, http.RagStatus, http.FileDetail):
+    for model in (socket.SubscribedPipeline, http.RagStatus, http.FileDetail, http.ChunkPage):
         writer.add(model)
     classes = "\n\n\n".join(writer.classes.values())
     aliases = "\n".join(_alias(name, members) for name, members in unions.items())

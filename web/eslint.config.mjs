@@ -10,7 +10,7 @@ const above = {
   "components/live": ["features", "app"],
   features: ["features", "app"],
 };
-const APP_PACKAGES = ["next", "next/*", "radix-ui", "lucide-react"];
+const APP_PACKAGES = ["next", "next/*", "lucide-react"];
 const REACT_PACKAGES = ["react", "react/*", "react-dom", "react-dom/*", "@tanstack/*"];
 const packages = { client: [...REACT_PACKAGES, ...APP_PACKAGES], react: APP_PACKAGES };
 const relative = { code: "^\\.\\./", tests: "^\\.\\./\\.\\./(?!.*contract/fixtures)" };

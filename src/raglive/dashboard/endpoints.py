@@ -61,7 +61,7 @@ class StatusQuery(BaseModel):
 
     pipeline_id: Annotated[str, Field(max_length=127)] | None = None
     cursor: (
-        Annotated[  # an address holds 64 KiB in all
+        Annotated[  # a URL holds 64 KiB in total
             str, Field(max_length=60_000, json_schema_extra={"pattern": CURSOR_PATTERN})
         ]
         | None

@@ -18,7 +18,7 @@ MAX_KEYS = 20_000
 
 
 class Rate:
-    """A token bucket for each key, refilled at `per_second`, with room for `burst_seconds` of it.
+    """A token bucket for each key, refilled at `per_second`, up to `burst_seconds` of it.
 
     Memory is bounded: full buckets are forgotten, and of the others only the `MAX_KEYS` last used
     are held.
@@ -73,10 +73,10 @@ def address_key(address: str) -> str:
     return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
 
 
-def rate_limited(whose: str, setting: str, wait_seconds: float) -> RagliveError:
-    """Make the error of a request over the limit; `whose` names what is limited."""
+def rate_limited(caller: str, setting: str, wait_seconds: float) -> RagliveError:
+    """Make the error of a request over the limit; `caller` names the limited party."""
     return RagliveError(
-        f"Too many requests of {whose}. Wait, then try again. The limit is {setting}.",
+        f"Too many requests from {caller}. Wait, then try again. The limit is {setting}.",
         code=ErrorCode.RATE_LIMITED,
         retryable=True,
         retry_after_ms=1 + math.ceil(wait_seconds * 1000),

@@ -226,9 +226,9 @@ def _count(counter: Counter[str], key: str, change: int) -> None:
         del counter[key]
 
 
-def _limit_reached(whose: str, setting: str) -> RagliveError:
+def _limit_reached(limited: str, setting: str) -> RagliveError:
     return RagliveError(
-        f"The limit of {whose} is reached. It is {setting}.",
+        f"The limit of {limited} is reached. It is {setting}.",
         code=ErrorCode.LIMIT_REACHED,
         retryable=True,
         retry_after_ms=LIMIT_RETRY_MS,
@@ -237,7 +237,7 @@ def _limit_reached(whose: str, setting: str) -> RagliveError:
 
 def _draining() -> RagliveError:
     return RagliveError(
-        "The server is about to stop. Come back in a moment.",
+        "The server is shutting down. Reconnect in a moment.",
         code=ErrorCode.UNAVAILABLE,
         retryable=True,
         retry_after_ms=1000,

@@ -12,7 +12,14 @@ from httpx import AsyncClient, Response
 from raglive.store.index.documents import EmbeddedChunk, replace_document
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
-from raglive_contract.http import EventPage, FailureGroups, FileDetail, FilePage, PipelineList
+from raglive_contract.http import (
+    ChunkPage,
+    EventPage,
+    FailureGroups,
+    FileDetail,
+    FilePage,
+    PipelineList,
+)
 from raglive_contract.snapshot import PipelineStatus
 from raglive_contract.summary import Throughput
 from tests.integration.dashboard.serving import COMPLETED, Work, bearer, opened
@@ -126,7 +133,7 @@ async def test_questions_that_make_no_sense_are_refused(
 async def test_a_file_is_shown_with_its_attempts_and_text(http: AsyncClient, work: Work) -> None:
     await work.queue("a b?#%.txt", folder="x/ü")
     job = await work.start()
-    await work.jobs.give_back(job, 0)
+    await work.jobs.requeue(job, 0)
     job = await work.start()
     chunks = [chunk(n) for n in range(25)]
     async with work.jobs.ending(job, COMPLETED) as done:
@@ -138,6 +145,41 @@ async def test_a_file_is_shown_with_its_attempts_and_text(http: AsyncClient, wor
     assert [one.chunk_index for one in detail.chunks] == list(range(20))
     assert detail.chunk_count == 25
     assert await get(http, f"{PIPELINE}/files/{quote(job.file_id)}") == body  # slashes as such
+
+
+@pytest.mark.disagrees
+async def test_chunks_come_in_order_page_by_page(http: AsyncClient, work: Work) -> None:
+    await work.queue("long.txt", folder="x/ü")
+    job = await work.start()
+    async with work.jobs.ending(job, COMPLETED) as done:
+        await replace_document(done, job.file_key, [chunk(n) for n in range(25)])
+    texts = [f"chunk {number}" for number in range(25)]
+    listed = f"{PIPELINE}/chunks"
+    for limit in (1, 5, 24, 25, 26):
+        paged = await pages(http, listed, "chunks", "after", file_id=job.file_id, limit=limit)
+        assert [one["content"] for one in paged] == texts
+    detail = await get(http, f"{PIPELINE}/files/{quote(job.file_id)}")
+    shown = detail["chunks"][-1]["chunk_index"]  # a page follows the beginning that a file shows
+    rest = ChunkPage.model_validate(await get(http, listed, file_id=job.file_id, after=shown))
+    assert [one.content for one in rest.chunks] == texts[20:]
+    assert rest.next is None
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", (422, "invalid_request")),
+        ("file_id=%00", (422, "invalid_request")),
+        ("file_id=x&after=-1", (422, "invalid_request")),
+        ("file_id=x&after=2147483648", (422, "invalid_request")),
+        ("file_id=x&limit=501", (422, "invalid_request")),
+        ("file_id=x", (404, "not_found")),
+    ],
+)
+async def test_chunks_that_cannot_be_listed_are_refused(
+    http: AsyncClient, work: Work, query: str, expected: tuple[int, str]
+) -> None:
+    assert refusal(await http.get(f"{PIPELINE}/chunks?{query}")) == expected
 
 
 def chunk(number: int) -> EmbeddedChunk:
@@ -217,7 +259,15 @@ async def test_throughput_has_a_bucket_for_each_minute(http: AsyncClient, work: 
 async def test_missing_and_forbidden_look_alike(database: Database, work: Work) -> None:
     await PipelineRecord.register(database, "secret", "local_files")
     async with opened(database, client="10.0.0.7") as http:
-        for end in ("", "/files", "/files/x", "/events", "/failures", "/throughput"):
+        for end in (
+            "",
+            "/files",
+            "/files/x",
+            "/chunks?file_id=x",
+            "/events",
+            "/failures",
+            "/throughput",
+        ):
             bodies = []
             for name in ("secret", "missing", "%00", "..%2fsecret"):
                 path = f"/api/pipelines/{name}{end}"

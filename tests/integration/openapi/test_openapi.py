@@ -1,6 +1,6 @@
-"""Both servers keep to their OpenAPI documents, whatever they are asked.
+"""Both servers conform to their OpenAPI documents for any request.
 
-schemathesis makes valid and invalid requests of the documents; OPENAPI_EXAMPLES has it make more.
+schemathesis generates valid and invalid requests; OPENAPI_EXAMPLES sets their number.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ UNLIMITED = {
 
 @pytest.fixture
 async def files(pipeline: PipelineRecord) -> None:
-    """Files in several states, so that not all is empty."""
+    """Files in several states, so that listings are not empty."""
     work = Work(pipeline)
     await work.complete("a.txt")
     await work.fail("b.txt")
@@ -61,7 +61,7 @@ async def served(app: ASGIApp, port: int) -> AsyncIterator[str]:
 
 
 async def keeps_to(document: str) -> None:
-    """Try every operation of a document; fail with what schemathesis says."""
+    """Test every operation of a document; fail with the report of schemathesis."""
     arguments = ["--config-file", str(CONFIGURATION), "run", document]
     arguments += ["--checks", "all", "--max-examples", EXAMPLES, "--no-color"]
     arguments += ["--header", f"Authorization: Bearer {token(Role.ADMIN)}"]
@@ -74,12 +74,12 @@ async def keeps_to(document: str) -> None:
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
-            said, _ = await process.communicate()
+            output, _ = await process.communicate()
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-    shown = "\n".join(line[:500] for line in said.decode().splitlines())
+    shown = "\n".join(line[:500] for line in output.decode().splitlines())
     assert process.returncode == 0, shown
     assert not [line for line in lines if line["log_level"] == "error" or "exc_info" in line]
 
@@ -97,7 +97,7 @@ async def test_the_status_server(database: Database, files: None) -> None:
 
 @pytest.mark.timeout(600)
 async def test_the_dashboard_server(database: Database, files: None) -> None:
-    settings = read_settings({"RAGLIVE_STATUS_URL": "http://127.0.0.1:9"} | UNLIMITED)
+    settings = read_settings({"RAGLIVE_STATUS_INTERNAL_URL": "http://127.0.0.1:9"} | UNLIMITED)
     async with PostgresBus(database.dsn) as bus:
         search = SearchService(database, search_config(settings))
         app = create_dashboard(
@@ -109,5 +109,5 @@ async def test_the_dashboard_server(database: Database, files: None) -> None:
             app_folder=Path("/nonexistent"),
         )
         async with served(app, free_port()) as url:
-            app.state.release_waiting()  # polls that wait would make the test do so
+            app.state.release_waiting()  # long polls would delay the test
             await keeps_to(f"{url}/api/openapi.json")

@@ -4,7 +4,6 @@ import { SignInWall } from "@/features/access/sign-in-wall";
 import { ConnectionBadge } from "@/features/connection/badge";
 import { Header } from "@/features/shell/header";
 import { THEME_SCRIPT } from "@/features/shell/theme";
-import { TipProvider } from "@/components/ui/floating";
 import { Commands } from "./commands";
 import { Started } from "./started";
 import "./globals.css";
@@ -31,14 +30,12 @@ export default function RootLayout({ children }: { children: ReactNode }) {
       </head>
       <body>
         <Started>
-          <TipProvider>
-            <Suspense>
-              <Header search={<Commands />} badge={<ConnectionBadge />} />
-              <main id="content" className="mx-auto max-w-[1440px] px-4 pt-6 pb-16 sm:px-6">
-                <SignInWall>{children}</SignInWall>
-              </main>
-            </Suspense>
-          </TipProvider>
+          <Suspense>
+            <Header search={<Commands />} badge={<ConnectionBadge />} />
+            <main id="content" className="mx-auto max-w-[1440px] px-4 pt-6 pb-16 sm:px-6">
+              <SignInWall>{children}</SignInWall>
+            </main>
+          </Suspense>
         </Started>
       </body>
     </html>

@@ -103,7 +103,7 @@ def _add_health_routes(
         """Check that viewers get current data."""
         state = readiness()
         if state.is_draining:
-            raise _not_ready("the server is about to stop")
+            raise _not_ready("the server is shutting down")
         if state.is_lagging:
             raise _not_ready(f"the log was last read {state.lag_seconds:.0f} s ago")
         if state.is_bus_silent:

@@ -35,7 +35,7 @@ COUNTED_STATES = ("queued", "processing", "completed", "failed", "skipped")
 class Head:
     """The end of one pipeline's log, and how many files were in each state at that moment.
 
-    `counts` are of the files queued, in progress, completed, failed and skipped.
+    `counts` are the numbers of files queued, in progress, completed, failed and skipped.
     """
 
     pipeline_key: int

@@ -14,7 +14,7 @@ BEGIN
             RAISE EXCEPTION 'pipeline % is unknown: name its pipeline_type to create it', quote_literal(p_id)
                 USING ERRCODE = 'invalid_parameter_value';
         ELSIF p_id !~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,126}$' OR p_type !~ '^[a-z][a-z0-9_]{0,62}$' THEN
-            RAISE EXCEPTION 'pipeline % of type % cannot be: an id is of letters, digits and . _ : -, a type of a-z, 0-9 and _',
+            RAISE EXCEPTION 'pipeline % of type % is invalid: an id consists of letters, digits and . _ : -, a type of a-z, 0-9 and _',
                 quote_literal(p_id), quote_literal(p_type)
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
@@ -263,7 +263,7 @@ BEGIN
     FROM jsonb_array_elements(events) AS one (event)
     CROSS JOIN LATERAL (SELECT coalesce(
         raglive.event_fault(event),
-        CASE WHEN event ->> 'pipeline_id' <> pipeline_id THEN 'it is of another pipeline than the one published to' END
+        CASE WHEN event ->> 'pipeline_id' <> pipeline_id THEN 'it belongs to another pipeline than the one published to' END
     ) AS found) AS checked
     WHERE found IS NOT NULL LIMIT 1;
     IF fault IS NOT NULL THEN

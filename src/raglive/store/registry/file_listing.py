@@ -22,6 +22,7 @@ from raglive_contract.model import rfc3339
 from raglive_contract.states import FileState
 from raglive_contract.wire import (
     WireAttempt,
+    WireChunkPage,
     WireFileDetail,
     WireFileError,
     WireFileRow,
@@ -36,6 +37,7 @@ _QUERIES = load_queries(__name__)
 SortBy = Literal["updated", "name", "size"]
 SHOWN_ATTEMPTS = 100
 SHOWN_CHUNKS = 20
+_BEFORE_FIRST_CHUNK = -1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATE_OF = {
     "waiting": FileState.QUEUED,
@@ -119,17 +121,13 @@ class FileListing:
 
         Raises `not_found`.
         """
-        everything = [str(state) for state in FileState]
-        query = _QUERIES["file_page"].format(condition="AND file_id = $4", order="file_key")
-        rows = await self._fetch(query, head.pipeline_key, everything, 1, file_id)
-        if not rows:
-            raise RagliveError("The pipeline has no such file.", code=ErrorCode.NOT_FOUND)
-        key = rows[0]["file_key"]
+        row = await self._row(head, file_id)
+        key = row["file_key"]
         attempts = await self._fetch(_QUERIES["attempts"], key, SHOWN_ATTEMPTS)
-        chunks = await self._fetch(_QUERIES["chunks"], key, SHOWN_CHUNKS)
+        chunks = await self._fetch(_QUERIES["chunk_page"], key, _BEFORE_FIRST_CHUNK, SHOWN_CHUNKS)
         count = await self._fetch(_QUERIES["chunk_count"], key)
         usage = await read_within(self._within_seconds, usage_of_file(self._database, key))
-        file = _file_row(rows[0])
+        file = _file_row(row)
         return {
             "file": file,
             "what_to_do": _advice(file),
@@ -138,6 +136,27 @@ class FileListing:
             "chunks": [_chunk(row) for row in chunks],
             "chunk_count": count[0][0],
         }
+
+    async def chunks(
+        self, head: Head, file_id: str, *, limit: int, after: int | None = None
+    ) -> WireChunkPage:
+        """Return a file's chunks in order, from the first or `after` a chunk index.
+
+        Raises `not_found`.
+        """
+        key = (await self._row(head, file_id))["file_key"]
+        start = _BEFORE_FIRST_CHUNK if after is None else after
+        rows = await self._fetch(_QUERIES["chunk_page"], key, start, limit + 1)
+        shown = [_chunk(row) for row in rows[:limit]]
+        return {"chunks": shown, "next": shown[-1]["chunk_index"] if len(rows) > limit else None}
+
+    async def _row(self, head: Head, file_id: str) -> asyncpg.Record:
+        everything = [str(state) for state in FileState]
+        query = _QUERIES["file_page"].format(condition="AND file_id = $4", order="file_key")
+        rows = await self._fetch(query, head.pipeline_key, everything, 1, file_id)
+        if not rows:
+            raise RagliveError("The pipeline has no such file.", code=ErrorCode.NOT_FOUND)
+        return rows[0]
 
     async def _fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
         return await read_within(self._within_seconds, self._database.fetch(query, *args))

@@ -18,8 +18,11 @@ WHERE file_key = $1
 ORDER BY attempt DESC
 LIMIT $2
 
--- name: chunks
-SELECT chunk_index, content, page FROM raglive.chunks WHERE file_key = $1 ORDER BY chunk_index LIMIT $2
+-- name: chunk_page
+SELECT chunk_index, content, page FROM raglive.chunks
+WHERE file_key = $1 AND chunk_index > $2
+ORDER BY chunk_index
+LIMIT $3
 
 -- name: chunk_count
 SELECT count(*) FROM raglive.chunks WHERE file_key = $1

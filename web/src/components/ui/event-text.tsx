@@ -47,7 +47,7 @@ export function EventLabel({ type, className }: { type: EventType; className?: s
   );
 }
 
-/** What an event says, without its type and file. */
+/** The details of an event, without its type and file. */
 export function eventText(event: Event): string {
   switch (event.type) {
     case "file:processing":
@@ -55,7 +55,7 @@ export function eventText(event: Event): string {
         ? `attempt ${event.attempt}`
         : STAGE_WORDS[event.processing_stage].toLowerCase();
     case "file:completed":
-      return `${plural(event.results.chunks_created, "chunk")} in ${duration(secondsOf(event))}`;
+      return `${plural(event.results.chunks_created, "chunk")}${timeOf(event)}`;
     case "file:failed":
       return event.error.message;
     case "file:skipped":
@@ -80,15 +80,15 @@ const OF_FILES: Record<string, string> = {
   files_moved: "moved or renamed",
   files_requeued: "queued again",
   files_stuck: "stuck",
-  files_lost: "left by a lost worker",
+  files_lost: "interrupted because a worker was lost",
 };
 
 const BECAUSE: Record<string, string> = {
-  worker_lost: ", its worker was lost",
-  budget_changed: ", the budget is another",
+  worker_lost: " because a worker was lost",
+  budget_changed: " because the budget was changed",
 };
 
-/** What one change of a status says; producers may name changes of their own. */
+/** One change of a `status:update`; producers may add changes of their own. */
 function changeText(name: string, value: unknown): string {
   if (name === "paused" || name === "problem") {
     const why = messageOf(value);
@@ -101,9 +101,9 @@ function changeText(name: string, value: unknown): string {
   return `${namedOrCounted(value.files, value.count)} ${what}${because}`;
 }
 
-function secondsOf({ file, results }: Extract<Event, { type: "file:completed" }>): number {
-  const times = { started_at: file.started_at ?? null, finished_at: file.completed_at };
-  return attemptSeconds(times) ?? results.processing_duration;
+function timeOf({ file }: Extract<Event, { type: "file:completed" }>): string {
+  const seconds = attemptSeconds({ started_at: file.started_at, finished_at: file.completed_at });
+  return seconds === null ? "" : ` in ${duration(seconds)}`;
 }
 
 function messageOf(value: unknown): string | null {

@@ -1,8 +1,15 @@
 "use client";
 import { CornerDownLeft, FileStack, LayoutGrid, ScrollText, Search, type LucideIcon } from "lucide-react";
 import { useRouter } from "next/navigation";
-import { Dialog } from "radix-ui";
-import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import {
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type ReactNode,
+} from "react";
 import { classes } from "@/components/ui/classes";
 import { FileIcon } from "@/components/ui/file-icon";
 import { floatingClass } from "@/components/ui/floating";
@@ -40,22 +47,25 @@ interface PaletteProps {
 }
 
 export default function PaletteDialog({ mode, commands, onClose }: PaletteProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    return () => shown?.close(); // returns the focus
+  }, []);
   return (
-    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="fixed inset-0 z-40 bg-black/25 dark:bg-black/55" />
-        <Dialog.Content
-          aria-describedby={undefined}
-          className={classes(
-            floatingClass,
-            "fixed top-[min(14vh,140px)] left-1/2 flex max-h-[min(520px,72vh)] w-[min(600px,calc(100vw-24px))] -translate-x-1/2 flex-col overflow-hidden rounded-xl!",
-          )}
-        >
-          <Dialog.Title className="sr-only">{mode === "files" ? "Search" : "Commands"}</Dialog.Title>
-          <Palette mode={mode} commands={commands} onClose={onClose} />
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <dialog
+      ref={dialog}
+      aria-label={mode === "files" ? "Search" : "Commands"}
+      onClose={onClose}
+      onPointerDown={(event) => event.target === event.currentTarget && onClose()}
+      className={classes(
+        floatingClass,
+        "fixed inset-auto top-[min(14vh,140px)] left-1/2 flex max-h-[min(520px,72vh)] w-[min(600px,calc(100vw-24px))] -translate-x-1/2 flex-col overflow-hidden rounded-xl! backdrop:bg-black/25 dark:backdrop:bg-black/55",
+      )}
+    >
+      <Palette mode={mode} commands={commands} onClose={onClose} />
+    </dialog>
   );
 }
 
@@ -89,7 +99,6 @@ function Palette({ mode, commands, onClose }: PaletteProps) {
       <div className="flex items-center gap-2.5 border-b px-4">
         <Search size={15} aria-hidden className="shrink-0 text-faint" />
         <input
-          autoFocus
           role="combobox"
           aria-expanded
           aria-controls={listId}
@@ -98,7 +107,7 @@ function Palette({ mode, commands, onClose }: PaletteProps) {
           placeholder={
             mode === "files"
               ? "Find files by name, and passages by what they say"
-              : "Go to a pipeline or file, or do something"
+              : "Go to a pipeline or file, or run a command"
           }
           value={text}
           onKeyDown={onKeyDown}
@@ -208,7 +217,7 @@ function useItems(
       go(`${id}: failed files`, FileStack, pipelineHref(id, { state: "failed" })),
       go(`${id}: events`, ScrollText, eventsHref(id)),
     ]),
-    ...commands.map(({ label, icon, run }) => entry("Do", label, icon, run)),
+    ...commands.map(({ label, icon, run }) => entry("Commands", label, icon, run)),
   ];
   return { items: [...places.filter(({ label }) => fits(label, text)), ...files], searching, error };
 }

@@ -1,14 +1,16 @@
 "use client";
 import { CloudOff, LoaderCircle, Radio, RefreshCw } from "lucide-react";
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { buttonClass } from "@/components/ui/button";
 import { classes } from "@/components/ui/classes";
-import { Float } from "@/components/ui/floating";
 import { roughly } from "@/components/ui/format";
 import { useNow } from "@/components/ui/now";
+import { Popover } from "@/components/ui/popover";
 import type { Connection, ConnectionState } from "@/client/connection";
 import { useConnection } from "@/react/hooks";
-import { ConnectionDetails } from "./details";
+
+/** Fetched when the badge is first opened. */
+const ConnectionDetails = lazy(() => import("./details"));
 
 const LOOKS = {
   connecting: { word: "Connecting", icon: LoaderCircle, tone: "text-muted" },
@@ -38,12 +40,14 @@ export function ConnectionBadge() {
   }, []);
   return (
     <>
-      <Float
+      <Popover
+        label="Connection"
         open={open}
         onOpenChange={setOpen}
         className="w-[min(360px,calc(100vw-16px))]"
-        trigger={
+        trigger={(props) => (
           <button
+            {...props}
             type="button"
             data-testid="connection-badge"
             data-state={connection.state}
@@ -62,10 +66,12 @@ export function ConnectionBadge() {
             <span className={tone}>{word}</span>
             <BadgeDetail connection={connection} />
           </button>
-        }
+        )}
       >
-        <ConnectionDetails />
-      </Float>
+        <Suspense>
+          <ConnectionDetails />
+        </Suspense>
+      </Popover>
       <p aria-live="polite" className="sr-only">
         {connection.state === "connecting" ? "" : `${word}. ${connection.reason.message}`}
       </p>

@@ -1,14 +1,13 @@
 "use client";
-import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Button } from "@/components/ui/button";
-import { Toggle } from "@/components/ui/floating";
 import { count, plural } from "@/components/ui/format";
 import { Moment } from "@/components/ui/time";
 import type { SocketTest } from "@/contract/types";
 import type { ConnectionState } from "@/client/connection";
 import { useConnection, usePipelines } from "@/react/hooks";
 import { useClient } from "@/react/provider";
+import { useSocketTest } from "@/react/queries";
 
 const TITLES: Record<ConnectionState, string> = {
   connecting: "Connecting",
@@ -17,7 +16,7 @@ const TITLES: Record<ConnectionState, string> = {
   offline: "Offline",
 };
 
-export function ConnectionDetails() {
+export default function ConnectionDetails() {
   const connection = useConnection();
   const client = useClient();
   usePipelines();
@@ -56,7 +55,7 @@ export function ConnectionDetails() {
         <Fact name="Events">
           {sum("applied")} applied · {sum("duplicates")} repeated
         </Fact>
-        <Fact name="Healed">
+        <Fact name="Repaired">
           {sum("gaps")} gaps · {sum("resyncs")} resyncs
         </Fact>
         {audit.map(([id, pipeline]) => (
@@ -72,11 +71,16 @@ export function ConnectionDetails() {
           Prefer polling
           <span className="block text-xs text-faint">Remembered on this device</span>
         </span>
-        <Toggle
-          checked={connection.preferPolling}
-          onChange={(prefer) => client.preferPolling(prefer)}
-          label="Prefer polling"
-        />
+        <button
+          type="button"
+          role="switch"
+          aria-checked={connection.preferPolling}
+          aria-label="Prefer polling"
+          onClick={() => client.preferPolling(!connection.preferPolling)}
+          className="group h-[18px] w-8 shrink-0 rounded-full bg-line-strong p-[2px] transition-colors aria-checked:bg-accent"
+        >
+          <span className="block size-[14px] rounded-full bg-white shadow-sm transition-transform duration-150 group-aria-checked:translate-x-[14px]" />
+        </button>
       </div>
       <TestConnection offline={connection.state === "offline"} />
     </div>
@@ -95,9 +99,7 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
 function TestConnection({ offline }: { offline: boolean }) {
   const client = useClient();
   const pipelineType = usePipelines()[0]?.type ?? "local_files";
-  const test = useMutation({
-    mutationFn: () => client.http.request<SocketTest>("/api/socket/test", { body: { pipelineType } }),
-  });
+  const test = useSocketTest(pipelineType);
   const { ok, text } = outcome(test.data?.body ?? null, test.error?.message ?? null);
   return (
     <div className="border-t px-4 py-3">

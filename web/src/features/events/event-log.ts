@@ -35,7 +35,7 @@ export function useEventLog(state: PipelineState, query: LogQuery, held: boolean
     pipelineId: state.id,
     path: pathOf(state.id, query),
     continueWith: "before",
-    generation: state.generation,
+    version: state.generation,
   });
   const head = parsePosition(pages[0]?.cursor ?? "")?.seq ?? null;
   const { reload } = paging;

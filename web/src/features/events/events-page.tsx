@@ -6,12 +6,12 @@ import { PipelineFrame } from "@/components/live/pipeline-header";
 import { Button } from "@/components/ui/button";
 import { Chips } from "@/components/ui/chips";
 import { EVENT_LOOKS } from "@/components/ui/event-text";
-import { Tip } from "@/components/ui/floating";
 import { count, plural } from "@/components/ui/format";
 import { Empty } from "@/components/ui/notice";
 import { pipelineIn } from "@/components/ui/links";
 import { useQuery } from "@/components/ui/query";
 import { Skeleton } from "@/components/ui/section";
+import { Tooltip } from "@/components/ui/tooltip";
 import type { PipelineState } from "@/client/pipeline-state";
 import { EventRow } from "./event-row";
 import { useEventLog, type EventLog } from "./event-log";
@@ -91,7 +91,7 @@ function Verified({ state }: { state: PipelineState }) {
   };
   return (
     <div className="flex items-center gap-3 lg:ml-auto">
-      <Tip label="A rolling digest covers every event of this log. Up to here, the digest of what this page received equals the server's: nothing is missing, repeated or out of order.">
+      <Tooltip label="A rolling digest covers every event of this log. Up to here, the digest of what this page received equals the server's: nothing is missing, repeated or out of order.">
         <button type="button" className="inline-flex items-center gap-1.5 whitespace-nowrap text-completed">
           <ShieldCheck size={14} aria-hidden />
           <span>
@@ -101,13 +101,13 @@ function Verified({ state }: { state: PipelineState }) {
             </span>
           </span>
         </button>
-      </Tip>
-      <Tip label={state.cursor}>
+      </Tooltip>
+      <Tooltip label={state.cursor}>
         <Button variant="plain" onClick={() => void copy()} className="text-faint!">
           {copied ? <Check size={13} aria-hidden /> : <Copy size={13} aria-hidden />}
           {copied ? "Copied" : "Cursor"}
         </Button>
-      </Tip>
+      </Tooltip>
     </div>
   );
 }
@@ -147,7 +147,7 @@ function LogBody({ log, onHold, filtered, onClear }: LogBodyProps) {
       title={filtered ? "No event matches" : "Nothing has happened yet"}
       action={filtered && <Button onClick={onClear}>Show all events</Button>}
     >
-      {!filtered && "Everything that happens to a file is recorded here, in order, for good."}
+      {!filtered && "Everything that happens to a file is recorded here, in order."}
     </Empty>
   );
 }

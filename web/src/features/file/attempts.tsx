@@ -7,7 +7,7 @@ import { Section } from "@/components/ui/section";
 import { StageProgress, STAGE_WORDS } from "@/components/ui/stage-progress";
 import { isHeld, LOOKS as STANDINGS, shownState } from "@/components/ui/state";
 import { Elapsed, Moment } from "@/components/ui/time";
-import type { Attempt, StageDuration, Stage } from "@/contract/types";
+import type { Attempt, Stage } from "@/contract/types";
 import type { LiveFile } from "@/client/file-state";
 
 type Outcome = Attempt["outcome"];
@@ -36,9 +36,19 @@ const SHADES: Record<Stage, string> = {
   storing: "bg-ink/15",
 };
 
+/** A part of an attempt's time. */
+interface Part {
+  name: string;
+  seconds: number;
+  shade: string;
+  hint?: string;
+}
+
+const SHORTEST_WAIT_SECONDS = 0.001;
+
 export function Attempts({ attempts, live }: { attempts: Attempt[]; live: LiveFile | undefined }) {
   const newest = [...attempts].sort((a, b) => b.attempt - a.attempt);
-  const longest = Math.max(0, ...attempts.map(({ stages }) => totalOf(stages)));
+  const longest = Math.max(0, ...attempts.map((attempt) => totalOf(partsOf(attempt))));
   return (
     <Section title="Attempts" count={attempts.length || null}>
       {attempts.length === 0 ? (
@@ -108,7 +118,7 @@ function AttemptRow({ attempt, live, longest }: AttemptRowProps) {
           className="mt-2.5"
         />
       ) : (
-        <Stages stages={attempt.stages} longest={longest} />
+        <Parts parts={partsOf(attempt)} longest={longest} />
       )}
       {attempt.error && (
         <p className="mt-2 text-muted [overflow-wrap:anywhere]">
@@ -119,13 +129,27 @@ function AttemptRow({ attempt, live, longest }: AttemptRowProps) {
   );
 }
 
-function totalOf(stages: StageDuration[]): number {
-  return stages.reduce((sum, { duration: seconds }) => sum + seconds, 0);
+/** The stages of an attempt, and the rest of its time, so that the parts add up to the whole. */
+function partsOf(attempt: Attempt): Part[] {
+  if (attempt.stages.length === 0) return [];
+  const parts = attempt.stages.map(({ stage, duration: seconds }): Part => ({
+    name: NOUNS[stage],
+    seconds,
+    shade: SHADES[stage],
+  }));
+  const rest = (attemptSeconds(attempt) ?? 0) - totalOf(parts);
+  if (rest < SHORTEST_WAIT_SECONDS) return parts;
+  const hint = "For a free extractor, and between stages";
+  return [...parts, { name: "Waiting", seconds: rest, shade: "border border-line-strong", hint }];
 }
 
-function Stages({ stages, longest }: { stages: StageDuration[]; longest: number }) {
-  const total = totalOf(stages);
-  if (stages.length === 0 || total === 0) return null;
+function totalOf(parts: Part[]): number {
+  return parts.reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
+function Parts({ parts, longest }: { parts: Part[]; longest: number }) {
+  const total = totalOf(parts);
+  if (total === 0) return null;
   return (
     <>
       <div
@@ -133,19 +157,19 @@ function Stages({ stages, longest }: { stages: StageDuration[]; longest: number 
         className="mt-2.5 flex h-2 min-w-12 gap-px overflow-hidden rounded-[3px]"
         style={{ width: `${(total / longest) * 100}%` }}
       >
-        {stages.map(({ stage, duration: seconds }) => (
+        {parts.map(({ name, seconds, shade }) => (
           <span
-            key={stage}
-            className={classes("min-w-[2px]", SHADES[stage])}
+            key={name}
+            className={classes("min-w-[2px]", shade)}
             style={{ flexGrow: seconds / total, flexBasis: 0 }}
           />
         ))}
       </div>
       <ul className="mt-2 flex flex-wrap gap-x-5 gap-y-1 text-xs">
-        {stages.map(({ stage, duration: seconds }) => (
-          <li key={stage} className="inline-flex items-center gap-1.5">
-            <span aria-hidden className={classes("size-2 rounded-[2px]", SHADES[stage])} />
-            <span className="text-muted">{NOUNS[stage]}</span>
+        {parts.map(({ name, seconds, shade, hint }) => (
+          <li key={name} title={hint} className="inline-flex items-center gap-1.5">
+            <span aria-hidden className={classes("size-2 rounded-[2px]", shade)} />
+            <span className="text-muted">{name}</span>
             <span className="num">{duration(seconds)}</span>
           </li>
         ))}

@@ -3,42 +3,74 @@ import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { count, plural } from "@/components/ui/format";
 import { Section } from "@/components/ui/section";
-import type { FileDetail } from "@/contract/types";
+import type { ChunkPage, FileDetail, IndexedChunk } from "@/contract/types";
+import { pipelinePath, usePages } from "@/react/queries";
 
 const SHOWN = 5;
+const PAGE = 20;
 
-/** The file's text as a search finds it, from its beginning. */
-export function Chunks({ detail: { chunks, chunk_count } }: { detail: FileDetail }) {
+interface ChunksProps {
+  pipelineId: string;
+  detail: FileDetail;
+  /** Chunks of another version of the file are out of date. */
+  version: string;
+}
+
+/** The file's text as a search finds it, from its beginning; all of it, page by page. */
+export function Chunks({ pipelineId, detail, version }: ChunksProps) {
+  const { chunks: beginning, chunk_count: total } = detail;
   const [all, setAll] = useState(false);
-  if (chunks.length === 0) return null;
-  const shown = all ? chunks : chunks.slice(0, SHOWN);
+  const query = new URLSearchParams({ file_id: detail.file.id, limit: String(PAGE) }).toString();
+  const { pages, loading, error, loadMore, reload } = usePages<ChunkPage>({
+    pipelineId,
+    path: `${pipelinePath(pipelineId, "chunks")}?${query}`,
+    continueWith: "after",
+    version,
+    enabled: all,
+  });
+  if (total === 0) return null;
+  const fetched = pages.length === 0 ? beginning : pages.flatMap(({ chunks }) => chunks);
+  const shown = all ? fetched : beginning.slice(0, SHOWN);
+  const rest = total - shown.length;
   return (
     <Section
       title="As indexed"
-      count={shown.length < chunk_count ? `first ${shown.length} of ${count(chunk_count)} chunks` : null}
+      count={rest > 0 ? `first ${count(shown.length)} of ${plural(total, "chunk")}` : plural(total, "chunk")}
     >
       <ol>
         {shown.map((chunk) => (
-          <li key={chunk.chunk_index} className="flex gap-4 border-b py-3 last:border-b-0">
-            <div className="num w-14 shrink-0 text-right text-xs text-faint">
-              <span className="font-mono">#{chunk.chunk_index}</span>
-              {chunk.page != null && <span className="block">page {chunk.page}</span>}
-            </div>
-            <Text content={chunk.content} />
-          </li>
+          <Chunk key={chunk.chunk_index} chunk={chunk} />
         ))}
       </ol>
-      {shown.length < chunks.length && (
-        <Button variant="plain" onClick={() => setAll(true)} className="my-1 -ml-2.5">
-          {plural(chunks.length - shown.length, "more chunk")}
-        </Button>
-      )}
-      {all && chunks.length < chunk_count && (
-        <p className="py-2 text-xs text-faint">
-          These are the first {chunks.length} of {count(chunk_count)} chunks. A search finds all of them.
+      {error && (
+        <p role="alert" className="flex items-center gap-3 py-1 text-failed">
+          {error.message}
+          <Button onClick={reload}>Try again</Button>
         </p>
       )}
+      {rest > 0 && !error && (
+        <Button
+          variant="plain"
+          data-testid="more-chunks"
+          onClick={all ? loadMore : () => setAll(true)}
+          className="my-1 -ml-2.5"
+        >
+          {loading ? "Loading…" : `Show ${Math.min(PAGE, rest)} of ${plural(rest, "more chunk")}`}
+        </Button>
+      )}
     </Section>
+  );
+}
+
+function Chunk({ chunk: { chunk_index, page, content } }: { chunk: IndexedChunk }) {
+  return (
+    <li data-testid="chunk" className="flex gap-4 border-b py-3 last:border-b-0">
+      <div className="num w-14 shrink-0 text-right text-xs text-faint">
+        <span className="font-mono">#{chunk_index}</span>
+        {page != null && <span className="block">page {page}</span>}
+      </div>
+      <Text content={content} />
+    </li>
   );
 }
 

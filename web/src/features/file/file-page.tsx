@@ -62,7 +62,7 @@ function Page({ pipelineId, fileId }: { pipelineId: string; fileId: string }) {
       <div className="mt-6 grid grid-cols-1 gap-x-12 gap-y-8 lg:grid-cols-[minmax(0,1fr)_280px]">
         <div className="min-w-0 space-y-8">
           <Attempts attempts={data.attempts} live={live} />
-          <Chunks detail={data} />
+          <Chunks pipelineId={pipelineId} detail={data} version={changed} />
         </div>
         <aside className="min-w-0 space-y-8 max-lg:row-start-1">
           <Facts file={file} detail={data} />

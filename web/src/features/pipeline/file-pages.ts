@@ -33,7 +33,7 @@ export function useFilePages(state: PipelineState, filter: Filter, sort: Sort): 
     pipelineId: id,
     path,
     continueWith: "after",
-    generation,
+    version: generation,
   });
   const fetched = useMemo(() => withoutRepeats(pages.flatMap(({ files }) => files)), [pages]);
   // The store's files change in place; a new state says that they did.

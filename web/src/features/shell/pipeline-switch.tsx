@@ -5,9 +5,9 @@ import { usePathname, useSearchParams } from "next/navigation";
 import { useState } from "react";
 import { HealthLabel, useHealth } from "@/components/live/health";
 import { buttonClass } from "@/components/ui/button";
-import { Float } from "@/components/ui/floating";
 import { SourceIcon } from "@/components/ui/file-icon";
 import { pipelineHref, pipelineIn } from "@/components/ui/links";
+import { Popover } from "@/components/ui/popover";
 import { usePipeline, usePipelineIds } from "@/react/hooks";
 import type { PipelineState } from "@/client/pipeline-state";
 
@@ -22,13 +22,15 @@ export function PipelineSwitch() {
   const current = currentIn(pathname, query);
   const close = () => setOpen(false);
   return (
-    <Float
+    <Popover
+      label="Pipelines"
       align="start"
       open={open}
       onOpenChange={setOpen}
       className="w-80 p-1"
-      trigger={
+      trigger={(props) => (
         <button
+          {...props}
           type="button"
           className={buttonClass("plain", "min-w-0 px-2! text-ink!")}
           aria-label="Choose a pipeline"
@@ -36,7 +38,7 @@ export function PipelineSwitch() {
           <span className="max-w-[34vw] truncate sm:max-w-64">{current ?? "All pipelines"}</span>
           <ChevronsUpDown size={13} aria-hidden className="shrink-0 text-faint" />
         </button>
-      }
+      )}
     >
       <nav aria-label="Pipelines">
         <Link
@@ -52,7 +54,7 @@ export function PipelineSwitch() {
           <SwitchItem key={id} id={id} current={id === current} onChoose={close} />
         ))}
       </nav>
-    </Float>
+    </Popover>
   );
 }
 

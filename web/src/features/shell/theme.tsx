@@ -2,7 +2,7 @@
 import { Monitor, Moon, Sun } from "lucide-react";
 import { useSyncExternalStore } from "react";
 import { Button } from "@/components/ui/button";
-import { Tip } from "@/components/ui/floating";
+import { Tooltip } from "@/components/ui/tooltip";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -12,7 +12,7 @@ const LOOKS = { system: Monitor, light: Sun, dark: Moon };
 const WORDS: Record<Theme, string> = { system: "as the system", light: "light", dark: "dark" };
 const listeners = new Set<() => void>();
 
-/** Runs before the first paint, so that nothing flashes. */
+/** Runs before the first paint, so that the other theme does not flash. */
 export const THEME_SCRIPT = `(function(){var d=document.documentElement,m=matchMedia("(prefers-color-scheme: dark)");function a(){var t;try{t=localStorage.getItem("${KEY}")}catch(e){}d.dataset.theme=t==="light"||t==="dark"?t:m.matches?"dark":"light"}a();m.addEventListener("change",a);addEventListener("raglive-theme",a)})()`;
 
 function read(): Theme {
@@ -53,7 +53,7 @@ export function ThemeButton() {
   const theme = useTheme();
   const Icon = LOOKS[theme];
   return (
-    <Tip label={`Theme: ${WORDS[theme]}`}>
+    <Tooltip label={`Theme: ${WORDS[theme]}`}>
       <Button
         variant="plain"
         className="w-7 px-0!"
@@ -62,6 +62,6 @@ export function ThemeButton() {
       >
         <Icon size={15} aria-hidden />
       </Button>
-    </Tip>
+    </Tooltip>
   );
 }

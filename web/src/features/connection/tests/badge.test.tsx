@@ -1,12 +1,14 @@
 // @vitest-environment happy-dom
 import { fireEvent, screen, waitFor } from "@testing-library/react";
-import { beforeEach, expect, test } from "vitest";
+import { beforeAll, beforeEach, expect, test } from "vitest";
 import { reason, type Connection } from "@/client/connection";
-import { TipProvider } from "@/components/ui/floating";
+import { installPopovers } from "@/react/tests/popovers";
 import { Page } from "@/react/tests/rendering";
 import { ConnectionBadge } from "../badge";
 
 let page: Page;
+
+beforeAll(installPopovers);
 
 beforeEach(() => {
   page = new Page();
@@ -15,11 +17,7 @@ beforeEach(() => {
 function show(connection: Partial<Connection>): HTMLElement {
   const shown = { ...page.client.connection, since: Date.now(), ...connection };
   Object.defineProperty(page.client, "connection", { value: shown });
-  page.render(
-    <TipProvider>
-      <ConnectionBadge />
-    </TipProvider>,
-  );
+  page.render(<ConnectionBadge />);
   return screen.getByTestId("connection-badge");
 }
 
@@ -48,17 +46,17 @@ test("opened, it tells what was received and tests the connection", async () => 
     server_info: { connected_clients: 2 },
   });
   fireEvent.click(show({ state: "live", reason: reason("connected") }));
-  expect(screen.getByText("2 applied · 0 repeated")).toBeDefined();
+  expect(await screen.findByText("2 applied · 0 repeated")).toBeDefined();
   fireEvent.click(screen.getByText("Test connection"));
   await waitFor(() =>
     expect(screen.getByText("Round trip in 4 ms over websocket · 2 connected.")).toBeDefined(),
   );
 });
 
-test("polling can be preferred", () => {
+test("polling can be preferred", async () => {
   fireEvent.click(show({ state: "live", reason: reason("connected") }));
   const chosen: boolean[] = [];
   page.client.preferPolling = (prefer) => void chosen.push(prefer);
-  fireEvent.click(screen.getByRole("switch", { name: "Prefer polling" }));
+  fireEvent.click(await screen.findByRole("switch", { name: "Prefer polling" }));
   expect(chosen).toEqual([true]);
 });
