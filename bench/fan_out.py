@@ -106,8 +106,8 @@ async def watching(server: Server, viewers: int) -> AsyncIterator[Callable[[], A
     async with _running(sys.executable, *command, server.token) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        said = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
-        if said != b"ready\n":
+        line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        if line != b"ready\n":
             raise RuntimeError(f"the viewers of {server.name} did not connect")
         stdin, stdout = process.stdin, process.stdout
 

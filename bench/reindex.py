@@ -42,7 +42,7 @@ DIMENSIONS = 1_536
 PATIENCE_SECONDS = 3_600.0
 _PROGRESS = re.compile(r"chunks: ([^,\n]+)")
 _OLD_LEFT = """
-SELECT (SELECT count(*) FROM raglive.kept_vectors)
+SELECT (SELECT count(*) FROM raglive.cached_vectors)
      + (SELECT count(*) FROM raglive.chunks WHERE vector_dims(embedding) <> $1)
 """
 _MIB = 2**20
@@ -166,8 +166,8 @@ async def run(
 async def _hear(process: asyncio.subprocess.Process, phases: Phases) -> None:
     assert process.stdout is not None
     async for line in process.stdout:
-        if said := _PROGRESS.search(line.decode()):
-            phases.notes.setdefault(said[1], time.perf_counter())
+        if match := _PROGRESS.search(line.decode()):
+            phases.notes.setdefault(match[1], time.perf_counter())
 
 
 @asynccontextmanager

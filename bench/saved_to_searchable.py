@@ -52,9 +52,9 @@ def write_and_close(path: Path, text: str) -> float:
 
 
 def write_and_rename(path: Path, text: str) -> float:
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
     return time.time()
 
 

@@ -65,10 +65,10 @@ async def _moments(installation: Installation, began: float) -> dict[str, float]
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(found) < len(MOMENTS):
             await asyncio.sleep(0.005)
-            said = "".join(installation.output)
+            output = "".join(installation.output)
             now = time.perf_counter() - began
             found |= {
-                name: now for name, mark in MOMENTS.items() if mark in said and name not in found
+                name: now for name, mark in MOMENTS.items() if mark in output and name not in found
             }
     return found
 

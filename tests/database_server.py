@@ -133,8 +133,8 @@ def ask_for_template(address: str) -> str:
     with socket.socket(socket.AF_UNIX) as asking:
         asking.settimeout(START_SECONDS)
         asking.connect(address)
-        said = b"".join(iter(lambda: asking.recv(4096), b""))
-    answer = json.loads(said)
+        received = b"".join(iter(lambda: asking.recv(4096), b""))
+    answer = json.loads(received)
     if "error" in answer:
         raise RuntimeError(f"The tests' database did not start: {answer['error']}")
     return str(answer["dsn"])

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["Relay", "Road"]
+__all__ = ["AbortingRelay", "Relay"]
 
 
 class Relay:
@@ -84,8 +84,8 @@ class Relay:
         writer.transport.abort()
 
 
-class Road(Relay):
-    """A relay that refuses what the server refuses."""
+class AbortingRelay(Relay):
+    """A relay that closes a client's connection when the server closes its own."""
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await super()._pass(reader, writer)

@@ -67,13 +67,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for name, found in shares.items():
         marker = found[0].get_closest_marker("drawn")
         assert marker is not None
-        dice = random.Random(f"{config.stash[_SEED]} {name}")
-        left.update(dice.sample(found, max(0, len(found) - marker.args[0])))
+        chooser = random.Random(f"{config.stash[_SEED]} {name}")
+        left.update(chooser.sample(found, max(0, len(found) - marker.args[0])))
     config.hook.pytest_deselected(items=[item for item in items if item in left])
     items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture(scope="session")
 def seed(request: pytest.FixtureRequest) -> int:
-    """The seed of this run: for tests that throw dice."""
+    """The seed of this run, for tests with random choices."""
     return request.config.stash[_SEED]

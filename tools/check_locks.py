@@ -49,7 +49,7 @@ def main() -> None:
     if sys.argv[1:] == ["--fingerprint"]:
         print(fingerprint())
         return
-    found = [said for said in map(fault, map(Path, LOCKS)) if said]
+    found = [text for text in map(fault, map(Path, LOCKS)) if text]
     if found:
         sys.exit("\n".join(found))
 

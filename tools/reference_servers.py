@@ -14,7 +14,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 from tools.reference_tables import code, table
 
+from raglive.app.dashboard_server import dashboard_config
 from raglive.app.pipeline import health_app
+from raglive.app.status_server import status_server_config
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
 from raglive.http_api.tokens import Tokens
@@ -95,7 +97,9 @@ def _paths(app: ASGIApp, address: str) -> OpenApi:
 
 def _dashboard() -> ASGIApp:
     bus = PostgresBus(DSN, listens=False)
-    return create_dashboard(Settings.model_validate({}), _database(), _tokens(), bus, _search())
+    return create_dashboard(
+        dashboard_config(Settings.model_validate({})), _database(), _tokens(), bus, _search()
+    )
 
 
 def _pipeline() -> ASGIApp:
@@ -103,7 +107,8 @@ def _pipeline() -> ASGIApp:
 
 
 def _status_server() -> ASGIApp:
-    return StatusServer(Settings.model_validate({}), _database(), _tokens(), _search()).asgi
+    config = status_server_config(Settings.model_validate({}))
+    return StatusServer(config, _database(), _tokens(), _search()).asgi
 
 
 def _search() -> SearchService:

@@ -15,7 +15,14 @@ from raglive.settings import Settings, groups, variable_names
 
 __all__ = ["settings"]
 
-_WORDS = {str: "text", int: "whole number", float: "number", Path: "path", SecretStr: "secret"}
+_WORDS = {
+    str: "text",
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    Path: "path",
+    SecretStr: "secret",
+}
 
 
 def settings() -> str:

@@ -1,4 +1,4 @@
-"""The whole product, as a newcomer starts it and watches it, through the death of a server."""
+"""The whole product as a new user starts it, with a server that is killed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_files_are_live_through_the_death_of_the_status_server(tmp_path: P
 
 @contextmanager
 def occupied(port: int, holder: psutil.Process) -> Iterator[None]:
-    """Kill what listens on a port, and keep the port from its successor."""
+    """Kill the listener of a port, and occupy the port so that it cannot restart."""
     with socket.socket() as squatter:
         squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.kill()
@@ -78,7 +78,7 @@ def occupied(port: int, holder: psutil.Process) -> Iterator[None]:
         yield
 
 
-async def test_a_second_start_on_the_same_data_is_told_so(tmp_path: Path) -> None:
+async def test_a_second_start_on_the_same_data_is_refused(tmp_path: Path) -> None:
     async with installed(tmp_path, tmp_path.parent / f"{tmp_path.name}-data") as raglive:
         other = Installation(tmp_path, raglive.data_dir)
         status, _, errors = await other.cli("up", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Search as somebody uses it on the page: passages with file and page, filters, modes, no hit."""
+"""Search on the page: passages with file and page number, filters, modes, no hits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.acceptance.page import Dashboard, dashboard
 pytestmark = pytest.mark.timeout(240)
 
 
-async def test_passages_are_found_kept_to_filters_and_opened(tmp_path: Path) -> None:
+async def test_passages_are_found_filtered_and_opened(tmp_path: Path) -> None:
     folder, archive = tmp_path / "documents", tmp_path / "archive"
     folder.mkdir()
     archive.mkdir()
@@ -78,7 +78,7 @@ async def _keeps_to_filters(page: Page) -> None:
     await _names(page, "notes.txt", "old.md")
     await page.get_by_label("Indexed").select_option("1d")
     await _names(page, "notes.txt", "old.md")
-    await page.reload()  # what is chosen stands in the address
+    await page.reload()  # the selection is in the URL
     await _names(page, "notes.txt", "old.md")
     await expect(page.get_by_label("Indexed")).to_have_value("1d")
     await page.get_by_label("Type").select_option("")

@@ -1,4 +1,4 @@
-"""A provider that fails, refuses and keeps silent, as somebody sees it who watches the page."""
+"""How the page shows a provider that fails, refuses requests, or hangs."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def _sees_a_pause(
 ) -> None:
     (folder / "dear.txt").write_text(document("dear", 100))  # more than the whole budget
     await page.expect_standing("dear.txt", "waiting", within_seconds=20)
-    paid.troubles, paid.chance = ("401",), 1.0
+    paid.faults, paid.fault_rate = ("401",), 1.0
     (folder / "patient.txt").write_text("The patient baker counts his loaves.")
     banner = page.page.get_by_test_id("paused")
     await expect(banner).to_have_attribute("data-code", "embedding_rejected", timeout=20_000)
@@ -107,7 +107,7 @@ async def _sees_a_pause(
         page.page.get_by_text("paused: The embedding provider refuses").first
     ).to_be_visible()
 
-    paid.troubles = ()
+    paid.faults = ()
     await expect(page.page.get_by_test_id("paused")).to_have_count(0, timeout=30_000)
     await page.page.goto(f"{raglive.dashboard_url}/pipeline/?id={PIPELINE}")
     await page.expect_file("patient.txt", "completed", within_seconds=20)

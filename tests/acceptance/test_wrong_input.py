@@ -1,4 +1,4 @@
-"""Wrong input is normal: it is said what was wrong, where, and what to do; nothing is lost."""
+"""Wrong input: the message says what is wrong, where, and what to do; nothing is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 async def refusal(installation: Installation, *arguments: str) -> str:
-    """Run a command that must be refused; return its message."""
+    """Run a command that must fail; return its error message."""
     status, _, errors = await installation.cli(*arguments)
     assert status != 0
     assert "Traceback" not in errors
@@ -89,9 +89,9 @@ async def test_a_provider_that_refuses_the_key(stopped: Installation) -> None:
         "EMBEDDING_API_KEY": "sk-wrong-key",
     }
     async with provider, running(stopped, "local files failed"):
-        said = "".join(stopped.output)
-        assert "EMBEDDING_API_KEY" in said
-        assert "sk-wrong-key" not in said
+        message = "".join(stopped.output)
+        assert "EMBEDDING_API_KEY" in message
+        assert "sk-wrong-key" not in message
 
 
 async def test_a_folder_that_disappears_keeps_its_files(tmp_path: Path) -> None:
@@ -129,12 +129,12 @@ async def test_a_cursor_of_another_log(tmp_path: Path) -> None:
             assert (answer.status_code, answer.json()["error"]["code"]) == (400, "cursor_invalid")
         assert "-1" in await refusal(raglive, "tail", "--json", "--cursor", foreign)
         for command in (("status",), ("tail",), ("retry",), ("search", "hotels")):
-            said = await refusal(raglive, *command, "--pipeline", "nope")
-            assert "no pipeline nope. There are: local-files-pipeline." in said
+            message = await refusal(raglive, *command, "--pipeline", "nope")
+            assert "no pipeline nope. There are: local-files-pipeline." in message
 
 
 async def problem(raglive: Installation, code: str | None) -> None:
-    """Wait until the pipeline says what keeps it from working, or that nothing does."""
+    """Wait until the pipeline reports a problem of this code, or none."""
     async with asyncio.timeout(30):
         while True:
             [pipeline] = (await raglive.status())["pipelines"]

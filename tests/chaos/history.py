@@ -1,8 +1,7 @@
-"""What happened: what producers were told is committed, and what viewers received, in its order.
+"""Records what producers got acknowledged and what viewers received, in order.
 
-Events fold into runs: those that a viewer received one after the other, of one log, with the
-digest that it rolled over them. A run breaks where something else is noted, or the next event does
-not follow the last.
+Consecutive events of one log that a viewer received are merged into a run, with the digest that the
+viewer computed. A run ends at a gap, and when another entry of the viewer is added.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from uuid import UUID
 
 from raglive_contract.digest import roll
 
-__all__ = ["Acknowledged", "Entry", "Fault", "History", "Run", "Stand"]
+__all__ = ["Acknowledged", "Checkpoint", "Entry", "History", "Run", "Violation"]
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A producer was told that these events, new to the log, are committed."""
+    """The server acknowledged that these new events of a producer are committed."""
 
     producer: int
     pipeline_id: str
@@ -31,8 +30,8 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """A viewer was told where it stands: at first, and on each return."""
+class Checkpoint:
+    """The position that a server stated to a viewer: at its start and after each reconnection."""
 
     viewer: int
     pipeline_id: str
@@ -54,19 +53,19 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """A viewer received what it never should."""
+class Violation:
+    """A viewer received something that the contract forbids."""
 
     viewer: int
     what: str
 
 
-Entry = Acknowledged | Stand | Run | Fault
+Entry = Acknowledged | Checkpoint | Run | Violation
 
 
 @dataclass
 class History:
-    """All of it; `save` writes one entry a line."""
+    """All entries; `save` writes one per line."""
 
     entries: list[Entry] = field(default_factory=list)
     deliveries: int = 0
@@ -74,46 +73,46 @@ class History:
     _running: dict[tuple[int, str], Run] = field(default_factory=dict)
 
     def note(self, entry: Entry) -> None:
-        """Add an entry; a viewer's runs end with it."""
+        """Add an entry, which ends the runs of its viewer."""
         if not isinstance(entry, Acknowledged):
             for key in [key for key in self._running if key[0] == entry.viewer]:
                 del self._running[key]
         self.entries.append(entry)
 
-    def receive(self, stands: Stand, event: dict[str, Any]) -> Stand:
-        """Note an event that a viewer received, and return where it stands then."""
+    def receive(self, checkpoint: Checkpoint, event: dict[str, Any]) -> Checkpoint:
+        """Record an event that a viewer received; return the checkpoint after it."""
         self.deliveries += 1
         self._grown.set()
         seq = event["seq"]
-        digest = roll(bytes.fromhex(stands.digest), UUID(event["id"]), seq).hex()
-        key = (stands.viewer, stands.pipeline_id)
+        digest = roll(bytes.fromhex(checkpoint.digest), UUID(event["id"]), seq).hex()
+        key = (checkpoint.viewer, checkpoint.pipeline_id)
         run = self._running.get(key)
-        if run is not None and seq == run.last + 1 and stands.epoch == run.epoch:
+        if run is not None and seq == run.last + 1 and checkpoint.epoch == run.epoch:
             run.last, run.digest = seq, digest
         else:
-            run = Run(*key, stands.epoch, seq, seq, digest)
+            run = Run(*key, checkpoint.epoch, seq, seq, digest)
             self._running[key] = run
             self.entries.append(run)
-        return Stand(*key, stands.epoch, seq, digest)
+        return Checkpoint(*key, checkpoint.epoch, seq, digest)
 
     async def grown(self) -> None:
-        """Wait until more is delivered, or a second: it may be time for something else."""
+        """Wait for the next delivery, at most a second."""
         self._grown.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._grown.wait()
 
-    def of_viewer(self, viewer: int) -> Iterator[Stand | Run | Fault]:
-        """Return what one viewer was told and received."""
+    def of_viewer(self, viewer: int) -> Iterator[Checkpoint | Run | Violation]:
+        """Yield the entries of one viewer."""
         for entry in self.entries:
             if not isinstance(entry, Acknowledged) and entry.viewer == viewer:
                 yield entry
 
     def acknowledged(self) -> Sequence[Acknowledged]:
-        """Return what producers were told."""
+        """The acknowledgements of all producers."""
         return [entry for entry in self.entries if isinstance(entry, Acknowledged)]
 
     def save(self, path: Path) -> None:
-        """Write it down as JSON lines."""
+        """Save the entries as JSON lines."""
         lines = (json.dumps({"kind": type(e).__name__} | asdict(e)) for e in self.entries)
         path.write_text("\n".join(lines))

@@ -1,4 +1,4 @@
-"""A producer that publishes at random, by HTTP and by SQL, and insists until it is acknowledged."""
+"""A producer that publishes random batches by HTTP and SQL, and retries until acknowledged."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.integration.status_server.serving import publish, update
 
 __all__ = ["Producer"]
 
-AGAIN_SECONDS = 0.02
+RETRY_SECONDS = 0.02
 PAUSES_SECONDS = (0, 0, 0, 0.01, 0.05)
-INSISTS_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 class Producer:
-    """Publishes until it is told that it is `enough`; `may_go_on` returns when viewers keep up."""
+    """Publishes until `is_enough`; awaits `back_pressure` before each batch."""
 
     def __init__(
         self,
@@ -38,36 +38,38 @@ class Producer:
         self._database = database
         self._servers = servers
         self._names = names
-        self._dice = random.Random(random.random())
+        self._random = random.Random(random.random())
         self._sent: list[dict[str, Any]] = []
         self.published = 0
 
-    async def run(self, enough: Callable[[], bool], may_go_on: Callable[[], Any]) -> None:
-        """Publish, one batch after another."""
-        while not enough():
-            await may_go_on()
+    async def run(self, is_enough: Callable[[], bool], back_pressure: Callable[[], Any]) -> None:
+        """Publish one batch after another."""
+        while not is_enough():
+            await back_pressure()
             await self._publish()
-            await asyncio.sleep(self._dice.choice(PAUSES_SECONDS))
+            await asyncio.sleep(self._random.choice(PAUSES_SECONDS))
 
     async def _publish(self) -> None:
-        if self._dice.random() < 0.01 and len(self._names) < 12:
+        if self._random.random() < 0.01 and len(self._names) < 12:
             self._names.append(f"late-{uuid7()}")
-        name = self._dice.choice(self._names)
-        events = [update(number=n) for n in range(self._dice.choice([1, 1, 2, 30]))]
-        by_http = self._dice.random() < 0.5
+        name = self._random.choice(self._names)
+        events = [update(number=n) for n in range(self._random.choice([1, 1, 2, 30]))]
+        by_http = self._random.random() < 0.5
         named = [e | {"pipeline_id": name, "pipeline_type": "local_files"} for e in events]
-        again = self._dice.sample(self._sent, min(3, len(self._sent)))
-        async with asyncio.timeout(INSISTS_SECONDS):
-            while not await (self._post([*again, *named]) if by_http else self._call(events, name)):
-                await asyncio.sleep(AGAIN_SECONDS)
+        repeated = self._random.sample(self._sent, min(3, len(self._sent)))
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while not await (
+                self._post([*repeated, *named]) if by_http else self._call(events, name)
+            ):
+                await asyncio.sleep(RETRY_SECONDS)
         self._sent = [*self._sent[-100:], *named]
         self.published += len(events)
         self._history.note(Acknowledged(self._number, name, tuple(e["id"] for e in events)))
 
     async def _post(self, events: list[dict[str, Any]]) -> bool:
-        """Say whether it was acknowledged; a time-out says nothing, and is asked again."""
+        """Return whether the batch was acknowledged; after a time-out that is unknown: False."""
         try:
-            answer = await self._dice.choice(self._servers).post(
+            answer = await self._random.choice(self._servers).post(
                 "/v1/events", json={"events": events}
             )
         except HTTPError:

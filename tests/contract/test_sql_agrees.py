@@ -1,4 +1,4 @@
-"""The rules that are written in SQL too are the same rules."""
+"""The rules that are duplicated in SQL equal those of the contract."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_digests_on_the_vectors(database: Database) -> None:
         assert rolled.hex() == step["digest"]
 
 
-async def test_cursors_and_digests_on_anything(database: Database) -> None:
+async def test_cursors_and_digests_are_equal_in_sql_and_python(database: Database) -> None:
     made: list[tuple[str, int, bytes, UUID]] = []
 
     @settings(max_examples=300)
@@ -143,7 +143,7 @@ def _vectors(name: str) -> dict[str, Any]:
     return vectors
 
 
-async def test_whatever_sql_takes_it_keeps_as_the_models_would(database: Database) -> None:
+async def test_accepted_events_are_logged_as_the_models_define(database: Database) -> None:
     events = [event for whole in _published() for event in _spoiled(whole)]
     rows = await database.fetch(
         "SELECT fault, CASE WHEN fault IS NULL THEN raglive.normal_event(event) END AS kept"
@@ -161,7 +161,7 @@ async def test_whatever_sql_takes_it_keeps_as_the_models_would(database: Databas
             assert _is_refused(event) or not validator.is_valid(event), (event, row["fault"])
 
 
-async def test_what_sql_keeps_is_what_the_models_give(database: Database) -> None:
+async def test_sql_logs_the_same_event_as_the_models(database: Database) -> None:
     for whole in _published():
         bare = json.loads(json.dumps(whole).replace(".678Z", ".678000+00:00"))
         bare = {name: value for name, value in bare.items() if name not in {"status", "success"}}
@@ -193,7 +193,7 @@ def _published(types: frozenset[str] = DURABLE_TYPES) -> Iterator[dict[str, Any]
 
 
 def _spoiled(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the event with each of its fields in turn missing or wrong, and with one too many."""
+    """Yield the event with each field missing or wrong in turn, and with an unknown field."""
     for name, value in event.items():
         if name in {"id", "pipeline_id", "pipeline_type"}:
             continue

@@ -81,7 +81,7 @@ async def configured_embedder(settings: Settings, known: ChosenSpace | None) -> 
 
 
 def source_of(settings: Settings, embedder: Embedder, known: ChosenSpace | None) -> ModelSource:
-    """Return the address and the dimensions with which the configured embedder is asked."""
+    """Return the address and the dimensions that the configured embedder sends requests with."""
     if embedder.provider == "builtin":
         return DEFAULT_SOURCE
     asked = settings.embedding_dimensions

@@ -1,4 +1,4 @@
-"""Approving deletions that a pipeline holds back."""
+"""Operations of the command line: approving deletions, retrying files, reindexing."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from raglive.store.registry.held_deletions import (
 from raglive.store.registry.retry import file_ids_of, retry_files
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Reindexed", "approve", "give_up", "reindex", "retry"]
+__all__ = ["Reindexed", "abort_reindex", "approve", "reindex_all", "retry"]
 
 
 async def approve(installation: Installation, pipeline_id: str | None) -> HeldDeletions:
-    """Let one pipeline delete what it holds back; return which, and what it said.
+    """Approve the deletions that one pipeline holds back; return them as they were reported.
 
-    Raises `not_found` when none does, or several do and none is named, and `conflict` when what
-    it would delete is not known yet.
+    Raises `not_found` if no pipeline holds deletions back, or if several do and none is named.
+    Raises `conflict` while the pipeline does not know which files are missing.
     """
     async with installation.database("approve", max_size=1) as database:
         held = await list_held_deletions(database)
@@ -47,9 +47,9 @@ async def approve(installation: Installation, pipeline_id: str | None) -> HeldDe
         [one] = chosen
         if not one.can_be_approved:
             raise RagliveError(
-                f"{one.pipeline_id} holds nothing back that can be deleted yet: {one.message} "
-                "If its files are meant to be gone, make an empty folder in its place, and approve "
-                "what the pipeline then says it misses.",
+                f"The deletions of {one.pipeline_id} cannot be approved yet: {one.message} "
+                "If the files are meant to be gone, create an empty folder in its place. Approve "
+                "again when the pipeline reports the missing files.",
                 code=ErrorCode.CONFLICT,
             )
         await approve_deletions(database, one.pipeline_key)
@@ -59,9 +59,9 @@ async def approve(installation: Installation, pipeline_id: str | None) -> HeldDe
 async def retry(
     installation: Installation, *, pipeline_id: str | None, files: Sequence[str], code: str | None
 ) -> int:
-    """Queue failed files again, of one pipeline or of all; return how many.
+    """Requeue failed files of one pipeline or of all; return their number.
 
-    `files` are ids, names or paths below the watched folder; without any, all that failed.
+    `files` are ids, names or paths below the watched folder; if empty, all failed files.
     """
     async with installation.database("retry", max_size=1) as database:
         heads = await EventLog(database).heads()
@@ -78,20 +78,22 @@ async def retry(
 
 @dataclass(frozen=True, slots=True)
 class Reindexed:
-    """The space that the index is in, and how many chunks changed; None if it already was."""
+    """The result of `reindex_all`; `chunks` is None if the index already had this space."""
 
     space: VectorSpace
     chunks: int | None
 
 
-async def reindex(installation: Installation, tell: Callable[[ReindexProgress], None]) -> Reindexed:
-    """Embed the index anew and change it over; `tell` hears of the progress.
+async def reindex_all(
+    installation: Installation, on_progress: Callable[[ReindexProgress], None]
+) -> Reindexed:
+    """Embed every chunk with the configured model, and switch the index to the new vectors.
 
     Raises `ReindexRefused`, `EmbeddingError`, `BudgetSpent`, and the database's errors.
     """
     settings = installation.settings
     async with installation.database("reindex") as database, reindexing(database) as store:
-        following = await store.under_way()
+        following = await store.next_space()
         embedder = await configured_embedder(settings, following)
         try:
             source = source_of(settings, embedder, following)
@@ -100,20 +102,20 @@ async def reindex(installation: Installation, tell: Callable[[ReindexProgress], 
                 await store.tidy()
                 return Reindexed(space_of(embedder), None)
             price = budget_config(settings)
-            chunks = await Reindexer(database, store, embedder, space, price, tell).run()
+            chunks = await Reindexer(database, store, embedder, space, price, on_progress).run()
             return Reindexed(space.space, chunks)
         finally:
             await embedder.close()
 
 
-async def give_up(installation: Installation) -> VectorSpace | None:
-    """Let go of what was embedded anew; return with which model, None if with none."""
+async def abort_reindex(installation: Installation) -> VectorSpace | None:
+    """Discard the vectors of an unfinished run; return their space, None if there is none."""
     async with (
         installation.database("reindex", max_size=2) as database,
         reindexing(database) as store,
     ):
-        abandoned = await store.under_way()
-        if abandoned is None:
+        unfinished = await store.next_space()
+        if unfinished is None:
             return None
-        await store.give_up()
-        return abandoned.space
+        await store.abort()
+        return unfinished.space

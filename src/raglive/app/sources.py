@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from raglive.app.installation import Installation
 from raglive.app.pipeline import PipelineDefaults, open_service, run_service
+from raglive.local_stack.data_folder import is_data_folder
 from raglive.settings import Settings
 from raglive.sources.google_drive.client import DriveClient, open_drive
 from raglive.sources.google_drive.credentials import (
@@ -22,6 +23,7 @@ from raglive.sources.google_drive.credentials import (
 from raglive.sources.google_drive.errors import CredentialsInvalid
 from raglive.sources.google_drive.push_channels import PushChannels
 from raglive.sources.google_drive.watcher import GoogleDriveWatcher
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.local_files.watcher import LocalFilesWatcher
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -44,14 +46,16 @@ async def run_local_files(installation: Installation, folder: Path, stop: Awaita
     """Index the files of a folder until `stop`; in single mode, until no file is due."""
     settings = installation.settings
     defaults = PipelineDefaults(LOCAL_FILES_PIPELINE, "local_files", settings.local_files_port)
+    scope = WatchScope(
+        folder,
+        settings.ignore_patterns,
+        follow_links=settings.follow_links,
+        is_private=is_data_folder,
+    )
 
     def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> LocalFilesWatcher:
         return LocalFilesWatcher(
-            record,
-            folder,
-            check_interval_seconds=settings.check_interval,
-            ignore_patterns=settings.ignore_patterns,
-            on_queued=on_queued,
+            record, scope, check_interval_seconds=settings.check_interval, on_queued=on_queued
         )
 
     async with open_service(installation, defaults, watch) as service:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from raglive.app.dashboard_server import status_server_address
 from raglive.app.installation import Installation
 from raglive.app.queries import require_known
 from raglive.dashboard.rag_status import StatusPoll, full_status
 from raglive.dashboard.server import STALE_HEARTBEATS
 from raglive.dashboard.status_probe import StatusProbe
-from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive_contract.cursor import Cursor
 from raglive_contract.http import RagStatus
@@ -17,8 +17,8 @@ __all__ = ["read_status"]
 
 async def read_status(installation: Installation, pipeline_id: str | None) -> RagStatus:
     """Build the answer of `/api/rag-status` with all rights."""
-    address = StatusServerAddress(installation.settings)
-    probe = StatusProbe(address.own_url)
+    address = status_server_address(installation.settings)
+    probe = StatusProbe(address.internal_url)
     try:
         async with installation.database("status", max_size=2) as database:
             reads = PipelineReads(database)
@@ -35,7 +35,7 @@ async def read_status(installation: Installation, pipeline_id: str | None) -> Ra
                     up_to_date=True,
                     revision=None,
                 ),
-                websocket_url=address.own_url,
+                websocket_url=address.public_url,
                 namespaces=address.namespaces,
                 is_available=(await probe.fresh()).is_available,
                 stale_seconds=STALE_HEARTBEATS * installation.settings.heartbeat_interval,

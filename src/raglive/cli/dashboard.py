@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from raglive.app.dashboard_server import run_dashboard
 from raglive.app.installation import find_installation
-from raglive.app.servers import run_dashboard
 from raglive.cli.running import Parent, serve
 from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings

@@ -16,9 +16,9 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
-    """Send every log line to `output`, in the form that fits who reads it."""
+    """Send every log line to `output`: as text to a terminal, otherwise as JSON by default."""
     level = _LEVELS[settings.log_level]
-    for_people = settings.log_format == "console" or (
+    as_text = settings.log_format == "console" or (
         settings.log_format == "auto" and output.isatty()
     )
     shared: list[structlog.types.Processor] = [
@@ -26,7 +26,7 @@ def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if for_people:
+    if as_text:
         rendering: list[structlog.types.Processor] = [
             structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         ]
@@ -45,5 +45,5 @@ def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
     )
     plain = "%(levelname)s %(name)s %(message)s"
     logging.basicConfig(level=logging.WARNING, stream=output, format=plain, force=True)
-    # Whoever wants a connection says that there is none, without a traceback.
+    # The caller reports a failed connection; the pool would add a traceback.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)

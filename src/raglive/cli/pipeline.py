@@ -68,11 +68,11 @@ def google_drive(parent: Parent = None) -> None:
 
 @pipeline.command()
 def approve(pipeline: Pipeline = None) -> None:
-    """Approve deletions that a pipeline holds back. The missing files leave the index."""
+    """Approve deletions that a pipeline holds back: the files are removed from the index."""
     settings = load_settings()
 
-    async def say() -> None:
+    async def approve_held() -> None:
         held = await approve_deletions(find_installation(settings), pipeline)
-        typer.echo(f"{held.pipeline_id} may delete at its next check. It had said: {held.message}")
+        typer.echo(f"Approved: {held.pipeline_id} deletes them at its next check. {held.message}")
 
-    run(say)
+    run(approve_held)

@@ -1,4 +1,4 @@
-"""`raglive reindex`: make the index anew with another embedding model."""
+"""`raglive reindex`: rebuild the index with another embedding model."""
 
 from __future__ import annotations
 
@@ -12,87 +12,88 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from raglive.app.installation import find_installation
-from raglive.app.operations import give_up as let_go
-from raglive.app.operations import reindex as make_anew
+from raglive.app.operations import abort_reindex, reindex_all
 from raglive.cli.running import exit_status_of, load_settings, run
 from raglive.ingest.reindex import ReindexProgress
 
 __all__ = ["reindex"]
 
-SAY_SECONDS = 5.0
+LINE_SECONDS = 5.0
 
-Tell = Callable[[ReindexProgress], None]
+OnProgress = Callable[[ReindexProgress], None]
 
 
 def reindex(
-    give_up: Annotated[
-        bool, typer.Option("--give-up", help="Let go of what an unfinished run has embedded.")
+    abort: Annotated[
+        bool, typer.Option("--abort", help="Discard the vectors of an unfinished run.")
     ] = False,
 ) -> None:
-    """Make the index anew with the embedding model that is set; it can be searched throughout.
+    """Rebuild the index with the embedding model in the settings. It stays searchable meanwhile.
 
-    A run that is stopped goes on where it was. Afterwards, start the pipelines with these settings.
+    An interrupted run continues where it stopped. Afterwards, restart pipelines and servers.
     """
     settings = load_settings()
 
-    async def make() -> None:
-        with _shown(Console()) as tell:
-            made = await make_anew(find_installation(settings), tell)
-        if made.chunks is None:
-            typer.echo(f"The index is of {made.space} already.")
+    async def rebuild() -> None:
+        with _shown(Console()) as on_progress:
+            result = await reindex_all(find_installation(settings), on_progress)
+        if result.chunks is None:
+            typer.echo(f"The index already has the vectors of {result.space}.")
         else:
-            typer.echo(f"{made.chunks} chunks are of {made.space} now.")
-            typer.echo("Start pipelines with these settings; those with the old ones are paused.")
+            typer.echo(f"{result.chunks} chunks now have vectors of {result.space}.")
+            typer.echo("Restart pipelines with these settings; those with the old ones are paused.")
 
-    async def abandon() -> None:
-        abandoned = await let_go(find_installation(settings))
-        typer.echo(f"Given up: {abandoned}." if abandoned else "There is nothing to give up.")
+    async def discard() -> None:
+        space = await abort_reindex(find_installation(settings))
+        typer.echo(f"Discarded the vectors of {space}." if space else "There is nothing to abort.")
 
-    run(abandon if give_up else make, exit_status=exit_status_of)
+    run(discard if abort else rebuild, exit_status=exit_status_of)
 
 
 @contextmanager
-def _shown(console: Console) -> Iterator[Tell]:
-    """Show progress as a bar on a terminal, as a line now and then anywhere else."""
+def _shown(console: Console) -> Iterator[OnProgress]:
+    """Show progress as a bar on a terminal, elsewhere as a line every few seconds."""
     if not console.is_terminal:
         yield _lines(console)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        bar = progress.add_task("looking", total=None)
+        bar = progress.add_task("starting", total=None)
         done = 0
 
-        def tell(said: ReindexProgress) -> None:
+        def show(latest: ReindexProgress) -> None:
             nonlocal done
-            if said.done < done:  # of the next thing to do
+            if latest.done < done:  # the next step has begun
                 progress.reset(bar)
-            done = said.done
-            progress.update(bar, description=said.note, total=said.chunks, completed=said.done)
+            done = latest.done
+            progress.update(
+                bar, description=latest.note, total=latest.chunks, completed=latest.done
+            )
 
-        yield tell
+        yield show
 
 
-def _lines(console: Console) -> Tell:
+def _lines(console: Console) -> OnProgress:
     note, at = "", 0.0
     began, first = 0.0, 0
 
-    def tell(said: ReindexProgress) -> None:
+    def show(latest: ReindexProgress) -> None:
         nonlocal note, at, began, first
         now = time.monotonic()
-        if said.note == note and now < at + SAY_SECONDS:
+        if latest.note == note and now < at + LINE_SECONDS:
             return
-        if said.note != note:
-            began, first = now, said.done
-        note, at = said.note, now
-        left = _left(now - began, said.done - first, said.chunks - said.done)
-        line = f"{said.done} of {said.chunks} chunks: {note}{left}"
+        if latest.note != note:
+            began, first = now, latest.done
+        note, at = latest.note, now
+        left = _time_left(now - began, latest.done - first, latest.chunks - latest.done)
+        line = f"{latest.done} of {latest.chunks} chunks: {note}{left}"
         console.print(line, highlight=False, soft_wrap=True)
 
-    return tell
+    return show
 
 
-def _left(seconds: float, done: int, to_do: int) -> str:
-    """Say how long it will take, once that can be told."""
+def _time_left(seconds: float, done: int, to_do: int) -> str:
+    """Estimate the time left; empty before the first chunk is done."""
     if done <= 0 or to_do <= 0:
         return ""
     left = seconds * to_do / done

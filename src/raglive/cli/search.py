@@ -81,7 +81,7 @@ def _show(hits: list[Hit]) -> None:
 
 
 def _snippet(hit: Hit) -> Text:
-    """Lay out the most telling part of a passage, its lines kept and the query's words in bold."""
+    """Format the snippet of a passage: line breaks are preserved, matched words are bold."""
     text = Text(hit.snippet)
     for start, end in hit.marks:
         text.stylize("bold", start, end)

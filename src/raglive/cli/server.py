@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from raglive.app.installation import find_installation
-from raglive.app.servers import run_status_server
+from raglive.app.status_server import run_status_server
 from raglive.cli.running import Parent, serve
 from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings

@@ -20,7 +20,7 @@ from raglive_contract.snapshot import Pause, Problem
 
 __all__ = ["print_status", "status"]
 
-UNBROKEN = 1000  # columns: a program wants its lines whole
+UNBROKEN = 1000  # wide, so that lines are not wrapped for programs
 STATES = ("queued", "waiting", "processing", "stuck", "completed", "failed", "skipped")
 _STEP_ENDS = "each step has a time-out and is then retried"
 _TAKEN_OVER = "another worker takes the file over, or the pipeline does after a restart"
@@ -28,7 +28,7 @@ EXCEPTIONAL = {"waiting", "stuck"}  # shown where there are any
 
 
 def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
-    """Show every pipeline, its files by state, and what holds it up."""
+    """Show every pipeline, its files by state, and what prevents progress."""
     settings = load_settings()
 
     async def show() -> None:
@@ -60,7 +60,7 @@ def _print_counts(console: Console, found: RagStatus) -> None:
     for pipeline in found.pipelines:
         counts = _counts(pipeline)
         told = ", ".join(f"{counts[state]} {state}" for state in _shown([counts]))
-        word, heard = _word(pipeline), _heard(pipeline, found)
+        word, heard = _state(pipeline), _heard(pipeline, found)
         console.print(Text(f"{pipeline.pipeline_id}: {word}, {heard}"))
         console.print(Padding(Text(told), (0, 0, 0, 2), expand=False))
 
@@ -86,7 +86,7 @@ def _table(found: RagStatus) -> Table:
         beat = pipeline.last_heartbeat
         table.add_row(
             pipeline.pipeline_id,
-            _word(pipeline),
+            _state(pipeline),
             f"{_ago(beat, found.serverTime)} ago" if beat else "never",
             *(str(counts[state]) for state in shown),
         )
@@ -94,20 +94,20 @@ def _table(found: RagStatus) -> Table:
 
 
 def _counts(pipeline: RagStatusPipeline) -> dict[str, int]:
-    """Count each file once: waiting is apart from queued, stuck and lost apart from processing."""
+    """Count each file once: `queued` without waiting, `processing` without stuck and lost files."""
     counts = dict(pipeline.status_details.counts)
-    counts["stuck"] = len(_held(pipeline, "stuck")) + len(_held(pipeline, "lost"))
+    counts["stuck"] = len(_files_in(pipeline, "stuck")) + len(_files_in(pipeline, "lost"))
     counts["processing"] = max(0, counts["processing"] - counts["stuck"])
     counts["queued"] = max(0, counts["queued"] - counts["waiting"])
     return counts
 
 
-def _held(pipeline: RagStatusPipeline, standing: str) -> list[str]:
+def _files_in(pipeline: RagStatusPipeline, standing: str) -> list[str]:
     files = pipeline.status_details.files_processing
     return [file.name for file in files if file.standing == standing]
 
 
-def _word(pipeline: RagStatusPipeline) -> str:
+def _state(pipeline: RagStatusPipeline) -> str:
     details = pipeline.status_details
     if details.problem:
         return "needs attention"
@@ -133,7 +133,7 @@ def _remarks(found: RagStatus) -> Iterator[str]:
                 stuck = f"{file.name}: stuck in {file.processing_stage}"
                 yield f"{stuck}, without progress for {moved}; {_STEP_ENDS}"
             elif file.standing == "lost":
-                yield f"{file.name}: its worker has been silent for {moved}; {_TAKEN_OVER}"
+                yield f"{file.name}: no heartbeat from its worker for {moved}; {_TAKEN_OVER}"
 
 
 def _since(why: Problem | Pause, now: datetime) -> str:

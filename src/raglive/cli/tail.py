@@ -16,7 +16,7 @@ from raglive.cli.running import Json, Pipeline, load_settings, run
 from raglive_contract.errors import ErrorCode
 from raglive_contract.wire import WireDurableEvent
 
-__all__ = ["tail", "words"]
+__all__ = ["summary", "tail"]
 
 _COLOURS = {
     "file:completed": "green",
@@ -61,27 +61,27 @@ def _line(event: WireDurableEvent) -> Text:
         (f"{event['type']:<16}", _COLOURS.get(event["type"], "cyan")),
         f" {name}",
     ]
-    if said := words(event):
-        parts.append((f"  {said}", "dim"))
+    if text := summary(event):
+        parts.append((f"  {text}", "dim"))
     return Text.assemble(*parts)
 
 
-_ENDS = {"paused": "no longer paused", "problem": "the problem is solved"}
+_CLEARED = {"paused": "no longer paused", "problem": "the problem is solved"}
 _OF_FILES = {
     "files_queued": "queued",
     "files_moved": "moved or renamed",
     "files_requeued": "queued again",
     "files_stuck": "stuck",
-    "files_lost": "left by a lost worker",
+    "files_lost": "abandoned by a lost worker",
 }
-_BECAUSE = {
-    ErrorCode.WORKER_LOST: ", since the worker was lost",
-    "budget_changed": ", since the budget is another",
+_REASONS = {
+    ErrorCode.WORKER_LOST: ", because the worker was lost",
+    "budget_changed": ", because the budget changed",
 }
 
 
-def words(event: Mapping[str, object]) -> str:
-    """Describe an event beyond its type; empty if its type says everything."""
+def summary(event: Mapping[str, object]) -> str:
+    """Summarize an event's fields; empty if the type says everything."""
     match event:
         case {"error": {"message": str(why)}} | {"reason": {"message": str(why)}}:
             return why
@@ -91,16 +91,16 @@ def words(event: Mapping[str, object]) -> str:
             return f"attempt {attempt}" if attempt > 1 else ""
         case {"results": {"chunks_created": int(chunks)}}:
             return f"{chunks} chunk{'' if chunks == 1 else 's'}"
-        case {"watch_location": str(said)} | {"reason": str(said)}:
-            return said.replace("_", " ") if "reason" in event else f"watches {said}"
+        case {"watch_location": str(text)} | {"reason": str(text)}:
+            return text.replace("_", " ") if "reason" in event else f"watches {text}"
     return ""
 
 
 def _change(name: str, value: object) -> str:
-    """Describe one change of a status; producers may define changes of their own."""
-    if name in _ENDS:
+    """Describe one change of a status, which a producer may have defined."""
+    if name in _CLEARED:
         if not isinstance(value, dict):
-            return _ENDS[name]
+            return _CLEARED[name]
         advice = value.get("what_to_do")
         return f"{name}: {value.get('message', '')}{f' {advice}' if advice else ''}"
     if name in _OF_FILES and isinstance(value, dict):
@@ -110,9 +110,9 @@ def _change(name: str, value: object) -> str:
 
 def _files(name: str, value: Mapping[str, object]) -> str:
     count, files = value.get("count"), value.get("files")
-    told = f"{count} file{'' if count == 1 else 's'}"
+    subject = f"{count} file{'' if count == 1 else 's'}"
     if count == 1 and isinstance(files, list) and files and isinstance(files[0], dict):
-        told = str(files[0].get("name", told))
+        subject = str(files[0].get("name", subject))
         if "stage" in files[0]:
-            return f"{told} {_OF_FILES[name]} in {files[0]['stage']}"
-    return f"{told} {_OF_FILES[name]}{_BECAUSE.get(str(value.get('reason')), '')}"
+            return f"{subject} {_OF_FILES[name]} in {files[0]['stage']}"
+    return f"{subject} {_OF_FILES[name]}{_REASONS.get(str(value.get('reason')), '')}"

@@ -1,4 +1,4 @@
-"""What `raglive up` shows: the processes, the progress of files, the address to open."""
+"""The output of `raglive up`: processes, progress of files, and the address to open."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MARKS = {
 
 
 class UpDisplay:
-    """A live picture on a terminal; elsewhere, a line for each change.
+    """A live display on a terminal; elsewhere, a line for each change.
 
     Counts the files of `pipeline_ids` only: other pipelines report to the same database.
     """
@@ -71,7 +71,7 @@ class UpDisplay:
             self._print("stopped")
 
     def show(self, stack: LocalStack) -> None:
-        """Show that the database is ready, and from now on the state of the processes."""
+        """Show that the database is ready, and begin to show the state of the processes."""
         self._children = stack.children
         self._print("✓ database")
         self.update()
@@ -83,7 +83,7 @@ class UpDisplay:
     def update(self) -> None:
         """Show the current state of the processes."""
         if self._console.is_terminal:
-            self._live.update(self._picture(), refresh=True)
+            self._live.update(self._rendered(), refresh=True)
             return
         for child in self._children:
             state = (child.name, child.state, child.restarts)
@@ -110,21 +110,21 @@ class UpDisplay:
     def _show_counts(self) -> None:
         described = _described_counts(self._counts)
         if self._console.is_terminal:
-            self._live.update(self._picture(), refresh=True)
+            self._live.update(self._rendered(), refresh=True)
         elif _finished(self._counts) and described != self._printed_counts:
             self._printed_counts = described
             self._print(f"files: {described}")
 
     @property
     def _is_open(self) -> bool:
-        """Whether the page can be opened: every process is ready, or is one to do without."""
+        """Whether the page can be opened: every process is ready, or is optional and failed."""
         return bool(self._children) and all(
             child.state is ProcessState.READY
             or (child.state is ProcessState.FAILED and not child.required)
             for child in self._children
         )
 
-    def _picture(self) -> RenderableType:
+    def _rendered(self) -> RenderableType:
         processes = Table.grid(padding=(0, 2))
         for child in self._children:
             mark, style = _MARKS[child.state]
@@ -148,7 +148,7 @@ class UpDisplay:
 
 def _described(child: ChildProcess) -> str:
     if child.state in {ProcessState.FAILED, ProcessState.RESTARTING}:
-        return f"{child.state}: {child.complaint} (log: {child.log_file})"
+        return f"{child.state}: {child.exit_reason} (log: {child.log_file.path})"
     if child.state is ProcessState.READY:
         return f"{child.state} (process {child.pid})"
     return str(child.state)

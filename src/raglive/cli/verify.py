@@ -38,7 +38,7 @@ def verify(as_json: Json = False) -> None:
 
 
 def print_problems(problems: Sequence[Disagreement]) -> None:
-    """Print the problems by what to do about them, and that once below them."""
+    """Print the problems grouped by action, and each action once below its group."""
     for action in dict.fromkeys(problem.action for problem in problems):
         for problem in problems:
             if problem.action == action:

@@ -27,7 +27,8 @@ OPERATING = Grant(Role.OPERATOR, ("*",))
 class Access:
     """Grants everything to local requests, and to others what their token says.
 
-    `count` is called with each request's subject, and may refuse it.
+    With `requires_token`, local requests need a token too. `count` is called with each request's
+    subject, and may refuse it.
     """
 
     def __init__(
@@ -37,13 +38,13 @@ class Access:
         address: StatusServerAddress,
         *,
         count: Callable[[str], None],
-        is_production: bool,
+        requires_token: bool,
     ) -> None:
         self._tokens = tokens
         self._authenticator = authenticator
         self._address = address
         self._count = count
-        self._is_production = is_production
+        self._requires_token = requires_token
 
     async def grant(self, request: Request) -> Grant:
         """Authorize a viewer; raises what `Authenticator.identify` raises."""
@@ -90,7 +91,7 @@ class Access:
         return caller
 
     def _is_local(self, request: Request) -> bool:
-        return not self._is_production and on_one_machine(request.scope)
+        return not self._requires_token and on_one_machine(request.scope)
 
 
 def _is_own_page(request: Request) -> bool:

@@ -53,7 +53,6 @@ class DashboardServices:
     redaction: Redaction
     address: StatusServerAddress
     probe: StatusProbe
-    pipeline_types: tuple[str, ...]
     stale_seconds: float
 
 
@@ -62,7 +61,7 @@ class StatusQuery(BaseModel):
 
     pipeline_id: Annotated[str, Field(max_length=127)] | None = None
     cursor: (
-        Annotated[  # an address holds 64 KiB in all
+        Annotated[  # a URL holds 64 KiB in total
             str, Field(max_length=60_000, json_schema_extra={"pattern": CURSOR_PATTERN})
         ]
         | None
@@ -140,9 +139,9 @@ def _add_socket(api: FastAPI, services: DashboardServices) -> None:
     async def test(request: Request, asked: SocketTestRequest) -> Response:
         """Connect to the status server as a viewer does, and ping it."""
         token = await access.token(request)
-        if asked.pipelineType not in services.pipeline_types:
+        if asked.pipelineType not in address.pipeline_types:
             raise RagliveError(
-                f"pipelineType must be one of {', '.join(services.pipeline_types)}.",
+                f"pipelineType must be one of {', '.join(address.pipeline_types)}.",
                 code=ErrorCode.INVALID_REQUEST,
             )
         return json_response(await tester.test(asked.pipelineType, token))

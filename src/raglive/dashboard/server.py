@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +35,17 @@ from raglive.http_api.metrics import Metrics
 from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.openapi import describe, refusals
 from raglive.http_api.pipelines import operations_router, pipelines_router
-from raglive.http_api.rate_limits import RequestLimits
+from raglive.http_api.rate_limits import RequestLimits, RequestRates
 from raglive.http_api.responses import install_error_handlers
 from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
 from raglive.search.service import SearchService
-from raglive.settings import Settings
 from raglive.store.access.revocations import Revocations
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive.store.pool import Database
 from raglive.store.registry.file_listing import FileListing
 
-__all__ = ["create_dashboard"]
+__all__ = ["DashboardConfig", "create_dashboard"]
 
 log = structlog.get_logger()
 
@@ -62,8 +62,23 @@ SECURITY_HEADERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class DashboardConfig:
+    """Hosts, limits and the status server of a dashboard server.
+
+    With `requires_token`, requests of the same machine need a token too.
+    """
+
+    host: str  # that it listens on
+    allowed_hosts: tuple[str, ...]
+    request_rates: RequestRates
+    requires_token: bool
+    heartbeat_interval_seconds: float
+    status_server: StatusServerAddress
+
+
 def create_dashboard(
-    settings: Settings,
+    config: DashboardConfig,
     database: Database,
     tokens: Tokens,
     bus: PostgresBus,
@@ -78,18 +93,18 @@ def create_dashboard(
     """
     reads = PipelineReads(database, within_seconds=READ_SECONDS)
     listing = FileListing(database, within_seconds=READ_SECONDS)
-    address = StatusServerAddress(settings)
+    address = config.status_server
     revocations = Revocations(database)
-    limits = RequestLimits(settings)
+    limits = RequestLimits(config.request_rates)
     access = Access(
         tokens,
         Authenticator(tokens, revocations),
         address,
         count=limits.request_of_subject,
-        is_production=settings.is_production,
+        requires_token=config.requires_token,
     )
     cache = StatusCache(reads, bus)
-    probe = StatusProbe(address.own_url)
+    probe = StatusProbe(address.internal_url)
 
     redaction = tokens.redaction()
     metrics = Metrics()
@@ -101,8 +116,7 @@ def create_dashboard(
         redaction,
         address,
         probe,
-        pipeline_types=settings.pipeline_types,
-        stale_seconds=STALE_HEARTBEATS * settings.heartbeat_interval,
+        stale_seconds=STALE_HEARTBEATS * config.heartbeat_interval_seconds,
     )
 
     api = FastAPI(
@@ -132,7 +146,7 @@ def create_dashboard(
         middleware=[
             Middleware(RequestLog, metrics=metrics),
             Middleware(_SecurityHeaders, headers=SECURITY_HEADERS),
-            Middleware(AllowedHosts, bound_host=settings.host, allowed=settings.allowed_hosts),
+            Middleware(AllowedHosts, bound_host=config.host, allowed=config.allowed_hosts),
             Middleware(AddressLimit, count=limits.request_of_address),
             Middleware(BodyLimit, limit=MAX_BODY_BYTES),
         ],

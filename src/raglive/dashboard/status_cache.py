@@ -1,7 +1,8 @@
 """The status of all pipelines in memory, so that frequent polls cost the database little.
 
-It is read again when a hint says that a log has grown, at most 20 times a second, and otherwise
-when it is asked for and a second old. Concurrent callers share one reading.
+A poll reads it again when a hint says that a log has grown, at most 20 times a second, and
+otherwise when it is a second old. Concurrent callers share one reading. It holds no position in a
+log: polls start at any cursor, and need the status of all pipelines at one moment.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.system_status import SystemStatus
 from raglive.log_reader.hints import HeadHints
+from raglive.log_reader.shared_read import SharedRead
 from raglive.log_reader.summaries import Summaries
 from raglive.store.log.event_log import Head
 from raglive.store.log.pipeline_status import PipelineReads
@@ -31,7 +33,7 @@ class StatusCache:
         self._hints = HeadHints(bus)
         self._summaries = Summaries(reads)
         self._status: SystemStatus | None = None
-        self._reading: asyncio.Task[SystemStatus] | None = None
+        self._reading: SharedRead[SystemStatus] = SharedRead()
         self.closing = False
 
     async def run(self) -> None:
@@ -46,12 +48,12 @@ class StatusCache:
         status = self._status
         if status is not None and self._is_current(status):
             return status
-        return await self._join()
+        return await self._reading.join(self._read)
 
     async def renew(self) -> SystemStatus:
         """Read the status of this moment or later; raise `DatabaseUnavailable`."""
         asked_at = asyncio.get_running_loop().time()
-        while (status := await self._join()).read_at < asked_at:
+        while (status := await self._reading.join(self._read)).read_at < asked_at:
             pass
         return status
 
@@ -78,12 +80,6 @@ class StatusCache:
             return False
         return all(status.seqs.get(key, -1) >= seq for key, seq in self._hints.seqs.items())
 
-    async def _join(self) -> SystemStatus:
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read(), name="system-status")
-            self._reading.add_done_callback(_retrieve)
-        return await asyncio.shield(self._reading)
-
     async def _read(self) -> SystemStatus:
         if self._status is not None:
             await asyncio.sleep(LEAST_SECONDS - _age(self._status))
@@ -95,13 +91,9 @@ class StatusCache:
         except BaseException:
             self._hints.in_doubt = True
             raise
+        self._summaries.retain(self._status.seqs.keys())
         return self._status
 
 
 def _age(status: SystemStatus) -> float:
     return asyncio.get_running_loop().time() - status.read_at
-
-
-def _retrieve(reading: asyncio.Task[SystemStatus]) -> None:
-    if not reading.cancelled():
-        reading.exception()

@@ -98,7 +98,7 @@ def response_error(response: httpx.Response, redact: Callable[[str], str]) -> Em
 
 def _server_error(status: int, reason: str, wait: float | None) -> EmbeddingError:
     if status != 500:
-        message = f"The embedding provider is in trouble (status {status})."
+        message = f"The embedding provider has an internal error (status {status})."
         return EmbeddingError(message, ErrorCode.EMBEDDING_UNAVAILABLE, retry_after_seconds=wait)
     said = f": {reason.rstrip('.')}" if reason else ""
     message = f"The embedding provider fails (status 500){said}."

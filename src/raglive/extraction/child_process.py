@@ -79,7 +79,8 @@ class ExtractorProcess:
             await child.end()
             if isinstance(error, EOFError | TimeoutError):
                 reason = (
-                    child.last_words or f"it was not ready within {_START_TIMEOUT_SECONDS:.0f} s"
+                    child.last_error_line
+                    or f"it was not ready within {_START_TIMEOUT_SECONDS:.0f} s"
                 )
                 raise ExtractorUnavailable(f"The extractor does not start: {reason}") from error
             raise
@@ -96,7 +97,7 @@ class ExtractorProcess:
         return self._process.returncode is None
 
     @property
-    def last_words(self) -> str:
+    def last_error_line(self) -> str:
         """The last line of the child's standard error, for the log."""
         lines = self._stderr.decode(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else ""

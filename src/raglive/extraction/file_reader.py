@@ -42,7 +42,7 @@ def read_file(path: Path, name: str, hint: str | None, limits: ExtractionLimits)
     mime_type = mime_types.detect(name, data, hint)
     if mime_type == mime_types.BINARY and mime_types.mime_of_name(name):
         suffix = Path(name).suffix
-        message = f"The file is called {suffix}, but its content is of another type, or damaged."
+        message = f"The file name ends in {suffix}, but its content has another type or is damaged."
         raise failed(ErrorCode.EXTRACTION_ERROR, message)
     if limits.ocr_languages and mime_type in SCAN_TYPES:
         draft = read_scan(data, mime_type, limits.ocr_languages)

@@ -151,10 +151,12 @@ class ExtractorPool:
             try:
                 frame = await child.ask(request, path, self._timeout_seconds, on_stage)
             except ExtractionFailed as failure:
-                log.warning("extraction_failed", code=failure.code, last_words=child.last_words)
+                log.warning(
+                    "extraction_failed", code=failure.code, error_line=child.last_error_line
+                )
                 raise
             finally:
-                self._give_back(child)
+                self._release(child)
             if frame is not None:
                 return frame
         raise ExtractionFailed(
@@ -177,7 +179,7 @@ class ExtractorPool:
             self._free.put_nowait(None if failed else start)
             raise
 
-    def _give_back(self, child: ExtractorProcess) -> None:
+    def _release(self, child: ExtractorProcess) -> None:
         if self._closed:
             return
         if not child.is_alive or self._is_spent(child):

@@ -154,7 +154,7 @@ def _read_key(stated: Any) -> tuple[str | None, PublicKey]:
     kid, kind, curve = stated.get("kid"), stated.get("kty"), stated.get("crv")
     known = _KINDS.get((str(kind), curve if isinstance(curve, str) else None))
     if known is None:
-        raise ValueError(f"it is of kind {str(kind)[:16]!r} {str(curve)[:16]!r}")
+        raise ValueError(f"its kind is {str(kind)[:16]!r} {str(curve)[:16]!r}")
     algorithm, members = known
     if stated.get("alg", algorithm) != algorithm or stated.get("use", "sig") != "sig":
         raise ValueError(f"it is not for signing with {algorithm}")

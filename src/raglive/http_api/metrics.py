@@ -28,20 +28,20 @@ class Metrics:
         PlatformCollector(registry=self.registry)
         self.requests = Histogram(
             "raglive_http_request_seconds",
-            "From a request to its answer",
+            "Time from a request to its response",
             ["method", "status"],
             buckets=FAST_BUCKETS,
             registry=self.registry,
         )
         self.queries = Histogram(
             "raglive_database_query_seconds",
-            "From a query to its answer, with the network",
+            "Duration of database queries, network included",
             buckets=FAST_BUCKETS,
             registry=self.registry,
         )
 
     def note_request(self, method: str, status: int | None, started: float) -> None:
-        """Observe a request that ends now; `started` is of `time.perf_counter`."""
+        """Observe a request that ends now; `started` is a value of `time.perf_counter()`."""
         known = method if method in {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"} else "other"
         labelled = self.requests.labels(known, str(status or "none"))
         labelled.observe(time.perf_counter() - started)

@@ -46,7 +46,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,126}", re.ASCII)
 _STORABLE = r"^[^\x00]*$"
 
 PageSize = Annotated[int, Field(ge=1, le=500)]
-CursorText = Annotated[  # an address holds 64 KiB in all
+CursorText = Annotated[  # a URL holds 64 KiB in total
     str, Field(max_length=30_000, json_schema_extra={"pattern": CURSOR_PATTERN})
 ]
 
@@ -57,10 +57,10 @@ class FileQuery(BaseModel):
     state: list[FileState | FinerStanding] = Field(
         [], description="may be repeated; all but deleted by default"
     )
-    q: str = Field("", max_length=200, pattern=_STORABLE, description="part of folder or name")
+    q: str = Field("", max_length=200, pattern=_STORABLE, description="part of the path")
     sort: SortBy = "updated"
     limit: PageSize = 50
-    after: str | None = Field(None, max_length=8192, description="`next` of the page before")
+    after: str | None = Field(None, max_length=8192, description="`next` of the previous page")
 
 
 class ChunkQuery(BaseModel):
@@ -68,14 +68,14 @@ class ChunkQuery(BaseModel):
 
     file_id: str = Field(max_length=512, pattern=_STORABLE)
     limit: PageSize = 20
-    after: int | None = Field(None, ge=0, lt=2**31, description="`next` of the page before")
+    after: int | None = Field(None, ge=0, lt=2**31, description="`next` of the previous page")
 
 
 class EventQuery(BaseModel):
     """Filter of an event listing, and the cursors that limit it."""
 
     limit: PageSize = 100
-    before: CursorText | None = Field(None, description="`next` of the page before")
+    before: CursorText | None = Field(None, description="`next` of the previous page")
     after: CursorText | None = None
     type: list[
         Literal[
@@ -92,13 +92,13 @@ class EventQuery(BaseModel):
     file_id: str | None = Field(None, max_length=512, pattern=_STORABLE)
 
 
-class Seen(NamedTuple):
+class ViewedPipeline(NamedTuple):
     """A pipeline that the caller may view; `mask` is set for a redacted caller."""
 
     head: Head
     mask: Redaction | None
 
-    def whole(self, what: str) -> Head:
+    def unredacted_head(self, what: str) -> Head:
         """Return the head for reading `what`; raise `forbidden` for a redacted caller."""
         if self.mask is not None:
             raise RagliveError(
@@ -111,7 +111,7 @@ class Seen(NamedTuple):
 def visible_statuses(
     rows: Sequence[PipelineRow], grant: Grant, redaction: Redaction
 ) -> list[WirePipelineStatus]:
-    """List the statuses that a grant may view, redacted if it says so."""
+    """List the statuses that a grant may view, masked for a redacted grant."""
     visible = [row.snapshot for row in rows if grant.may_view(row.head.pipeline_id)]
     return [redaction.status(status) for status in visible] if grant.redact else visible
 
@@ -123,10 +123,10 @@ def pipelines_router(
     router = APIRouter(tags=["pipelines"], responses=refusals(401, 429, 503))
     viewing = Depends(viewer)
 
-    async def visible(pipeline_id: str, grant: Grant = viewing) -> Seen:
+    async def visible(pipeline_id: str, grant: Grant = viewing) -> ViewedPipeline:
         if _ID.fullmatch(pipeline_id) is None or not grant.may_view(pipeline_id):
             raise no_such_pipeline()
-        return Seen(await reads.head(pipeline_id), redaction if grant.redact else None)
+        return ViewedPipeline(await reads.head(pipeline_id), redaction if grant.redact else None)
 
     @router.get("", response_model=PipelineList)
     async def pipelines(grant: Grant = viewing) -> Response:
@@ -141,7 +141,7 @@ def pipelines_router(
 
 def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) -> None:
     @router.get("/{pipeline_id}", response_model=PipelineStatus, responses=refusals(404))
-    async def pipeline(seen: Seen = visible) -> Response:
+    async def pipeline(seen: ViewedPipeline = visible) -> Response:
         """Show a pipeline's status."""
         status = await reads.snapshot(seen.head.pipeline_key)
         return json_response(seen.mask.status(status) if seen.mask else status)
@@ -151,9 +151,11 @@ def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) ->
         response_model=EventPage,
         responses=refusals(403, 404, 410),
     )
-    async def events(query: Annotated[EventQuery, Query()], seen: Seen = visible) -> Response:
+    async def events(
+        query: Annotated[EventQuery, Query()], seen: ViewedPipeline = visible
+    ) -> Response:
         """List durable events, newest first, between two cursors."""
-        head = seen.head if query.file_id is None else seen.whole("one file's events")
+        head = seen.head if query.file_id is None else seen.unredacted_head("one file's events")
         found = await reads.event_page(
             head,
             before=_before(head, query.before),
@@ -175,25 +177,27 @@ def _add_status_routes(router: APIRouter, reads: PipelineReads, visible: Any) ->
         )
 
     @router.get("/{pipeline_id}/failures", response_model=FailureGroups, responses=refusals(404))
-    async def failures(seen: Seen = visible) -> Response:
-        """Show why files are not searchable, and what can be done."""
+    async def failures(seen: ViewedPipeline = visible) -> Response:
+        """Show why files are not searchable, and what to do about it."""
         groups = await reads.failures(seen.head)
         if seen.mask:
             groups = [seen.mask.failure(group) for group in groups]
         return json_response({"groups": groups})
 
     @router.get("/{pipeline_id}/throughput", response_model=Throughput, responses=refusals(404))
-    async def throughput(seen: Seen = visible) -> Response:
-        """Show what was finished in each minute of the last half hour."""
+    async def throughput(seen: ViewedPipeline = visible) -> Response:
+        """Show the files finished in each minute of the last half hour, and an estimate."""
         return json_response(await reads.throughput(seen.head))
 
 
 def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> None:
     @router.get("/{pipeline_id}/files", response_model=FilePage, responses=refusals(403, 404))
-    async def files(query: Annotated[FileQuery, Query()], seen: Seen = visible) -> Response:
+    async def files(
+        query: Annotated[FileQuery, Query()], seen: ViewedPipeline = visible
+    ) -> Response:
         """List files, page by page."""
         uses_names = query.q or query.sort == "name"
-        head = seen.whole("their names") if uses_names else seen.head
+        head = seen.unredacted_head("their names") if uses_names else seen.head
         page = await listing.page(
             head,
             states=query.state,
@@ -212,28 +216,30 @@ def _add_file_routes(router: APIRouter, listing: FileListing, visible: Any) -> N
         response_model=FileDetail,
         responses=refusals(403, 404),
     )
-    async def file(file_id: str, seen: Seen = visible) -> Response:
-        """Show a file with its attempts and the beginning of its text."""
-        head = seen.whole("their content")
+    async def file(file_id: str, seen: ViewedPipeline = visible) -> Response:
+        """Show a file with its attempts and its first chunks."""
+        head = seen.unredacted_head("their content")
         if "\0" in file_id:
             raise RagliveError("The pipeline has no such file.", code=ErrorCode.NOT_FOUND)
         return json_response(await listing.detail(head, file_id))
 
     @router.get("/{pipeline_id}/chunks", response_model=ChunkPage, responses=refusals(403, 404))
-    async def chunks(query: Annotated[ChunkQuery, Query()], seen: Seen = visible) -> Response:
+    async def chunks(
+        query: Annotated[ChunkQuery, Query()], seen: ViewedPipeline = visible
+    ) -> Response:
         """List a file's chunks in the order of its text, page by page."""
-        head = seen.whole("their content")
+        head = seen.unredacted_head("their content")
         page = await listing.chunks(head, query.file_id, limit=query.limit, after=query.after)
         return json_response(page)
 
 
 def _after(head: Head, cursor: str | None) -> int:
-    """The seq that the events come after; raises `cursor_expired`."""
+    """Return the lower bound of the seqs, exclusive; raises `cursor_expired`."""
     return 0 if cursor is None else _seq(head, cursor)
 
 
 def _before(head: Head, cursor: str | None) -> int:
-    """The seq that the events come before; `now` is after the last event."""
+    """Return the upper bound of the seqs, exclusive; `now` is after the last event."""
     return head.seq + 1 if cursor in {None, NOW} else _seq(head, str(cursor))
 
 
@@ -258,7 +264,7 @@ def operations_router(reads: PipelineReads, database: Database, operator: Operat
     async def retry(
         pipeline_id: str, wanted: RetryRequest, caller: Identity = acting
     ) -> RetryAnswer:
-        """Try failed files again: the named ones, those of one error code, or all."""
+        """Retry failed files: by id, by error code, or all."""
         _require_rights(caller, pipeline_id)
         head = await reads.head(pipeline_id)
         requeued = await retry_files(

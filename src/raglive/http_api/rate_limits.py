@@ -6,19 +6,19 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 from raglive.http_api.allowed_hosts import is_loopback
-from raglive.settings import Settings
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Rate", "RequestLimits", "address_key", "rate_limited"]
+__all__ = ["Rate", "RequestLimits", "RequestRates", "address_key", "rate_limited"]
 
 MAX_KEYS = 20_000
 
 
 class Rate:
-    """A token bucket for each key, refilled at `per_second`, with room for `burst_seconds` of it.
+    """A token bucket for each key, refilled at `per_second`, up to `burst_seconds` of it.
 
     Memory is bounded: full buckets are forgotten, and of the others only the `MAX_KEYS` last used
     are held.
@@ -73,14 +73,22 @@ def address_key(address: str) -> str:
     return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
 
 
-def rate_limited(whose: str, setting: str, wait_seconds: float) -> RagliveError:
-    """Make the error of a request over the limit; `whose` names what is limited."""
+def rate_limited(caller: str, setting: str, wait_seconds: float) -> RagliveError:
+    """Make the error of a request over the limit; `caller` names the limited party."""
     return RagliveError(
-        f"Too many requests of {whose}. Wait, then try again. The limit is {setting}.",
+        f"Too many requests from {caller}. Wait, then try again. The limit is {setting}.",
         code=ErrorCode.RATE_LIMITED,
         retryable=True,
         retry_after_ms=1 + math.ceil(wait_seconds * 1000),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRates:
+    """Requests per second that one address, and the tokens of one subject, may make."""
+
+    per_address: float
+    per_subject: float
 
 
 class RequestLimits:
@@ -89,9 +97,9 @@ class RequestLimits:
     Loopback addresses are not limited: a local proxy and the dashboard make requests for others.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._requests_by_address = Rate(settings.address_requests_per_second)
-        self._requests_by_subject = Rate(settings.subject_requests_per_second)
+    def __init__(self, rates: RequestRates) -> None:
+        self._requests_by_address = Rate(rates.per_address)
+        self._requests_by_subject = Rate(rates.per_subject)
 
     def request_of_address(self, address: str) -> None:
         """Count a request over HTTP. Raises `rate_limited`."""

@@ -34,7 +34,7 @@ class SearchQuery(BaseModel):
         min_length=1,
         max_length=MAX_QUESTION_CHARS,
         pattern=_STORABLE,
-        description="the question, in your words",
+        description="the question, in natural language",
     )
     mode: SearchMode = Field(
         SearchMode.HYBRID, description="by meaning (`vector`), by words (`text`), or by both"
@@ -45,8 +45,8 @@ class SearchQuery(BaseModel):
     type: list[TypeName] = Field(
         [], max_length=100, description="MIME type, `text/*`, or extension; may be repeated"
     )
-    since: Timestamp | None = Field(None, description="only files indexed at or after it")
-    until: Timestamp | None = Field(None, description="only files indexed before it")
+    since: Timestamp | None = Field(None, description="only files indexed at or after this time")
+    until: Timestamp | None = Field(None, description="only files indexed before this time")
     limit: int = Field(10, ge=1, le=100)
 
 

@@ -118,7 +118,7 @@ class Tokens:
         return jwt.encode(claims, self._local.secret, algorithm="HS256")
 
     def redaction(self) -> Redaction:
-        """Make the redaction of names; it is the same wherever the local secret is."""
+        """Make the redaction of names; equal for every process with the same local secret."""
         return Redaction(self._local.secret)
 
     async def _claims(self, token: str) -> dict[str, Any]:

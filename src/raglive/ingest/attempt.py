@@ -78,7 +78,7 @@ class AttemptRunner:
         except LeaseLost as lost:
             log.info("attempt_superseded", file=job.name, attempt=job.attempt, why=lost.message)
         except (FileChanged, FileVanished):
-            await self._record_outcome(lambda: self.jobs.give_back(job, REQUEUE_DELAY_SECONDS))
+            await self._record_outcome(lambda: self.jobs.requeue(job, REQUEUE_DELAY_SECONDS))
         except (CircuitOpen, EmbeddingRefused, EmbeddingModelChanged) as error:
             await self._requeue(job, progress, error)
         except Skipped as skipped:
@@ -174,7 +174,7 @@ class AttemptRunner:
 
     async def _requeue(self, job: Job, progress: AttemptProgress, why: RagliveError) -> None:
         error = error_body(why, progress)
-        await self._record_outcome(lambda: self.jobs.give_back(job, REQUEUE_DELAY_SECONDS, error))
+        await self._record_outcome(lambda: self.jobs.requeue(job, REQUEUE_DELAY_SECONDS, error))
 
     async def _skip(self, job: Job, progress: AttemptProgress, skipped: Skipped) -> None:
         progress.close_stage()

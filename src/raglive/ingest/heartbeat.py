@@ -49,7 +49,7 @@ class HeartbeatSender:
 
     @property
     def uptime_seconds(self) -> float:
-        """Seconds since this process put the pipeline together."""
+        """Seconds since the pipeline was created in this process."""
         return round(time.monotonic() - self._started, 3)
 
     @property

@@ -231,4 +231,4 @@ class Worker:
         with suppress(*DATABASE_ERRORS):
             async with asyncio.timeout(RELEASE_TIMEOUT_SECONDS):
                 for progress, _ in held:
-                    await self._jobs.give_back(progress.job, 0)
+                    await self._jobs.requeue(progress.job, 0)

@@ -1,20 +1,19 @@
-"""One child process: kept running, with pauses that grow while it keeps ending at once."""
+"""One child process, restarted with back-off when it ends."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import orjson
 import structlog
 
+from raglive.local_stack.log_file import LogFile
 from raglive_contract.errors import ErrorCode, RagliveError, code_of
 
 __all__ = ["ChildFailed", "ChildProcess", "ProcessState", "answers"]
@@ -27,12 +26,10 @@ STOP_SECONDS = 10.0
 PROBE_SECONDS = 0.05
 PROBE_TIMEOUT_SECONDS = 2.0
 CONFIGURATION_EXITS = frozenset({2, 3})
-LAST_WORDS_BYTES = 4000
-LARGEST_LOG_BYTES = 16 * 2**20
 
 
 class ProcessState(StrEnum):
-    """The life of a child process."""
+    """The states of a child process."""
 
     STARTING = "starting"
     READY = "ready"
@@ -50,10 +47,10 @@ class ChildFailed(RagliveError):
 
 
 class ChildProcess:
-    """A raglive command that is kept running, with back-off between restarts.
+    """A raglive command that is restarted with back-off when it ends.
 
-    It is ready when `ready_url` answers. Its output goes to `log_file`. Without a `required` child
-    that cannot start, the others are of use.
+    It is ready when `ready_url` answers. Its output goes to `log_file`. If a child that is not
+    `required` cannot start, the others continue.
     """
 
     def __init__(
@@ -62,7 +59,7 @@ class ChildProcess:
         command: Sequence[str],
         environment: Mapping[str, str],
         *,
-        log_file: Path,
+        log_file: LogFile,
         ready_url: str,
         on_change: Callable[[], None],
         required: bool = True,
@@ -85,7 +82,7 @@ class ChildProcess:
         return self._process.pid if self._process else None
 
     @property
-    def complaint(self) -> str:
+    def exit_reason(self) -> str:
         """Why it ended: the message of its error object, else its exit status or signal."""
         code = self._process.returncode if self._process else None
         if code is not None and code < 0:
@@ -96,16 +93,13 @@ class ChildProcess:
         """Return the error of a child in the state `failed`, with the code that it printed."""
         code = self._process.returncode if self._process else None
         return ChildFailed(
-            f"{self.name}: {self.complaint} (log: {self.log_file})",
+            f"{self.name}: {self.exit_reason} (log: {self.log_file.path})",
             code=code_of(_error(self._last_line()).get("code", ErrorCode.SETTINGS_INVALID)),
             exit_status=code or 1,
         )
 
-    def _last_line(self) -> bytes:
-        with suppress(OSError), self.log_file.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_WORDS_BYTES))
-            return file.read().strip().rpartition(b"\n")[2]
-        return b""
+    def _last_line(self) -> str:
+        return self.log_file.since_start().rpartition("\n")[2]
 
     async def run(self) -> None:
         """Keep the child running until cancelled, then stop it.
@@ -116,13 +110,13 @@ class ChildProcess:
         failures = 0
         try:
             while True:
-                began = asyncio.get_running_loop().time()
+                started = asyncio.get_running_loop().time()
                 exit_code = await self._run_once()
                 if exit_code in CONFIGURATION_EXITS and not self._was_ready:
                     self._change(ProcessState.FAILED)
                     return
-                lived = asyncio.get_running_loop().time() - began
-                failures = 0 if lived > STABLE_SECONDS else failures
+                uptime = asyncio.get_running_loop().time() - started
+                failures = 0 if uptime > STABLE_SECONDS else failures
                 pause = PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)]
                 failures += 1
                 self.restarts += 1
@@ -133,8 +127,7 @@ class ChildProcess:
             await self._stop()
 
     async def _run_once(self) -> int:
-        self._trim_log()
-        with self.log_file.open("ab") as output:
+        with self.log_file.open() as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -179,13 +172,8 @@ class ChildProcess:
         self.state = state
         self._on_change()
 
-    def _trim_log(self) -> None:
-        with suppress(OSError):
-            if self.log_file.stat().st_size > LARGEST_LOG_BYTES:
-                self.log_file.replace(self.log_file.with_suffix(".old.log"))
 
-
-def _error(line: bytes) -> dict[str, str]:
+def _error(line: str) -> dict[str, str]:
     """Parse the error object that a command prints last; empty when the line is something else."""
     try:
         body = orjson.loads(line)["error"]

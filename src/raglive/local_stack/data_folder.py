@@ -15,7 +15,17 @@ import psutil
 
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["DataFolder", "DataFolderError", "RunningStack", "data_folder_of", "running_stacks"]
+__all__ = [
+    "DataFolder",
+    "DataFolderError",
+    "RunningStack",
+    "data_folder_of",
+    "is_data_folder",
+    "running_stacks",
+]
+
+_MARKER = "raglive-data-folder"
+_MARKER_TEXT = "raglive keeps a database, secrets and logs here. It never indexes this folder.\n"
 
 
 class DataFolderError(RagliveError):
@@ -33,7 +43,6 @@ class RunningStack:
     dsn: str
     folder: str
     dashboard_url: str
-    status_url: str
 
     @property
     def alive(self) -> bool:
@@ -44,10 +53,10 @@ class RunningStack:
             return False
 
     @classmethod
-    def here(cls, *, dsn: str, folder: str, dashboard_url: str, status_url: str) -> Self:
+    def here(cls, *, dsn: str, folder: str, dashboard_url: str) -> Self:
         """Describe the calling process."""
         process = psutil.Process()
-        return cls(process.pid, process.create_time(), dsn, folder, dashboard_url, status_url)
+        return cls(process.pid, process.create_time(), dsn, folder, dashboard_url)
 
 
 class DataFolder:
@@ -66,6 +75,7 @@ class DataFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.logs.mkdir(exist_ok=True, mode=0o700)
+            (self.path / _MARKER).write_text(_MARKER_TEXT, "ascii")
         except OSError as error:
             raise DataFolderError(
                 f"The data folder {self.path} cannot be made: {error.strerror}. "
@@ -113,6 +123,11 @@ class DataFolder:
     @property
     def _note(self) -> Path:
         return self.path / "running.json"
+
+
+def is_data_folder(path: str) -> bool:
+    """Check whether a folder is the data folder of any installation."""
+    return os.path.lexists(os.path.join(path, _MARKER))  # noqa: PTH118 - called for each folder
 
 
 def data_folder_of(data_dir: Path | None, watched: Path) -> DataFolder:

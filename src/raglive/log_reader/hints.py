@@ -11,14 +11,16 @@ from raglive.bus.postgres import PostgresBus
 
 __all__ = ["HeadHints"]
 
+MAX_HINTED = 10_000  # pipelines
+
 TakeLive = Callable[[list[dict[str, object]]], None]
 
 
 class HeadHints:
     """Collects hints while `listen` runs; `take_live` receives the conflated events.
 
-    `in_doubt` is set at the start and after each outage of the bus: hints may have been missed,
-    and the heads have to be read.
+    `in_doubt` is set at the start, after each outage of the bus, and when more than `MAX_HINTED`
+    pipelines were hinted and not taken: the heads have to be read.
     """
 
     def __init__(self, bus: PostgresBus, take_live: TakeLive | None = None) -> None:
@@ -34,8 +36,7 @@ class HeadHints:
             async for message in messages:
                 match message:
                     case Hint(pipeline_key=key, seq=seq):
-                        self.seqs[key] = max(seq, self.seqs.get(key, 0))
-                        self.wake()
+                        self._add(key, seq)
                     case Live(events=events) if self._take_live is not None:
                         self._take_live(events)
                     case Reconnected():
@@ -54,6 +55,13 @@ class HeadHints:
     def wake(self) -> None:
         """End every `wait`."""
         self._arrived.set()
+
+    def _add(self, pipeline_key: int, seq: int) -> None:
+        if len(self.seqs) >= MAX_HINTED and pipeline_key not in self.seqs:
+            self.seqs.clear()
+            self.in_doubt = True
+        self.seqs[pipeline_key] = max(seq, self.seqs.get(pipeline_key, 0))
+        self.wake()
 
     async def wait(self, within_seconds: float) -> None:
         """Wait for the next hint; hints that were neither taken nor waited for count."""

@@ -32,8 +32,8 @@ Log = TypeVar("Log", bound=FollowedLog)
 class LogReader(Generic[Log]):
     """Reads every log on while `run` runs: on a hint at once, otherwise every `poll_seconds`.
 
-    `begin` creates the log of a head that is new, or that replaces an earlier log. `end` is told
-    of each log that is no longer followed, and why: None if its pipeline is gone. With
+    `begin` creates the log of a new head, or of one that replaces an earlier log. `end` is called
+    for each log that is no longer followed, with the reason: None if its pipeline was removed. With
     `pipeline_id`, only the logs of that pipeline are followed.
     """
 
@@ -101,7 +101,7 @@ class LogReader(Generic[Log]):
         """Hold a log where it is.
 
         Raises `not_found` for a pipeline that does not exist, and `unavailable` when the log turns
-        out to be replaced.
+        out to have been replaced.
         """
         followed = await self.find(pipeline_id)
         if followed is None:
@@ -112,7 +112,7 @@ class LogReader(Generic[Log]):
                     raise LogReplaced("another log has taken its place")
                 yield followed
             except LogBroken as broken:
-                self._give_up(followed, broken)
+                self._drop(followed, broken)
                 raise RagliveError(
                     "The pipeline's log was replaced just now. Try again.",
                     code=ErrorCode.UNAVAILABLE,
@@ -151,7 +151,7 @@ class LogReader(Generic[Log]):
             try:
                 await self.read_on(followed)
             except LogBroken as broken:
-                self._give_up(followed, broken)
+                self._drop(followed, broken)
 
     async def read_on(self, followed: Log, up_to: int | None = None) -> None:
         """Read a held log to its end, or to exactly `up_to`; raise `LogBroken` if that fails."""
@@ -210,12 +210,12 @@ class LogReader(Generic[Log]):
                 followed.head = head
                 return
             kind = LogBroken if followed.head.epoch == head.epoch else LogReplaced
-            self._give_up(followed, kind(f"the log stands at {head.position}"))
+            self._drop(followed, kind(f"the head is {head.position}"))
         followed = self._begin(head)
         self._logs[head.pipeline_key] = followed
         self._by_id[head.pipeline_id] = followed
 
-    def _give_up(self, followed: Log, broken: LogBroken) -> None:
+    def _drop(self, followed: Log, broken: LogBroken) -> None:
         """Stop following a log that does not continue; the next reading of the heads begins it."""
         if isinstance(broken, DigestMismatch):
             self.digest_mismatches += 1

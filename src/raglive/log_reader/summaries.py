@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, field
 
+from raglive.log_reader.shared_read import SharedRead
 from raglive.store.log.event_log import Head
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive.store.log.pipeline_summary import Summary
@@ -23,7 +25,7 @@ class _Entry:
     summary: Summary | None = None
     read_at: float = float("-inf")
     pause_seconds: float = LEAST_SECONDS
-    reading: asyncio.Task[Summary] | None = None
+    reading: SharedRead[Summary] = field(default_factory=SharedRead)
 
 
 class Summaries:
@@ -70,14 +72,16 @@ class Summaries:
     async def read(self, head: Head) -> Summary:
         """Read a summary, or join the reading that is under way."""
         entry = self._entries.setdefault(head.pipeline_key, _Entry())
-        if entry.reading is None or entry.reading.done():
-            entry.reading = asyncio.create_task(self._read(head, entry), name="pipeline-summary")
-            entry.reading.add_done_callback(_retrieve)
-        return await asyncio.shield(entry.reading)
+        return await entry.reading.join(lambda: self._read(head, entry))
 
     def forget(self, pipeline_key: int) -> None:
         """Drop the summary of a pipeline that is gone."""
         self._entries.pop(pipeline_key, None)
+
+    def retain(self, pipeline_keys: Container[int]) -> None:
+        """Drop the summaries of all other pipelines: they are gone."""
+        for key in [key for key in self._entries if key not in pipeline_keys]:
+            self.forget(key)
 
     async def _read(self, head: Head, entry: _Entry) -> Summary:
         loop = asyncio.get_running_loop()
@@ -89,8 +93,3 @@ class Summaries:
                 took = loop.time() - entry.read_at
                 entry.pause_seconds = max(LEAST_SECONDS, took * (1 + REST_FACTOR))
         return entry.summary
-
-
-def _retrieve(reading: asyncio.Task[Summary]) -> None:
-    if not reading.cancelled():
-        reading.exception()

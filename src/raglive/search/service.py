@@ -131,8 +131,8 @@ class SearchService:
         except EmbeddingError as error:
             if error.code in _CAUSED_BY_SETTINGS and (change := self._advice(index)):
                 raise EmbeddingModelChanged(
-                    f"{error.message} The index is of {index.space}. {change}, and start this "
-                    "program again."
+                    f"{error.message} The index has vectors of {index.space}. {change}, and start "
+                    "this program again."
                 ) from error
             if error.code == _UNAVAILABLE and self._uses_index_address:
                 raise EmbeddingError(
@@ -182,7 +182,7 @@ class SearchService:
     def _model_changed(self, index: ChosenSpace) -> EmbeddingModelChanged:
         change = self._advice(index) or "Update raglive, or run `raglive reindex`"
         return EmbeddingModelChanged(
-            f"The index is of {index.space}. {change}, and start this program again. "
+            f"The index has vectors of {index.space}. {change}, and start this program again. "
             "A search by words alone works without it."
         )
 

@@ -37,17 +37,17 @@ class Embeddings(BaseModel):
     embedding_dimensions: Annotated[int, Field(ge=1, le=16000)] | None = Field(
         None,
         validation_alias="RAGLIVE_EMBEDDING_DIMENSIONS",
-        description="dimensions to ask the provider for, when not the model's own",
+        description="dimensions to request, if not the model's default",
     )
     embedding_concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
         4,
         validation_alias="RAGLIVE_EMBEDDING_CONCURRENCY",
-        description="requests to the embedding provider at once",
+        description="requests to the embedding provider at the same time",
     )
     embedding_timeout_seconds: Positive = Field(
         60,
         validation_alias="RAGLIVE_EMBEDDING_TIMEOUT_SECONDS",
-        description="time-out of a request to the embedding provider",
+        description="time-out in seconds of a request to the embedding provider",
     )
     embedding_price: Annotated[float, Field(ge=0)] = Field(
         0,
@@ -57,13 +57,13 @@ class Embeddings(BaseModel):
     embedding_budget: Positive | None = Field(
         None,
         validation_alias="RAGLIVE_EMBEDDING_BUDGET",
-        description="most that a pipeline may spend on embeddings in a period, in the currency of "
-        "the price; it pauses when that is spent",
+        description="limit of what a pipeline spends on embeddings in a period, in the currency of "
+        "the price; at the limit it pauses",
     )
     embedding_budget_period: Literal["day", "month", "total"] = Field(
         "month",
         validation_alias="RAGLIVE_EMBEDDING_BUDGET_PERIOD",
-        description="the budget is per day, per month (both UTC), or in total",
+        description="period of the budget: a day, a month (both UTC), or in total",
     )
 
     @model_validator(mode="after")

@@ -51,7 +51,7 @@ class Logs(BaseModel):
     """Logs."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", validation_alias="RAGLIVE_LOG_LEVEL", description="lowest level that is logged"
+        "info", validation_alias="RAGLIVE_LOG_LEVEL", description="lowest level to log"
     )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto",
@@ -71,7 +71,7 @@ class Tokens(BaseModel):
     supabase_url: Url | None = Field(
         None,
         validation_alias="SUPABASE_URL",
-        description="address of the Supabase project, whose tokens are accepted",
+        description="address of the Supabase project whose tokens are accepted",
     )
     supabase_jwt_secret: SecretStr | None = Field(
         None,
@@ -86,12 +86,12 @@ class Tokens(BaseModel):
     jwt_issuer: str | None = Field(
         None,
         validation_alias="RAGLIVE_JWT_ISSUER",
-        description="what that issuer's tokens say in `iss`, exactly",
+        description="exact `iss` of that issuer's tokens",
     )
     jwt_audience: str | None = Field(
         None,
         validation_alias="RAGLIVE_JWT_AUDIENCE",
-        description="what that issuer's tokens for raglive say in `aud`",
+        description="`aud` of that issuer's tokens for raglive",
     )
 
     @model_validator(mode="after")
@@ -99,6 +99,6 @@ class Tokens(BaseModel):
         parts = (self.jwks_url, self.jwt_issuer, self.jwt_audience)
         if any(parts) and not all(parts):
             raise ValueError(
-                "RAGLIVE_JWKS_URL, RAGLIVE_JWT_ISSUER and RAGLIVE_JWT_AUDIENCE go together"
+                "RAGLIVE_JWKS_URL, RAGLIVE_JWT_ISSUER and RAGLIVE_JWT_AUDIENCE must be set together"
             )
         return self

@@ -30,7 +30,7 @@ class Pipelines(BaseModel):
     pipeline_types: Listed = Field(
         ("google_drive", "local_files"),
         validation_alias="RAGLIVE_PIPELINE_TYPES",
-        description="types, comma separated, that the status server has namespaces for",
+        description="types, comma separated, for which the status server has namespaces",
     )
     run_mode: Literal["continuous", "single"] = Field(
         "continuous",
@@ -45,7 +45,7 @@ class Pipelines(BaseModel):
     workers: Annotated[int, Field(ge=1, le=256)] = Field(
         min(os.cpu_count() or 1, 8),
         validation_alias="RAGLIVE_WORKERS",
-        description="files processed at once; by default the number of cores, at most 8",
+        description="files processed at the same time; by default the number of cores, at most 8",
     )
     lease_seconds: Positive = Field(
         15,
@@ -65,12 +65,12 @@ class Pipelines(BaseModel):
     extraction_timeout_seconds: Positive = Field(
         300,
         validation_alias="RAGLIVE_EXTRACTION_TIMEOUT_SECONDS",
-        description="longest time to read one file",
+        description="time limit in seconds for reading one file",
     )
     extraction_memory_bytes: Annotated[int, Field(ge=2**28)] = Field(
         2**31,
         validation_alias="RAGLIVE_EXTRACTION_MEMORY_BYTES",
-        description="most memory to read one file",
+        description="memory limit for reading one file",
     )
     max_file_bytes: AtLeastOne = Field(
         512 * 2**20,
@@ -82,8 +82,8 @@ class Pipelines(BaseModel):
     ) = Field(
         None,
         validation_alias="RAGLIVE_OCR_LANGUAGES",
-        description="languages of scans and pictures, as Tesseract names them (`eng+deu`), to read "
-        "the text in them; unset, it is not read",
+        description="languages for text recognition in scans and pictures, as Tesseract names them "
+        "(`eng+deu`); unset, there is no text recognition",
     )
 
 
@@ -98,7 +98,12 @@ class LocalFiles(BaseModel):
     ignore_patterns: Listed = Field(
         (),
         validation_alias="RAGLIVE_IGNORE_PATTERNS",
-        description="globs, comma separated, of files to leave out",
+        description="globs of files to ignore, comma separated",
+    )
+    follow_links: bool = Field(
+        default=False,
+        validation_alias="RAGLIVE_FOLLOW_LINKS",
+        description="whether to follow links in the watched folder that lead out of it",
     )
     local_files_port: Port = Field(
         8005,
@@ -133,8 +138,8 @@ class GoogleDrive(BaseModel):
     google_token_file: Path | None = Field(
         None,
         validation_alias="RAGLIVE_GOOGLE_TOKEN_FILE",
-        description="where `raglive login google` keeps its token; by default with the user's own "
-        "configuration",
+        description="file in which `raglive login google` stores its token; by default in the "
+        "user's configuration folder",
     )
     google_api_url: str = Field(
         "https://www.googleapis.com",
@@ -145,12 +150,12 @@ class GoogleDrive(BaseModel):
         None,
         validation_alias="RAGLIVE_GOOGLE_PUSH_URL",
         description="public HTTPS address that leads to the Google Drive pipeline's port; Google "
-        "tells it of changes",
+        "reports changes to it",
     )
     google_full_listing_seconds: Positive = Field(
         21600,
         validation_alias="RAGLIVE_GOOGLE_FULL_LISTING_SECONDS",
-        description="seconds between full listings, which find what change logs did not tell of",
+        description="seconds between full listings, which find changes that the change logs missed",
     )
     google_drive_port: Port = Field(
         8004,

@@ -24,6 +24,7 @@ __all__ = [
     "variable_names",
 ]
 
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
 MISSPELT_RATIO = 0.88  # of `difflib`: one or two letters in a name of 14
 
 
@@ -46,18 +47,39 @@ class Settings(
     Search,
     BaseSettings,
 ):
-    """What the environment says; every field is one variable, named by its alias."""
+    """All settings; each field is read from the environment variables of its alias."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     @property
     def public_status_url(self) -> str:
         """The address under which browsers reach the status server."""
-        return self.status_url or f"http://{_reachable(self.host)}:{self.status_port}"
+        return self.status_url or f"http://{self.reachable_host}:{self.status_port}"
+
+    @property
+    def internal_status_url(self) -> str:
+        """The address under which the dashboard server reaches the status server.
+
+        It does not depend on the public address, so neither a proxy's routing nor its certificate
+        or name matters.
+        """
+        return self.status_internal_url or f"http://{self.reachable_host}:{self.status_port}"
+
+    @property
+    def reachable_host(self) -> str:
+        """The host under which this machine reaches its own servers, as it stands in a URL."""
+        if self.listens_on_every_address:
+            return "[::1]" if self.host == "::" else "127.0.0.1"
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def listens_on_every_address(self) -> bool:
+        """Whether the servers can be reached under every address of this machine."""
+        return self.host in EVERY_ADDRESS
 
 
 def groups() -> tuple[type[BaseModel], ...]:
-    """Return the groups that settings come in; the first line of each says what it is about."""
+    """The classes that settings are grouped in; the first docstring line is the group's title."""
     return tuple(base for base in Settings.__bases__ if base is not BaseSettings)
 
 
@@ -92,8 +114,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def misspelt_names(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return variables that are close to the name of a setting, with the name that was meant.
 
-    Only names without the prefix RAGLIVE_: others' programs have variables, too. An unknown
-    RAGLIVE_ variable is an error of `read_settings`.
+    Names with the prefix RAGLIVE_ are not returned: `read_settings` refuses unknown ones. Other
+    names may belong to other programs.
     """
     present = os.environ if environment is None else environment
     known = _known()
@@ -123,7 +145,3 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 def _chosen(environment: Mapping[str, str]) -> dict[str, str]:
     known = _known()
     return {name: value for name, value in environment.items() if name in known and value}
-
-
-def _reachable(host: str) -> str:
-    return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 - compared, not bound

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator
 
-from raglive.settings.kinds import AtLeastOne, Listed, Port, Positive
+from raglive.settings.kinds import AtLeastOne, Listed, Port, Positive, Url
 
 __all__ = ["Limits", "Servers"]
 
@@ -21,10 +21,17 @@ class Servers(BaseModel):
     dashboard_port: Port = Field(
         3000, validation_alias="RAGLIVE_DASHBOARD_PORT", description="port of the dashboard server"
     )
-    status_url: str | None = Field(
+    status_url: Url | None = Field(
         None,
         validation_alias="RAGLIVE_STATUS_URL",
-        description="public address of the status server, when it is not the host and port",
+        description="public address of the status server, which browsers use, if it differs from "
+        "host and port",
+    )
+    status_internal_url: Url | None = Field(
+        None,
+        validation_alias="RAGLIVE_STATUS_INTERNAL_URL",
+        description="address at which the dashboard server reaches the status server, if that "
+        "runs on another machine",
     )
     socket_path: str = Field(
         "/socket.io", validation_alias="SOCKET_IO_PATH", description="path of Socket.IO"
@@ -32,18 +39,18 @@ class Servers(BaseModel):
     allowed_hosts: Listed = Field(
         (),
         validation_alias="RAGLIVE_ALLOWED_HOSTS",
-        description="host names, comma separated, that requests may be addressed to",
+        description="further host names that requests may use, comma separated",
     )
     cors_origins: Listed = Field(
         (),
         validation_alias="SOCKET_IO_CORS_ORIGIN",
-        description="origins, comma separated, whose pages may connect, beside the dashboard's own",
+        description="origins whose pages may connect in addition to the dashboard, comma separated",
     )
     trusted_proxies: Listed = Field(
         ("127.0.0.1", "::1"),
         validation_alias="RAGLIVE_TRUSTED_PROXIES",
-        description="addresses or networks, comma separated, of proxies whose `X-Forwarded-For` "
-        "says who calls",
+        description="addresses or networks of proxies, comma separated, whose `X-Forwarded-For` "
+        "is trusted",
     )
     heartbeat_interval: Positive = Field(
         30,
@@ -70,7 +77,7 @@ class Servers(BaseModel):
     def _are_host_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if "/" in name or (":" in name and not name.count(":") > 1):
-                raise ValueError(f"{name!r} is not a host name alone, without scheme and port")
+                raise ValueError(f"{name!r} is not a host name without scheme and port")
         return names
 
     @field_validator("trusted_proxies")
@@ -86,60 +93,60 @@ class Limits(BaseModel):
     """Limits."""
 
     max_connections: AtLeastOne = Field(
-        10_000, validation_alias="RAGLIVE_MAX_CONNECTIONS", description="connections at once"
+        10_000, validation_alias="RAGLIVE_MAX_CONNECTIONS", description="simultaneous connections"
     )
     max_connections_per_address: AtLeastOne = Field(
         1000,
         validation_alias="RAGLIVE_MAX_CONNECTIONS_PER_ADDRESS",
-        description="connections at once of one address, this machine's own left out",
+        description="simultaneous connections from one address; loopback is not limited",
     )
     max_connections_per_subject: AtLeastOne = Field(
         5000,
         validation_alias="RAGLIVE_MAX_CONNECTIONS_PER_SUBJECT",
-        description="connections to namespaces at once with tokens of one subject",
+        description="simultaneous connections to namespaces with tokens of one subject",
     )
     max_subscriptions: AtLeastOne = Field(
         1000,
         validation_alias="RAGLIVE_MAX_SUBSCRIPTIONS",
-        description="pipelines that one connection may watch",
+        description="pipelines that one connection may subscribe to",
     )
     max_pipelines: AtLeastOne = Field(
         10_000,
         validation_alias="RAGLIVE_MAX_PIPELINES",
-        description="pipelines, each with its room, until publishing makes no more",
+        description="pipelines beyond which publishing creates no more",
     )
     address_connections_per_second: Positive = Field(
         50,
         validation_alias="RAGLIVE_ADDRESS_CONNECTIONS_PER_SECOND",
-        description="new connections a second of one address, ten seconds of it at once",
+        description="new connections per second from one address; bursts of ten seconds' worth",
     )
     address_requests_per_second: Positive = Field(
         500,
         validation_alias="RAGLIVE_ADDRESS_REQUESTS_PER_SECOND",
-        description="HTTP requests a second of one address, two seconds of it at once",
+        description="HTTP requests per second from one address; bursts of two seconds' worth",
     )
     subject_requests_per_second: Positive = Field(
         1000,
         validation_alias="RAGLIVE_SUBJECT_REQUESTS_PER_SECOND",
-        description="requests a second to the status server with tokens of one subject",
+        description="requests per second to the status server with tokens of one subject",
     )
     connection_requests_per_second: Positive = Field(
         100,
         validation_alias="RAGLIVE_CONNECTION_REQUESTS_PER_SECOND",
-        description="requests a second over one connection, two seconds of it at once",
+        description="requests per second over one connection; bursts of two seconds' worth",
     )
     pipeline_events_per_second: Positive = Field(
         50_000,
         validation_alias="RAGLIVE_PIPELINE_EVENTS_PER_SECOND",
-        description="events a second that are taken for one pipeline",
+        description="events per second that are accepted for one pipeline",
     )
     handshake_seconds: Positive = Field(
         10,
         validation_alias="RAGLIVE_HANDSHAKE_SECONDS",
-        description="seconds in which a connection must enter a namespace with a token",
+        description="seconds within which a connection must join a namespace with a token",
     )
     idle_seconds: Positive = Field(
         900,
         validation_alias="RAGLIVE_IDLE_SECONDS",
-        description="seconds after which a connection that watches and asks nothing is closed",
+        description="seconds without subscription and request after which a connection is closed",
     )

@@ -7,7 +7,8 @@ Sizes are limited where bytes are read: messages in `transport/payload_filter.py
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import structlog
@@ -16,13 +17,18 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from raglive.http_api.allowed_hosts import client_address, is_loopback
-from raglive.http_api.rate_limits import Rate, RequestLimits, address_key, rate_limited
+from raglive.http_api.rate_limits import (
+    Rate,
+    RequestLimits,
+    RequestRates,
+    address_key,
+    rate_limited,
+)
 from raglive.http_api.responses import status_of
-from raglive.settings import Settings
 from raglive.status_server.audit import Audit, ClientOrigin
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Admission", "AdmissionLimits", "AllowedOrigins"]
+__all__ = ["Admission", "AdmissionConfig", "AdmissionLimits", "AllowedOrigins", "origins_of"]
 
 log = structlog.get_logger()
 
@@ -32,29 +38,43 @@ REFUSALS_BURST_SECONDS = 25.0
 LIMIT_RETRY_MS = 5000
 
 
-class AdmissionLimits(RequestLimits):
-    """The limits of the settings, and the counters behind them."""
+@dataclass(frozen=True, slots=True)
+class AdmissionConfig:
+    """The limits, and the origins whose pages may connect; `*` among them allows every origin."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self._settings = settings
-        self._connects_by_address = Rate(
-            settings.address_connections_per_second, CONNECT_BURST_SECONDS
-        )
-        self._requests_by_connection = Rate(settings.connection_requests_per_second)
-        self._events_by_pipeline = Rate(settings.pipeline_events_per_second)
+    max_connections: int
+    max_connections_per_address: int
+    max_connections_per_subject: int
+    max_subscriptions: int  # of one connection
+    max_pipelines: int
+    connections_per_second: float  # of one address
+    requests_per_second: float  # over one connection
+    events_per_second: float  # of one pipeline
+    request_rates: RequestRates
+    allowed_origins: frozenset[str]
+
+
+class AdmissionLimits(RequestLimits):
+    """Counts connections, requests and events, and refuses those above the limits."""
+
+    def __init__(self, config: AdmissionConfig) -> None:
+        super().__init__(config.request_rates)
+        self._config = config
+        self._connects_by_address = Rate(config.connections_per_second, CONNECT_BURST_SECONDS)
+        self._requests_by_connection = Rate(config.requests_per_second)
+        self._events_by_pipeline = Rate(config.events_per_second)
         self._refusals_by_connection = Rate(REFUSALS_PER_SECOND, REFUSALS_BURST_SECONDS)
         self._connections_by_address: Counter[str] = Counter()
         self._connections_by_subject: Counter[str] = Counter()
 
     def check_connection(self, address: str, open_connections: int) -> None:
         """Check a new connection. Raises `limit_reached` and `rate_limited`."""
-        if open_connections >= self._settings.max_connections:
+        if open_connections >= self._config.max_connections:
             raise _limit_reached("the server", "RAGLIVE_MAX_CONNECTIONS")
         if is_loopback(address):
             return
         key = address_key(address)
-        if self._connections_by_address[key] >= self._settings.max_connections_per_address:
+        if self._connections_by_address[key] >= self._config.max_connections_per_address:
             raise _limit_reached(f"the address {address}", "RAGLIVE_MAX_CONNECTIONS_PER_ADDRESS")
         if wait := self._connects_by_address.take(key):
             setting = "RAGLIVE_ADDRESS_CONNECTIONS_PER_SECOND"
@@ -66,7 +86,7 @@ class AdmissionLimits(RequestLimits):
 
     def add_connection_of_subject(self, subject: str) -> None:
         """Count a connection to a namespace. Raises `limit_reached`."""
-        if self._connections_by_subject[subject] >= self._settings.max_connections_per_subject:
+        if self._connections_by_subject[subject] >= self._config.max_connections_per_subject:
             raise _limit_reached("the token's subject", "RAGLIVE_MAX_CONNECTIONS_PER_SUBJECT")
         _count(self._connections_by_subject, subject, 1)
 
@@ -91,7 +111,7 @@ class AdmissionLimits(RequestLimits):
 
     def check_subscriptions(self, pipelines: int) -> None:
         """Check the number of pipelines of one connection. Raises `limit_reached`."""
-        if pipelines > self._settings.max_subscriptions:
+        if pipelines > self._config.max_subscriptions:
             raise _limit_reached("this connection", "RAGLIVE_MAX_SUBSCRIPTIONS")
 
     def publish(self, pipeline_id: str, events: int) -> None:
@@ -102,26 +122,19 @@ class AdmissionLimits(RequestLimits):
 
     def check_new_pipeline(self, pipelines: int) -> None:
         """Check that the server takes another pipeline. Raises `limit_reached`."""
-        if pipelines >= self._settings.max_pipelines:
+        if pipelines >= self._config.max_pipelines:
             raise _limit_reached("the server: no more pipelines", "RAGLIVE_MAX_PIPELINES")
 
 
 class AllowedOrigins:
-    """The dashboard's origins, those of SOCKET_IO_CORS_ORIGIN, and the request's own host.
+    """The origins that are configured, and the request's own host.
 
     The own host is allowed because behind one proxy the dashboard and this server share an
     origin. `AllowedHosts` has checked that host before.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        hosts = {"127.0.0.1", "localhost", "[::1]", settings.host, *settings.allowed_hosts}
-        own = {
-            f"{scheme}://{host.lower()}:{port}"
-            for host in hosts
-            for port in (settings.dashboard_port, settings.status_port)
-            for scheme in ("http", "https")
-        }
-        self._allowed = own | set(settings.cors_origins)
+    def __init__(self, allowed: frozenset[str]) -> None:
+        self._allowed = allowed
 
     def check(self, scope: Scope) -> None:
         """Raise `origin_not_allowed` for a page of another origin; no origin is allowed."""
@@ -145,19 +158,29 @@ class AllowedOrigins:
         return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower() != ""
 
 
+def origins_of(hosts: Iterable[str], ports: Iterable[int]) -> frozenset[str]:
+    """List the origins of pages on these ports of loopback and of these hosts."""
+    return frozenset(
+        f"{scheme}://{host.lower()}:{port}"
+        for host in {"127.0.0.1", "localhost", "[::1]", *hosts}
+        for port in ports
+        for scheme in ("http", "https")
+    )
+
+
 class Admission:
     """Applies the per-address limits and the origins, and records refusals in the audit log."""
 
     def __init__(
         self,
-        settings: Settings,
+        origins: AllowedOrigins,
         limits: AdmissionLimits,
         audit: Audit,
         *,
         open_connections: Callable[[], int],
         is_draining: Callable[[], bool],
     ) -> None:
-        self._origins = AllowedOrigins(settings)
+        self._origins = origins
         self._limits = limits
         self._audit = audit
         self._open_connections = open_connections
@@ -203,9 +226,9 @@ def _count(counter: Counter[str], key: str, change: int) -> None:
         del counter[key]
 
 
-def _limit_reached(whose: str, setting: str) -> RagliveError:
+def _limit_reached(limited: str, setting: str) -> RagliveError:
     return RagliveError(
-        f"The limit of {whose} is reached. It is {setting}.",
+        f"The limit of {limited} is reached. It is {setting}.",
         code=ErrorCode.LIMIT_REACHED,
         retryable=True,
         retry_after_ms=LIMIT_RETRY_MS,
@@ -214,7 +237,7 @@ def _limit_reached(whose: str, setting: str) -> RagliveError:
 
 def _draining() -> RagliveError:
     return RagliveError(
-        "The server is about to stop. Come back in a moment.",
+        "The server is shutting down. Reconnect in a moment.",
         code=ErrorCode.UNAVAILABLE,
         retryable=True,
         retry_after_ms=1000,

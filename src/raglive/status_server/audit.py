@@ -1,4 +1,4 @@
-"""The audit: who did what, from where, and with which outcome, in the log, metrics and the room."""
+"""The audit of actions: subject, origin and outcome, in the log, metrics and monitoring room."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_CHARACTERS = 255
 
 @dataclass(frozen=True, slots=True)
 class ClientOrigin:
-    """Where an action came from; `connection` is the session id in `namespace`."""
+    """The origin of an action; `connection` is the session id in `namespace`."""
 
     address: str | None = None
     connection: str | None = None

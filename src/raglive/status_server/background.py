@@ -1,4 +1,4 @@
-"""Background work: loops that run as long as the server, and tasks that nobody awaits."""
+"""Background work: loops that run as long as the server, and tasks that run on their own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Work = Coroutine[Any, Any, None]
 async def running(**loops: Work) -> AsyncIterator[None]:
     """Run loops within the block, and cancel them at its end.
 
-    A loop that fails ends the process: a server without it would look healthy and not be.
+    A loop that fails ends the process: the server would look healthy without working.
     """
     tasks = [asyncio.create_task(work, name=name) for name, work in loops.items()]
     for task in tasks:

@@ -13,10 +13,10 @@ from raglive.bus.postgres import PostgresBus
 from raglive.http_api.authentication import Authenticator
 from raglive.http_api.tokens import Tokens
 from raglive.search.service import SearchService
-from raglive.settings import Settings
-from raglive.status_server.admission import Admission, AdmissionLimits
+from raglive.status_server.admission import Admission, AdmissionLimits, AllowedOrigins
 from raglive.status_server.audit import Audit
 from raglive.status_server.background import BackgroundTasks
+from raglive.status_server.config import StatusServerConfig
 from raglive.status_server.metrics import ServerState, StatusMetrics
 from raglive.status_server.monitoring import MonitoringRoom
 from raglive.status_server.namespace import PipelineNamespace
@@ -30,7 +30,6 @@ from raglive.status_server.subscriptions.hub import Hub
 from raglive.status_server.subscriptions.messages import Message
 from raglive.status_server.subscriptions.pipeline_subscriptions import PipelineSubscriptions
 from raglive.status_server.subscriptions.rooms import Rooms, Subscriber
-from raglive.status_server.timeouts import Timeouts
 from raglive.status_server.transport.connection_writer import Traffic
 from raglive.status_server.transport.socketio_server import SocketServer, heartbeat_times
 from raglive.store.access.revocations import Revocations
@@ -46,21 +45,20 @@ class StatusComponents:
 
     def __init__(
         self,
-        settings: Settings,
+        config: StatusServerConfig,
         database: Database,
         tokens: Tokens,
         search: SearchService,
-        timeouts: Timeouts,
     ) -> None:
-        self.settings = settings
+        self.config = config
         self.database = database
-        self.timeouts = timeouts
+        self.timeouts = config.timeouts
         self.redaction = tokens.redaction()
         self.tasks = BackgroundTasks()
         self.reads = PipelineReads(database)
         self.bus = PostgresBus(database.dsn, listens=database.listens)
         self.search = search
-        self.limits = AdmissionLimits(settings)
+        self.limits = AdmissionLimits(config.admission)
         self.revocations = Revocations(database, self._evict_unauthorized)
         self.authenticator = Authenticator(tokens, self.revocations)
         self.rooms = Rooms(self._catch_up, self.redaction)
@@ -83,7 +81,7 @@ class StatusComponents:
             self._deliver,
             on_log_started=self._show_new_log,
             watched=self.rooms.watched,
-            heartbeat_interval_seconds=self.settings.heartbeat_interval,
+            heartbeat_interval_seconds=self.config.heartbeat_interval_seconds,
         )
 
     @cached_property
@@ -94,11 +92,11 @@ class StatusComponents:
     @cached_property
     def sockets(self) -> SocketServer:
         """Socket.IO, with its namespaces registered by `StatusServer`."""
-        ping_interval, ping_timeout = heartbeat_times(self.settings.socket_timeout)
+        ping_interval, ping_timeout = heartbeat_times(self.config.socket_timeout_seconds)
         return SocketServer(
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
-            handshake_seconds=self.settings.handshake_seconds,
+            handshake_seconds=self.config.handshake_seconds,
             count_address=self.limits.count_address,
         )
 
@@ -127,7 +125,7 @@ class StatusComponents:
     def admission(self) -> Admission:
         """Admits connections and HTTP requests."""
         return Admission(
-            self.settings,
+            AllowedOrigins(self.config.admission.allowed_origins),
             self.limits,
             self.audit,
             open_connections=self.sockets.session_count,
@@ -151,7 +149,7 @@ class StatusComponents:
             self.sockets,
             tasks=self.tasks,
             metrics=self.metrics,
-            idle_seconds=self.settings.idle_seconds,
+            idle_seconds=self.config.idle_seconds,
             expiry_warning_seconds=self.timeouts.token_expiry_warning,
         )
 
@@ -186,7 +184,7 @@ class StatusComponents:
                 slow_seconds=self.timeouts.slow_viewer,
                 metrics=self.metrics,
             )
-            for kind in self.settings.pipeline_types
+            for kind in self.config.pipeline_types
         }
 
     @cached_property
@@ -206,7 +204,7 @@ class StatusComponents:
                 tasks=self.tasks,
                 metrics=self.metrics,
             )
-            for kind in self.settings.pipeline_types
+            for kind in self.config.pipeline_types
         ]
 
     def _state(self) -> ServerState:

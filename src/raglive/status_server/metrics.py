@@ -25,7 +25,7 @@ DURATION_BUCKETS = (1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What is read at each scrape, and not counted as it happens."""
+    """Values that are read at each scrape."""
 
     clients: int
     transport: TransportState
@@ -51,20 +51,20 @@ class StatusMetrics(Metrics):
         )
         self.reconnects = self._counter("reconnects", "Connections that presented a cursor")
         self.resumes = self._counter(
-            "resumes", "Where the events that a cursor missed were read", "place"
+            "resumes", "Source of the missed events that were replayed", "place"
         )
         self.emitted = self._counter("events_emitted", "Events emitted to rooms", "type")
         self.deliveries = self._counter("deliveries", "Events queued for viewers")
         self.accepted = self._counter("events_accepted", "Events published by producers")
-        self.duplicates = self._counter("events_duplicate", "Events published again and ignored")
+        self.duplicates = self._counter("events_duplicate", "Duplicate events that were ignored")
         self.latency = self._histogram(
             "commit_to_emit_seconds",
-            "From an event's timestamp to the outbound queues",
+            "Time from an event's timestamp to the outbound queues",
             FAST_BUCKETS,
         )
         self.socket_requests = Histogram(
             "raglive_socket_request_seconds",
-            "From a request over Socket.IO to its answer",
+            "Time from a request over Socket.IO to its answer",
             ["request", "outcome"],
             buckets=FAST_BUCKETS,
             registry=self.registry,

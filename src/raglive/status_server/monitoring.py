@@ -26,7 +26,7 @@ INTERVAL_SECONDS = 1.0
 
 
 class MonitoringRoom:
-    """The administrators who watch the server; nothing is encoded for an empty room."""
+    """The room of administrators. Nothing is encoded while it is empty."""
 
     def __init__(
         self,

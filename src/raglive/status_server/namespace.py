@@ -203,7 +203,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         return await super().trigger_event(event.replace(":", "_"), *args)
 
     def show_new_log(self, head: Head) -> None:
-        """Subscribe to a log that begins those who followed its predecessor, or follow all."""
+        """Subscribe viewers to a new log that replaces theirs, and those that follow all logs."""
         if head.pipeline_type == self._type:
             displaced = self._rooms.empty(head.pipeline_id)
             showing = self._subscriptions.show_new_log(head.pipeline_id, displaced)

@@ -12,12 +12,11 @@ from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
 from raglive.search.service import SearchService
-from raglive.settings import Settings
 from raglive.status_server.background import running
 from raglive.status_server.components import StatusComponents
+from raglive.status_server.config import StatusServerConfig
 from raglive.status_server.http.application import http_application, with_middleware
 from raglive.status_server.http.endpoints import Readiness, status_router
-from raglive.status_server.timeouts import TIMEOUTS, Timeouts
 from raglive.status_server.transport.connection_writer import StallTimeout
 from raglive.store.pool import Database
 from raglive.store.registry.file_listing import FileListing
@@ -34,19 +33,18 @@ class StatusServer:
 
     def __init__(
         self,
-        settings: Settings,
+        config: StatusServerConfig,
         database: Database,
         tokens: Tokens,
         search: SearchService,
-        timeouts: Timeouts = TIMEOUTS,
     ) -> None:
-        parts = StatusComponents(settings, database, tokens, search, timeouts)
+        parts = StatusComponents(config, database, tokens, search)
         for namespace in parts.namespaces:
             parts.sockets.register_namespace(namespace)
         self.components = parts
         http = http_application(self._routers(), parts.admission, self._lifespan)
-        application = with_middleware(http, settings, parts.sockets, parts.admission, parts.metrics)
-        self.asgi = StallTimeout(application, timeouts.stalled_connection, parts.traffic)
+        application = with_middleware(http, config, parts.sockets, parts.admission, parts.metrics)
+        self.asgi = StallTimeout(application, config.timeouts.stalled_connection, parts.traffic)
 
     async def until_drained(self, stop: Awaitable[None]) -> None:
         """Wait for `stop`, then drain; the HTTP server can stop when this returns."""

@@ -6,7 +6,7 @@ WITH drafts AS (
 ), reservations AS (
     DELETE FROM raglive.embedding_reservations WHERE expires_at < clock_timestamp()
 )
-DELETE FROM raglive.kept_vectors WHERE ctid = ANY (ARRAY(
-    SELECT cached.ctid FROM raglive.kept_vectors AS cached JOIN raglive.embedding_models USING (model_key)
+DELETE FROM raglive.cached_vectors WHERE ctid = ANY (ARRAY(
+    SELECT cached.ctid FROM raglive.cached_vectors AS cached JOIN raglive.embedding_models USING (model_key)
     WHERE NOT next AND (NOT active OR cached.made_at < now() - make_interval(days => $1))
     LIMIT $2))

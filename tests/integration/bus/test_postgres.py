@@ -28,7 +28,7 @@ async def following(messages: Messages, wanted: type[Message]) -> Any:
 
 
 def numbered(number: int, **fields: str) -> Any:
-    """Make what stands for an event: the bus does not look into it."""
+    """Return a stand-in for an event, which the bus does not inspect."""
     return {"type": "heartbeat", "number": number, **fields}
 
 
@@ -75,7 +75,7 @@ async def test_many_and_large_events_are_split_to_fit(dsn: str) -> None:
     assert received == events
 
 
-async def test_what_others_notify_cannot_stop_it(
+async def test_malformed_notifications_are_ignored(
     dsn: str, database: Database, pipeline: PipelineRecord
 ) -> None:
     async with PostgresBus(dsn) as bus, aclosing(bus.listen()) as messages:
@@ -161,7 +161,7 @@ async def _listen_for_ever(bus: PostgresBus) -> None:
             pass
 
 
-async def test_a_wrong_address_is_told_to_the_sender() -> None:
+async def test_a_wrong_address_is_reported_to_the_sender() -> None:
     async with PostgresBus("postgresql://nobody:hunter2@127.0.0.1:1/none") as bus:
         with pytest.raises(RagliveError) as refused:
             await bus.send([numbered(1)])

@@ -1,4 +1,4 @@
-"""A dashboard server on any database, and a worker's deeds to show on it."""
+"""A dashboard server on any database, and files in any state to show on it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from httpx import ASGITransport, AsyncClient
 
+from raglive.app.dashboard_server import dashboard_config
 from raglive.app.embedder import search_config
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
@@ -33,9 +34,10 @@ from raglive_contract.states import Stage
 from raglive_contract.wire import WireFileError, WireFileResults, WireSkipReason
 from tests.integration.store.files import chunks
 
-__all__ = ["COMPLETED", "TOKENS", "Work", "bearer", "opened"]
+__all__ = ["COMPLETED", "PUBLIC_STATUS_URL", "TOKENS", "Work", "bearer", "opened"]
 
 TOKENS = Tokens("for-tests-only-" * 3)
+PUBLIC_STATUS_URL = "https://rag.example"  # that only browsers can reach
 NO_STATUS_SERVER = "http://127.0.0.1:9"
 
 
@@ -48,11 +50,20 @@ async def opened(
     client: str = "127.0.0.1",
     **environment: str,
 ) -> AsyncIterator[AsyncClient]:
-    settings = read_settings({"RAGLIVE_STATUS_URL": NO_STATUS_SERVER} | environment)
+    addresses = {
+        "RAGLIVE_STATUS_URL": PUBLIC_STATUS_URL,
+        "RAGLIVE_STATUS_INTERNAL_URL": NO_STATUS_SERVER,
+    }
+    settings = read_settings(addresses | environment)
     async with PostgresBus(database.dsn) as own_bus:
         search = SearchService(database, search_config(settings))
         app = create_dashboard(
-            settings, database, TOKENS, bus or own_bus, search, app_folder=app_folder
+            dashboard_config(settings),
+            database,
+            TOKENS,
+            bus or own_bus,
+            search,
+            app_folder=app_folder,
         )
         transport = ASGITransport(app, client=(client, 50000))
         async with (
@@ -68,7 +79,7 @@ def bearer(*pipelines: str, role: Role = Role.VIEWER) -> dict[str, str]:
 
 
 class Work:
-    """Files of a pipeline, brought into any state as its worker would."""
+    """Brings files of a pipeline into any state, as a worker does."""
 
     def __init__(self, pipeline: PipelineRecord) -> None:
         self.pipeline = pipeline
@@ -97,8 +108,8 @@ class Work:
 
     async def fail(self, name: str, **error: Any) -> None:
         await self.queue(name)
-        said = {"type": "E", "code": "extraction_error", "message": "No.", "retryable": False}
-        await self.end(await self.start(), FailedEnding(cast("WireFileError", said | error), []))
+        base = {"type": "E", "code": "extraction_error", "message": "No.", "retryable": False}
+        await self.end(await self.start(), FailedEnding(cast("WireFileError", base | error), []))
 
     async def skip(self, name: str, code: str) -> None:
         await self.queue(name)

@@ -19,7 +19,7 @@ async def until_refused(http: AsyncClient, path: str, **headers: str) -> Respons
     raise AssertionError("it is never too much")
 
 
-async def test_an_address_may_ask_so_often_with_a_token_or_without(database: Database) -> None:
+async def test_an_address_is_limited_with_and_without_a_token(database: Database) -> None:
     async with opened(database, client=ELSEWHERE, RAGLIVE_ADDRESS_REQUESTS_PER_SECOND="2") as http:
         for path in ("/api/session", "/api/search?q=x", "/api/rag-status"):
             refused = await until_refused(http, path)
@@ -33,7 +33,7 @@ async def test_an_address_may_ask_so_often_with_a_token_or_without(database: Dat
         assert (await http.get("/api/health", headers=bearer("*"))).status_code != 429
 
 
-async def test_a_subject_may_ask_so_often_from_wherever(database: Database) -> None:
+async def test_a_subject_is_limited_across_addresses(database: Database) -> None:
     async with opened(database, client=ELSEWHERE, RAGLIVE_SUBJECT_REQUESTS_PER_SECOND="2") as http:
         refused = await until_refused(http, "/api/session", **bearer("*"))
         assert "RAGLIVE_SUBJECT_REQUESTS_PER_SECOND" in refused.json()["error"]["message"]

@@ -68,7 +68,7 @@ async def test_without_the_database_every_answer_says_so_in_time(dsn: str, way: 
             await until(http, path, 200)
 
 
-async def test_a_poll_that_waits_learns_of_the_outage(dsn: str) -> None:
+async def test_a_long_poll_reports_the_outage(dsn: str) -> None:
     async with Relay(dsn) as relay, behind(relay) as (http, _):
         waiting = asyncio.create_task(
             http.get(PATHS[0], params={"cursor": "now", "wait": 30}), name="waiting"

@@ -133,7 +133,7 @@ async def test_questions_that_make_no_sense_are_refused(
 async def test_a_file_is_shown_with_its_attempts_and_text(http: AsyncClient, work: Work) -> None:
     await work.queue("a b?#%.txt", folder="x/ü")
     job = await work.start()
-    await work.jobs.give_back(job, 0)
+    await work.jobs.requeue(job, 0)
     job = await work.start()
     chunks = [chunk(n) for n in range(25)]
     async with work.jobs.ending(job, COMPLETED) as done:

@@ -34,7 +34,7 @@ async def poll(http: AsyncClient, **query: Any) -> dict[str, Any]:
 
 
 async def follow(http: AsyncClient, cursor: str, **query: Any) -> tuple[list[dict[str, Any]], str]:
-    """Poll until nothing is missing, as a viewer does."""
+    """Poll until `up_to_date`, as a viewer does."""
     events: list[dict[str, Any]] = []
     while True:
         body = await poll(http, cursor=cursor, **query)
@@ -123,14 +123,14 @@ async def _until_waiting(waiting: asyncio.Task[Any], http: AsyncClient) -> float
     return time.monotonic()
 
 
-async def test_a_poll_waits_no_longer_than_it_was_told(http: AsyncClient, work: Work) -> None:
+async def test_a_poll_waits_no_longer_than_requested(http: AsyncClient, work: Work) -> None:
     started = time.monotonic()
     body = await poll(http, cursor="now", wait=0.2)
     assert body["events"] == []
     assert 0.2 <= time.monotonic() - started < 2
 
 
-async def test_a_server_that_stops_keeps_nobody_waiting(http: AsyncClient, work: Work) -> None:
+async def test_a_stopping_server_answers_waiting_polls(http: AsyncClient, work: Work) -> None:
     waiting = asyncio.create_task(poll(http, cursor="now", wait=30))
     await poll(http)
     assert not waiting.done()
@@ -145,7 +145,7 @@ async def test_nothing_new_is_304_and_asks_the_database_once_a_second(dsn: str) 
         pipeline = await PipelineRecord.register(database, "p", "local_files")
         await pipeline.announce_online(60, "/documents")
         async with Heard(dsn) as bus, opened(database, bus=bus) as http:
-            await bus.is_listening.wait()  # as it begins, what was read before is doubted
+            await bus.is_listening.wait()  # at its start, the cached status counts as outdated
             answer = await http.get(PATH, params={"cursor": "now"})
             tag = answer.headers["ETag"]
             assert answer.json()["next_cursor"] in tag
@@ -276,7 +276,7 @@ async def test_a_cursor_ahead_of_the_log_is_expired(http: AsyncClient, work: Wor
     assert (refused.status_code, error_of(refused)) == (410, "cursor_expired")
 
 
-async def test_a_cursor_newer_than_any_hint_is_good(
+async def test_a_cursor_newer_than_any_hint_is_resumed(
     http: AsyncClient, database: Database, work: Work
 ) -> None:
     for number in range(20):
@@ -298,7 +298,7 @@ async def test_a_question_that_makes_no_sense_is_refused(http: AsyncClient, quer
     assert (refused.status_code, error_of(refused)) == (422, "invalid_request")
 
 
-async def test_elsewhere_a_token_says_what_is_shown(database: Database, work: Work) -> None:
+async def test_a_remote_token_decides_what_is_shown(database: Database, work: Work) -> None:
     secret = await PipelineRecord.register(database, "secret", "local_files")
     await secret.announce_online(60, "/secret")
     async with opened(database, client="10.0.0.7") as http:
@@ -319,7 +319,7 @@ async def test_elsewhere_a_token_says_what_is_shown(database: Database, work: Wo
         assert nothing.json()["pipelines"] == []
 
 
-async def test_in_production_one_machine_is_no_excuse(database: Database) -> None:
+async def test_in_production_local_requests_need_a_token(database: Database) -> None:
     async with opened(database, ENVIRONMENT="production") as http:
         assert (await http.get(PATH)).status_code == 401
         assert (await http.get(PATH, headers=bearer("*"))).status_code == 200

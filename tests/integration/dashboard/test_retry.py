@@ -50,7 +50,7 @@ async def test_failed_files_are_tried_again_and_keep_their_diagnosis(
 @pytest.mark.parametrize(
     "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}]
 )
-async def test_no_page_of_a_stranger_can_act(
+async def test_no_page_of_another_origin_can_act(
     http: AsyncClient, work: Work, headers: dict[str, str]
 ) -> None:
     await work.fail("broken.pdf")

@@ -1,4 +1,4 @@
-"""Questions over HTTP: answered from the index, within the caller's rights."""
+"""Search over HTTP, within the caller's rights."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ async def test_a_token_finds_what_its_pipelines_hold_and_nothing_else(indexed: D
         {"q": "x", "until": "1767225600"},
     ],
 )
-async def test_what_cannot_be_asked_is_refused(http: AsyncClient, wrong: dict[str, str]) -> None:
+async def test_invalid_search_parameters_are_refused(
+    http: AsyncClient, wrong: dict[str, str]
+) -> None:
     assert refusal(await http.get("/api/search", params=wrong)) == (422, "invalid_request")
 
 
 @pytest.mark.parametrize("text", ["caf\udce9", "a\0b", "x" * 2001])
-async def test_what_a_terminal_may_pass_on_is_refused_as_well(
-    database: Database, text: str
-) -> None:
+async def test_invalid_questions_of_a_terminal_are_refused(database: Database, text: str) -> None:
     with pytest.raises(RagliveError) as refused:
         await SearchService(database, SearchConfig()).search(SearchRequest(text))
     assert refused.value.code == "invalid_request"

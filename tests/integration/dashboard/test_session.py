@@ -9,7 +9,7 @@ from httpx import AsyncClient
 from raglive.store.pool import Database
 from raglive_contract.http import Session
 from raglive_contract.permissions import Grant, Role
-from tests.integration.dashboard.serving import TOKENS, bearer, opened
+from tests.integration.dashboard.serving import PUBLIC_STATUS_URL, TOKENS, bearer, opened
 
 PATH = "/api/session"
 
@@ -41,7 +41,7 @@ async def test_on_one_machine_the_page_gets_a_viewers_token(http: AsyncClient) -
         {"client": "10.0.0.7", "ENVIRONMENT": "production"},
     ],
 )
-async def test_elsewhere_a_caller_keeps_its_rights_and_no_longer(
+async def test_a_remote_caller_gets_its_own_rights_and_expiry(
     database: Database, elsewhere: dict[str, Any]
 ) -> None:
     async with opened(database, **elsewhere) as http:
@@ -70,7 +70,7 @@ async def test_behind_a_proxy_is_elsewhere(database: Database, headers: dict[str
 @pytest.mark.parametrize(
     ("environment", "host", "url"),
     [
-        ({}, "127.0.0.1:3000", "http://127.0.0.1:9"),
+        ({}, "127.0.0.1:3000", PUBLIC_STATUS_URL),
         ({"RAGLIVE_STATUS_URL": ""}, "localhost:3000", "http://127.0.0.1:8103"),
         (
             {"RAGLIVE_STATUS_URL": "", "RAGLIVE_HOST": "0.0.0.0", "SOCKET_IO_PORT": "8200"},
@@ -84,7 +84,7 @@ async def test_behind_a_proxy_is_elsewhere(database: Database, headers: dict[str
         ),
     ],
 )
-async def test_the_page_is_told_where_it_finds_the_status_server(
+async def test_the_page_gets_the_address_of_the_status_server(
     database: Database, environment: dict[str, Any], host: str, url: str
 ) -> None:
     async with opened(database, **environment) as http:

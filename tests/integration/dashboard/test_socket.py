@@ -8,21 +8,25 @@ import pytest
 import uvicorn
 from httpx import AsyncClient
 
+from raglive.app.status_server import status_server_config
 from raglive.search.service import SearchConfig, SearchService
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.http import SocketInfo, SocketTest, SystemHealth
-from tests.integration.dashboard.serving import TOKENS, bearer, opened
+from tests.integration.dashboard.serving import PUBLIC_STATUS_URL, TOKENS, bearer, opened
 
 
 @asynccontextmanager
 async def status_server(database: Database) -> AsyncIterator[str]:
     search = SearchService(database, SearchConfig())
-    asgi = StatusServer(read_settings({}), database, TOKENS, search).asgi
-    config = uvicorn.Config(asgi, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=1)
-    server = _Server(config)
+    config = status_server_config(read_settings({}))
+    asgi = StatusServer(config, database, TOKENS, search).asgi
+    serving_config = uvicorn.Config(
+        asgi, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=1
+    )
+    server = _Server(serving_config)
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(20):
         await server.is_up.wait()
@@ -61,9 +65,12 @@ async def check(
 
 
 async def test_the_round_trip_is_a_real_one(database: Database) -> None:
-    async with status_server(database) as url, opened(database, RAGLIVE_STATUS_URL=url) as http:
+    async with (
+        status_server(database) as url,
+        opened(database, RAGLIVE_STATUS_INTERNAL_URL=url) as http,
+    ):
         found = await info(http)
-        assert (found.available, found.url) == (True, url)
+        assert (found.available, found.url) == (True, PUBLIC_STATUS_URL)
         assert found.latency is not None
         tested = await check(http)
         assert (tested.success, tested.error, tested.transport) == (True, None, "websocket")
@@ -78,13 +85,13 @@ async def test_the_round_trip_is_a_real_one(database: Database) -> None:
 async def test_a_caller_is_tested_with_its_own_token(database: Database) -> None:
     async with (
         status_server(database) as url,
-        opened(database, RAGLIVE_STATUS_URL=url, client="10.0.0.7") as http,
+        opened(database, RAGLIVE_STATUS_INTERNAL_URL=url, client="10.0.0.7") as http,
     ):
         assert (await http.post("/api/socket/test", json={})).status_code == 401
         assert (await check(http, **bearer("*"))).success
 
 
-async def test_a_status_server_that_is_away_is_said_to_be(http: AsyncClient) -> None:
+async def test_an_unavailable_status_server_is_reported(http: AsyncClient) -> None:
     found = await info(http)
     assert (found.available, found.health, found.latency) == (False, "unavailable", None)
     assert found.features.fallback_polling
@@ -101,7 +108,7 @@ async def test_a_status_server_that_hangs_costs_little_time(database: Database) 
 
     hanging = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{hanging.sockets[0].getsockname()[1]}"
-    async with hanging, opened(database, RAGLIVE_STATUS_URL=url) as http:
+    async with hanging, opened(database, RAGLIVE_STATUS_INTERNAL_URL=url) as http:
         async with asyncio.timeout(3):
             assert not (await info(http)).available
         async with asyncio.timeout(10):
@@ -118,14 +125,17 @@ async def test_a_type_without_a_namespace_is_refused(
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid_request")
 
 
-async def test_health_says_how_every_part_is(database: Database) -> None:
+async def test_health_reports_every_service(database: Database) -> None:
     async def health(http: AsyncClient) -> SystemHealth:
         answer = await http.get("/api/health")
         found = SystemHealth.model_validate(answer.json())
         assert (answer.status_code, answer.headers["X-Health-Status"]) == (200, found.status)
         return found
 
-    async with status_server(database) as url, opened(database, RAGLIVE_STATUS_URL=url) as http:
+    async with (
+        status_server(database) as url,
+        opened(database, RAGLIVE_STATUS_INTERNAL_URL=url) as http,
+    ):
         record = await PipelineRecord.register(database, "p", "local_files")
         await record.announce_online(60, "/documents")
         found = await health(http)

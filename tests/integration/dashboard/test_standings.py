@@ -1,4 +1,4 @@
-"""Waiting, stuck, lost and paused are told apart, over HTTP and in the events."""
+"""Waiting, stuck, lost and paused are distinct over HTTP and in events."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def status(http: AsyncClient) -> PipelineStatus:
     return PipelineStatus.model_validate(await get(http, PIPELINE))
 
 
-async def test_a_file_that_waits_is_told_from_one_that_is_queued_or_has_failed(
+async def test_a_waiting_file_is_distinct_from_queued_and_failed_ones(
     http: AsyncClient, work: Work
 ) -> None:
     waiting = {"code": "embedding_unavailable", "retryable": True, "next_attempt_at": LATER}
@@ -82,7 +82,7 @@ async def test_a_file_that_waits_is_told_from_one_that_is_queued_or_has_failed(
     assert (await detail(http, "waits.txt")).file.standing == "queued"
 
 
-async def test_a_file_that_does_not_move_is_stuck_until_it_moves(
+async def test_a_file_without_progress_is_stuck_until_it_progresses(
     http: AsyncClient, work: Work
 ) -> None:
     await work.queue("hangs.txt", "moves.txt")
@@ -93,10 +93,10 @@ async def test_a_file_that_does_not_move_is_stuck_until_it_moves(
 
     assert await work.jobs.mark_stuck(0) == 2
     await work.jobs.renew_leases([(moves.file_key, "embedding", 0.6)])
-    assert await work.jobs.mark_stuck(3600) == 0  # it is said once
+    assert await work.jobs.mark_stuck(3600) == 0  # published only once
     changes = await last_changes(http)
-    told = {file["name"]: file["stage"] for file in changes["files_stuck"]["files"]}
-    assert told == {"hangs.txt": "extraction", "moves.txt": "extraction"}
+    stuck = {file["name"]: file["stage"] for file in changes["files_stuck"]["files"]}
+    assert stuck == {"hangs.txt": "extraction", "moves.txt": "extraction"}
     assert await names(http, "stuck") == ["hangs.txt"]
     standings = {file.name: file.standing for file in (await status(http)).files_processing}
     assert standings == {"hangs.txt": "stuck", "moves.txt": "processing"}
@@ -105,7 +105,7 @@ async def test_a_file_that_does_not_move_is_stuck_until_it_moves(
     assert await names(http, "stuck") == []
 
 
-async def test_a_file_whose_worker_is_dead_is_lost_until_another_takes_it(
+async def test_a_file_of_a_dead_worker_is_lost_until_it_is_taken_over(
     http: AsyncClient, work: Work, database: Database
 ) -> None:
     await work.queue("left.txt")
@@ -207,7 +207,7 @@ async def test_the_time_left_follows_from_what_stages_took(
     assert paused["files_left"] == 2
 
 
-async def test_what_embedding_costs_is_shown_beside_the_budget(
+async def test_embedding_costs_are_shown_with_the_budget(
     http: AsyncClient, work: Work, database: Database
 ) -> None:
     body = Throughput.model_validate(await get(http, f"{PIPELINE}/throughput"))

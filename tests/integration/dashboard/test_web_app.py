@@ -45,12 +45,12 @@ async def test_pages_may_run_their_own_scripts_and_no_others(
             )
             digest = base64.b64encode(sha256(INLINE.encode()).digest()).decode()
             assert rules["script-src"] == f"'self' 'sha256-{digest}'"
-            assert rules["connect-src"] == "'self' http://127.0.0.1:9 ws://127.0.0.1:9"
+            assert rules["connect-src"] == "'self' https://rag.example wss://rag.example"
             assert rules["frame-ancestors"] == "'none'"
             assert page.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_what_never_changes_is_kept_and_what_may_is_asked_for(
+async def test_immutable_files_are_cached_and_others_revalidated(
     database: Database, app_folder: Path
 ) -> None:
     async with opened(database, app_folder=app_folder) as http:
@@ -73,7 +73,7 @@ async def test_what_is_not_there_is_404(database: Database, app_folder: Path, pa
         assert page.headers["Cache-Control"] == "no-cache"
 
 
-async def test_a_route_without_its_slash_is_sent_there(
+async def test_a_route_without_its_slash_is_redirected(
     database: Database, app_folder: Path
 ) -> None:
     async with opened(database, app_folder=app_folder) as http:

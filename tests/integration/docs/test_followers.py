@@ -1,4 +1,4 @@
-"""The followers of the documentation start, follow, and say why when they cannot."""
+"""The documented followers start, follow, and report why they cannot."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ async def test_a_follower_says_why_it_sees_nothing(
     assert process.stderr is not None
     try:
         async with asyncio.timeout(60):
-            said = b""
-            while reason not in said:
+            output = b""
+            while reason not in output:
                 line = await process.stderr.readline()
-                assert line, said
-                said += line
+                assert line, output
+                output += line
     finally:
         if process.returncode is None:
             process.kill()

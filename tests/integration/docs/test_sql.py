@@ -1,4 +1,4 @@
-"""The SQL of the documentation does what it says, on a real database."""
+"""The documented SQL works on a real database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GONE = (
 
 @asynccontextmanager
 async def undone(database: Database) -> AsyncIterator[Connection]:
-    """A transaction that is rolled back: roles are of the whole server."""
+    """A transaction that is rolled back, because roles belong to the whole server."""
     async with database.connection() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -38,7 +38,7 @@ async def become(connection: Connection, role: str) -> None:
 
 @pytest.fixture
 async def sql(database: Database, pipeline: PipelineRecord) -> AsyncIterator[Connection]:
-    """A connection to a database that a pipeline has started on."""
+    """A connection to a database in which a pipeline was registered."""
     async with undone(database) as connection:
         yield connection
 
@@ -66,7 +66,7 @@ async def test_publishing_in_a_transaction(sql: Connection) -> None:
     assert await sql.fetchval(f"SELECT show_import('{beat}')") == 1
 
 
-async def test_an_agent_reads_the_index_and_nothing_else(
+async def test_an_agent_role_can_only_read_the_index(
     sql: Connection, pipeline: PipelineRecord
 ) -> None:
     grants, search, look_around = blocks(HOW_TO / "read-the-index.md", "sql")

@@ -38,14 +38,16 @@ def text_of(folder: Path, data: bytes, name: str = "a.zip") -> str:
         ("cp1251", "Приливы и отливы"),
     ],
 )
-def test_names_are_what_their_maker_saw(tmp_path: Path, encoding: str, name: str) -> None:
+def test_names_are_decoded_in_the_archivers_encoding(
+    tmp_path: Path, encoding: str, name: str
+) -> None:
     written = name.encode(encoding)
     stand_in = "x" * len(written)
     packed = stored(**{stand_in: "Rope"}).replace(stand_in.encode(), written)
     assert text_of(tmp_path, packed) == f"# {name}.txt\n\nRope"
 
 
-def test_a_tar_says_names_in_the_encoding_of_its_maker(tmp_path: Path) -> None:
+def test_a_tar_has_names_in_the_archivers_encoding(tmp_path: Path) -> None:
     packed = documents.tarred({"xx.txt": b"Rope"}).replace(b"xx.txt", "Öl.txt".encode("latin-1"))
     check, fixed = b"\0ustar", bytearray(packed)
     header = fixed.rindex(check, 0, 1024 + 300) - 256
@@ -54,20 +56,20 @@ def test_a_tar_says_names_in_the_encoding_of_its_maker(tmp_path: Path) -> None:
     assert text_of(tmp_path, bytes(fixed), "a.tar") == "# Öl.txt\n\nRope"
 
 
-def test_a_bad_file_in_an_archive_costs_itself_alone(tmp_path: Path) -> None:
+def test_a_bad_file_in_an_archive_does_not_affect_others(tmp_path: Path) -> None:
     packed = stored(rope="old rope", sail="red sail").replace(b"old rope", b"odd rope")
     text = text_of(tmp_path, packed)
     assert text == "# rope.txt\n\n(extraction error)\n\n# sail.txt\n\nred sail"
 
 
-def test_an_archive_of_nothing_but_bad_files_has_failed(tmp_path: Path) -> None:
+def test_an_archive_of_only_bad_files_fails(tmp_path: Path) -> None:
     packed = stored(rope="old rope").replace(b"old rope", b"odd rope")
     with pytest.raises(Refusal, match=r"of the first: rope\.txt is damaged: Bad CRC") as caught:
         text_of(tmp_path, packed)
     assert (caught.value.outcome, caught.value.code) == ("failed", "extraction_error")
 
 
-def test_what_is_packed_in_an_unknown_way_is_not_called_protected(tmp_path: Path) -> None:
+def test_an_unknown_compression_is_not_reported_as_protection(tmp_path: Path) -> None:
     data = bytearray(stored(rope="old rope"))
     for signature, offset in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
         data[data.index(signature) + offset] = 99
@@ -84,6 +86,6 @@ def test_archives_that_are_not_read_say_so(tmp_path: Path, start: bytes) -> None
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.docx"])
-def test_of_half_a_file_it_is_said_that_its_end_is_missing(tmp_path: Path, name: str) -> None:
+def test_a_truncated_file_is_reported_as_truncated(tmp_path: Path, name: str) -> None:
     with pytest.raises(Refusal, match="damaged: its end is missing"):
         text_of(tmp_path, documents.docx("Rope " * 99)[:700], name)

@@ -63,7 +63,7 @@ MUTATIONS = st.lists(
 @pytest.mark.parametrize("name", WHOLES)
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutations=MUTATIONS)
-def test_whatever_is_wrong_in_a_file_ends_as_a_refusal_or_a_text(
+def test_any_damage_ends_as_a_refusal_or_a_text(
     tmp_path: Path, name: str, mutations: list[tuple[float, bytes]]
 ) -> None:
     data = bytearray(WHOLES[name])

@@ -281,7 +281,7 @@ async def test_tables_keep_their_rows(pool: ExtractorPool, tmp_path: Path) -> No
     assert (len(many.tables[0].rows), many.tables[0].row_count) == (10_000, 20_000)
 
 
-async def test_cells_say_days_times_and_errors_as_the_workbook_does(
+async def test_dates_times_and_errors_are_formatted_as_in_the_workbook(
     pool: ExtractorPool, tmp_path: Path
 ) -> None:
     day, time = documents.cell(46_095.0, documents.DAY), documents.cell(0.3541667, documents.TIME)
@@ -303,7 +303,7 @@ async def test_tables_of_inner_files_keep_apart(pool: ExtractorPool, tmp_path: P
     assert names == ["berths.csv", "Lost anchor.eml: berths.csv"]
 
 
-async def test_a_bomb_in_a_mail_costs_the_attachment_alone(
+async def test_a_bomb_in_a_mail_only_affects_the_attachment(
     pool: ExtractorPool, tmp_path: Path
 ) -> None:
     message = EmailMessage()
@@ -315,7 +315,7 @@ async def test_a_bomb_in_a_mail_costs_the_attachment_alone(
     assert "Attachment: b.zip (too large)" in extracted.text
 
 
-async def test_a_panic_of_native_code_costs_the_inner_file_and_its_child_alone(
+async def test_a_panic_of_native_code_only_affects_the_inner_file_and_its_child(
     pool: ExtractorPool, tmp_path: Path
 ) -> None:
     note = await extract(pool, tmp_path, "a.txt", b"Rope")

@@ -80,7 +80,7 @@ def test_every_text_is_read_once(tmp_path: Path, mail: str, expected: str) -> No
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
-def test_headers_that_tell_no_encoding_are_read_all_the_same(tmp_path: Path, encoding: str) -> None:
+def test_headers_without_a_declared_encoding_are_read(tmp_path: Path, encoding: str) -> None:
     mail = "From: Jürgen <j@example.org>\r\nSubject: Grüße\r\n\r\nHigh water.\r\n"
     read_mail = read(tmp_path, mail.encode(encoding))
     assert read_mail.text == "From: Jürgen <j@example.org>\nSubject: Grüße\n\nHigh water."

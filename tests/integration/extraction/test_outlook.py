@@ -33,7 +33,7 @@ def letter(*attached: outlook.Tree, text: str = "High water at six.\n") -> outlo
 
 
 def same_as_documents_mail() -> bytes:
-    """What `documents.mail` makes, in the form of Outlook."""
+    """The mail of `documents.mail` in Outlook's format."""
     forwarded = outlook.mail(
         {SUBJECT: "Lost anchor", BODY: "Seen near buoy 7.\n"},
         is_inner=True,
@@ -120,13 +120,13 @@ async def test_headers_contain_sender_recipients_and_date(
         (outlook.mail(data={RTF: compress(rb"{\rtf1 Raw.}", compressed=False)}), "Raw."),
     ],
 )
-async def test_bodies_of_every_kind_and_code_page_are_read(
+async def test_bodies_in_every_format_and_code_page_are_read(
     pool: ExtractorPool, tmp_path: Path, mail: outlook.Tree, expected: str
 ) -> None:
     assert expected in await text_of(pool, tmp_path, mail)
 
 
-async def test_what_is_attached_costs_itself_alone(pool: ExtractorPool, tmp_path: Path) -> None:
+async def test_a_bad_attachment_only_affects_itself(pool: ExtractorPool, tmp_path: Path) -> None:
     broken_text = outlook.mail(data={RTF: compress(b"{\\rtf1 x}")[:-1] + b"\xff"}, is_inner=True)
     text = await text_of(
         pool,
@@ -216,7 +216,7 @@ def winmail() -> bytes:
     )
 
 
-async def test_what_winmail_dat_holds_is_read(pool: ExtractorPool, tmp_path: Path) -> None:
+async def test_winmail_dat_is_read(pool: ExtractorPool, tmp_path: Path) -> None:
     expected = (
         "From: Anna Müller\nDate: Fri, 02 Jan 2026 03:04:05 +0000\nSubject: Tides\n\n"
         "High water für us\n\nAttachment: Länge.csv\n\nboat: Anna; berth: 12\n\n"

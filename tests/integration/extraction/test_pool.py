@@ -107,9 +107,7 @@ async def test_a_crash_costs_one_file_only(
     assert len(read) == 20
 
 
-async def test_children_killed_while_idle_are_replaced_without_a_word(
-    pool: ExtractorPool, note: Path
-) -> None:
+async def test_children_killed_while_idle_are_replaced(pool: ExtractorPool, note: Path) -> None:
     for child in children():
         child.kill()
     read = await asyncio.gather(*(pool.extract(note) for _ in range(10)))
@@ -117,7 +115,7 @@ async def test_children_killed_while_idle_are_replaced_without_a_word(
     assert len(children()) == 2
 
 
-async def test_a_cancelled_extraction_gives_its_child_back(note: Path, slow_file: Path) -> None:
+async def test_a_cancelled_extraction_releases_its_child(note: Path, slow_file: Path) -> None:
     async with ExtractorPool(1) as pool:
         begun = asyncio.Event()
         task = asyncio.create_task(
@@ -244,7 +242,7 @@ async def test_a_machine_that_never_read_a_pdf_reads_one(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     planted = tmp_path / f"raglive-extraction-{os.geteuid()}"
-    planted.mkdir(mode=0o777)  # as somebody else would have it
+    planted.mkdir(mode=0o777)  # as if owned by another user
     planted.chmod(0o777)
     (tmp_path / "a.pdf").write_bytes(documents.pdf("A turbine."))
     async with ExtractorPool(2) as pool:

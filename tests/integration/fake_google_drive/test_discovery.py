@@ -67,21 +67,19 @@ ANSWERS: dict[str, Get] = {
 
 
 @pytest.mark.parametrize("schema", ANSWERS)
-async def test_answers_are_of_the_documents_schemas(ann: Asker, shared: Item, schema: str) -> None:
+async def test_answers_match_the_documents_schemas(ann: Asker, shared: Item, schema: str) -> None:
     answer = await ANSWERS[schema](ann, shared)
     check(answer, schema)
 
 
-async def test_a_shared_drives_changes_are_of_the_documents_schema(
-    ann: Asker, shared: Item
-) -> None:
+async def test_a_shared_drives_changes_match_the_documents_schema(ann: Asker, shared: Item) -> None:
     parameters = {"driveId": shared.id, "includeCorpusRemovals": "true", **ALL_DRIVES}
     answer = await ann.get("changes", pageToken=1000, fields="*", **parameters)
     assert {change["removed"] for change in answer["changes"]} == {True, False}
     check(answer, "ChangeList")
 
 
-async def test_channels_and_operations_are_of_the_documents_schemas(
+async def test_channels_and_operations_match_the_documents_schemas(
     server: FakeDriveServer, ann: Asker, drive: FakeDrive
 ) -> None:
     file = drive.create("a", drive.my_drive(ANN), b"a")

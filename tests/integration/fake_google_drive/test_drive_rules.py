@@ -8,13 +8,15 @@ from fake_google_drive import FakeDrive, Item
 from tests.integration.fake_google_drive.conftest import ALL_DRIVES, ANN, BOB, Asker
 
 
-async def told(asker: Asker, token: str = "1000", **parameters: Any) -> dict[str, dict[str, Any]]:
+async def changes_since(
+    asker: Asker, token: str = "1000", **parameters: Any
+) -> dict[str, dict[str, Any]]:
     """Return the changes in a log since a token, by id."""
     found = await asker.get("changes", pageToken=token, fields="*", **parameters)
     return {each.get("fileId", each.get("driveId")): each for each in found["changes"]}
 
 
-async def test_a_folder_moves_and_is_trashed_with_all_that_is_in_it(
+async def test_a_folder_moves_and_is_trashed_with_its_contents(
     drive: FakeDrive, ann: Asker
 ) -> None:
     root = drive.my_drive(ANN)
@@ -23,7 +25,7 @@ async def test_a_folder_moves_and_is_trashed_with_all_that_is_in_it(
     token = (await ann.get("changes/startPageToken"))["startPageToken"]
 
     drive.trash(folder)
-    assert set(await told(ann, token)) == {folder.id}
+    assert set(await changes_since(ann, token)) == {folder.id}
     seen = await ann.get(f"files/{file.id}", fields="trashed,explicitlyTrashed")
     assert seen == {"trashed": True, "explicitlyTrashed": False}
     assert await ann.names(q="trashed=false") == []
@@ -32,7 +34,7 @@ async def test_a_folder_moves_and_is_trashed_with_all_that_is_in_it(
     drive.move(folder, drive.create_folder("other", root))
     drive.trash(file)
     drive.untrash(file)
-    assert list(await told(ann, token)) == [
+    assert list(await changes_since(ann, token)) == [
         next(each.id for each in drive.tree.items.values() if each.name == "other"),
         folder.id,
         file.id,
@@ -52,14 +54,14 @@ async def test_sharing_makes_items_visible_and_hidden(
     assert (seen["ownedByMe"], seen["shared"], seen.get("parents")) == (False, True, None)
     assert await bob.names(q=f"'{folder.id}' in parents") == ["a.txt"]
     assert await bob.names(q="sharedWithMe = true") == ["folder"]
-    assert set(await told(bob)) == {folder.id}
-    assert await told(bob, restrictToMyDrive="true") == {}
+    assert set(await changes_since(bob)) == {folder.id}
+    assert await changes_since(bob, restrictToMyDrive="true") == {}
 
     drive.unshare(folder, BOB)
-    change = (await told(bob))[folder.id]
+    change = (await changes_since(bob))[folder.id]
     assert change["removed"]
     assert "file" not in change
-    assert await told(bob, includeRemoved="false") == {}
+    assert await changes_since(bob, includeRemoved="false") == {}
 
 
 async def test_shared_drives_have_logs_of_their_own(
@@ -81,17 +83,17 @@ async def test_shared_drives_have_logs_of_their_own(
     root = await ann.get(f"files/{sales.id}", supportsAllDrives="true", fields="*")
     assert (root["name"], root["driveId"]) == ("Drive", sales.id)
 
-    assert set(await told(ann, **log)) == {file.id}
-    assert set(await told(ann, **ALL_DRIVES)) == {sales.id}
-    assert await told(ann) == {}
+    assert set(await changes_since(ann, **log)) == {file.id}
+    assert set(await changes_since(ann, **ALL_DRIVES)) == {sales.id}
+    assert await changes_since(ann) == {}
 
     drive.move(file, drive.my_drive(ANN))
-    change = (await told(ann, **log))[file.id]
+    change = (await changes_since(ann, **log))[file.id]
     assert change["removed"]
     assert change["file"]["name"] == "a.txt"
-    assert not (await told(ann))[file.id]["removed"]
+    assert not (await changes_since(ann))[file.id]["removed"]
     drive.delete(file)
-    change = (await told(ann, **log))[file.id]
+    change = (await changes_since(ann, **log))[file.id]
     assert (change["removed"], "file" in change) == (True, False)
 
 
@@ -99,16 +101,16 @@ async def test_members_are_added_and_removed(drive: FakeDrive, ann: Asker, bob: 
     sales = drive.shared_drive("Sales", [ANN])
     file = drive.create("a.txt", sales)
     drive.share(file, BOB)
-    assert set(await told(bob, includeItemsFromAllDrives="true")) == {file.id}
+    assert set(await changes_since(bob, includeItemsFromAllDrives="true")) == {file.id}
     assert [each["name"] for each in (await ann.get("drives"))["drives"]] == ["Sales"]
     assert (await bob.get("drives"))["drives"] == []
     drive.add_member(sales, BOB)
     drive.rename_drive(sales, "Sales 2")
     assert (await bob.get(f"drives/{sales.id}"))["name"] == "Sales 2"
-    assert (await told(bob, **ALL_DRIVES))[sales.id]["drive"]["name"] == "Sales 2"
+    assert (await changes_since(bob, **ALL_DRIVES))[sales.id]["drive"]["name"] == "Sales 2"
     drive.remove_member(sales, BOB)
     assert await bob.refused(f"drives/{sales.id}") == (404, "notFound")
-    assert (await told(bob, **ALL_DRIVES))[sales.id]["removed"]
+    assert (await changes_since(bob, **ALL_DRIVES))[sales.id]["removed"]
 
 
 async def test_a_log_may_lag_but_keeps_its_order(drive: FakeDrive, ann: Asker) -> None:
@@ -119,12 +121,12 @@ async def test_a_log_may_lag_but_keeps_its_order(drive: FakeDrive, ann: Asker) -
         made.append(drive.create(f"{number}", root))
         drive.tick()
     assert await ann.names() == ["0", "1", "2"]
-    assert list(await told(ann)) == [made[0].id, made[1].id]
+    assert list(await changes_since(ann)) == [made[0].id, made[1].id]
     drive.logs.lag = 0
     drive.rename(made[0], "again")
-    assert list(await told(ann)) == [made[0].id, made[1].id]
+    assert list(await changes_since(ann)) == [made[0].id, made[1].id]
     drive.tick()
-    assert list(await told(ann)) == [made[1].id, made[2].id, made[0].id]
+    assert list(await changes_since(ann)) == [made[1].id, made[2].id, made[0].id]
 
 
 async def test_a_listing_continues_despite_changes(drive: FakeDrive, ann: Asker) -> None:

@@ -53,13 +53,13 @@ async def test_it_lists_downloads_and_follows_changes(
     def read_on() -> None:
         changes = google_client(server, ANN).changes()
         page = changes.list(pageToken="1000", pageSize=3, fields="*")
-        told: dict[str, bool] = {}
+        removed: dict[str, bool] = {}
         while page is not None:
             found = page.execute()
-            told |= {each["fileId"]: each["removed"] for each in found["changes"]}
+            removed |= {each["fileId"]: each["removed"] for each in found["changes"]}
             page = changes.list_next(page, found)
-        assert told.pop(file.id)
-        assert not any(told.values())
+        assert removed.pop(file.id)
+        assert not any(removed.values())
 
     await asyncio.to_thread(read)
     drive.delete(file)

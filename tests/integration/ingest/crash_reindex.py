@@ -1,9 +1,9 @@
-"""Makes an index anew once for each step that it takes, dies at that step, and then goes on.
+"""Rebuilds an index repeatedly: each run is killed at a later step, and then continued.
 
 `python -m tests.integration.ingest.crash_reindex DSN PROVIDER FIRST EVERY`: the rounds FIRST,
-FIRST + EVERY, ... each run a child that dies at the step of that number, and another that goes on,
-with a model of their own. A line on standard output says where each child died; the last one is the
-last model: there were no more steps to die at.
+FIRST + EVERY, ... each run a child that dies at the step of that number, and another child that
+continues, with a model of their own. A line on standard output says where each child died. The last
+line is the model of the round in which no step was left to die at.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import sys
 from functools import partial
 
-from raglive.app.operations import reindex
+from raglive.app.operations import reindex_all
 from raglive.ingest import reindex as reindexing
 from raglive.store.index.model_source import ModelSource
 from raglive.store.index.reindexing import Reindexing
@@ -47,7 +47,7 @@ async def _reindex(dsn: str, provider: str, model: str, last: int) -> None:
         return await begin(self, wanted, source)
 
     Reindexing.begin = begin_counting  # type: ignore[method-assign]
-    await reindex(wired(dsn, provider, EMBEDDING_MODEL=model), lambda _: None)
+    await reindex_all(wired(dsn, provider, EMBEDDING_MODEL=model), lambda _: None)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from raglive.app.pipeline import PipelineDefaults, open_service
 from raglive.app.sources import run_local_files
 from raglive.ingest.pipeline_service import PipelineService
 from raglive.settings import read_settings
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.local_files.watcher import LocalFilesWatcher
 from raglive.store.registry.pipelines import PipelineRecord
 
@@ -21,7 +22,7 @@ WORDS_PER_PARAGRAPH = 150
 
 
 def document(about: str, paragraphs: int) -> str:
-    """Return a text in which no two paragraphs are alike: about one chunk each."""
+    """Return a text of distinct paragraphs, about one chunk each."""
     return "".join(
         f"Paragraph {number} {about}. "
         + " ".join(f"w{word}{about}{number}" for word in range(WORDS_PER_PARAGRAPH))
@@ -31,7 +32,7 @@ def document(about: str, paragraphs: int) -> str:
 
 
 async def ingest(dsn: str, folder: Path, provider_url: str, **settings: str) -> None:
-    """Index what the folder holds, and return; the embedding provider is at the address."""
+    """Index the present files of the folder, with the embedding provider at the address."""
     wiring = wired(dsn, provider_url, RUN_MODE="single", **settings)
     await run_local_files(wiring, folder, asyncio.get_running_loop().create_future())
 
@@ -41,7 +42,9 @@ async def watching(wiring: Installation, folder: Path) -> AsyncIterator[Pipeline
     """Watch a folder and index its files until the block ends."""
 
     def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> LocalFilesWatcher:
-        return LocalFilesWatcher(record, folder, check_interval_seconds=60, on_queued=on_queued)
+        return LocalFilesWatcher(
+            record, WatchScope(folder), check_interval_seconds=60, on_queued=on_queued
+        )
 
     place = PipelineDefaults("local-files-pipeline", "local_files", 0)
     async with open_service(wiring, place, watch) as service:

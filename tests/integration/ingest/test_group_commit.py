@@ -26,7 +26,7 @@ async def states(database: Database) -> dict[str, str]:
     return {row["name"]: row["state"] for row in rows}
 
 
-async def test_documents_that_are_ready_together_are_stored_together(
+async def test_documents_that_complete_together_are_stored_together(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     names = [f"{n:02}.txt" for n in range(20)]
@@ -43,13 +43,13 @@ async def test_documents_that_are_ready_together_are_stored_together(
     assert await find_disagreements(database) == []
 
 
-async def test_one_document_that_cannot_be_stored_keeps_none_of_the_others_back(
+async def test_a_document_that_cannot_be_stored_does_not_block_others(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await enqueue(pipeline, "good", "taken", "bad", "fine")
     jobs = Jobs(pipeline, "worker", 60)
     claimed = {job.name: job for job in await jobs.claim(4)}
-    await jobs.give_back(claimed["taken"], 60)
+    await jobs.requeue(claimed["taken"], 60)
     async with GroupCommit(
         jobs, await choose_vector_space(pipeline.database, VECTOR_SPACE)
     ) as storing:

@@ -1,4 +1,4 @@
-"""Whatever dies or misbehaves: each file is completed once, and nothing is paid for twice."""
+"""Despite crashes and faults, each file is completed once and paid for once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .crashing import deaths
 from .ingesting import document, ingest
 from .providing import DIMENSIONS, Provider, provider
 
-SHARES = 8  # of the steps; each is a test of its own, so that a run can take some of them
+SHARES = 8  # of the steps, one test each, so that a run can draw some of them
 STORED = """
     SELECT EXISTS (SELECT FROM raglive.chunks WHERE content_hash = ANY ($1))
-        OR EXISTS (SELECT FROM raglive.kept_vectors WHERE content_hash = ANY ($1))
+        OR EXISTS (SELECT FROM raglive.cached_vectors WHERE content_hash = ANY ($1))
 """
 
 
@@ -55,22 +55,22 @@ async def test_killed_at_every_step(
         return bool(await database.fetchval(STORED, hashes))
 
     paid.is_stored = is_stored
-    died, complaints = await deaths(
+    died, errors = await deaths(
         "crash_process", dsn, str(tmp_path), paid.url, str(share + 1), str(SHARES)
     )
-    assert died[-1] == "whole", complaints
+    assert died[-1] == "whole", errors
     assert len(died) > 20
     assert await find_disagreements(database) == []
     documents = sorted(tmp_path.glob("*.txt"))
-    # each was written once, and all but the last once more
+    # each was written once, and all but the last a second time
     expected = Counter({path.name: 2 for path in documents})
     last = max(documents, key=lambda path: int(path.stem))
     expected[last.name] = 1
     assert await completions(database) == expected
     assert set(await states(database)) <= {"completed", "skipped"}
-    assert paid.asked_for_what_is_stored == []
+    assert paid.repeated_requests == []
     assert {place.partition(":")[0] for place in died} >= {"main", "attempt", "Task", "storing"}
-    assert await database.fetchval("SELECT count(*) FROM raglive.kept_vectors") == 0
+    assert await database.fetchval("SELECT count(*) FROM raglive.cached_vectors") == 0
 
 
 @pytest.mark.timeout(300)
@@ -85,14 +85,14 @@ async def test_a_provider_that_fails_in_every_way(
     monkeypatch.setattr(circuit_breaker, "LONGEST_PAUSE_SECONDS", 0.2)
     for number in range(40):
         (tmp_path / f"{number}.txt").write_text(document(f"{number}", 1 + number % 7))
-    paid.chance = 0.6
-    paid.troubles = ("429", "500", "503", "cut", "silence", "dimensions", "too few")
+    paid.fault_rate = 0.6
+    paid.faults = ("429", "500", "503", "cut", "hang", "dimensions", "too few")
     await ingest(
         dsn,
         tmp_path,
         paid.url,
         RAGLIVE_EMBEDDING_TIMEOUT_SECONDS="0.3",
-        RAGLIVE_EMBEDDING_DIMENSIONS=str(DIMENSIONS),  # known without a first answer
+        RAGLIVE_EMBEDDING_DIMENSIONS=str(DIMENSIONS),  # the dimensions, known without a request
         RAGLIVE_MAX_ATTEMPTS="1000",
     )
     assert await states(database) == {"completed": 40}

@@ -16,7 +16,7 @@ from raglive_contract.errors import RagliveError
 from .ingesting import document, ingest
 from .providing import Provider, provider
 
-TOKENS_PER_TEXT = 10  # as the provider bills them
+TOKENS_PER_TEXT = 10  # as billed
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_an_edit_embeds_what_changed_and_a_copy_or_a_rename_nothing(
     assert (ledger["texts"], ledger["tokens"]) == (total, TOKENS_PER_TEXT * total)
 
 
-async def test_files_that_say_the_same_at_the_same_time_are_paid_for_once(
+async def test_concurrent_files_with_equal_text_are_paid_for_once(
     dsn: str, database: Database, paid: Provider, tmp_path: Path
 ) -> None:
     for name in "abcdefgh":
@@ -77,7 +77,7 @@ async def test_files_that_say_the_same_at_the_same_time_are_paid_for_once(
     assert await chunks(database) == 8 * paid.embedded.total()
 
 
-async def test_a_retry_goes_on_with_what_was_read_and_embedded(
+async def test_a_retry_continues_with_the_stored_text_and_vectors(
     dsn: str,
     database: Database,
     paid: Provider,
@@ -101,10 +101,10 @@ async def test_a_retry_goes_on_with_what_was_read_and_embedded(
     assert (first["outcome"], first["error"]["code"]) == ("failed", "embedding_unavailable")
     assert first["error"]["next_attempt_at"]
     assert await database.fetchval("SELECT count(*) FROM raglive.drafts") == 0
-    assert await database.fetchval("SELECT count(*) FROM raglive.kept_vectors") == 0
+    assert await database.fetchval("SELECT count(*) FROM raglive.cached_vectors") == 0
 
 
-async def test_what_costs_too_much_waits_while_the_rest_goes_on_until_the_budget_is_spent(
+async def test_expensive_files_wait_while_others_continue_until_the_budget_is_spent(
     dsn: str,
     database: Database,
     paid: Provider,
@@ -174,7 +174,7 @@ async def test_a_refused_key_pauses_and_fails_no_file(
 ) -> None:
     for name in "abcd":
         (tmp_path / f"{name}.txt").write_text(document(name, 20))
-    paid.troubles, paid.chance = ("401",), 1.0
+    paid.faults, paid.fault_rate = ("401",), 1.0
     with pytest.raises(RagliveError, match="EMBEDDING_API_KEY") as refused:
         await ingest(dsn, tmp_path, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="8")
     assert refused.value.code == "embedding_rejected"
@@ -188,7 +188,7 @@ async def test_a_refused_key_pauses_and_fails_no_file(
     }
     assert paid.embedded.total() == 0
 
-    paid.troubles = ()
+    paid.faults = ()
     await ingest(dsn, tmp_path, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="8")
     assert await database.fetchval("SELECT paused FROM raglive.heads") is None
     assert paid.embedded.total() == await chunks(database) > 0

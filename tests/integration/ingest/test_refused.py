@@ -32,7 +32,7 @@ async def states(database: Database) -> Counter[str]:
         ("quota", "embedding_quota_spent", "EMBEDDING_API_KEY"),
     ],
 )
-async def test_it_pauses_with_what_is_wrong_and_goes_on_when_that_is_mended(
+async def test_it_pauses_with_the_reason_and_resumes_when_that_is_fixed(
     dsn: str,
     database: Database,
     tmp_path: Path,
@@ -49,21 +49,21 @@ async def test_it_pauses_with_what_is_wrong_and_goes_on_when_that_is_mended(
         return found
 
     async with provider() as paid:
-        paid.troubles, paid.chance = (trouble,), 1.0
+        paid.faults, paid.fault_rate = (trouble,), 1.0
         wiring = wired(dsn, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS=str(DIMENSIONS))
         async with watching(wiring, tmp_path) as service, asyncio.timeout(60):
-            while (said := await paused()) is None:
+            while (reason := await paused()) is None:
                 await asyncio.sleep(0.02)
-            assert said["code"] == code
-            assert setting in said["what_to_do"]
-            words = f"{said['message']} {said['what_to_do']}"
+            assert reason["code"] == code
+            assert setting in reason["what_to_do"]
+            words = f"{reason['message']} {reason['what_to_do']}"
             assert (words.count(setting), words.count("start the pipeline again")) == (1, 1)
             while sum((await states(database)).values()) < FILES:
                 await asyncio.sleep(0.02)
             health = service.health()
             assert health["status"] == "degraded"
             assert health["paused"]["code"] == code
-            paid.chance = 0.0
+            paid.fault_rate = 0.0
             while await states(database) != {"completed": FILES}:
                 await asyncio.sleep(0.02)
             while await paused() is not None:

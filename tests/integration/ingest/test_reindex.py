@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from raglive.app.embedder import search_config
-from raglive.app.operations import Reindexed, give_up, reindex
+from raglive.app.operations import Reindexed, abort_reindex, reindex_all
 from raglive.embedding import circuit_breaker, openai_batches
 from raglive.ingest import reindex as reindexing
 from raglive.ingest.reindex import ReindexProgress
@@ -28,12 +28,13 @@ from .crashing import deaths
 from .ingesting import document, ingest, watching, wired
 from .providing import DIMENSIONS, Provider, provider
 
-SHARES = 3  # of the steps; each is a test of its own, so that a run can take some of them
+SHARES = 3  # of the steps, one test each, so that a run can draw some of them
 QUESTION = "The boiler must be descaled every two years."
 NEXT = VectorSpace("openai", "small", DIMENSIONS)
 OPENAI = {"EMBEDDING_PROVIDER": "openai", "EMBEDDING_MODEL": "small"}
 STORED = """
-    SELECT EXISTS (SELECT FROM raglive.kept_vectors JOIN raglive.embedding_models USING (model_key)
+    SELECT EXISTS (SELECT FROM raglive.cached_vectors
+                   JOIN raglive.embedding_models USING (model_key)
                    WHERE content_hash = ANY ($1) AND model = $2)
         OR EXISTS (SELECT FROM raglive.chunks, raglive.embedding_models
                    WHERE content_hash = ANY ($1) AND model = $2
@@ -53,8 +54,8 @@ async def paid(database: Database) -> AsyncIterator[Provider]:
         yield running
 
 
-def silent(_: ReindexProgress) -> None:
-    """Hear of the progress, and say nothing."""
+def ignore_progress(_: ReindexProgress) -> None:
+    """Ignore the progress."""
 
 
 async def nearest(database: Database, text: str, **environment: str) -> str:
@@ -74,7 +75,7 @@ async def eventually(database: Database, query: str, wanted: object) -> None:
 
 
 async def reindex_with(dsn: str, provider_url: str) -> Reindexed:
-    return await reindex(wired(dsn, provider_url), silent)
+    return await reindex_all(wired(dsn, provider_url), ignore_progress)
 
 
 async def index_built_in(dsn: str, folder: Path, **texts: str) -> None:
@@ -84,7 +85,7 @@ async def index_built_in(dsn: str, folder: Path, **texts: str) -> None:
 
 
 @pytest.mark.timeout(180)
-async def test_searchable_throughout_while_files_come_and_go(
+async def test_the_index_is_searchable_throughout_while_files_change(
     dsn: str,
     database: Database,
     paid: Provider,
@@ -141,13 +142,13 @@ async def test_searchable_throughout_while_files_come_and_go(
     assert await database.fetchval("SELECT paused FROM raglive.heads") is None
     rows = await database.fetch("SELECT name FROM raglive.files WHERE state = 'completed'")
     assert sorted(row["name"] for row in rows) == sorted(path.name for path in tmp_path.iterdir())
-    assert paid.asked_for_what_is_stored == []
+    assert paid.repeated_requests == []
     del paid.embedded[QUESTION]
     assert set(paid.embedded.values()) == {1}
     assert await active_vector_space(database) == NEXT
     async for text in texts_of(database):
         assert await nearest(database, text, EMBEDDING_BASE_URL=paid.url) == text
-    left = "SELECT count(*) FROM raglive.kept_vectors JOIN raglive.chunks USING (content_hash)"
+    left = "SELECT count(*) FROM raglive.cached_vectors JOIN raglive.chunks USING (content_hash)"
     assert await database.fetchval(left) == 0
 
 
@@ -167,10 +168,10 @@ async def test_killed_at_every_step_and_paid_once(
     before = await database.fetch("SELECT chunk_id, content FROM raglive.chunks ORDER BY 1")
     died, _ = await deaths("crash_reindex", dsn, paid.url, str(share + 1), str(SHARES))
     assert len(died) > 20
-    assert paid.asked_for_what_is_stored == []
+    assert paid.repeated_requests == []
     assert await active_vector_space(database) == replace(NEXT, model=died[-1])
     assert await database.fetch("SELECT chunk_id, content FROM raglive.chunks ORDER BY 1") == before
-    assert await database.fetchval("SELECT count(*) FROM raglive.kept_vectors") == 0
+    assert await database.fetchval("SELECT count(*) FROM raglive.cached_vectors") == 0
     [required] = await database.fetch(
         "SELECT attnotnull FROM pg_attribute"
         " WHERE attrelid = 'raglive.chunks'::regclass AND attname = 'embedding'"
@@ -178,14 +179,14 @@ async def test_killed_at_every_step_and_paid_once(
     assert required["attnotnull"]
 
 
-async def test_rights_on_the_index_outlast_the_change(
+async def test_rights_on_the_index_survive_the_change(
     dsn: str, database: Database, paid: Provider, tmp_path: Path
 ) -> None:
     await index_built_in(dsn, tmp_path, a="Hotels in Paris.")
     role = f"reader_{database.dsn.rpartition('/')[2]}"
     await database.execute(f"CREATE ROLE {role}")
     try:
-        await database.execute(f"SELECT raglive.let_in('{role}')")
+        await database.execute(f"SELECT raglive.grant_view('{role}')")
         await database.execute(f"GRANT UPDATE (content) ON public.documents TO {role}")
         rights = f"""
             SELECT has_table_privilege('{role}', 'public.documents', 'SELECT'),
@@ -208,7 +209,7 @@ async def test_rights_on_the_index_outlast_the_change(
         await database.execute(f"DROP ROLE {role}")
 
 
-async def test_a_budget_ends_it_and_a_raised_one_goes_on(
+async def test_a_spent_budget_ends_it_and_a_raised_budget_continues_it(
     dsn: str,
     database: Database,
     paid: Provider,
@@ -220,13 +221,13 @@ async def test_a_budget_ends_it_and_a_raised_one_goes_on(
     price = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1000"}
     poor = wired(dsn, paid.url, **price, RAGLIVE_EMBEDDING_BUDGET="1.2")
     with pytest.raises(RagliveError, match="RAGLIVE_EMBEDDING_BUDGET") as refused:
-        await reindex(poor, silent)
+        await reindex_all(poor, ignore_progress)
     assert refused.value.code == "embedding_budget_spent"
     spent = await database.fetchval("SELECT sum(cost) FROM raglive.embedding_usage")
     assert 0 < spent <= 1.2
     assert await nearest(database, document("a", 1))
     assert await find_disagreements(database) == []
-    await reindex(wired(dsn, paid.url, **price), silent)
+    await reindex_all(wired(dsn, paid.url, **price), ignore_progress)
     assert set(paid.embedded.values()) == {1}
     [noted] = await database.fetch(
         "SELECT sum(texts) AS texts, sum(tokens) AS tokens, count(DISTINCT file_key) AS files"
@@ -237,7 +238,7 @@ async def test_a_budget_ends_it_and_a_raised_one_goes_on(
     assert noted["files"] == 2
 
 
-async def test_a_provider_in_trouble_is_waited_for(
+async def test_a_failing_provider_is_waited_for(
     dsn: str,
     database: Database,
     paid: Provider,
@@ -248,22 +249,22 @@ async def test_a_provider_in_trouble_is_waited_for(
     monkeypatch.setattr(reindexing, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(circuit_breaker, "LONGEST_PAUSE_SECONDS", 0.2)
     await index_built_in(dsn, tmp_path, a=document("a", 20))
-    paid.chance = 0.5
-    paid.troubles = ("429", "500", "cut", "dimensions", "too few")
+    paid.fault_rate = 0.5
+    paid.faults = ("429", "500", "cut", "dimensions", "too few")
     notes: list[str] = []
     asked = wired(dsn, paid.url, RAGLIVE_EMBEDDING_DIMENSIONS="8")
-    await reindex(asked, lambda said: notes.append(said.note))
+    await reindex_all(asked, lambda latest: notes.append(latest.note))
     assert set(paid.embedded.values()) == {1}
     assert any(note.startswith("waiting: ") for note in notes)
 
 
-async def test_what_cannot_be_done_is_refused_with_what_to_do(
+async def test_impossible_requests_are_refused_with_advice(
     dsn: str, database: Database, paid: Provider, tmp_path: Path
 ) -> None:
     with pytest.raises(ReindexRefused, match="no index yet"):
         await reindex_with(dsn, paid.url)
     await index_built_in(dsn, tmp_path, a="Hotels in Paris.")
-    assert (await reindex(wired(dsn, None), silent)).chunks is None
+    assert (await reindex_all(wired(dsn, None), ignore_progress)).chunks is None
     await database.execute("CREATE VIEW public.mine AS SELECT content FROM public.documents")
     with pytest.raises(ReindexRefused, match="view mine"):
         await reindex_with(dsn, paid.url)
@@ -271,14 +272,14 @@ async def test_what_cannot_be_done_is_refused_with_what_to_do(
 
     poor = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1", "RAGLIVE_EMBEDDING_BUDGET": "1e-9"}
     with pytest.raises(RagliveError, match="BUDGET"):
-        await reindex(wired(dsn, paid.url, **poor), silent)
+        await reindex_all(wired(dsn, paid.url, **poor), ignore_progress)
     with pytest.raises(RagliveError, match="is being rebuilt with openai small"):
         await ingest(dsn, tmp_path, paid.url)
-    with pytest.raises(ReindexRefused, match="--give-up"):
-        await reindex(wired(dsn, paid.url, EMBEDDING_MODEL="large"), silent)
-    assert await give_up(wired(dsn, None)) == NEXT
-    assert await give_up(wired(dsn, None)) is None
-    made = await reindex(wired(dsn, paid.url, EMBEDDING_MODEL="large"), silent)
+    with pytest.raises(ReindexRefused, match="--abort"):
+        await reindex_all(wired(dsn, paid.url, EMBEDDING_MODEL="large"), ignore_progress)
+    assert await abort_reindex(wired(dsn, None)) == NEXT
+    assert await abort_reindex(wired(dsn, None)) is None
+    made = await reindex_all(wired(dsn, paid.url, EMBEDDING_MODEL="large"), ignore_progress)
     assert (made.space.model, made.chunks) == ("large", 1)
 
 
@@ -289,8 +290,10 @@ async def test_every_process_knows_how_the_model_is_asked_or_what_to_change(
     shorter = {"RAGLIVE_EMBEDDING_DIMENSIONS": "6"}
     poor = {"RAGLIVE_EMBEDDING_PRICE_PER_MILLION_TOKENS": "1", "RAGLIVE_EMBEDDING_BUDGET": "1e-9"}
     with pytest.raises(RagliveError, match="BUDGET"):
-        await reindex(wired(dsn, paid.url, **shorter, **poor), silent)
-    made = await reindex(wired(dsn, paid.url), silent)  # goes on, and asks as it began
+        await reindex_all(wired(dsn, paid.url, **shorter, **poor), ignore_progress)
+    made = await reindex_all(
+        wired(dsn, paid.url), ignore_progress
+    )  # continues with the source it began with
     assert made.space == replace(NEXT, dimensions=6)
 
     assert await nearest(database, QUESTION) == QUESTION

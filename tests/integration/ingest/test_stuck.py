@@ -24,7 +24,7 @@ STUCK = """
 
 
 def hang_reading(_: Provider) -> Callable[[], None]:
-    """Stop the processes that read files; return what lets them go on."""
+    """Stop the extraction processes; return a function that continues them."""
     children = psutil.Process().children(recursive=True)
     readers = [one for one in children if "raglive.extraction" in " ".join(one.cmdline())]
     assert readers
@@ -39,13 +39,13 @@ def hang_reading(_: Provider) -> Callable[[], None]:
 
 
 def hang_embedding(paid: Provider) -> Callable[[], None]:
-    """Let the provider keep silent; return what makes it answer."""
+    """Let the provider hang; return a function that makes it answer."""
     paid.holds_at = "hangs"
     return paid.released.set
 
 
 @pytest.mark.parametrize("hang", [hang_reading, hang_embedding], ids=STAGES)
-async def test_what_hangs_is_stuck_until_it_moves(
+async def test_a_hanging_file_is_stuck_until_it_progresses(
     dsn: str,
     database: Database,
     tmp_path: Path,

@@ -79,6 +79,6 @@ async def _ready_line(process: asyncio.subprocess.Process) -> dict[str, str]:
     assert process.stdout
     while line := await process.stdout.readline():
         if line.startswith(b"{"):
-            said: dict[str, str] = json.loads(line)
-            return said
+            printed: dict[str, str] = json.loads(line)
+            return printed
     raise AssertionError("the other process ended before its server was ready")

@@ -82,7 +82,7 @@ async def test_without_namespaces_it_runs_as_nobody_below_closed_folders(
     assert not [*open_folder.glob("copies/*-*-*-*")]
 
 
-async def test_a_cluster_made_with_namespaces_goes_on_without(
+async def test_a_cluster_made_with_namespaces_works_without_them(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     async with EmbeddedPostgres(tmp_path, password=PASSWORD) as before:
@@ -94,7 +94,7 @@ async def test_a_cluster_made_with_namespaces_goes_on_without(
         assert psutil.Process(after.pid).uids().real == NOBODY
 
 
-async def test_an_ordinary_user_starts_it_and_dies_with_it(open_folder: Path) -> None:
+async def test_an_ordinary_user_starts_it_and_it_ends_with_its_parent(open_folder: Path) -> None:
     data = open_folder / "data"
     data.mkdir()
     os.chown(data, NOBODY, NOBODY)
@@ -110,7 +110,7 @@ async def test_an_ordinary_user_starts_it_and_dies_with_it(open_folder: Path) ->
         assert await execute(other.dsn, "SELECT 1") == "SELECT 1"
 
 
-async def test_a_database_of_someone_else_is_left_alone(tmp_path: Path) -> None:
+async def test_a_database_of_another_user_is_not_changed(tmp_path: Path) -> None:
     cluster = tmp_path / "postgres" / "cluster"
     cluster.mkdir(parents=True)
     os.chown(cluster, 12345, 12345)

@@ -32,7 +32,7 @@ async def test_a_second_start_on_the_same_folder_names_the_first(
     assert postgres.pid
 
 
-async def test_a_start_beside_another_process_names_that_process(data_dir: Path) -> None:
+async def test_a_second_process_names_the_running_one(data_dir: Path) -> None:
     async with serving(data_dir) as other:
         with pytest.raises(AlreadyRunningError) as refusal:
             await start(data_dir)
@@ -65,7 +65,7 @@ async def test_a_folder_whose_permissions_cannot_be_set(
 @pytest.mark.parametrize(
     ("version", "message"), [("19\n", "made by Postgres 19"), ("", "PG_VERSION is missing")]
 )
-async def test_a_cluster_of_another_version_or_none_is_left_alone(
+async def test_a_cluster_of_another_version_or_none_is_not_changed(
     tmp_path: Path, version: str, message: str
 ) -> None:
     cluster = tmp_path / "postgres" / "cluster"

@@ -42,7 +42,7 @@ async def test_a_killed_server_is_restarted_with_every_committed_row(data_dir: P
     await supervision
 
 
-async def test_a_killed_supervisor_leaves_nothing_in_the_way(data_dir: Path) -> None:
+async def test_a_killed_supervisor_does_not_prevent_a_restart(data_dir: Path) -> None:
     async with serving(data_dir) as other:
         await execute(other.dsn, "CREATE TABLE survived AS SELECT 1 AS n")
         other.process.kill()
@@ -108,7 +108,7 @@ async def test_an_interrupted_initialisation_is_begun_again(tmp_path: Path) -> N
     assert not [*tmp_path.glob("postgres/cluster.new-*")]
 
 
-async def test_a_server_that_keeps_ending_is_given_up(
+async def test_a_server_that_keeps_ending_is_not_restarted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "_BACK_OFF_SECONDS", (0.0, 0.01))

@@ -33,7 +33,7 @@ async def next_of(events: Events, count: int) -> list[tuple[str, int]]:
     return [(event["pipeline_id"], event["seq"]) for event in seen]
 
 
-async def test_it_yields_every_pipeline_in_order_and_goes_on(database: Database) -> None:
+async def test_it_yields_every_pipeline_in_order_and_continues(database: Database) -> None:
     await publish(database, "a", 2300)
     await publish(database, "b", 2)
     async with (
@@ -48,7 +48,7 @@ async def test_it_yields_every_pipeline_in_order_and_goes_on(database: Database)
         assert await next_of(events, 1) == [("a", 2301)]
 
 
-async def test_now_is_from_here_and_a_cursor_from_there(database: Database) -> None:
+async def test_now_starts_at_the_head_and_a_cursor_after_its_event(database: Database) -> None:
     await publish(database, "a", 5)
     await publish(database, "b", 5)
     heads = {head.pipeline_id: head for head in await EventLog(database).heads()}
@@ -64,7 +64,7 @@ async def test_now_is_from_here_and_a_cursor_from_there(database: Database) -> N
             assert await next_of(only_b, 5) == [("b", seq) for seq in range(1, 6)]
             first = asyncio.ensure_future(anext(from_now))
             async with asyncio.timeout(15):
-                while not first.done():  # nothing else tells when it has begun
+                while not first.done():  # no other signal shows that it has begun
                     await asyncio.wait({first}, timeout=0.2)
                     await publish(database, "a", 1)
             assert first.result()["seq"] > 5

@@ -1,6 +1,6 @@
-"""Both servers keep to their OpenAPI documents, whatever they are asked.
+"""Both servers conform to their OpenAPI documents for any request.
 
-schemathesis makes valid and invalid requests of the documents; OPENAPI_EXAMPLES has it make more.
+schemathesis generates valid and invalid requests; OPENAPI_EXAMPLES sets their number.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import pytest
 import structlog
 from starlette.types import ASGIApp
 
+from raglive.app.dashboard_server import dashboard_config
 from raglive.app.embedder import search_config
 from raglive.app.serving import serve_http
+from raglive.app.status_server import status_server_config
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import create_dashboard
 from raglive.search.service import SearchService
@@ -40,7 +42,7 @@ UNLIMITED = {
 
 @pytest.fixture
 async def files(pipeline: PipelineRecord) -> None:
-    """Files in several states, so that not all is empty."""
+    """Files in several states, so that listings are not empty."""
     work = Work(pipeline)
     await work.complete("a.txt")
     await work.fail("b.txt")
@@ -59,7 +61,7 @@ async def served(app: ASGIApp, port: int) -> AsyncIterator[str]:
 
 
 async def keeps_to(document: str) -> None:
-    """Try every operation of a document; fail with what schemathesis says."""
+    """Test every operation of a document; fail with the report of schemathesis."""
     arguments = ["--config-file", str(CONFIGURATION), "run", document]
     arguments += ["--checks", "all", "--max-examples", EXAMPLES, "--no-color"]
     arguments += ["--header", f"Authorization: Bearer {token(Role.ADMIN)}"]
@@ -72,12 +74,12 @@ async def keeps_to(document: str) -> None:
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
-            said, _ = await process.communicate()
+            output, _ = await process.communicate()
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-    shown = "\n".join(line[:500] for line in said.decode().splitlines())
+    shown = "\n".join(line[:500] for line in output.decode().splitlines())
     assert process.returncode == 0, shown
     assert not [line for line in lines if line["log_level"] == "error" or "exc_info" in line]
 
@@ -87,7 +89,7 @@ async def test_the_status_server(database: Database, files: None) -> None:
     port = free_port()
     settings = read_settings({"SOCKET_IO_PORT": str(port)} | UNLIMITED)
     search = SearchService(database, search_config(settings))
-    status = StatusServer(settings, database, TOKENS, search)
+    status = StatusServer(status_server_config(settings), database, TOKENS, search)
     async with served(status.asgi, port) as url:
         await ready(url)
         await keeps_to(f"{url}/openapi.json")
@@ -95,12 +97,17 @@ async def test_the_status_server(database: Database, files: None) -> None:
 
 @pytest.mark.timeout(600)
 async def test_the_dashboard_server(database: Database, files: None) -> None:
-    settings = read_settings({"RAGLIVE_STATUS_URL": "http://127.0.0.1:9"} | UNLIMITED)
+    settings = read_settings({"RAGLIVE_STATUS_INTERNAL_URL": "http://127.0.0.1:9"} | UNLIMITED)
     async with PostgresBus(database.dsn) as bus:
         search = SearchService(database, search_config(settings))
         app = create_dashboard(
-            settings, database, TOKENS, bus, search, app_folder=Path("/nonexistent")
+            dashboard_config(settings),
+            database,
+            TOKENS,
+            bus,
+            search,
+            app_folder=Path("/nonexistent"),
         )
         async with served(app, free_port()) as url:
-            app.state.release_waiting()  # polls that wait would make the test do so
+            app.state.release_waiting()  # long polls would delay the test
             await keeps_to(f"{url}/api/openapi.json")

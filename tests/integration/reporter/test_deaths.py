@@ -1,4 +1,4 @@
-"""Accepted events are in the log once and in order, whichever process is killed."""
+"""Accepted events are in the log once and in order after any process is killed."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ async def test_a_killed_server(
 
     log = await read_log()
     for thread in range(threads):
-        said = [
+        printed = [
             (e["file_id"], e["type"]) for e in log if (e["file_id"] or "").startswith(f"{thread}-")
         ]
-        assert said == [
+        assert printed == [
             (f"{thread}-{number}", kind)
             for number in range(files)
             for kind in ("file:processing", "file:completed")
@@ -76,7 +76,7 @@ async def test_a_killed_reporter(
     server: StatusProcess, settings: Settings, read_log: ReadLog, tmp_path: Path, database: Database
 ) -> None:
     chance = random.Random(3)
-    said: list[int] = []
+    printed: list[int] = []
     firsts = [0]
     for _ in range(3):
         if chance.random() < 0.5:
@@ -84,24 +84,24 @@ async def test_a_killed_reporter(
         process = await _launch(server.url, tmp_path, firsts[-1], 10_000)
         assert process.stdout is not None
         enough = firsts[-1] + chance.randrange(40)
-        while not said or said[-1] < enough:
-            said += [int(await asyncio.wait_for(process.stdout.readline(), 60))]
+        while not printed or printed[-1] < enough:
+            printed += [int(await asyncio.wait_for(process.stdout.readline(), 60))]
         process.kill()
-        said += [int(line) for line in (await process.stdout.read()).split(b"\n") if line]
+        printed += [int(line) for line in (await process.stdout.read()).split(b"\n") if line]
         await process.wait()
-        firsts.append(said[-1] + 1)
+        firsts.append(printed[-1] + 1)
         await server.kill()
         await server.start()
     process = await _launch(server.url, tmp_path, firsts[-1], 5)
     output, _ = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 0
-    said += map(int, output.split())
+    printed += map(int, output.split())
 
-    assert said == list(range(len(said)))
+    assert printed == list(range(len(printed)))
     log = await read_log()
     completed = [int(e["file_id"]) for e in log if e["type"] == "file:completed"]
     assert completed == sorted(completed)
-    assert sorted(set(completed)) == said
+    assert sorted(set(completed)) == printed
     again = {number for number, times in Counter(completed).items() if times > 1}
     assert again <= set(firsts)  # killed after the outbox and before its output: a second attempt
     assert [e["type"] for e in log].count("pipeline:offline") == 1
@@ -117,7 +117,7 @@ async def test_processes_share_an_outbox_and_one_of_them_is_killed(
     assert doomed.stdout is not None
     await asyncio.wait_for(doomed.stdout.readline(), 60)
     doomed.kill()
-    said = [0] + [int(line) for line in (await doomed.stdout.read()).split(b"\n") if line]
+    printed = [0] + [int(line) for line in (await doomed.stdout.read()).split(b"\n") if line]
     for process in (one, two):
         await asyncio.wait_for(process.communicate(), 90)
         assert process.returncode == 0
@@ -130,7 +130,7 @@ async def test_processes_share_an_outbox_and_one_of_them_is_killed(
     kinds = Counter(event["type"] for event in log)
     assert kinds["pipeline:online"] - kinds["pipeline:offline"] in {0, 1}
     await _assert_whole(log, database)
-    assert set(said[1:]) <= {number for number in completed if number >= 3000}
+    assert set(printed[1:]) <= {number for number in completed if number >= 3000}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -1,6 +1,6 @@
 """The examples run as documented, and report what happened.
 
-EXAMPLES_PYTHON is the Python that runs them; `make test-examples` gives one with all they need.
+EXAMPLES_PYTHON is the Python that runs them; `make test-examples` sets one with their dependencies.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ async def test_files_are_reported(
 
     online, *files, offline = await read_log(pipeline)
     assert (online["type"], offline["payload"]["reason"]) == ("pipeline:online", "normal_shutdown")
-    assert [_said(event) for event in files] == [
+    assert [_summary(event) for event in files] == [
         ("processing", "a.txt"),
         ("completed", "a.txt"),
         ("processing", "b.txt"),
@@ -85,7 +85,7 @@ async def test_pages_are_reported(
         finally:
             web.shutdown()
             thread.join(10)
-    kinds = sorted(_said(event) for event in (await read_log("web-pages"))[1:-1])
+    kinds = sorted(_summary(event) for event in (await read_log("web-pages"))[1:-1])
     assert kinds == [
         ("completed", pages[0]),
         ("failed", pages[1]),
@@ -105,7 +105,7 @@ async def _skip_without(module: str) -> None:
     pytest.skip(f"{module} is not installed; `make test-examples` installs it.")
 
 
-def _said(event: dict[str, Any]) -> tuple[str, str]:
+def _summary(event: dict[str, Any]) -> tuple[str, str]:
     return event["type"].removeprefix("file:"), event["payload"]["file"]["name"]
 
 
@@ -125,5 +125,5 @@ async def _run(name: str, arguments: list[str], url: str, folder: Path) -> None:
         stderr=subprocess.PIPE,
     )
     async with asyncio.timeout(100):
-        _, complaints = await process.communicate()
-    assert process.returncode == 0, complaints.decode()
+        _, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()

@@ -33,7 +33,7 @@ def _report(url: str, settings: Settings) -> None:
         reporter.update({"cause": "test"})
 
 
-async def test_what_is_reported_is_in_the_log(
+async def test_reported_events_are_in_the_log(
     server: StatusProcess, settings: Settings, read_log: ReadLog, database: Database
 ) -> None:
     await asyncio.to_thread(_report, server.url, settings)

@@ -42,7 +42,7 @@ def _progress(number: int, name: str = "a.pdf") -> dict[str, Any]:
     }
 
 
-async def test_a_report_needs_the_database_alone(
+async def test_a_report_needs_only_the_database(
     dsn: str, tmp_path: Path, read_log: ReadLog, database: Database
 ) -> None:
     async with (

@@ -9,6 +9,7 @@ import uvloop
 
 from raglive.app.embedder import search_config
 from raglive.app.serving import serve_http
+from raglive.app.status_server import status_server_config
 from raglive.search.service import SearchService
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
@@ -20,7 +21,7 @@ async def main(dsn: str, port: str) -> None:
     database = await Database.connect(dsn, name="status server")
     settings = read_settings({"SOCKET_IO_PORT": port})
     search = SearchService(database, search_config(settings))
-    status = StatusServer(settings, database, TOKENS, search)
+    status = StatusServer(status_server_config(settings), database, TOKENS, search)
     stop = status.until_drained(input_ends())
     await serve_http(status.asgi, "127.0.0.1", int(port), stop)
     await database.close()

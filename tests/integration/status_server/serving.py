@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ from httpx import AsyncClient, HTTPError
 from uuid6 import uuid7
 
 from raglive.app.embedder import search_config
+from raglive.app.status_server import status_server_config
 from raglive.http_api.tokens import Tokens
 from raglive.search.service import SearchService
 from raglive.settings import read_settings
@@ -48,7 +50,7 @@ Event = dict[str, Any]
 
 
 class Serving:
-    """A running status server; `stop` does what a signal does."""
+    """A running status server; `stop` has the effect of SIGTERM."""
 
     def __init__(self, url: str, status: StatusServer, http: HttpServer) -> None:
         self.url = url
@@ -118,8 +120,9 @@ async def serving(
     """Serve as `raglive server` does, in this process."""
     port = port or free_port()
     settings = read_settings({"SOCKET_IO_PORT": str(port)} | environment)
+    config = replace(status_server_config(settings), timeouts=timeouts)
     search = SearchService(database, search_config(settings))
-    status = StatusServer(settings, database, TOKENS, search, timeouts)
+    status = StatusServer(config, database, TOKENS, search)
     http = http_server(status.asgi, "127.0.0.1", port, trusted_proxies=["127.0.0.1"])
     running = Serving(f"http://127.0.0.1:{port}", status, http)
     try:

@@ -105,9 +105,9 @@ async def test_garbage_over_socket_io(server: Serving, sent: list[str | bytes]) 
             for packet in [f"40{NAMESPACE},{auth}", *sent]:
                 await socket.send(packet)
             await socket.send(f'42{NAMESPACE},77["ping"]')
-            while not str(said := await socket.recv()).startswith(f"43{NAMESPACE},77["):
-                assert "Traceback" not in str(said)
-                assert '"code":"internal"' not in str(said)
+            while not str(packet := await socket.recv()).startswith(f"43{NAMESPACE},77["):
+                assert "Traceback" not in str(packet)
+                assert '"code":"internal"' not in str(packet)
         except websockets.ConnectionClosed:
             pass  # a malformed packet ends the connection
     async with asyncio.timeout(SECONDS):

@@ -103,11 +103,11 @@ async def test_status_shows_what_the_caller_may_see(server: Serving, database: D
             "file:processing",
         ]
         assert (await client.get("/v1/pipelines/mine/files")).json()["total"] == 1
-        said = [
+        refusals = [
             (await client.get(f"/v1/pipelines/{name}")) for name in ("theirs", "missing", "..%00")
         ]
-        assert {answer.status_code for answer in said} == {404}
-        assert len({answer.json()["error"]["message"] for answer in said}) == 1
+        assert {answer.status_code for answer in refusals} == {404}
+        assert len({answer.json()["error"]["message"] for answer in refusals}) == 1
 
 
 @pytest.mark.parametrize("path", ["/status", "/v1/pipelines", "/v1/pipelines/x"])
@@ -142,8 +142,8 @@ def without(event: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name not in names}
 
 
-DICE = random.Random(1)
-INCOMPRESSIBLE = "".join(chr(DICE.randrange(0x4E00, 0x9FFF)) for _ in range(1024))
+RANDOM = random.Random(1)
+INCOMPRESSIBLE = "".join(chr(RANDOM.randrange(0x4E00, 0x9FFF)) for _ in range(1024))
 FILE = {"id": "f", "name": INCOMPRESSIBLE, "completed_at": "2026-01-02T03:04:05Z"}
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a field is missing": (

@@ -23,8 +23,8 @@ from tests.integration.status_server.serving import (
     token,
     update,
 )
-from tests.integration.status_server.watching import Witness, witness_of
-from tests.relay import Road
+from tests.integration.status_server.watching import LogChecker, checker_of
+from tests.relay import AbortingRelay
 
 PACKAGES = Path(__file__).parents[3] / "web" / "node_modules"
 SECONDS = 20
@@ -36,14 +36,14 @@ pytestmark = pytest.mark.skipif(
 
 
 class Page:
-    """A running client; `said` is its output, in order."""
+    """A running client; `printed` is its output, in order."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self.said: list[tuple[str, Any]] = []
+        self.printed: list[tuple[str, Any]] = []
 
     def of(self, kind: str) -> list[Any]:
-        return [data for said, data in self.said if said == kind]
+        return [data for name, data in self.printed if name == kind]
 
     async def until(self, condition: Callable[[], Any]) -> Any:
         assert self._process.stdout
@@ -52,10 +52,10 @@ class Page:
                 line = await self._process.stdout.readline()
                 assert line, "the client ended"
                 kind, data = json.loads(line)
-                self.said.append((kind, data))
+                self.printed.append((kind, data))
         return met
 
-    async def said_times(self, kind: str, times: int) -> None:
+    async def printed_times(self, kind: str, times: int) -> None:
         await self.until(lambda: len(self.of(kind)) >= times)
 
     async def ask(self, request: str, times: int) -> list[Any]:
@@ -67,7 +67,7 @@ class Page:
         return answers[0]
 
     def durable(self) -> list[dict[str, Any]]:
-        return [data for _, data in self.said if isinstance(data, dict) and "seq" in data]
+        return [data for _, data in self.printed if isinstance(data, dict) and "seq" in data]
 
 
 @asynccontextmanager
@@ -96,23 +96,23 @@ async def test_it_upgrades_and_reconnects_without_missing_an_event(
     await publish(database, [online()])
     async with (
         publishing_on(database),
-        Road(server.url) as road,
-        page(road.dsn, batch=batch) as client,
+        AbortingRelay(server.url) as relay,
+        page(relay.dsn, batch=batch) as client,
     ):
         await client.until(lambda: "websocket" in client.of("upgrade"))
         assert client.of("open") == ["polling"]
         for drops in (1, 2):
-            await client.said_times("status:update", 30 * drops)
-            await road.cut()
-            await client.said_times("disconnect", drops)
-            await road.restore()
-            await client.said_times("answer", drops + 1)
+            await client.printed_times("status:update", 30 * drops)
+            await relay.cut()
+            await client.printed_times("disconnect", drops)
+            await relay.restore()
+            await client.printed_times("answer", drops + 1)
         [head] = await EventLog(database).heads()
         await client.until(lambda: client.durable()[-1]["seq"] >= head.seq)
-    witness = Witness(head.epoch, 0, b"")
+    checker = LogChecker(head.epoch, 0, b"")
     for event in client.durable()[: head.seq]:
-        witness.see(event)
-    assert (witness.seq, witness.digest) == (head.seq, head.digest)
+        checker.see(event)
+    assert (checker.seq, checker.digest) == (head.seq, head.digest)
 
 
 @asynccontextmanager
@@ -164,4 +164,4 @@ async def test_it_reconnects_after_a_restart_of_the_server(database: Database) -
             await client.until(lambda: len(client.of("answer")) == 2)
             second = client.of("answer")[1]["pipelines"][0]
             assert (second["recovered"], second["replayed"]) == (True, 1)
-            assert witness_of(second).seq == 2
+            assert checker_of(second).seq == 2

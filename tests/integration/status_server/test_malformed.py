@@ -111,10 +111,10 @@ async def test_deep_nesting(server: Serving) -> None:
             if answer is None:
                 assert await ended(socket)
             else:
-                assert answer in await said(socket, f"43{NAMESPACE},7[")
+                assert answer in await next_packet(socket, f"43{NAMESPACE},7[")
 
 
-async def said(socket: websockets.ClientConnection, start: str) -> str:
+async def next_packet(socket: websockets.ClientConnection, start: str) -> str:
     """Return the next packet that starts with `start`."""
     async with asyncio.timeout(5):
         while not (packet := str(await socket.recv())).startswith(start):
@@ -130,7 +130,7 @@ async def test_unexpected_but_valid_packets_are_ignored(server: Serving) -> None
         for packet in odd:
             await socket.send(packet)
         await socket.send(f'42{NAMESPACE},77["ping"]')
-        await said(socket, f"43{NAMESPACE},77[")
+        await next_packet(socket, f"43{NAMESPACE},77[")
 
 
 async def test_attachments(server: Serving) -> None:
@@ -138,7 +138,7 @@ async def test_attachments(server: Serving) -> None:
     async with raw_websocket(server) as socket:
         await socket.send(f"451-{NAMESPACE},5{event}")
         await socket.send(b"bytes")
-        assert "invalid_request" in await said(socket, f"43{NAMESPACE},5[")
+        assert "invalid_request" in await next_packet(socket, f"43{NAMESPACE},5[")
     for bad in ("text", b"4"):
         async with raw_websocket(server) as socket:
             number = 0 if bad == "text" else 3

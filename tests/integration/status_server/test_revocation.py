@@ -111,7 +111,7 @@ async def test_a_subject_can_reconnect_with_a_new_token(
     await revoke(database, subject="returning", revoked_by="test")
     await known(server.url, given)
     async with asyncio.timeout(10):
-        while True:  # a token says the second in which it was issued, and no less
+        while True:  # the `iat` of a token has a resolution of one second
             viewer = Viewer(server.url)
             try:
                 await viewer.connect({"token": token(subject="returning")})
@@ -143,7 +143,7 @@ async def test_the_dashboard_and_its_derived_tokens_follow_a_revocation(
         assert answer.json()["error"]["code"] == "token_revoked"
 
 
-async def test_a_revocation_holds_while_the_database_is_away(database: Database) -> None:
+async def test_a_revocation_holds_while_the_database_is_unavailable(database: Database) -> None:
     given = TOKENS.issue(Grant(Role.VIEWER, ("*",)), 300, "gone")
     await revoke(database, subject="gone", revoked_by="test")
     async with Relay(database.dsn) as relay:

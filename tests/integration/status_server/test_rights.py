@@ -92,13 +92,13 @@ async def test_missing_and_forbidden_pipelines_look_alike(
         statuses = await viewer.until(lambda: viewer.of("pipeline:status"))
         assert [one["pipeline_id"] for one in statuses] == ["mine"]
         assert [one["pipeline_id"] for one in await viewer.subscribe()] == ["mine"]
-        said = set()
+        messages = set()
         for name in ("theirs", "missing", "drive", "missing2"):
             answer = await viewer.ask("subscribe", {"pipeline_id": ["mine", name]})
             refusal = Refused.model_validate(answer).error
             assert refusal.code == "not_found"
-            said.add(refusal.message.replace(name, "NAME"))
-        assert len(said) == 1
+            messages.add(refusal.message.replace(name, "NAME"))
+        assert len(messages) == 1
         wrong = await viewer.ask("subscribe", {"pipeline_type": "google_drive"})
         assert wrong["error"]["code"] == "invalid_request"
 

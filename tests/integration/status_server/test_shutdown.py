@@ -71,9 +71,9 @@ async def test_viewers_are_told_when_to_reconnect_and_closed_in_that_order(
         async with asyncio.timeout(SECONDS):
             await asyncio.gather(*(note_end(viewer) for viewer in viewers))
             assert await process.wait() == 0
-        told = [viewer.of("server:draining") for viewer in gone]
-        assert all(len(notices) == 1 for notices in told)
-        returns = [notice["retry_in"] for [notice] in told]
+        received = [viewer.of("server:draining") for viewer in gone]
+        assert all(len(notices) == 1 for notices in received)
+        returns = [notice["retry_in"] for [notice] in received]
         assert max(returns) <= 100 + 5 * MANY
         third = MANY // 3
         assert sum(returns[:third]) < sum(returns[-third:]), (

@@ -18,8 +18,8 @@ from raglive_contract.events import event_adapter
 from .files import complete, enqueue, failed
 
 
-class _TurnedDown(Exception):
-    """The caller's transaction is given up."""
+class _RolledBack(Exception):
+    """Rolls back the caller's transaction."""
 
 
 async def only_head(database: Database) -> Head:
@@ -28,7 +28,7 @@ async def only_head(database: Database) -> Head:
 
 
 async def assert_gapless(database: Database) -> None:
-    """Every seq once, the digest of each what Python folds, the head at the last of them."""
+    """Check that seqs have no gaps, digests equal Python's, and the head is the last event."""
     head = await only_head(database)
     digest = EMPTY
     events = await EventLog(database).read_after(head, 0, 100_000)
@@ -39,7 +39,7 @@ async def assert_gapless(database: Database) -> None:
     assert head.digest == digest
 
 
-async def test_publishers_at_once_leave_no_gap_though_some_give_up(
+async def test_concurrent_publishers_leave_no_gap_when_some_roll_back(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     chance = random.Random(7)
@@ -55,8 +55,8 @@ async def test_publishers_at_once_leave_no_gap_though_some_give_up(
                 async with database.transaction() as connection:
                     await append_events(connection, pipeline.key, events)
                     if gives_up:
-                        raise _TurnedDown
-            except _TurnedDown:
+                        raise _RolledBack
+            except _RolledBack:
                 continue
             kept.extend(event["id"] for event in events)
 
@@ -102,7 +102,7 @@ async def test_two_logs_do_not_touch(database: Database) -> None:
     assert one.digest == other.digest
 
 
-async def test_a_new_pipeline_is_made_once_by_all_who_publish_first(database: Database) -> None:
+async def test_concurrent_first_publishers_create_a_pipeline_once(database: Database) -> None:
     log = EventLog(database)
     firsts = [log.publish("new", "s3", [status_update({})]) for _ in range(8)]
     done = await asyncio.gather(*firsts)
@@ -111,26 +111,26 @@ async def test_a_new_pipeline_is_made_once_by_all_who_publish_first(database: Da
 
 
 @pytest.mark.parametrize(
-    ("pipeline_id", "pipeline_type", "said"),
+    ("pipeline_id", "pipeline_type", "message"),
     [
         ("unknown", None, "name its pipeline_type"),
         ("local-files-pipeline", "s3", "is of type local_files, not s3"),
-        ("not an id", "s3", "an id is of letters"),
+        ("not an id", "s3", "an id consists of letters"),
     ],
 )
-async def test_a_pipeline_that_cannot_be_is_refused(
+async def test_an_invalid_pipeline_is_refused(
     database: Database,
     pipeline: PipelineRecord,
     pipeline_id: str,
     pipeline_type: str | None,
-    said: str,
+    message: str,
 ) -> None:
-    with pytest.raises(RagliveError, match=said) as refused:
+    with pytest.raises(RagliveError, match=message) as refused:
         await EventLog(database).publish(pipeline_id, pipeline_type, [])
     assert refused.value.code == ErrorCode.INVALID_EVENT
 
 
-async def test_whatever_raglive_logs_is_an_event_of_the_contract(
+async def test_every_logged_event_conforms_to_the_contract(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await pipeline.announce_online(60, "/watched")
@@ -161,7 +161,7 @@ async def test_whatever_raglive_logs_is_an_event_of_the_contract(
     await assert_gapless(database)
 
 
-async def test_a_pipeline_that_is_removed_takes_its_log_along(
+async def test_a_removed_pipeline_is_removed_with_its_log(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await EventLog(database).publish("other", "local_files", [status_update({})])

@@ -61,7 +61,7 @@ async def test_runs_at_once_apply_each_migration_once(empty_dsn: str) -> None:
     await check_schema(empty_dsn)
 
 
-async def test_a_schema_that_grew_equals_a_fresh_one(
+async def test_a_migrated_schema_equals_a_fresh_one(
     empty_dsn: str, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = all_migrations()
@@ -86,12 +86,12 @@ async def test_other_migrations_of_the_same_number_are_refused(dsn: str) -> None
         await migrate(dsn)
 
 
-async def test_what_is_missing_is_said(empty_dsn: str) -> None:
+async def test_missing_migrations_are_reported(empty_dsn: str) -> None:
     with pytest.raises(MigrationError, match=f"lacks {len(all_migrations())} migration"):
         await check_schema(empty_dsn)
 
 
-async def test_a_migration_gives_up_rather_than_wait_long_for_a_lock(
+async def test_a_migration_fails_instead_of_waiting_long_for_a_lock(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = all_migrations()
@@ -108,7 +108,7 @@ async def test_a_migration_gives_up_rather_than_wait_long_for_a_lock(
     assert await migrate(empty_dsn) == whole[3:]
 
 
-async def test_nobody_waits_for_ever_for_another_who_migrates(
+async def test_waiting_for_another_migration_is_bounded(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrations, "OTHER_PROCESS_SECONDS", 0.1)
@@ -129,7 +129,7 @@ async def test_a_migration_that_fails_leaves_nothing_of_it(
     assert await migrate(empty_dsn) == all_migrations()
 
 
-async def test_what_is_not_ours_is_left_alone(empty_dsn: str) -> None:
+async def test_an_existing_table_with_the_same_name_is_not_changed(empty_dsn: str) -> None:
     async with connected(empty_dsn) as connection:
         await connection.execute("CREATE TABLE public.document_rows (mine integer)")
     with pytest.raises(MigrationError, match=r'is in the way: .*"document_rows"'):
@@ -138,7 +138,7 @@ async def test_what_is_not_ours_is_left_alone(empty_dsn: str) -> None:
         await connection.execute("TABLE public.document_rows")
 
 
-async def test_a_user_without_rights_is_told_so(empty_dsn: str) -> None:
+async def test_a_user_without_rights_gets_the_reason(empty_dsn: str) -> None:
     async with a_user(empty_dsn) as guest:
         with pytest.raises(MigrationError, match="may not make the schema"):
             await migrate(guest)

@@ -35,7 +35,7 @@ COMPLETED = {
 
 @pytest.fixture
 async def session(dsn: str) -> Any:
-    """A session as any client has one, without anything of raglive's."""
+    """A plain client session, without raglive's codecs and settings."""
     connection = await asyncpg.connect(dsn)
     yield connection
     await connection.close()
@@ -66,7 +66,7 @@ async def test_an_event_is_committed_with_the_callers_work_or_not_at_all(
     assert await session.fetchval("SELECT count(*) FROM orders") == 1
 
 
-async def test_what_was_published_plainly_is_exact_on_the_wire(
+async def test_published_events_are_complete_on_the_wire(
     session: asyncpg.Connection, database: Database
 ) -> None:
     await publish(session, "pipeline:online", ONLINE)
@@ -87,7 +87,7 @@ async def test_what_was_published_plainly_is_exact_on_the_wire(
 
 
 @pytest.mark.parametrize(
-    ("event_type", "fields", "said"),
+    ("event_type", "fields", "message"),
     [
         ("file:finished", {}, "'file:finished' is not a durable event type"),
         ("file:progress", {}, "'file:progress' is not a durable event type"),
@@ -97,16 +97,16 @@ async def test_what_was_published_plainly_is_exact_on_the_wire(
         ("file:completed", COMPLETED | {"pages": 3}, "pages is not a field of it"),
         ("file:completed", COMPLETED | {"success": False}, "success must be true"),
         ("file:completed", COMPLETED | {"file": {**FILE, "completed_at": "now"}}, "a time like"),
-        ("pipeline:online", ONLINE | {"pipeline_id": "other"}, "of another pipeline"),
+        ("pipeline:online", ONLINE | {"pipeline_id": "other"}, "to another pipeline"),
         ("status:update", {"changes": {"problem": {"code": "x"}}}, "changes.problem must be null"),
     ],
 )
 async def test_a_faulty_event_is_refused_with_the_reason_and_nothing_is_changed(
-    session: asyncpg.Connection, event_type: str, fields: object, said: str
+    session: asyncpg.Connection, event_type: str, fields: object, message: str
 ) -> None:
     with pytest.raises(asyncpg.InvalidParameterValueError, match="breaks the contract") as refused:
         await publish(session, event_type, fields)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert await session.fetchval("SELECT count(*) FROM raglive.pipelines") == 0
 
 
@@ -125,7 +125,9 @@ async def test_a_listener_hears_of_a_commit_and_of_no_rollback(
     heard: asyncio.Queue[str] = asyncio.Queue()
     listener = await asyncpg.connect(dsn)
     try:
-        await listener.add_listener("raglive_head", lambda *said: heard.put_nowait(said[3]))
+        await listener.add_listener(
+            "raglive_head", lambda *arguments: heard.put_nowait(arguments[3])
+        )
         given_up = session.transaction()
         await given_up.start()
         await publish(session, "pipeline:online", ONLINE)

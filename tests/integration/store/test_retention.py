@@ -17,12 +17,12 @@ INSERT INTO raglive.embedding_models (provider, model, dimensions, active, next)
 VALUES ('openai', 'former', 3, false, false), ('openai', 'following', 3, false, true)
 """
 VECTORS = """
-INSERT INTO raglive.kept_vectors (model_key, content_hash, embedding, made_at)
+INSERT INTO raglive.cached_vectors (model_key, content_hash, embedding, made_at)
 SELECT model_key, sha256(convert_to(age || n, 'UTF8')), '[1,2,3]', now() - age::interval
 FROM raglive.embedding_models, unnest(ARRAY['1 day', '8 days']) AS age, generate_series(1, 5) AS n
 """
 LEFT = """
-SELECT model, count(*) FROM raglive.kept_vectors JOIN raglive.embedding_models USING (model_key)
+SELECT model, count(*) FROM raglive.cached_vectors JOIN raglive.embedding_models USING (model_key)
 GROUP BY model
 """
 RESERVATIONS = """
@@ -31,7 +31,7 @@ SELECT $1, 1, now() + due::interval FROM unnest(ARRAY['-1 second', '1 hour']) AS
 """
 
 
-async def test_only_what_may_still_be_needed_is_retained(
+async def test_only_data_that_may_be_needed_is_retained(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BATCH_ROWS", 2)

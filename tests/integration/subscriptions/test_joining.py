@@ -1,4 +1,4 @@
-"""Whoever joins gets everything after its cursor, once, and is told exactly where it stands."""
+"""A viewer that joins gets every event after its cursor once, and its exact position."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ async def publish(database: Database, count: int, **changes: Any) -> None:
 
 @asynccontextmanager
 async def publishing(database: Database, seed: int) -> AsyncIterator[None]:
-    """Publish without a pause, one or several events at a time."""
-    dice = random.Random(seed)
+    """Publish continuously, one or several events at a time."""
+    randomness = random.Random(seed)
 
     async def run() -> None:
         while True:
-            await publish(database, dice.choice([1, 1, 1, 7]))
+            await publish(database, randomness.choice([1, 1, 1, 7]))
 
     task = asyncio.create_task(run())
     try:
@@ -74,7 +74,7 @@ class CountingLog(EventLog):
         return await super().read_after(head, seq, limit)
 
 
-async def test_what_the_ring_does_not_hold_is_read_once_for_all(
+async def test_events_before_the_ring_are_read_once_for_all_viewers(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await publish(database, 2300)
@@ -91,13 +91,13 @@ async def test_what_the_ring_does_not_hold_is_read_once_for_all(
             assert seat.seqs == list(range(101, 2301))
 
 
-async def test_a_cursor_from_a_server_that_read_on_faster_is_resumed(
+async def test_a_cursor_from_a_server_that_is_ahead_is_resumed(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await publish(database, 1)
     async with PostgresBus(database.dsn) as bus:
         slow = Room(EventLog(database), bus, database)  # its hub does not follow by itself
-        await slow.hub.snapshot(PIPELINE)  # which is kept for a second
+        await slow.hub.snapshot(PIPELINE)  # which is cached for a second
         await publish(database, 3)
         [head] = slow.hub.heads()
         for seq, recovered in ((3, True), (5, False)):
@@ -107,7 +107,7 @@ async def test_a_cursor_from_a_server_that_read_on_faster_is_resumed(
             assert recovery.position.seq == 4
 
 
-async def test_who_has_missed_too_much_gets_a_snapshot(
+async def test_a_viewer_that_missed_too_much_gets_a_snapshot(
     database: Database, pipeline: PipelineRecord, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await publish(database, 1)
@@ -129,7 +129,7 @@ async def test_who_has_missed_too_much_gets_a_snapshot(
             assert recovery.position.seq == 10
 
 
-async def test_events_too_large_to_keep_are_a_snapshot_too(
+async def test_events_too_large_for_the_ring_are_replaced_by_a_snapshot(
     database: Database, pipeline: PipelineRecord, room: Room
 ) -> None:
     await publish(database, 1)

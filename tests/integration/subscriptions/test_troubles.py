@@ -1,4 +1,4 @@
-"""What may happen to a hub: deafness, silence, garbage, and logs that are not what they were."""
+"""Failures of a hub: missing hints, hanging connections, malformed messages, replaced logs."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_a_silent_database_is_survived_and_does_not_delay_the_end(
         await through.close()
 
 
-async def test_a_database_that_is_gone_for_a_while_costs_nothing(
+async def test_a_database_outage_loses_nothing(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     async with Relay(database.dsn) as relay:
@@ -124,7 +124,7 @@ async def test_garbage_on_the_bus_is_ignored(
     assert bodies(room.delivered) == [good]
 
 
-async def test_a_pipeline_that_is_made_anew_is_welcomed_anew(
+async def test_viewers_get_the_status_of_a_pipeline_that_is_created_again(
     database: Database, pipeline: PipelineRecord, room: Room
 ) -> None:
     await arrival(room, database)
@@ -155,7 +155,7 @@ async def test_a_pipeline_that_is_made_anew_is_welcomed_anew(
     ],
 )
 @pytest.mark.disagrees
-async def test_a_log_that_does_not_go_on_begins_anew(
+async def test_a_log_that_does_not_continue_is_restarted(
     database: Database, pipeline: PipelineRecord, damage: str
 ) -> None:
     async with Relay(database.dsn) as relay:

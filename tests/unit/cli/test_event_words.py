@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from raglive.cli.tail import words
+from raglive.cli.tail import summary
 
 STUCK = {"count": 1, "files": [{"id": "1", "name": "a.pdf", "stage": "embedding"}]}
 LOST = {"count": 2, "files": [], "reason": "worker_lost"}
@@ -16,12 +16,12 @@ def update(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("event", "said"),
+    ("event", "text"),
     [
         (update(files_stuck=STUCK), "a.pdf stuck in embedding"),
         (
             update(files_requeued=LOST, asked_by="me"),
-            "2 files queued again, since the worker was lost; asked by: me",
+            "2 files queued again, because the worker was lost; asked by: me",
         ),
         (update(paused=PAUSED), "paused: All is spent. Earn more."),
         (update(paused=None, problem=None), "no longer paused; the problem is solved"),
@@ -34,5 +34,5 @@ def update(**changes: Any) -> dict[str, Any]:
         ({"type": "pipeline:offline", "reason": "normal_shutdown"}, "normal shutdown"),
     ],
 )
-def test_events_say_what_happened(event: dict[str, Any], said: str) -> None:
-    assert words(event) == said
+def test_events_say_what_happened(event: dict[str, Any], text: str) -> None:
+    assert summary(event) == text

@@ -12,7 +12,7 @@ from raglive.cli.reindex import _shown
 from raglive.ingest.reindex import ReindexProgress
 
 
-def test_the_time_left_is_of_what_is_done_now(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_left_is_estimated_for_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     written = io.StringIO()

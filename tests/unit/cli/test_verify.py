@@ -6,7 +6,7 @@ from raglive.cli.verify import print_problems
 from raglive.store.index.verify import Disagreement
 
 
-def test_what_to_do_is_said_once_for_all_that_want_the_same(
+def test_advice_is_printed_once_for_problems_that_share_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = [("gaps", "a", "Restore."), ("empty", "b", "Put it back."), ("counts", "c", "Restore.")]

@@ -50,7 +50,7 @@ def test_a_grant_survives_its_token(grant: Grant, pipeline_id: str) -> None:
 
 
 @given(pipelines, pipelines)
-def test_a_name_without_stars_is_only_itself(named: str, asked: str) -> None:
+def test_a_glob_without_wildcards_matches_only_itself(named: str, asked: str) -> None:
     assert Grant(Role.ADMIN, (named,)).may_view(asked) == (named == asked)
 
 
@@ -84,5 +84,5 @@ def _outcome(claims: dict[str, Any]) -> Grant | str:
         {"app_metadata": {"raglive": {"role": "admin", "pipelines": {"*": 1}}}},
     ],
 )
-def test_what_users_can_write_themselves_gives_no_rights(claims: dict[str, Any]) -> None:
+def test_claims_that_users_can_edit_give_no_rights(claims: dict[str, Any]) -> None:
     assert _outcome(claims) == ErrorCode.FORBIDDEN

@@ -1,4 +1,4 @@
-"""A redacted viewer learns how files fare, and nothing of what they are."""
+"""A redacted viewer sees the states of files, but neither names nor contents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATUSES = [it["wire"] for it in EXAMPLES if it["model"] == "PipelineStatus"]
 REDACTION = Redaction(b"s" * 32)
 MARK = "/Secret Folder/offer to Dr. Who.pdf"
 
-# Text that says nothing of a file: who and where in the log, times, and words of a fixed list.
+# Text that reveals nothing about a file: ids, positions, times, and fixed words.
 OPEN = {
     "type", "pipeline_id", "pipeline_type", "cursor", "digest", "status", "timestamp",
     "processing_stage", "stage", "started_at", "completed_at", "failed_at", "skipped_at",
@@ -55,7 +55,7 @@ def marked(shape: Any) -> Any:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda it: it["type"])
-def test_no_event_gives_away_what_a_producer_wrote(event: Any) -> None:
+def test_no_redacted_event_contains_a_producers_text(event: Any) -> None:
     event = marked(event)
     event["extra"] = event.setdefault("file", {"id": MARK, "name": MARK})["extra"] = MARK
     event.setdefault("changes", {})["files_requeued"] = {"files": [{"name": MARK}]}
@@ -71,7 +71,7 @@ def test_a_masked_event_keeps_to_the_contract_and_its_place(event: Any) -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_no_status_gives_away_what_a_producer_wrote(status: Any) -> None:
+def test_no_redacted_status_contains_a_producers_text(status: Any) -> None:
     PipelineStatus.model_validate(REDACTION.status(status))
     shown: Any = REDACTION.status(marked(status))
     assert "Who" not in json.dumps(shown)

@@ -85,7 +85,7 @@ async def test_a_platform_without_the_model_says_what_to_configure(
     assert caught.value.code == "embedding_not_configured"
 
 
-def test_who_does_not_use_a_provider_does_not_load_it() -> None:
+def test_an_unused_provider_is_not_loaded() -> None:
     program = (
         "import sys, raglive.embedding;"
         "print({'tokenizers', 'wordllama', 'httpx', 'torch'} & set(sys.modules))"

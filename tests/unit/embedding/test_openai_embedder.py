@@ -43,7 +43,7 @@ def embeddings(vectors: list[Any]) -> web.Response:
 
 
 class Provider:
-    """A real HTTP server that answers as the test says, and well when nothing is left to say."""
+    """A real HTTP server with scripted answers, and valid ones after these."""
 
     def __init__(self) -> None:
         self.answers: list[Answer | web.StreamResponse] = []
@@ -144,8 +144,8 @@ async def test_vectors_in_base64_are_understood(provider: Provider) -> None:
 def error(
     status: int, message: str = "no", code: str | None = None, **headers: str
 ) -> web.Response:
-    said = {"message": message, "type": code, "code": code}
-    return web.json_response({"error": said}, status=status, headers=headers)
+    body = {"message": message, "type": code, "code": code}
+    return web.json_response({"error": body}, status=status, headers=headers)
 
 
 LASTING = [
@@ -162,7 +162,7 @@ LASTING = [
 
 
 @pytest.mark.parametrize(("answer", "code", "message"), LASTING)
-async def test_what_no_retry_heals_is_not_tried_again(
+async def test_permanent_failures_are_not_retried(
     provider: Provider, answer: web.Response, code: str, message: str
 ) -> None:
     provider.answers = [answer]
@@ -176,7 +176,7 @@ async def test_what_no_retry_heals_is_not_tried_again(
         with pytest.raises(CircuitOpen, match=message) as held:
             await embedder.embed(["text"])
         assert held.value.code == code
-    else:  # it is about the text, and the next one may be embedded
+    else:  # the error concerns only this text
         assert len(await embedder.embed(["another"])) == 1
     await embedder.close()
 
@@ -276,7 +276,7 @@ async def test_a_failing_text_is_distinguished_from_a_failing_provider(
     await embedder.close()
 
 
-async def test_a_long_wait_is_left_to_the_caller(provider: Provider) -> None:
+async def test_a_long_pause_is_raised_to_the_caller(provider: Provider) -> None:
     provider.answers = [error(429, **{"Retry-After": "120"})]
     embedder = provider.embedder(ask_dimensions=3)
     with pytest.raises(EmbeddingError) as caught:
@@ -290,7 +290,7 @@ async def test_a_long_wait_is_left_to_the_caller(provider: Provider) -> None:
     await embedder.close()
 
 
-async def test_a_provider_that_is_down_is_asked_seldom_and_one_request_finds_it_up_again(
+async def test_a_provider_that_is_down_is_probed_rarely_and_one_request_detects_its_recovery(
     provider: Provider,
 ) -> None:
     provider.answers = [body("", 503)] * 7

@@ -54,11 +54,11 @@ OFFICE = {"[Content_Types].xml": "<Types/>"}
         ("data.csv", bytes(range(256)), BINARY),
     ],
 )
-def test_content_speaks_first_and_the_name_second(name: str, data: bytes, expected: str) -> None:
+def test_content_takes_precedence_over_the_name(name: str, data: bytes, expected: str) -> None:
     assert detect(name, data) == expected
 
 
-def test_what_the_source_says_counts_where_nothing_else_does() -> None:
+def test_the_sources_type_is_used_where_nothing_else_decides() -> None:
     assert detect("Meeting", b"# Notes", "text/markdown") == "text/markdown"
     assert detect("Meeting", b"%PDF-1.5", "text/markdown") == "application/pdf"
     assert detect("Meeting.csv", b"a,b", "text/plain") == "text/csv"

@@ -51,7 +51,7 @@ def test_text_of_unknown_encoding_comes_out_right(encoding: str, text: str) -> N
     assert not looks_binary(data)
 
 
-def test_a_declared_encoding_is_believed_where_it_fits() -> None:
+def test_a_declared_encoding_is_used_where_it_fits() -> None:
     assert decode("Привет".encode("koi8-r"), "koi8-r") == "Привет"
     assert decode("naïve".encode(), "ascii") == "naïve"
     assert decode("naïve".encode("latin-1"), "no-such-encoding") == "naïve"

@@ -86,7 +86,7 @@ def test_the_mirror_equals_the_folder_after_any_actions(
         asyncio.run(run(Path(name)))
 
 
-async def test_what_is_renamed_moved_or_saved_keeps_its_id(tmp_path: Path) -> None:
+async def test_renamed_moved_and_saved_files_keep_their_ids(tmp_path: Path) -> None:
     drive = FakeDrive()
     root = drive.my_drive("ann@example.com")
     mirror = FolderMirror(drive, root, tmp_path)

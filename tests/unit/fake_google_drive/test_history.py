@@ -126,16 +126,16 @@ class Reader:
     def apply(self, change: LoggedChange) -> None:
         if change.kind == "drive":
             return
-        said = change_resource(
+        resource = change_resource(
             change, self.corpus, self.viewer, SEEN, include_corpus_removals=False
         )
-        assert said["removed"] == ("file" not in said)
-        if said["removed"] and change.id not in self.known:
+        assert resource["removed"] == ("file" not in resource)
+        if resource["removed"] and change.id not in self.known:
             # It may have come and gone, with what was known without a parent in it.
             for orphan in [id_ for id_, state in self.known.items() if "parents" not in state]:
                 self.resolve_with_what_is_below(orphan)
         self.resolve_with_what_is_below(change.id)
-        if "file" in said and said["file"]["mimeType"] == FOLDER:
+        if "file" in resource and resource["file"]["mimeType"] == FOLDER:
             self.crawl(change.id)
 
     def below(self, folder_id: str) -> list[str]:

@@ -153,7 +153,9 @@ async def test_unknown_keys_cause_one_request_for_all_callers(
 
 
 @pytest.mark.parametrize("away", ["gone", "broken", "hanging"])
-async def test_known_keys_hold_while_the_issuer_is_away(server: KeyServer, away: str) -> None:
+async def test_known_keys_are_accepted_while_the_issuer_is_unavailable(
+    server: KeyServer, away: str
+) -> None:
     tokens = tokens_of(server, cache_seconds=0, pause_seconds=0, fetch_seconds=2)
     await tokens.verify(sign("RS256"))
     server.hangs, server.status = away == "hanging", 503 if away == "broken" else 200

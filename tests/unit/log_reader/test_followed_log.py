@@ -12,7 +12,7 @@ from raglive_contract.digest import EMPTY, roll
 
 
 class Recording(FollowedLog):
-    """Keeps what it receives."""
+    """Records the received events."""
 
     def __init__(self, seq: int = 0, digest: bytes | None = EMPTY) -> None:
         super().__init__(Head(1, "p", "local_files", "e", seq, digest or b""), seq, digest)
@@ -36,7 +36,7 @@ def logged(length: int) -> list[LoggedEvent]:
 LOG = logged(12)
 
 
-async def test_what_follows_is_received_and_counted() -> None:
+async def test_following_events_are_received() -> None:
     log = Recording()
     for page in (LOG[:1], LOG[1:7], [], LOG[7:]):
         await log.advance(page)
@@ -53,7 +53,7 @@ async def test_what_follows_is_received_and_counted() -> None:
         pytest.param(logged(6)[5:], DigestMismatch, id="another log's"),
     ],
 )
-async def test_what_does_not_follow_is_refused_whole(
+async def test_events_that_do_not_follow_are_refused_as_a_whole(
     page: list[LoggedEvent], error: type[Exception]
 ) -> None:
     log = Recording()
@@ -64,7 +64,7 @@ async def test_what_does_not_follow_is_refused_whole(
     assert (log.seq, log.digest) == (5, LOG[4].digest)
 
 
-async def test_a_log_joined_in_the_middle_learns_its_digest() -> None:
+async def test_a_log_joined_in_the_middle_gets_its_digest() -> None:
     log = Recording(5, None)
     await log.advance(LOG[5:6])
     with pytest.raises(DigestMismatch):

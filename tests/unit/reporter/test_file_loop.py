@@ -84,7 +84,7 @@ def _complete_and_fail(reporter: Reporter) -> None:
         raise ValueError("late")
 
 
-def test_what_is_not_reported_as_a_failure_propagates() -> None:
+def test_errors_that_are_not_reported_propagate() -> None:
     with answering(Answer()) as server:
         with _reporter(server) as reporter:
             with pytest.raises(KeyboardInterrupt), reporter.file("a", on_error="continue"):

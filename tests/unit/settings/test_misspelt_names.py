@@ -12,7 +12,7 @@ def test_a_letter_too_few_is_noticed(name: str) -> None:
     assert misspelt_names({name[:3] + name[4:]: "1"}) == {name[:3] + name[4:]: name}
 
 
-def test_variables_of_other_programs_are_theirs() -> None:
+def test_variables_of_other_programs_are_ignored() -> None:
     others = [
         "PATH",
         "HOME",
@@ -24,7 +24,7 @@ def test_variables_of_other_programs_are_theirs() -> None:
     assert misspelt_names(dict.fromkeys(others, "1")) == {}
 
 
-def test_a_name_is_not_doubted_when_the_right_one_is_set_too() -> None:
+def test_a_similar_name_is_accepted_when_the_right_one_is_set_too() -> None:
     assert misspelt_names({"SOKET_IO_PORT": "1", "SOCKET_IO_PORT": "2"}) == {}
 
 

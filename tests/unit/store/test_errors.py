@@ -65,16 +65,16 @@ async def test_a_connection_is_retried_while_the_server_starts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (asyncpg.InvalidPasswordError(), "refused the user name or password"),
         (asyncpg.InvalidCatalogNameError(), "no such database at db:5433/raglive"),
         (asyncpg.ClientConfigurationError("bad"), "not an address of a database"),
     ],
 )
-async def test_a_wrong_setting_is_explained_at_once(error: Exception, said: str) -> None:
+async def test_a_wrong_setting_is_explained_at_once(error: Exception, message: str) -> None:
     flaky = Flaky([error])
-    with pytest.raises(DatabaseMisconfigured, match=said) as raised:
+    with pytest.raises(DatabaseMisconfigured, match=message) as raised:
         await connect_with_retry(DSN, flaky)
     assert flaky.calls == 1
     assert "secret" not in str(raised.value)

@@ -84,7 +84,7 @@ def test_a_heartbeat_waits_for_the_events_that_it_speaks_of() -> None:
     assert [one.head_seq for one in pending.drain(101, 5)] == [5]
 
 
-def test_neither_files_nor_endings_are_remembered_without_end(
+def test_the_memory_of_files_and_endings_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(conflation, "MAX_FILES", 10)

@@ -1,4 +1,4 @@
-"""A message takes the memory of its own size: thousands are kept of each pipeline."""
+"""The memory of a message is close to its size, because thousands are held per pipeline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.unit.subscriptions.log import make_log
 COUNT = 500
 
 
-def test_what_is_kept_takes_about_as_much_memory_as_it_is_long() -> None:
+def test_a_held_message_takes_memory_in_proportion_to_its_length() -> None:
     make_log(10)
     tracemalloc.start()
     try:

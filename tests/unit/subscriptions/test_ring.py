@@ -37,7 +37,7 @@ def test_it_holds_the_end_of_the_log_without_a_gap_and_within_bounds(
             assert ring.after(seq) == expected
 
 
-def test_only_what_ends_at_the_floor_is_put_before_it() -> None:
+def test_only_messages_that_end_at_the_floor_are_prepended() -> None:
     ring = Ring(10)
     ring.extend(LOG[10:12])
     assert not ring.prepend(LOG[3:9])

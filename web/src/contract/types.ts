@@ -1,7 +1,7 @@
 // Generated from contract/schema by `npm run generate`. Do not edit.
 
 /**
- * What is being done to a file, in this order.
+ * The stages of an attempt, in this order.
  */
 export type Stage = "extraction" | "chunking" | "embedding" | "storing";
 export type Event =
@@ -17,7 +17,7 @@ export type Event =
   | Heartbeat
   | PipelineSummary;
 /**
- * Where a file stands.
+ * The state of a file in the registry.
  */
 export type FileState = "queued" | "processing" | "completed" | "failed" | "skipped" | "deleted";
 /**
@@ -37,7 +37,7 @@ export type SubmittedEvent =
   | SubmittedHeartbeat;
 
 /**
- * A file lately completed.
+ * A recently completed file.
  */
 export interface CompletedEntry {
   id: string;
@@ -48,7 +48,7 @@ export interface CompletedEntry {
   size?: number;
   mime_type?: string;
   /**
-   * where the file lies below the watched location, '' for its root
+   * folder of the file below the watched location; '' for the location itself
    */
   folder?: string;
   url?: string;
@@ -58,16 +58,16 @@ export interface CompletedEntry {
   attempt: number;
 }
 /**
- * What a completed attempt made.
+ * The results of a completed attempt.
  */
 export interface FileResults {
   chunks_created: number;
   /**
-   * chunks that were not already embedded
+   * chunks whose vectors were not stored yet
    */
   embeddings_generated: number;
   /**
-   * seconds
+   * seconds of processing until storing began; the whole attempt took `completed_at` minus `started_at`
    */
   processing_duration: number;
   /**
@@ -76,7 +76,7 @@ export interface FileResults {
   content_length: number;
 }
 /**
- * A file that is searchable.
+ * A file that was indexed and is searchable.
  */
 export interface CompletedFile {
   id: string;
@@ -87,7 +87,7 @@ export interface CompletedFile {
   size?: number;
   mime_type?: string;
   /**
-   * where the file lies below the watched location, '' for its root
+   * folder of the file below the watched location; '' for the location itself
    */
   folder?: string;
   url?: string;
@@ -95,7 +95,7 @@ export interface CompletedFile {
   completed_at: string;
 }
 /**
- * How many files stand in each state now.
+ * The number of files in each state.
  */
 export interface Counts {
   queued: number;
@@ -104,12 +104,12 @@ export interface Counts {
   failed: number;
   skipped: number;
   /**
-   * of those queued: waiting for a retry
+   * queued files that wait for a retry; also counted in `queued`
    */
   waiting: number;
 }
 /**
- * A file that is gone from its source, and from the index.
+ * A file that was removed from its source and from the index.
  */
 export interface DeletedFile {
   id: string;
@@ -117,44 +117,44 @@ export interface DeletedFile {
   deleted_at: string;
 }
 /**
- * What a pipeline may spend on embeddings, in the currency of the price that was set.
+ * A pipeline's budget for embeddings, in the currency of the configured price.
  */
 export interface EmbeddingBudget {
   amount: number;
   period: "day" | "month" | "total";
   /**
-   * in the period that runs (UTC)
+   * spent in the current period (UTC)
    */
   spent: number;
 }
 /**
- * What was asked of embedding providers; what the built-in model does is not counted.
+ * Usage of embedding providers. The built-in model is not counted.
  */
 export interface EmbeddingUsage {
   texts: number;
   tokens: number;
   /**
-   * in the currency of the price that was set
+   * in the currency of the configured price
    */
   cost: number;
 }
 /**
- * How long what is queued and in progress will take, judged by what was lately completed.
+ * The estimated time for all queued and running files, from recently completed files.
  */
 export interface Estimate {
   /**
-   * null when it cannot be known
+   * null if there is no estimate
    */
   seconds_left: number | null;
   unknown_because: ("nothing_to_do" | "paused" | "offline" | "too_few_completed") | null;
   /**
-   * without those that wait for a retry
+   * queued and running files, without those that wait for a retry
    */
   files_left: number;
   stages: StageRate[];
 }
 /**
- * How long a stage lately took for a mebibyte of the files.
+ * The recent duration of a stage per mebibyte of file size.
  */
 export interface StageRate {
   stage: Stage;
@@ -186,7 +186,7 @@ export interface PipelineOnline {
   watch_location: string;
 }
 /**
- * A pipeline has stopped, or was found silent.
+ * A pipeline has stopped, or its heartbeat is missing.
  */
 export interface PipelineOffline {
   /**
@@ -226,7 +226,7 @@ export interface FileProcessing {
   attempt: number;
 }
 /**
- * A file whose attempt has started.
+ * A file that is being processed.
  */
 export interface ProcessingFile {
   id: string;
@@ -237,14 +237,14 @@ export interface ProcessingFile {
   size?: number;
   mime_type?: string;
   /**
-   * where the file lies below the watched location, '' for its root
+   * folder of the file below the watched location; '' for the location itself
    */
   folder?: string;
   url?: string;
   started_at: string;
 }
 /**
- * How far the running attempt is; conflated.
+ * The progress of the running attempt; conflated.
  */
 export interface FileProgress {
   /**
@@ -261,7 +261,7 @@ export interface FileProgress {
   attempt: number;
 }
 /**
- * Which file; the id outlives a rename.
+ * A reference to a file. The id stays the same when the file is renamed or moved.
  */
 export interface FileRef {
   id: string;
@@ -291,12 +291,12 @@ export interface FileCompleted {
   stages?: StageDuration[];
 }
 /**
- * How long a stage of an attempt took.
+ * The duration of one stage. Waiting before the first stage counts for none.
  */
 export interface StageDuration {
   stage: Stage;
   /**
-   * seconds
+   * seconds in this stage
    */
   duration: number;
 }
@@ -324,7 +324,7 @@ export interface FileFailed {
   stages?: StageDuration[];
 }
 /**
- * A file whose attempt failed.
+ * A file with a failed attempt.
  */
 export interface FailedFile {
   id: string;
@@ -335,7 +335,7 @@ export interface FailedFile {
   size?: number;
   mime_type?: string;
   /**
-   * where the file lies below the watched location, '' for its root
+   * folder of the file below the watched location; '' for the location itself
    */
   folder?: string;
   url?: string;
@@ -343,7 +343,7 @@ export interface FailedFile {
   failed_at: string;
 }
 /**
- * Why an attempt failed, and whether there will be another.
+ * The reason why an attempt failed, and whether it is retried.
  */
 export interface FileError {
   type: string;
@@ -354,7 +354,7 @@ export interface FileError {
   next_attempt_at?: string;
 }
 /**
- * A file holds nothing to index; this is not a failure.
+ * A file has no content that can be indexed; this is not a failure.
  */
 export interface FileSkipped {
   /**
@@ -376,7 +376,7 @@ export interface FileSkipped {
   stages?: StageDuration[];
 }
 /**
- * A file that holds nothing that could be indexed.
+ * A file without content that can be indexed.
  */
 export interface SkippedFile {
   id: string;
@@ -387,7 +387,7 @@ export interface SkippedFile {
   size?: number;
   mime_type?: string;
   /**
-   * where the file lies below the watched location, '' for its root
+   * folder of the file below the watched location; '' for the location itself
    */
   folder?: string;
   url?: string;
@@ -395,14 +395,14 @@ export interface SkippedFile {
   skipped_at: string;
 }
 /**
- * Why a file was skipped.
+ * The reason why a file was skipped.
  */
 export interface SkipReason {
   code: string;
   message: string;
 }
 /**
- * A file is gone from the source, and its chunks from the index.
+ * A file was removed from its source, and its chunks from the index.
  */
 export interface FileDeleted {
   /**
@@ -419,7 +419,7 @@ export interface FileDeleted {
   reason: "removed" | "trashed" | "moved_out";
 }
 /**
- * Something else about the pipeline changed; carries the whole status.
+ * Another change of the pipeline; carries the complete status.
  */
 export interface StatusUpdate {
   /**
@@ -438,7 +438,7 @@ export interface StatusUpdate {
   current_status: PipelineStatus;
 }
 /**
- * The snapshot of a pipeline, exactly at `cursor`.
+ * The status of a pipeline, exact at `cursor`.
  */
 export interface PipelineStatus {
   pipeline_id: string;
@@ -471,11 +471,11 @@ export interface PipelineStatus {
    */
   files_failed: FailedEntry[];
   /**
-   * file:completed events so far
+   * number of `file:completed` events so far
    */
   total_processed: number;
   /**
-   * files given up so far
+   * number of files that failed for good so far
    */
   total_failed: number;
   counts: Counts;
@@ -486,7 +486,7 @@ export interface PipelineStatus {
   digest: string;
 }
 /**
- * What keeps a pipeline from doing its work, and needs somebody.
+ * What prevents a pipeline from working, until somebody acts.
  */
 export interface Problem {
   code: string;
@@ -494,7 +494,7 @@ export interface Problem {
   since: string;
 }
 /**
- * Why a pipeline takes up no file for now; it goes on by itself when that has passed.
+ * Why a pipeline starts no files at present. It resumes by itself when the cause ends.
  */
 export interface Pause {
   code: string;
@@ -503,7 +503,7 @@ export interface Pause {
   since: string;
 }
 /**
- * A file in progress.
+ * A file in progress, with its stage and progress.
  */
 export interface ProcessingEntry {
   id: string;
@@ -514,7 +514,7 @@ export interface ProcessingEntry {
   size?: number;
   mime_type?: string;
   /**
-   * where the file lies below the watched location, '' for its root
+   * folder of the file below the watched location; '' for the location itself
    */
   folder?: string;
   url?: string;
@@ -529,7 +529,7 @@ export interface ProcessingEntry {
   moved_at?: string;
 }
 /**
- * A file lately failed.
+ * A recently failed file.
  */
 export interface FailedEntry {
   id: string;
@@ -540,7 +540,7 @@ export interface FailedEntry {
   size?: number;
   mime_type?: string;
   /**
-   * where the file lies below the watched location, '' for its root
+   * folder of the file below the watched location; '' for the location itself
    */
   folder?: string;
   url?: string;
@@ -550,7 +550,7 @@ export interface FailedEntry {
   attempt: number;
 }
 /**
- * The pipeline is alive; `head_seq` says what a viewer must have seen to be up to date.
+ * The pipeline is alive; a viewer that has seen `head_seq` is up to date.
  */
 export interface Heartbeat {
   /**
@@ -596,14 +596,14 @@ export interface PipelineSummary {
   digest: string;
   counts: Counts;
   /**
-   * why files are not searchable
+   * files that are not searchable, grouped by reason
    *
    * @maxItems 50
    */
   failures: FailureGroup[];
   throughput: Throughput;
   /**
-   * files in progress that do not progress
+   * files in progress that make no progress
    *
    * @maxItems 200
    */
@@ -618,18 +618,18 @@ export interface FailureGroup {
   stage: Stage | null;
   count: number;
   /**
-   * of the latest of them
+   * message of the latest file
    */
   message: string;
   retryable: boolean;
   /**
-   * of the first of those that wait
+   * earliest time among files that wait for a retry
    */
   next_attempt_at: string | null;
   what_to_do: string;
 }
 /**
- * What was finished in the last half hour, and what that says of the rest.
+ * The files finished in the last half hour, and an estimate for the remaining ones.
  */
 export interface Throughput {
   /**
@@ -641,12 +641,12 @@ export interface Throughput {
   usage: EmbeddingUsage1;
   total_usage: EmbeddingUsage2;
   /**
-   * null when none is set
+   * null without a budget
    */
   budget: EmbeddingBudget | null;
 }
 /**
- * What was finished in one span of time.
+ * The number of files that were finished in one interval.
  */
 export interface ThroughputBucket {
   start: string;
@@ -654,29 +654,29 @@ export interface ThroughputBucket {
   failed: number;
 }
 /**
- * of this month (UTC)
+ * usage in this month (UTC)
  */
 export interface EmbeddingUsage1 {
   texts: number;
   tokens: number;
   /**
-   * in the currency of the price that was set
+   * in the currency of the configured price
    */
   cost: number;
 }
 /**
- * since the pipeline began
+ * usage since the pipeline was created
  */
 export interface EmbeddingUsage2 {
   texts: number;
   tokens: number;
   /**
-   * in the currency of the price that was set
+   * in the currency of the configured price
    */
   cost: number;
 }
 /**
- * A file in progress that does not progress.
+ * A file in progress that makes no progress.
  */
 export interface FileStanding {
   id: string;
@@ -687,7 +687,7 @@ export interface FileStanding {
   moved_at: string | null;
 }
 /**
- * One attempt at a file; kept for ever.
+ * One attempt at a file, from its claim to its commit. Attempts are never deleted.
  */
 export interface Attempt {
   attempt: number;
@@ -709,7 +709,7 @@ export interface ChunkPage {
   next: number | null;
 }
 /**
- * A chunk as it is searched.
+ * A chunk of a file, as stored in the index.
  */
 export interface IndexedChunk {
   chunk_index: number;
@@ -717,7 +717,7 @@ export interface IndexedChunk {
   page: number | null;
 }
 /**
- * The database, as a query found it.
+ * The health of the database, measured by a query.
  */
 export interface DatabaseHealth {
   status: "healthy" | "unhealthy";
@@ -741,7 +741,7 @@ export interface ErrorResponse {
   error: ErrorBody;
 }
 /**
- * Durable events, newest first; `next` is the `before` of the next page.
+ * Durable events, newest first; pass `next` as `before` to get the next page.
  */
 export interface EventPage {
   events: Event[];
@@ -750,18 +750,18 @@ export interface EventPage {
   digest: string;
 }
 /**
- * Why files are not searchable.
+ * The files that are not searchable, grouped by reason.
  */
 export interface FailureGroups {
   groups: FailureGroup[];
 }
 /**
- * A file with its attempts and the beginning of its text.
+ * A file with all its attempts and its first chunks.
  */
 export interface FileDetail {
   file: FileRow;
   /**
-   * while it is failed, skipped, or waits for a retry
+   * advice for a file that failed, was skipped, or waits for a retry
    */
   what_to_do: string | null;
   usage: EmbeddingUsage;
@@ -770,7 +770,7 @@ export interface FileDetail {
   chunk_count: number;
 }
 /**
- * A file as the registry has it.
+ * A file in the registry, with its latest attempt.
  */
 export interface FileRow {
   id: string;
@@ -798,12 +798,12 @@ export interface FileRow {
    */
   moved_at: string | null;
   /**
-   * in the future: waiting for a retry
+   * time of the next retry, if one is scheduled
    */
   next_attempt_at: string | null;
 }
 /**
- * Files of a pipeline; `next` is the `after` of the next page.
+ * A page of a pipeline's files; pass `next` as `after` to get the next page.
  */
 export interface FilePage {
   files: FileRow[];
@@ -811,7 +811,7 @@ export interface FilePage {
   total: number;
 }
 /**
- * The file that a hit was found in.
+ * The file that contains a hit.
  */
 export interface HitFile {
   id: string;
@@ -823,14 +823,14 @@ export interface HitFile {
   indexed_at: string;
 }
 /**
- * A part of a text, as offsets in code points.
+ * A range of characters; the offsets count code points.
  */
 export interface Mark {
   start: number;
   end: number;
 }
 /**
- * The pipelines of one type; of several, the state of the one that is worst off.
+ * The health of the pipelines of one type: the worst state among them.
  */
 export interface PipelineHealth {
   status: "healthy" | "degraded" | "unhealthy";
@@ -840,7 +840,7 @@ export interface PipelineHealth {
   paused?: Pause1;
 }
 /**
- * What keeps a pipeline from doing its work, and needs somebody.
+ * What prevents a pipeline from working, until somebody acts.
  */
 export interface Problem1 {
   code: string;
@@ -848,7 +848,7 @@ export interface Problem1 {
   since: string;
 }
 /**
- * Why a pipeline takes up no file for now; it goes on by itself when that has passed.
+ * Why a pipeline starts no files at present. It resumes by itself when the cause ends.
  */
 export interface Pause1 {
   code: string;
@@ -857,20 +857,20 @@ export interface Pause1 {
   since: string;
 }
 /**
- * Every pipeline that the caller may see.
+ * The status of every pipeline that the caller may view.
  */
 export interface PipelineList {
   pipelines: PipelineStatus[];
 }
 /**
- * `GET /api/rag-status`: the whole status, and the events since `cursor`.
+ * `GET /api/rag-status`: the status of every pipeline, and the events since `cursor`.
  */
 export interface RagStatus {
   status: "online" | "offline";
   pipelines: RagStatusPipeline[];
   serverTime: string;
   /**
-   * of the pipeline, when it is one
+   * status of the pipeline if there is exactly one, else null
    */
   status_details: PipelineStatus | null;
   last_activity: string | null;
@@ -887,7 +887,7 @@ export interface RagStatus {
   websocket_url: string;
   websocket_namespaces: string[];
   /**
-   * the status server does not answer: keep polling
+   * whether the status server is down, so that clients must poll
    */
   fallback_mode: boolean;
   /**
@@ -896,13 +896,13 @@ export interface RagStatus {
   events: Event[];
   next_cursor: string;
   /**
-   * false when more events wait: poll again at once
+   * false if more events are available: poll again at once
    */
   up_to_date: boolean;
   poll_after_ms: number;
 }
 /**
- * One pipeline in `/api/rag-status`.
+ * One pipeline in `GET /api/rag-status`.
  */
 export interface RagStatusPipeline {
   pipeline_id: string;
@@ -911,19 +911,19 @@ export interface RagStatusPipeline {
   last_heartbeat: string | null;
   status_details: PipelineStatus;
   /**
-   * online, with a heartbeat lately
+   * whether the pipeline is online and its heartbeat is recent
    */
   is_active: boolean;
   summary: PipelineSummary;
 }
 /**
- * How many files were queued again.
+ * The number of files that were queued again.
  */
 export interface RetryAnswer {
   requeued: number;
 }
 /**
- * Which files to try again: the named ones, those of one error, or all that failed.
+ * The files to retry: by id, by error code, or all failed files if neither is given.
  */
 export interface RetryRequest {
   /**
@@ -934,35 +934,35 @@ export interface RetryRequest {
   code?: string;
 }
 /**
- * `GET /v1/search` and `GET /api/search`: what answers a question, best first.
+ * `GET /v1/search` and `GET /api/search`: the best matching chunks, best first.
  */
 export interface SearchAnswer {
   mode: "hybrid" | "vector" | "text";
   hits: SearchHit[];
 }
 /**
- * A chunk that answers a query.
+ * A chunk that matches a search.
  */
 export interface SearchHit {
   /**
-   * what hits are ordered by
+   * relevance, by which hits are ordered
    */
   score: number;
   /**
-   * of the vectors; null when searched by words
+   * cosine similarity of the vectors; null in a search by words only
    */
   similarity: number | null;
   /**
-   * how it was found
+   * which searches found the chunk
    */
   matched: ("text" | "vector")[];
   content: string;
   /**
-   * the part of it that tells most
+   * most relevant part of `content`
    */
   snippet: string;
   /**
-   * words of the query in `snippet`
+   * matched words in `snippet`
    */
   marks: Mark[];
   file: HitFile;
@@ -970,7 +970,7 @@ export interface SearchHit {
   page: number | null;
 }
 /**
- * `GET /health` of the status server.
+ * `GET /health` of the status server: its state and number of clients.
  */
 export interface ServerHealth {
   status: "healthy" | "degraded" | "unhealthy";
@@ -984,7 +984,7 @@ export interface ServerHealth {
   uptime: number;
 }
 /**
- * Every part of the system.
+ * The health of the database, the status server and the pipelines.
  */
 export interface ServiceHealth {
   database: DatabaseHealth;
@@ -994,7 +994,7 @@ export interface ServiceHealth {
   };
 }
 /**
- * The status server, as a request found it.
+ * The health of the status server, measured by a request.
  */
 export interface WebSocketHealth {
   status: "healthy" | "degraded" | "unhealthy";
@@ -1010,18 +1010,18 @@ export interface Session {
   expires_at: string | null;
   role: Role | null;
   /**
-   * names and details are withheld
+   * whether file names and details are masked
    */
   redacted: boolean;
   /**
-   * the page may ask for retries
+   * whether the page may retry files
    */
   may_operate: boolean;
   websocket: WebSocketPlace;
   version: string;
 }
 /**
- * Where the status server is.
+ * The public address of the status server, with its Socket.IO path and namespaces.
  */
 export interface WebSocketPlace {
   url: string;
@@ -1029,7 +1029,7 @@ export interface WebSocketPlace {
   namespaces: string[];
 }
 /**
- * What the status server offers now.
+ * The features that the status server offers at the moment.
  */
 export interface SocketFeatures {
   realtime_updates: boolean;
@@ -1038,7 +1038,7 @@ export interface SocketFeatures {
   fallback_polling: boolean;
 }
 /**
- * `GET /api/socket/info`: whether WebSockets are worth trying.
+ * `GET /api/socket/info`: whether the status server accepts connections.
  */
 export interface SocketInfo {
   available: boolean;
@@ -1053,7 +1053,7 @@ export interface SocketInfo {
   last_checked: string;
 }
 /**
- * The status server, as the test found it.
+ * The status server's answer to the connection test.
  */
 export interface SocketServerInfo {
   version: string;
@@ -1064,7 +1064,7 @@ export interface SocketServerInfo {
   uptime: number;
 }
 /**
- * The outcome of a real Socket.IO round trip.
+ * The result of a Socket.IO round trip to the status server.
  */
 export interface SocketTest {
   success: boolean;
@@ -1081,7 +1081,7 @@ export interface SocketTestRequest {
   pipelineType?: string;
 }
 /**
- * `GET /api/health`.
+ * `GET /api/health`: the health of the system and of its services.
  */
 export interface SystemHealth {
   status: "healthy" | "degraded" | "unhealthy";
@@ -1100,7 +1100,7 @@ export interface Acknowledged {
   ok: true;
 }
 /**
- * Who did what, when, from where, and how it ended; never a secret.
+ * An audited action: subject, time, origin and outcome. It contains no secrets.
  */
 export interface AuditEvent {
   timestamp: string;
@@ -1123,19 +1123,19 @@ export interface AuditEvent {
   };
 }
 /**
- * The token ends soon; send `auth:refresh`.
+ * The token expires soon: send `auth:refresh`.
  */
 export interface AuthExpiring {
   expires_at: string;
 }
 /**
- * A new token for an open connection.
+ * Replaces the token of an open connection.
  */
 export interface AuthRefresh {
   token: string;
 }
 /**
- * What a page says of itself.
+ * Whether a client is active, idle or in the background.
  */
 export interface ClientStatus {
   client_id: string;
@@ -1143,13 +1143,13 @@ export interface ClientStatus {
   timestamp: string | number;
 }
 /**
- * Several events at once, in order.
+ * Several events in one message, in order.
  */
 export interface EventsBatch {
   events: Event[];
 }
 /**
- * How the status server fares; sent every second to those in the room.
+ * The state of the status server, sent to the room every second.
  */
 export interface MonitoringStatus {
   timestamp: string;
@@ -1158,15 +1158,15 @@ export interface MonitoringStatus {
    */
   uptime: number;
   /**
-   * since the log was last read to its end
+   * time since the log was last read to its end
    */
   lag: number;
   /**
-   * to namespaces
+   * connections to namespaces
    */
   connections: number;
   /**
-   * below them: WebSockets, and sessions that poll
+   * Engine.IO sessions below them, by WebSocket or polling
    */
   transports: number;
   by_namespace: {
@@ -1178,68 +1178,68 @@ export interface MonitoringStatus {
    */
   requests_per_second: number;
   /**
-   * handed to rooms
+   * events emitted to rooms
    */
   events_per_second: number;
   /**
-   * by code, since the server started
+   * refusals by error code since the server started
    */
   refusals: {
     [k: string]: number;
   };
 }
 /**
- * The answer to a publication: what was accepted is committed.
+ * The answer to a publication. Accepted events are committed.
  */
 export interface PublishAck {
   ok: true;
   /**
-   * after the last event, of every pipeline published to
+   * position after the last event in each published pipeline
    */
   cursor: string;
   accepted: number;
   duplicates: number;
 }
 /**
- * The answer to any request that cannot be met.
+ * The answer to a request that was refused.
  */
 export interface Refused {
   ok: false;
   error: ErrorBody;
 }
 /**
- * The server is about to close this connection, and says why.
+ * The server is about to close this connection, for the reason in `error`.
  */
 export interface ServerClosing {
   error: ErrorBody;
 }
 /**
- * The server is about to stop.
+ * The server is shutting down.
  */
 export interface ServerDraining {
   /**
-   * milliseconds to wait before returning
+   * milliseconds to wait before reconnecting
    */
   retry_in: number;
 }
 /**
- * The answer to `unsubscribe` and `auth:refresh`: what is left.
+ * The answer to `unsubscribe` and `auth:refresh`: the remaining subscriptions.
  */
 export interface StillSubscribed {
   ok: true;
   pipelines: string[];
 }
 /**
- * Ask for the events of pipelines; without `pipeline_id`, of all that the token may see.
+ * Subscribe to pipelines; without `pipeline_id`, to all that the token may view.
  *
- * With `room`, ask for that of administrators instead, and for no pipelines.
+ * With `room`, subscribe to the administrators' room instead, and to no pipelines.
  */
 export interface Subscribe {
   pipeline_id?: string | string[];
   pipeline_type?: string;
   cursor?: string;
   /**
-   * receive `events:batch` instead of one by one
+   * receive events in `events:batch` instead of one by one
    */
   batch?: boolean;
   client_info?: {
@@ -1255,7 +1255,7 @@ export interface SubscribeAck {
   pipelines: SubscribedPipeline[];
 }
 /**
- * Where a viewer stands with one pipeline; missed events were sent before this answer.
+ * A viewer's position in one pipeline's log. Missed events were sent before this answer.
  */
 export interface SubscribedPipeline {
   pipeline_id: string;
@@ -1266,7 +1266,7 @@ export interface SubscribedPipeline {
   replayed: number;
 }
 /**
- * Leave pipelines; with no field, all of the namespace. With `room`, leave that alone.
+ * Unsubscribe from pipelines; without fields, from all. With `room`, leave only that room.
  */
 export interface Unsubscribe {
   pipeline_id?: string | string[];
@@ -1274,7 +1274,7 @@ export interface Unsubscribe {
   room: "admin:monitoring";
 }
 /**
- * A batch of events to publish; all of it is committed, or nothing.
+ * A batch of events to publish; it is committed as a whole or not at all.
  */
 export interface Submission {
   /**

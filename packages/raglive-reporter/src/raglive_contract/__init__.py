@@ -1,1 +1,1 @@
-"""What leaves a process: events, cursors, HTTP and Socket.IO shapes, rights, errors. Pure rules."""
+"""The contract: events, cursors, HTTP and Socket.IO models, rights and errors. No I/O."""

@@ -1,4 +1,4 @@
-"""The cursor: one opaque text that says what a viewer has seen, and where a log is resumed from it.
+"""The cursor: an opaque text that encodes a viewer's position, and how a log is resumed from it.
 
 A pipeline's cursor is `<epoch>.<16-digit seq>`. The epoch is unique to one life of one pipeline's
 log. It therefore identifies the pipeline, and cursors of several pipelines travel as one text,
@@ -60,7 +60,7 @@ def cursor_at(epoch: str, seq: int) -> str:
 
 
 class Start(Enum):
-    """Where the reading of a log starts that a cursor does not name."""
+    """Where to start a log that the cursor does not name."""
 
     BEGINNING = BEGINNING
     NOW = NOW
@@ -86,7 +86,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class LogRange:
-    """The events that a log holds: from `oldest_seq` to `head_seq`, none when it ends before."""
+    """The stored events of a log: `oldest_seq` to `head_seq`; empty if `head_seq` is smaller."""
 
     epoch: str
     oldest_seq: int
@@ -95,7 +95,7 @@ class LogRange:
 
 @dataclass(frozen=True, slots=True)
 class ResumeAfter:
-    """The events after `seq` are all that was missed; 0 is before the first event."""
+    """Resume: the viewer missed the events after `seq`; 0 is before the first event."""
 
     seq: int
 
@@ -132,7 +132,7 @@ _EXPIRED = {
 def resume(cursor: Cursor, log: LogRange, epochs: Iterable[str]) -> ResumeAfter | CursorExpired:
     """Interpret a cursor against one log; every surface resumes by this function.
 
-    `epochs` are those of all the logs that are asked for. A log that the cursor does not name
+    `epochs` are those of all requested logs. A log that the cursor does not name
     began after the cursor was made, and is read from its beginning. When the cursor names a log
     that is not asked for, however, that may be an earlier life of this one, and what was seen of
     it is unknown.

@@ -176,7 +176,7 @@ class PipelineOnline(_PipelineOnlineFields, _Sequenced):
 
 
 class PipelineOffline(_PipelineOfflineFields, _Sequenced):
-    """A pipeline has stopped, or was found silent."""
+    """A pipeline has stopped, or its heartbeat is missing."""
 
 
 class FileProcessing(_FileProcessingFields, _Sequenced):
@@ -184,7 +184,7 @@ class FileProcessing(_FileProcessingFields, _Sequenced):
 
 
 class FileProgress(_FileProgressFields, _Envelope):
-    """How far the running attempt is; conflated."""
+    """The progress of the running attempt; conflated."""
 
 
 class FileCompleted(_FileCompletedFields, _Sequenced):
@@ -196,15 +196,15 @@ class FileFailed(_FileFailedFields, _Sequenced):
 
 
 class FileSkipped(_FileSkippedFields, _Sequenced):
-    """A file holds nothing to index; this is not a failure."""
+    """A file has no content that can be indexed; this is not a failure."""
 
 
 class FileDeleted(_FileDeletedFields, _Sequenced):
-    """A file is gone from the source, and its chunks from the index."""
+    """A file was removed from its source, and its chunks from the index."""
 
 
 class StatusUpdate(_StatusUpdateFields, _Sequenced):
-    """Something else about the pipeline changed; carries the whole status."""
+    """Another change of the pipeline; carries the complete status."""
 
     current_status: PipelineStatus
 
@@ -221,17 +221,18 @@ class PipelineSummary(_Envelope):
     digest: str
     counts: Counts
     failures: Annotated[
-        list[FailureGroup], Field(max_length=50, description="why files are not searchable")
+        list[FailureGroup],
+        Field(max_length=50, description="files that are not searchable, grouped by reason"),
     ]
     throughput: Throughput
     standings: Annotated[
         list[FileStanding],
-        Field(max_length=200, description="files in progress that do not progress"),
+        Field(max_length=200, description="files in progress that make no progress"),
     ]
 
 
 class Heartbeat(_HeartbeatFields, _Envelope):
-    """The pipeline is alive; `head_seq` says what a viewer must have seen to be up to date."""
+    """The pipeline is alive; a viewer that has seen `head_seq` is up to date."""
 
     head_seq: Count
     digest: str
@@ -312,7 +313,7 @@ SubmittedEvent = Annotated[
 
 
 class Submission(WireModel):
-    """A batch of events to publish; all of it is committed, or nothing."""
+    """A batch of events to publish; it is committed as a whole or not at all."""
 
     events: Annotated[list[SubmittedEvent], Field(min_length=1, max_length=1000)]
 

@@ -61,24 +61,28 @@ Milliseconds = Annotated[float, Field(ge=0, description="milliseconds")]
 
 
 class RagStatusPipeline(WireModel):
-    """One pipeline in `/api/rag-status`."""
+    """One pipeline in `GET /api/rag-status`."""
 
     pipeline_id: PipelineId
     pipeline_type: PipelineType
     server_status: PipelineState
     last_heartbeat: Timestamp | None
     status_details: PipelineStatus
-    is_active: bool = Field(description="online, with a heartbeat lately")
+    is_active: bool = Field(
+        description="whether the pipeline is online and its heartbeat is recent"
+    )
     summary: PipelineSummary
 
 
 class RagStatus(WireModel):
-    """`GET /api/rag-status`: the whole status, and the events since `cursor`."""
+    """`GET /api/rag-status`: the status of every pipeline, and the events since `cursor`."""
 
     status: PipelineState
     pipelines: list[RagStatusPipeline]
     serverTime: Timestamp  # noqa: N815 - the name that earlier clients know
-    status_details: PipelineStatus | None = Field(description="of the pipeline, when it is one")
+    status_details: PipelineStatus | None = Field(
+        description="status of the pipeline if there is exactly one, else null"
+    )
     last_activity: Timestamp | None
     files_processing: list[dict[str, object]]
     files_completed: list[dict[str, object]]
@@ -86,15 +90,17 @@ class RagStatus(WireModel):
     websocket_available: bool
     websocket_url: str
     websocket_namespaces: list[str]
-    fallback_mode: bool = Field(description="the status server does not answer: keep polling")
+    fallback_mode: bool = Field(
+        description="whether the status server is down, so that clients must poll"
+    )
     events: list[Event] = Field(description="durable events after `cursor`, in order")
     next_cursor: str
-    up_to_date: bool = Field(description="false when more events wait: poll again at once")
+    up_to_date: bool = Field(description="false if more events are available: poll again at once")
     poll_after_ms: Count
 
 
 class SocketFeatures(WireModel):
-    """What the status server offers now."""
+    """The features that the status server offers at the moment."""
 
     realtime_updates: bool
     file_progress: bool
@@ -103,7 +109,7 @@ class SocketFeatures(WireModel):
 
 
 class SocketInfo(WireModel):
-    """`GET /api/socket/info`: whether WebSockets are worth trying."""
+    """`GET /api/socket/info`: whether the status server accepts connections."""
 
     available: bool
     url: str
@@ -124,7 +130,7 @@ class SocketTestRequest(WireModel):
 
 
 class SocketServerInfo(WireModel):
-    """The status server, as the test found it."""
+    """The status server's answer to the connection test."""
 
     version: str
     connected_clients: Count
@@ -132,7 +138,7 @@ class SocketServerInfo(WireModel):
 
 
 class SocketTest(WireModel):
-    """The outcome of a real Socket.IO round trip."""
+    """The result of a Socket.IO round trip to the status server."""
 
     success: bool
     latency: Milliseconds | None
@@ -143,7 +149,7 @@ class SocketTest(WireModel):
 
 
 class DatabaseHealth(WireModel):
-    """The database, as a query found it."""
+    """The health of the database, measured by a query."""
 
     status: Literal["healthy", "unhealthy"]
     latency: Milliseconds | None
@@ -151,7 +157,7 @@ class DatabaseHealth(WireModel):
 
 
 class WebSocketHealth(WireModel):
-    """The status server, as a request found it."""
+    """The health of the status server, measured by a request."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     url: str
@@ -160,17 +166,19 @@ class WebSocketHealth(WireModel):
 
 
 class PipelineHealth(WireModel):
-    """The pipelines of one type; of several, the state of the one that is worst off."""
+    """The health of the pipelines of one type: the worst state among them."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     state: Literal["running", "paused", "needs_attention", "silent", "offline"]
     last_heartbeat: Timestamp | None
-    problem: Maybe[Problem] = Field(default=None, description="of the first that has one")
-    paused: Maybe[Pause] = Field(default=None, description="of the first that pauses")
+    problem: Maybe[Problem] = Field(
+        default=None, description="problem of the first pipeline that has one"
+    )
+    paused: Maybe[Pause] = Field(default=None, description="pause of the first paused pipeline")
 
 
 class ServiceHealth(WireModel):
-    """Every part of the system."""
+    """The health of the database, the status server and the pipelines."""
 
     database: DatabaseHealth
     websocket: WebSocketHealth
@@ -178,7 +186,7 @@ class ServiceHealth(WireModel):
 
 
 class SystemHealth(WireModel):
-    """`GET /api/health`."""
+    """`GET /api/health`: the health of the system and of its services."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     services: ServiceHealth
@@ -188,7 +196,7 @@ class SystemHealth(WireModel):
 
 
 class ServerHealth(WireModel):
-    """`GET /health` of the status server."""
+    """`GET /health` of the status server: its state and number of clients."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     http_server: Literal["running"]
@@ -199,7 +207,7 @@ class ServerHealth(WireModel):
 
 
 class WebSocketPlace(WireModel):
-    """Where the status server is."""
+    """The public address of the status server, with its Socket.IO path and namespaces."""
 
     url: str
     path: str
@@ -212,20 +220,20 @@ class Session(WireModel):
     token: str | None
     expires_at: Timestamp | None
     role: Role | None
-    redacted: bool = Field(default=False, description="names and details are withheld")
-    may_operate: bool = Field(description="the page may ask for retries")
+    redacted: bool = Field(default=False, description="whether file names and details are masked")
+    may_operate: bool = Field(description="whether the page may retry files")
     websocket: WebSocketPlace
     version: str
 
 
 class PipelineList(WireModel):
-    """Every pipeline that the caller may see."""
+    """The status of every pipeline that the caller may view."""
 
     pipelines: list[PipelineStatus]
 
 
 class FileRow(WireModel):
-    """A file as the registry has it."""
+    """A file in the registry, with its latest attempt."""
 
     id: str
     name: Name
@@ -246,11 +254,13 @@ class FileRow(WireModel):
     finished_at: Timestamp | None
     updated_at: Timestamp
     moved_at: Timestamp | None = Field(description="when the running attempt last progressed")
-    next_attempt_at: Timestamp | None = Field(description="in the future: waiting for a retry")
+    next_attempt_at: Timestamp | None = Field(
+        description="time of the next retry, if one is scheduled"
+    )
 
 
 class FilePage(WireModel):
-    """Files of a pipeline; `next` is the `after` of the next page."""
+    """A page of a pipeline's files; pass `next` as `after` to get the next page."""
 
     files: list[FileRow]
     next: str | None
@@ -258,7 +268,7 @@ class FilePage(WireModel):
 
 
 class Attempt(WireModel):
-    """One attempt at a file; kept for ever."""
+    """One attempt at a file, from its claim to its commit. Attempts are never deleted."""
 
     attempt: int
     worker: str | None
@@ -270,7 +280,7 @@ class Attempt(WireModel):
 
 
 class IndexedChunk(WireModel):
-    """A chunk as it is searched."""
+    """A chunk of a file, as stored in the index."""
 
     chunk_index: int
     content: str
@@ -278,10 +288,12 @@ class IndexedChunk(WireModel):
 
 
 class FileDetail(WireModel):
-    """A file with its attempts and the beginning of its text."""
+    """A file with all its attempts and its first chunks."""
 
     file: FileRow
-    what_to_do: str | None = Field(description="while it is failed, skipped, or waits for a retry")
+    what_to_do: str | None = Field(
+        description="advice for a file that failed, was skipped, or waits for a retry"
+    )
     usage: EmbeddingUsage
     attempts: list[Attempt]
     chunks: list[IndexedChunk]
@@ -296,7 +308,7 @@ class ChunkPage(WireModel):
 
 
 class EventPage(WireModel):
-    """Durable events, newest first; `next` is the `before` of the next page."""
+    """Durable events, newest first; pass `next` as `before` to get the next page."""
 
     events: list[Event]
     next: str | None
@@ -305,26 +317,26 @@ class EventPage(WireModel):
 
 
 class FailureGroups(WireModel):
-    """Why files are not searchable."""
+    """The files that are not searchable, grouped by reason."""
 
     groups: list[FailureGroup]
 
 
 class RetryRequest(WireModel):
-    """Which files to try again: the named ones, those of one error, or all that failed."""
+    """The files to retry: by id, by error code, or all failed files if neither is given."""
 
     file_ids: Maybe[Annotated[list[FileId], Field(min_length=1, max_length=1000)]] = None
     code: Maybe[Annotated[str, Field(max_length=64)]] = None
 
 
 class RetryAnswer(WireModel):
-    """How many files were queued again."""
+    """The number of files that were queued again."""
 
     requeued: Count
 
 
 class HitFile(WireModel):
-    """The file that a hit was found in."""
+    """The file that contains a hit."""
 
     id: str
     name: str
@@ -336,28 +348,30 @@ class HitFile(WireModel):
 
 
 class Mark(WireModel):
-    """A part of a text, as offsets in code points."""
+    """A range of characters; the offsets count code points."""
 
     start: Count
     end: Count
 
 
 class SearchHit(WireModel):
-    """A chunk that answers a query."""
+    """A chunk that matches a search."""
 
-    score: float = Field(ge=-1, le=1, description="what hits are ordered by")
-    similarity: float | None = Field(description="of the vectors; null when searched by words")
-    matched: list[Literal["text", "vector"]] = Field(description="how it was found")
+    score: float = Field(ge=-1, le=1, description="relevance, by which hits are ordered")
+    similarity: float | None = Field(
+        description="cosine similarity of the vectors; null in a search by words only"
+    )
+    matched: list[Literal["text", "vector"]] = Field(description="which searches found the chunk")
     content: str
-    snippet: str = Field(description="the part of it that tells most")
-    marks: list[Mark] = Field(description="words of the query in `snippet`")
+    snippet: str = Field(description="most relevant part of `content`")
+    marks: list[Mark] = Field(description="matched words in `snippet`")
     file: HitFile
     chunk_index: int
     page: int | None
 
 
 class SearchAnswer(WireModel):
-    """`GET /v1/search` and `GET /api/search`: what answers a question, best first."""
+    """`GET /v1/search` and `GET /api/search`: the best matching chunks, best first."""
 
     mode: Literal["hybrid", "vector", "text"]
     hits: list[SearchHit]

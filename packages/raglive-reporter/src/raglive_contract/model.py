@@ -1,4 +1,4 @@
-"""The base of every shape on the wire."""
+"""The base class of all models on the wire, and the types that they share."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class WireModel(BaseModel):
-    """A shape that crosses a process: strict about what it takes, exact about what it gives."""
+    """A model on the wire: unknown fields and non-finite numbers are refused."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -47,7 +47,7 @@ class WireModel(BaseModel):
     )
 
     def wire(self) -> dict[str, Any]:
-        """Return the JSON object."""
+        """Convert to the JSON object that is sent."""
         return self.model_dump(mode="json")
 
 
@@ -59,7 +59,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def now() -> str:
-    """Return the present time in the format of the contract."""
+    """The current time in the format of `rfc3339`."""
     return rfc3339(datetime.now(UTC))
 
 
@@ -87,7 +87,7 @@ def _absent(value: object) -> bool:
 
 Present = TypeVar("Present")
 Maybe = Annotated[Present | None, Field(exclude_if=_absent)]
-"""A field that is left out when there is nothing to say; `X | None` says null instead."""
+"""An optional field: omitted if there is no value, while `X | None` is sent as null."""
 
 Timestamp = Annotated[
     AwareDatetime,

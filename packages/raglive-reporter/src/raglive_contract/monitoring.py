@@ -1,4 +1,4 @@
-"""What the room `admin:monitoring` carries: how the status server fares, and who did what."""
+"""The events of the room `admin:monitoring`: the status server's state, and audit events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Short = Annotated[str, Field(max_length=255)]
 
 
 class AuditEvent(WireModel):
-    """Who did what, when, from where, and how it ended; never a secret."""
+    """An audited action: subject, time, origin and outcome. It contains no secrets."""
 
     timestamp: Timestamp
     action: Annotated[str, Field(max_length=64)]
@@ -31,15 +31,17 @@ class AuditEvent(WireModel):
 
 
 class MonitoringStatus(WireModel):
-    """How the status server fares; sent every second to those in the room."""
+    """The state of the status server, sent to the room every second."""
 
     timestamp: Timestamp
     uptime: Seconds
-    lag: Seconds = Field(description="since the log was last read to its end")
-    connections: Count = Field(description="to namespaces")
-    transports: Count = Field(description="below them: WebSockets, and sessions that poll")
+    lag: Seconds = Field(description="time since the log was last read to its end")
+    connections: Count = Field(description="connections to namespaces")
+    transports: Count = Field(description="Engine.IO sessions below them, by WebSocket or polling")
     by_namespace: dict[str, Count]
     subscriptions: Count
     requests_per_second: Annotated[float, Field(ge=0, description="over Socket.IO")]
-    events_per_second: Annotated[float, Field(ge=0, description="handed to rooms")]
-    refusals: dict[str, Count] = Field(description="by code, since the server started")
+    events_per_second: Annotated[float, Field(ge=0, description="events emitted to rooms")]
+    refusals: dict[str, Count] = Field(
+        description="refusals by error code since the server started"
+    )

@@ -1,4 +1,4 @@
-"""Who may do what: the rules, written once."""
+"""Authorization: the rights of tokens, for both servers and the command line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Redaction: a redacted viewer sees the states of files, but neither their names nor their content.
 
 The fields that may be seen are listed; all others are withheld, also those that are added later.
-Identities of events, order and counts are kept, so that the digest stays the same.
+Ids, order and counts of events are unchanged, so that the digest stays the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`pipeline:status`: everything a viewer needs to know of a pipeline, at one cursor."""
+"""`pipeline:status`: the complete status of a pipeline at one cursor."""
 
 from __future__ import annotations
 
@@ -34,18 +34,20 @@ __all__ = [
 
 
 class Counts(WireModel):
-    """How many files stand in each state now."""
+    """The number of files in each state."""
 
     queued: Count = 0
     processing: Count = 0
     completed: Count = 0
     failed: Count = 0
     skipped: Count = 0
-    waiting: Count = Field(default=0, description="of those queued: waiting for a retry")
+    waiting: Count = Field(
+        default=0, description="queued files that wait for a retry; also counted in `queued`"
+    )
 
 
 class Problem(WireModel):
-    """What keeps a pipeline from doing its work, and needs somebody."""
+    """What prevents a pipeline from working, until somebody acts."""
 
     code: str
     message: str
@@ -53,7 +55,7 @@ class Problem(WireModel):
 
 
 class Pause(WireModel):
-    """Why a pipeline takes up no file for now; it goes on by itself when that has passed."""
+    """Why a pipeline starts no files at present. It resumes by itself when the cause ends."""
 
     code: str
     message: str
@@ -62,7 +64,7 @@ class Pause(WireModel):
 
 
 class ProcessingEntry(ProcessingFile):
-    """A file in progress."""
+    """A file in progress, with its stage and progress."""
 
     processing_stage: Stage
     progress: float = Field(ge=0, le=1)
@@ -72,21 +74,21 @@ class ProcessingEntry(ProcessingFile):
 
 
 class CompletedEntry(CompletedFile):
-    """A file lately completed."""
+    """A recently completed file."""
 
     results: FileResults
     attempt: int
 
 
 class FailedEntry(FailedFile):
-    """A file lately failed."""
+    """A recently failed file."""
 
     error: FileError
     attempt: int
 
 
 class PipelineStatus(WireModel):
-    """The snapshot of a pipeline, exactly at `cursor`."""
+    """The status of a pipeline, exact at `cursor`."""
 
     pipeline_id: PipelineId
     pipeline_type: PipelineType
@@ -105,8 +107,8 @@ class PipelineStatus(WireModel):
     files_processing: list[ProcessingEntry]
     files_completed: list[CompletedEntry] = Field(description="the last 10, newest first")
     files_failed: list[FailedEntry] = Field(description="the last 5, newest first")
-    total_processed: Count = Field(description="file:completed events so far")
-    total_failed: Count = Field(description="files given up so far")
+    total_processed: Count = Field(description="number of `file:completed` events so far")
+    total_failed: Count = Field(description="number of files that failed for good so far")
     counts: Counts
     cursor: str
     digest: str = Field(description="64 hexadecimal digits; empty before the first event")

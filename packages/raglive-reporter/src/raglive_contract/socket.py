@@ -1,4 +1,4 @@
-"""What a Socket.IO client asks, and what it is answered."""
+"""Requests of Socket.IO clients, and the server's answers."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ __all__ = [
 
 
 class Subscribe(WireModel):
-    """Ask for the events of pipelines; without `pipeline_id`, of all that the token may see.
+    """Subscribe to pipelines; without `pipeline_id`, to all that the token may view.
 
-    With `room`, ask for that of administrators instead, and for no pipelines.
+    With `room`, subscribe to the administrators' room instead, and to no pipelines.
     """
 
     pipeline_id: Maybe[
@@ -47,13 +47,15 @@ class Subscribe(WireModel):
     ] = None
     pipeline_type: Maybe[PipelineType] = None
     cursor: Maybe[str] = None
-    batch: bool = Field(default=False, description="receive `events:batch` instead of one by one")
+    batch: bool = Field(
+        default=False, description="receive events in `events:batch` instead of one by one"
+    )
     client_info: Maybe[dict[str, Any]] = None
     room: Maybe[Literal["admin:monitoring"]] = None
 
 
 class SubscribedPipeline(WireModel):
-    """Where a viewer stands with one pipeline; missed events were sent before this answer."""
+    """A viewer's position in one pipeline's log. Missed events were sent before this answer."""
 
     pipeline_id: PipelineId
     snapshot: PipelineStatus
@@ -71,7 +73,7 @@ class SubscribeAck(WireModel):
 
 
 class Unsubscribe(WireModel):
-    """Leave pipelines; with no field, all of the namespace. With `room`, leave that alone."""
+    """Unsubscribe from pipelines; without fields, from all. With `room`, leave only that room."""
 
     pipeline_id: Maybe[PipelineId | list[PipelineId]] = None
     pipeline_type: Maybe[PipelineType] = None
@@ -79,7 +81,7 @@ class Unsubscribe(WireModel):
 
 
 class ClientStatus(WireModel):
-    """What a page says of itself."""
+    """Whether a client is active, idle or in the background."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -89,22 +91,22 @@ class ClientStatus(WireModel):
 
 
 class AuthRefresh(WireModel):
-    """A new token for an open connection."""
+    """Replaces the token of an open connection."""
 
     token: Annotated[str, Field(min_length=1, max_length=16384)]
 
 
 class PublishAck(WireModel):
-    """The answer to a publication: what was accepted is committed."""
+    """The answer to a publication. Accepted events are committed."""
 
     ok: Literal[True] = True
-    cursor: str = Field(description="after the last event, of every pipeline published to")
+    cursor: str = Field(description="position after the last event in each published pipeline")
     accepted: Count
     duplicates: Count
 
 
 class StillSubscribed(WireModel):
-    """The answer to `unsubscribe` and `auth:refresh`: what is left."""
+    """The answer to `unsubscribe` and `auth:refresh`: the remaining subscriptions."""
 
     ok: Literal[True] = True
     pipelines: list[PipelineId]
@@ -117,31 +119,31 @@ class Acknowledged(WireModel):
 
 
 class Refused(WireModel):
-    """The answer to any request that cannot be met."""
+    """The answer to a request that was refused."""
 
     ok: Literal[False] = False
     error: ErrorBody
 
 
 class EventsBatch(WireModel):
-    """Several events at once, in order."""
+    """Several events in one message, in order."""
 
     events: list[Event]
 
 
 class ServerDraining(WireModel):
-    """The server is about to stop."""
+    """The server is shutting down."""
 
-    retry_in: Annotated[int, Field(ge=0, description="milliseconds to wait before returning")]
+    retry_in: Annotated[int, Field(ge=0, description="milliseconds to wait before reconnecting")]
 
 
 class ServerClosing(WireModel):
-    """The server is about to close this connection, and says why."""
+    """The server is about to close this connection, for the reason in `error`."""
 
     error: ErrorBody
 
 
 class AuthExpiring(WireModel):
-    """The token ends soon; send `auth:refresh`."""
+    """The token expires soon: send `auth:refresh`."""
 
     expires_at: Timestamp

@@ -1,4 +1,4 @@
-"""The words for where a file and a pipeline stand."""
+"""The states of files and pipelines, and the stages of processing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class FileState(StrEnum):
-    """Where a file stands."""
+    """The state of a file in the registry."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -28,7 +28,7 @@ class FileState(StrEnum):
 
 
 class Stage(StrEnum):
-    """What is being done to a file, in this order."""
+    """The stages of an attempt, in this order."""
 
     EXTRACTION = "extraction"
     CHUNKING = "chunking"
@@ -39,10 +39,10 @@ class Stage(StrEnum):
 PipelineState = Literal["online", "offline"]
 OfflineReason = Literal["normal_shutdown", "error", "timeout"]
 ProcessingStanding = Literal["processing", "stuck", "lost"]
-"""A file in progress: it moves, it has not moved for long, or its worker is not heard of."""
+"""A file in progress: it progresses, it has not for long, or its worker has no heartbeat."""
 FinerStanding = Literal["waiting", "stuck", "lost"]
-"""What a state leaves out: `waiting` is among those queued, the others among those in progress."""
+"""Subdivisions of a state: `waiting` of `queued`, the others of `processing`."""
 Standing = (
     ProcessingStanding | Literal["queued", "waiting", "completed", "failed", "skipped", "deleted"]
 )
-"""The state as people are told it: `waiting` is queued for a later retry."""
+"""The state as it is displayed: `waiting` is queued for a later retry."""

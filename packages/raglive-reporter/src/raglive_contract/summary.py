@@ -22,19 +22,19 @@ __all__ = [
 
 
 class EmbeddingUsage(WireModel):
-    """What was asked of embedding providers; what the built-in model does is not counted."""
+    """Usage of embedding providers. The built-in model is not counted."""
 
     texts: Count
     tokens: Count
-    cost: float = Field(ge=0, description="in the currency of the price that was set")
+    cost: float = Field(ge=0, description="in the currency of the configured price")
 
 
 class EmbeddingBudget(WireModel):
-    """What a pipeline may spend on embeddings, in the currency of the price that was set."""
+    """A pipeline's budget for embeddings, in the currency of the configured price."""
 
     amount: float = Field(gt=0)
     period: Literal["day", "month", "total"]
-    spent: float = Field(ge=0, description="in the period that runs (UTC)")
+    spent: float = Field(ge=0, description="spent in the current period (UTC)")
 
 
 class FailureGroup(WireModel):
@@ -44,14 +44,16 @@ class FailureGroup(WireModel):
     code: str
     stage: Stage | None
     count: Count
-    message: str = Field(description="of the latest of them")
+    message: str = Field(description="message of the latest file")
     retryable: bool
-    next_attempt_at: Timestamp | None = Field(description="of the first of those that wait")
+    next_attempt_at: Timestamp | None = Field(
+        description="earliest time among files that wait for a retry"
+    )
     what_to_do: str
 
 
 class ThroughputBucket(WireModel):
-    """What was finished in one span of time."""
+    """The number of files that were finished in one interval."""
 
     start: Timestamp
     completed: Count
@@ -59,34 +61,36 @@ class ThroughputBucket(WireModel):
 
 
 class StageRate(WireModel):
-    """How long a stage lately took for a mebibyte of the files."""
+    """The recent duration of a stage per mebibyte of file size."""
 
     stage: Stage
     seconds_per_mebibyte: Seconds
 
 
 class Estimate(WireModel):
-    """How long what is queued and in progress will take, judged by what was lately completed."""
+    """The estimated time for all queued and running files, from recently completed files."""
 
-    seconds_left: Seconds | None = Field(description="null when it cannot be known")
+    seconds_left: Seconds | None = Field(description="null if there is no estimate")
     unknown_because: Literal["nothing_to_do", "paused", "offline", "too_few_completed"] | None
-    files_left: Count = Field(description="without those that wait for a retry")
+    files_left: Count = Field(
+        description="queued and running files, without those that wait for a retry"
+    )
     stages: list[StageRate]
 
 
 class Throughput(WireModel):
-    """What was finished in the last half hour, and what that says of the rest."""
+    """The files finished in the last half hour, and an estimate for the remaining ones."""
 
     bucket_seconds: Seconds
     buckets: list[ThroughputBucket]
     estimate: Estimate
-    usage: EmbeddingUsage = Field(description="of this month (UTC)")
-    total_usage: EmbeddingUsage = Field(description="since the pipeline began")
-    budget: EmbeddingBudget | None = Field(description="null when none is set")
+    usage: EmbeddingUsage = Field(description="usage in this month (UTC)")
+    total_usage: EmbeddingUsage = Field(description="usage since the pipeline was created")
+    budget: EmbeddingBudget | None = Field(description="null without a budget")
 
 
 class FileStanding(WireModel):
-    """A file in progress that does not progress."""
+    """A file in progress that makes no progress."""
 
     id: FileId
     standing: Literal["stuck", "lost"]

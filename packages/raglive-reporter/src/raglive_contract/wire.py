@@ -96,7 +96,7 @@ class WirePipelineOnline(TypedDict):
 
 @final
 class WirePipelineOffline(TypedDict):
-    """A pipeline has stopped, or was found silent."""
+    """A pipeline has stopped, or its heartbeat is missing."""
 
     id: str
     pipeline_id: str
@@ -112,7 +112,7 @@ class WirePipelineOffline(TypedDict):
 
 @final
 class WireProcessingFile(TypedDict):
-    """A file whose attempt has started."""
+    """A file that is being processed."""
 
     id: str
     name: str
@@ -142,7 +142,7 @@ class WireFileProcessing(TypedDict):
 
 @final
 class WireCompletedFile(TypedDict):
-    """A file that is searchable."""
+    """A file that was indexed and is searchable."""
 
     id: str
     name: str
@@ -156,7 +156,7 @@ class WireCompletedFile(TypedDict):
 
 @final
 class WireFileResults(TypedDict):
-    """What a completed attempt made."""
+    """The results of a completed attempt."""
 
     chunks_created: int
     embeddings_generated: int
@@ -166,7 +166,7 @@ class WireFileResults(TypedDict):
 
 @final
 class WireStageDuration(TypedDict):
-    """How long a stage of an attempt took."""
+    """The duration of one stage. Waiting before the first stage counts for none."""
 
     stage: Stage
     duration: float
@@ -192,7 +192,7 @@ class WireFileCompleted(TypedDict):
 
 @final
 class WireFailedFile(TypedDict):
-    """A file whose attempt failed."""
+    """A file with a failed attempt."""
 
     id: str
     name: str
@@ -206,7 +206,7 @@ class WireFailedFile(TypedDict):
 
 @final
 class WireFileError(TypedDict):
-    """Why an attempt failed, and whether there will be another."""
+    """The reason why an attempt failed, and whether it is retried."""
 
     type: str
     code: str
@@ -236,7 +236,7 @@ class WireFileFailed(TypedDict):
 
 @final
 class WireSkippedFile(TypedDict):
-    """A file that holds nothing that could be indexed."""
+    """A file without content that can be indexed."""
 
     id: str
     name: str
@@ -250,7 +250,7 @@ class WireSkippedFile(TypedDict):
 
 @final
 class WireSkipReason(TypedDict):
-    """Why a file was skipped."""
+    """The reason why a file was skipped."""
 
     code: str
     message: str
@@ -258,7 +258,7 @@ class WireSkipReason(TypedDict):
 
 @final
 class WireFileSkipped(TypedDict):
-    """A file holds nothing to index; this is not a failure."""
+    """A file has no content that can be indexed; this is not a failure."""
 
     id: str
     pipeline_id: str
@@ -275,7 +275,7 @@ class WireFileSkipped(TypedDict):
 
 @final
 class WireDeletedFile(TypedDict):
-    """A file that is gone from its source, and from the index."""
+    """A file that was removed from its source and from the index."""
 
     id: str
     name: str
@@ -284,7 +284,7 @@ class WireDeletedFile(TypedDict):
 
 @final
 class WireFileDeleted(TypedDict):
-    """A file is gone from the source, and its chunks from the index."""
+    """A file was removed from its source, and its chunks from the index."""
 
     id: str
     pipeline_id: str
@@ -299,7 +299,7 @@ class WireFileDeleted(TypedDict):
 
 @final
 class WireProblem(TypedDict):
-    """What keeps a pipeline from doing its work, and needs somebody."""
+    """What prevents a pipeline from working, until somebody acts."""
 
     code: str
     message: str
@@ -308,7 +308,7 @@ class WireProblem(TypedDict):
 
 @final
 class WirePause(TypedDict):
-    """Why a pipeline takes up no file for now; it goes on by itself when that has passed."""
+    """Why a pipeline starts no files at present. It resumes by itself when the cause ends."""
 
     code: str
     message: str
@@ -318,7 +318,7 @@ class WirePause(TypedDict):
 
 @final
 class WireProcessingEntry(TypedDict):
-    """A file in progress."""
+    """A file in progress, with its stage and progress."""
 
     id: str
     name: str
@@ -336,7 +336,7 @@ class WireProcessingEntry(TypedDict):
 
 @final
 class WireCompletedEntry(TypedDict):
-    """A file lately completed."""
+    """A recently completed file."""
 
     id: str
     name: str
@@ -352,7 +352,7 @@ class WireCompletedEntry(TypedDict):
 
 @final
 class WireFailedEntry(TypedDict):
-    """A file lately failed."""
+    """A recently failed file."""
 
     id: str
     name: str
@@ -368,7 +368,7 @@ class WireFailedEntry(TypedDict):
 
 @final
 class WireCounts(TypedDict):
-    """How many files stand in each state now."""
+    """The number of files in each state."""
 
     queued: int
     processing: int
@@ -380,7 +380,7 @@ class WireCounts(TypedDict):
 
 @final
 class WirePipelineStatus(TypedDict):
-    """The snapshot of a pipeline, exactly at `cursor`."""
+    """The status of a pipeline, exact at `cursor`."""
 
     pipeline_id: str
     pipeline_type: str
@@ -408,7 +408,7 @@ class WirePipelineStatus(TypedDict):
 
 @final
 class WireStatusUpdate(TypedDict):
-    """Something else about the pipeline changed; carries the whole status."""
+    """Another change of the pipeline; carries the complete status."""
 
     id: str
     pipeline_id: str
@@ -423,7 +423,7 @@ class WireStatusUpdate(TypedDict):
 
 @final
 class WireFileRef(TypedDict):
-    """Which file; the id outlives a rename."""
+    """A reference to a file. The id stays the same when the file is renamed or moved."""
 
     id: str
     name: str
@@ -431,7 +431,7 @@ class WireFileRef(TypedDict):
 
 @final
 class WireFileProgress(TypedDict):
-    """How far the running attempt is; conflated."""
+    """The progress of the running attempt; conflated."""
 
     id: str
     pipeline_id: str
@@ -446,7 +446,7 @@ class WireFileProgress(TypedDict):
 
 @final
 class WireHeartbeat(TypedDict):
-    """The pipeline is alive; `head_seq` says what a viewer must have seen to be up to date."""
+    """The pipeline is alive; a viewer that has seen `head_seq` is up to date."""
 
     id: str
     pipeline_id: str
@@ -480,7 +480,7 @@ class WireFailureGroup(TypedDict):
 
 @final
 class WireThroughputBucket(TypedDict):
-    """What was finished in one span of time."""
+    """The number of files that were finished in one interval."""
 
     start: str
     completed: int
@@ -489,7 +489,7 @@ class WireThroughputBucket(TypedDict):
 
 @final
 class WireStageRate(TypedDict):
-    """How long a stage lately took for a mebibyte of the files."""
+    """The recent duration of a stage per mebibyte of file size."""
 
     stage: Stage
     seconds_per_mebibyte: float
@@ -497,7 +497,7 @@ class WireStageRate(TypedDict):
 
 @final
 class WireEstimate(TypedDict):
-    """How long what is queued and in progress will take, judged by what was lately completed."""
+    """The estimated time for all queued and running files, from recently completed files."""
 
     seconds_left: float | None
     unknown_because: Literal["nothing_to_do", "paused", "offline", "too_few_completed"] | None
@@ -507,7 +507,7 @@ class WireEstimate(TypedDict):
 
 @final
 class WireEmbeddingUsage(TypedDict):
-    """What was asked of embedding providers; what the built-in model does is not counted."""
+    """Usage of embedding providers. The built-in model is not counted."""
 
     texts: int
     tokens: int
@@ -516,7 +516,7 @@ class WireEmbeddingUsage(TypedDict):
 
 @final
 class WireEmbeddingBudget(TypedDict):
-    """What a pipeline may spend on embeddings, in the currency of the price that was set."""
+    """A pipeline's budget for embeddings, in the currency of the configured price."""
 
     amount: float
     period: Literal["day", "month", "total"]
@@ -525,7 +525,7 @@ class WireEmbeddingBudget(TypedDict):
 
 @final
 class WireThroughput(TypedDict):
-    """What was finished in the last half hour, and what that says of the rest."""
+    """The files finished in the last half hour, and an estimate for the remaining ones."""
 
     bucket_seconds: float
     buckets: list[WireThroughputBucket]
@@ -537,7 +537,7 @@ class WireThroughput(TypedDict):
 
 @final
 class WireFileStanding(TypedDict):
-    """A file in progress that does not progress."""
+    """A file in progress that makes no progress."""
 
     id: str
     standing: Literal["stuck", "lost"]
@@ -576,7 +576,7 @@ class NewPipelineOnline(TypedDict):
 
 @final
 class NewPipelineOffline(TypedDict):
-    """A pipeline has stopped, or was found silent."""
+    """A pipeline has stopped, or its heartbeat is missing."""
 
     id: str
     timestamp: str
@@ -629,7 +629,7 @@ class NewFileFailed(TypedDict):
 
 @final
 class NewFileSkipped(TypedDict):
-    """A file holds nothing to index; this is not a failure."""
+    """A file has no content that can be indexed; this is not a failure."""
 
     id: str
     timestamp: str
@@ -642,7 +642,7 @@ class NewFileSkipped(TypedDict):
 
 @final
 class NewFileDeleted(TypedDict):
-    """A file is gone from the source, and its chunks from the index."""
+    """A file was removed from its source, and its chunks from the index."""
 
     id: str
     timestamp: str
@@ -653,7 +653,7 @@ class NewFileDeleted(TypedDict):
 
 @final
 class NewStatusUpdate(TypedDict):
-    """Something else about the pipeline changed; carries the whole status."""
+    """Another change of the pipeline; carries the complete status."""
 
     id: str
     timestamp: str
@@ -809,7 +809,7 @@ class WireSubmittedHeartbeat(TypedDict):
 
 @final
 class WireSubscribedPipeline(TypedDict):
-    """Where a viewer stands with one pipeline; missed events were sent before this answer."""
+    """A viewer's position in one pipeline's log. Missed events were sent before this answer."""
 
     pipeline_id: str
     snapshot: WirePipelineStatus
@@ -821,7 +821,7 @@ class WireSubscribedPipeline(TypedDict):
 
 @final
 class WireRagStatusPipeline(TypedDict):
-    """One pipeline in `/api/rag-status`."""
+    """One pipeline in `GET /api/rag-status`."""
 
     pipeline_id: str
     pipeline_type: str
@@ -834,7 +834,7 @@ class WireRagStatusPipeline(TypedDict):
 
 @final
 class WireRagStatus(TypedDict):
-    """`GET /api/rag-status`: the whole status, and the events since `cursor`."""
+    """`GET /api/rag-status`: the status of every pipeline, and the events since `cursor`."""
 
     status: Literal["online", "offline"]
     pipelines: list[WireRagStatusPipeline]
@@ -856,7 +856,7 @@ class WireRagStatus(TypedDict):
 
 @final
 class WireFileRow(TypedDict):
-    """A file as the registry has it."""
+    """A file in the registry, with its latest attempt."""
 
     id: str
     name: str
@@ -882,7 +882,7 @@ class WireFileRow(TypedDict):
 
 @final
 class WireAttempt(TypedDict):
-    """One attempt at a file; kept for ever."""
+    """One attempt at a file, from its claim to its commit. Attempts are never deleted."""
 
     attempt: int
     worker: str | None
@@ -895,7 +895,7 @@ class WireAttempt(TypedDict):
 
 @final
 class WireIndexedChunk(TypedDict):
-    """A chunk as it is searched."""
+    """A chunk of a file, as stored in the index."""
 
     chunk_index: int
     content: str
@@ -904,7 +904,7 @@ class WireIndexedChunk(TypedDict):
 
 @final
 class WireFileDetail(TypedDict):
-    """A file with its attempts and the beginning of its text."""
+    """A file with all its attempts and its first chunks."""
 
     file: WireFileRow
     what_to_do: str | None

@@ -96,7 +96,7 @@ class PlanWriter:
             alive = [item for item, found in states.items() if found and not found.trashed]
             await tables.found(connection, alive)
         if plan.lost_roots:
-            await tables.set_away(connection, plan.lost_roots)
+            await tables.mark_unreadable(connection, plan.lost_roots)
         if plan.found_unknown_folder:
             await tables.uncheck_outside(connection, MAX_TARGETS_RECHECKED)
         if moved.count:

@@ -162,7 +162,7 @@ class DriveRegistry:
         for log, cursor in cursors.items():
             await self.tables.put_cursor(connection, log, cursor)
         await self.tables.begin_full_listing(
-            connection, number, keep_away=not self.state.deletions_approved
+            connection, number, keep_unreadable=not self.state.deletions_approved
         )
         await self.tables.patch_state(connection, {"listing": number, "in_full": True})
 

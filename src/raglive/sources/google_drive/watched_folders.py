@@ -153,7 +153,7 @@ class WatchedFolders:
             forgotten = await tables.forget_roots(connection, configured)
             for root in added:
                 await tables.put_root(connection, root)
-            await tables.set_away(connection, found.unavailable)
+            await tables.mark_unreadable(connection, found.unavailable)
             if forgotten or found.unavailable:
                 await tables.leave_out_of_reach(connection)
             has_changed = bool(added or forgotten or cursors)
@@ -180,6 +180,6 @@ def _is_watched(known: Folder | None, root: Folder) -> bool:
     return (
         known is not None
         and known.is_root
-        and known.state != "away"
+        and known.state != "unreadable"
         and (known.log, known.path) == (root.log, root.path)
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from raglive.sources.local_files.deletion_guard import LocalDeletionGuard
-from raglive.sources.local_files.ignore_rules import IgnoreRules
 from raglive.sources.local_files.known_files import KnownFiles
-from raglive.sources.local_files.notifications import NotificationSource
+from raglive.sources.local_files.notifications import NotificationSource, Writing
+from raglive.sources.local_files.open_files import inodes_open_for_writing
 from raglive.sources.local_files.quiet_period import ClockReading, QuietPeriod
 from raglive.sources.local_files.reconcile import Difference, Pair, reconcile
 from raglive.sources.local_files.scan import Scan, ScannedFile, Scanner
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.local_files.watched_folder import (
     FolderIdentity,
     FolderState,
@@ -38,6 +38,7 @@ class DetectedChanges:
     held: list[KnownFile] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     too_long: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)
     found_folder_link: bool = False
 
 
@@ -46,18 +47,17 @@ class ChangeDetector:
 
     def __init__(
         self,
-        folder: Path,
-        rules: IgnoreRules,
+        scope: WatchScope,
         notifications: NotificationSource | None,
         known: KnownFiles,
     ) -> None:
         self.known = known
-        self._folder = folder
+        self._folder = scope.folder
         self._notifications = notifications
         watch = notifications.watch_folder if notifications is not None else _do_not_watch
-        self.scanner = Scanner(folder, rules, watch)
+        self.scanner = Scanner(scope, watch)
         self._quiet_period = QuietPeriod()
-        self._deletions = LocalDeletionGuard(folder, known)
+        self._deletions = LocalDeletionGuard(scope.folder, known)
 
     @property
     def is_certain(self) -> bool:
@@ -65,7 +65,7 @@ class ChangeDetector:
         return not self._deletions.has_missing
 
     def check_everything(
-        self, notified: Mapping[str, bool | None], state: FolderState
+        self, notified: Mapping[str, Writing | None], state: FolderState
     ) -> DetectedChanges:
         """Scan the whole folder. Raises `FolderUnavailable` when it cannot be read."""
         root = identify(self._folder)
@@ -83,7 +83,7 @@ class ChangeDetector:
         return self._conclude(root, scan, difference, notified, state)
 
     def check_places(
-        self, notified: Mapping[str, bool | None], state: FolderState
+        self, notified: Mapping[str, Writing | None], state: FolderState
     ) -> DetectedChanges:
         """Scan the places of notifications, and those with changes that had to wait."""
         root = identify(self._folder)
@@ -109,7 +109,7 @@ class ChangeDetector:
         root: FolderIdentity,
         scan: Scan,
         difference: Difference,
-        notified: Mapping[str, bool | None],
+        notified: Mapping[str, Writing | None],
         state: FolderState,
     ) -> DetectedChanges:
         now = ClockReading(time.monotonic(), time.time_ns())
@@ -123,6 +123,7 @@ class ChangeDetector:
             held=held,
             unreadable=scan.unreadable,
             too_long=scan.too_long,
+            left_out=scan.left_out,
             found_folder_link=scan.found_folder_link,
         )
 
@@ -146,14 +147,24 @@ class ChangeDetector:
         self,
         difference: Difference,
         scan: Scan,
-        notified: Mapping[str, bool | None],
+        notified: Mapping[str, Writing | None],
         now: ClockReading,
     ) -> dict[int, str]:
         """Remove files that are still being written; return those that may have moved, by key."""
         waiting: set[str] = set()
+        written: set[int] | None = None
+
+        def writing(scanned: ScannedFile) -> Writing | None:
+            nonlocal written
+            known = notified.get(scanned.location)
+            if known is not None or self._quiet_period.is_aged(scanned.version, now):
+                return known
+            if written is None:
+                written = inodes_open_for_writing()
+            return Writing.WRITTEN if scanned.version.inode in written else None
 
         def is_stable(scanned: ScannedFile) -> bool:
-            if self._quiet_period.is_over(scanned, notified.get(scanned.location), now):
+            if self._quiet_period.is_over(scanned, writing(scanned), now):
                 return True
             waiting.add(scanned.location)
             return False

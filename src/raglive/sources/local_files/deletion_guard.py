@@ -7,6 +7,8 @@ somebody approves the deletions.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -112,16 +114,45 @@ def _is_same_folder(
 def _on_absent_volume(
     folder: Path, gone: Iterable[KnownFile], renumbered: Mapping[int, int]
 ) -> list[KnownFile]:
-    """Return the missing files whose file system is not mounted at their location."""
+    """Return the missing files whose file system is not mounted at their location.
+
+    A file that was reached through a link is not missing because of its file system when the link
+    was removed from a file system that is mounted.
+    """
     present = _nearest_volume(folder)
     absent = []
     for file in gone:
         version = FileVersion.from_json(file.source)
-        if version is not None:
+        if version is None:
+            continue
+        expected = {version.volume}
+        target = _broken_link_target(folder, file.location) if version.link_volume else None
+        if target is not None:
+            volume = _volume_above(target)
+        else:
             volume = present(parent_of(file.location))
-            if volume not in (version.volume, renumbered.get(version.volume)):
-                absent.append(file)
+            expected |= {version.link_volume} - {0}
+        if volume not in expected | {renumbered.get(number) for number in expected} - {None}:
+            absent.append(file)
     return absent
+
+
+def _broken_link_target(folder: Path, location: str) -> Path | None:
+    """Return the target of the first link on a file's way that leads nowhere."""
+    path = folder
+    for name in path_of(folder, location).relative_to(folder).parts:
+        path /= name
+        if path.is_symlink() and not path.exists():
+            return Path(os.path.realpath(path))
+    return None
+
+
+def _volume_above(path: Path) -> int | None:
+    """Return the file system of the nearest existing folder above a path."""
+    for above in path.parents:
+        with contextlib.suppress(OSError):
+            return number_of(above.stat().st_dev, str(above))
+    return None
 
 
 def _nearest_volume(folder: Path) -> Callable[[str], int | None]:

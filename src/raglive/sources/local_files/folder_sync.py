@@ -9,10 +9,10 @@ from pathlib import Path
 import structlog
 
 from raglive.sources.local_files.change_detection import ChangeDetector, DetectedChanges
-from raglive.sources.local_files.ignore_rules import IgnoreRules
 from raglive.sources.local_files.location import readable
-from raglive.sources.local_files.notifications import NotificationSource
+from raglive.sources.local_files.notifications import NotificationSource, Writing
 from raglive.sources.local_files.registry_writer import LocalFilesRegistry
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.local_files.watched_folder import FolderState
 from raglive.sources.problems import WatcherProblem
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -23,8 +23,13 @@ log = structlog.get_logger()
 
 UNRESPONSIVE_SECONDS = 30.0  # without progress, a scan is reported as a problem
 
-Notified = Mapping[str, bool | None]
-"""Locations of notifications; the value says whether a file was closed there last."""
+_LINKS_ADVICE = (
+    "They leave the watched folder, or hold secrets of raglive. RAGLIVE_FOLLOW_LINKS=true follows "
+    "links to other folders."
+)
+
+Notified = Mapping[str, Writing | None]
+"""Locations of notifications, with the last one about writing to the file."""
 
 
 class FolderSync:
@@ -42,19 +47,19 @@ class FolderSync:
         self._folder = folder
         self._registry = registry
         self._too_long: set[str] = set()
+        self._left_out: set[str] = set()
         self._reported: str | None = None
 
     @classmethod
     async def begin(
         cls,
-        folder: Path,
-        rules: IgnoreRules,
+        scope: WatchScope,
         registry: LocalFilesRegistry,
         notifications: NotificationSource | None,
     ) -> FolderSync:
         """Load the registry. Raises `DatabaseUnavailable`."""
-        detector = ChangeDetector(folder, rules, notifications, await registry.load())
-        return cls(folder, registry, detector, await registry.state())
+        detector = ChangeDetector(scope, notifications, await registry.load())
+        return cls(scope.folder, registry, detector, await registry.state())
 
     async def everything(self, notified: Notified) -> DetectedChanges:
         """Sync the registry with the whole folder.
@@ -120,6 +125,9 @@ class FolderSync:
         for location in sorted(detected.too_long - self._too_long):
             log.warning("path_too_long", location=location)
         self._too_long = detected.too_long
+        if new := sorted(detected.left_out - self._left_out):
+            log.warning("links_not_followed", links=new[:10], count=len(new), advice=_LINKS_ADVICE)
+        self._left_out = detected.left_out
 
 
 def _problem_in(detected: DetectedChanges, folder: Path) -> WatcherProblem | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Container
 from pathlib import Path
 
-__all__ = ["beneath", "name_of", "parent_of", "path_of", "readable", "to_location"]
+__all__ = ["beneath", "name_of", "parent_of", "path_of", "readable", "suffix_of", "to_location"]
 
 # File names are bytes, and Postgres stores valid UTF-8 only. Invalid bytes are mapped to characters
 # of the private use area; characters of that range that occur in a name are escaped as well.
@@ -37,6 +37,11 @@ def readable(location: str) -> str:
 def name_of(location: str) -> str:
     """Return the last part of a location."""
     return location.rpartition("/")[2]
+
+
+def suffix_of(location: str) -> str:
+    """Return the suffix of a location's name with its dot, '' without one."""
+    return os.path.splitext(name_of(location))[1]  # noqa: PTH122 - a location is no path
 
 
 def parent_of(location: str) -> str:

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from raglive.sources.local_files.file_version import FileVersion
+from raglive.sources.local_files.notifications import Writing
 from raglive.sources.local_files.scan import ScannedFile
 
 __all__ = ["ClockReading", "QuietPeriod"]
 
 # File timestamps have a resolution of up to 10 ms: a second write within it changes none of them.
 AFTER_CLOSE_SECONDS = 0.011
-QUIET_SECONDS = 1.0  # without a change, for a file that no notification reported as closed
+QUIET_SECONDS = 1.0  # without a change, for a file about whose writer nothing is known
+OPEN_SECONDS = 60.0  # without a change, for a file that its writer keeps open
 OLD_SECONDS = 2.0  # since the modification time: such a file is read at once
 MAX_WAIT_SECONDS = 600.0  # a file that is written to without a pause is read this often
 MAX_READS_AFTER_CLOSE = 10  # in as many seconds; a file closed more often is a log, not a document
@@ -35,7 +37,7 @@ class _Waiting:
     version: FileVersion
     same_since: float
     seen_since: float
-    closed: bool = False
+    writing: Writing | None = None
     due: float = 0.0
 
 
@@ -43,7 +45,8 @@ class QuietPeriod:
     """Tracks the files that are still being written.
 
     A file may be read shortly after it was closed or renamed, unless that happens all the time.
-    Otherwise it must not have changed for a second, or be older than two seconds.
+    A file that was written to and not closed is read once it has not changed for a minute, such as
+    a log. Any other file must not have changed for a second, or be older than two seconds.
     """
 
     def __init__(self) -> None:
@@ -54,19 +57,18 @@ class QuietPeriod:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def is_over(self, scanned: ScannedFile, closed: bool | None, now: ClockReading) -> bool:
+    def is_over(self, scanned: ScannedFile, writing: Writing | None, now: ClockReading) -> bool:
         """Check whether a file may be read now; if not, it is tracked until `next_due`.
 
-        `closed` is True if the last notification reported the file as closed, False if as open for
-        writing, None if there was none.
+        `writing` is the last notification about it since the last call, if there was one.
         """
         waiting = self._waiting.get(scanned.location)
         if waiting is None:
             waiting = _Waiting(scanned.version, now.monotonic, now.monotonic)
         elif waiting.version != scanned.version:
             waiting.version, waiting.same_since = scanned.version, now.monotonic
-        if closed is not None:
-            waiting.closed = closed
+        if writing is not None:
+            waiting.writing = writing
         seconds = self._seconds_to_wait(scanned.location, waiting, now)
         if seconds <= 0 or now.monotonic - waiting.seen_since >= MAX_WAIT_SECONDS:
             self._waiting.pop(scanned.location, None)
@@ -75,6 +77,10 @@ class QuietPeriod:
         waiting.due = now.monotonic + seconds
         self._waiting[scanned.location] = waiting
         return False
+
+    def is_aged(self, version: FileVersion, now: ClockReading) -> bool:
+        """Check whether a file has not changed for so long that a writer does not matter."""
+        return not 0 <= (now.wall_ns - version.mtime_ns) / 1e9 < OPEN_SECONDS
 
     def due(self, now: float) -> set[str]:
         """Return the locations to scan again."""
@@ -91,7 +97,9 @@ class QuietPeriod:
     def _seconds_to_wait(self, place: str, waiting: _Waiting, now: ClockReading) -> float:
         quiet = now.monotonic - waiting.same_since
         age = (now.wall_ns - waiting.version.mtime_ns) / 1e9
-        if waiting.closed and self._reads[place] < MAX_READS_AFTER_CLOSE:
+        if waiting.writing is Writing.WRITTEN:
+            return OPEN_SECONDS - max(quiet, age)
+        if waiting.writing is Writing.CLOSED and self._reads[place] < MAX_READS_AFTER_CLOSE:
             return AFTER_CLOSE_SECONDS - (age if age >= 0 else quiet)
         until_quiet = QUIET_SECONDS - quiet
         return min(until_quiet, OLD_SECONDS - age) if age >= 0 else until_quiet

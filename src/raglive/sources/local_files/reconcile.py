@@ -7,13 +7,14 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
 from raglive.sources.local_files.file_version import FileVersion
-from raglive.sources.local_files.location import name_of
+from raglive.sources.local_files.location import name_of, suffix_of
 from raglive.sources.local_files.scan import ScannedFile
 from raglive.store.registry.files import KnownFile
 
 __all__ = ["Difference", "Pair", "reconcile"]
 
 Pair = tuple[KnownFile, ScannedFile]
+Trait = Callable[[FileVersion, str], Hashable | None]  # of a version at a location
 
 
 @dataclass(slots=True)
@@ -37,14 +38,18 @@ def reconcile(known: Iterable[KnownFile], seen: Iterable[ScannedFile]) -> Differ
     """Match the registry's files with scanned files of the same locations.
 
     Files are first matched by inode, size and time, so that two files that swapped their names
-    count as two moves; then by location. The rest is matched by the properties that survive a move
-    between file systems, or a copy followed by a deletion.
+    count as two moves; then by location. A file of another suffix that was moved over a file
+    replaces its content, as programs do that save to a temporary file: the file at the location
+    keeps its id. The rest is matched by the properties that survive a move between file systems,
+    or a copy followed by a deletion.
     """
     matching = _Matching(known, seen)
     difference = Difference()
     difference.renumbered = matching.drop_unchanged()
-    difference.moved = matching.by(_identity)
-    difference.changed = matching.at_place()
+    difference.changed = matching.by(_place_and_identity)
+    moved = matching.by(_identity)
+    difference.changed += matching.at_place() + matching.replaced(moved)
+    difference.moved = moved
     difference.relocated = (
         matching.by(_size_time_name)
         + matching.by(_inode_name)
@@ -85,9 +90,21 @@ class _Matching:
                 pairs.append(self._match(file, one))
         return pairs
 
-    def by(
-        self, trait: Callable[[FileVersion, str], Hashable | None], *, alone: bool = False
-    ) -> list[Pair]:
+    def replaced(self, moved: list[Pair]) -> list[Pair]:
+        """Take the moves over a known file out of `moved`; return that file's new content."""
+        at = {file.location: file for file in self.known.values()}
+        pairs = []
+        for pair in list(moved):
+            mover, one = pair
+            target = at.get(one.location)
+            if target is not None and suffix_of(mover.location) != suffix_of(one.location):
+                moved.remove(pair)
+                pairs.append((target, one))
+                del self.known[target.file_key]
+                self.known[mover.file_key] = mover
+        return pairs
+
+    def by(self, trait: Trait, *, alone: bool = False) -> list[Pair]:
         """Match by a property; with `alone`, only where one file on each side has its value."""
         if not self.known or not self.seen:
             return []
@@ -99,23 +116,19 @@ class _Matching:
             pairs += [self._match(*pair) for pair in _pair_up(olds[key], news.get(key, []))]
         return pairs
 
-    def _known_by(
-        self, trait: Callable[[FileVersion, str], Hashable | None]
-    ) -> dict[Hashable, list[KnownFile]]:
+    def _known_by(self, trait: Trait) -> dict[Hashable, list[KnownFile]]:
         found: dict[Hashable, list[KnownFile]] = defaultdict(list)
         for file in self.known.values():
             version = self._versions[file.file_key]
-            key = None if version is None else trait(version, name_of(file.location))
+            key = None if version is None else trait(version, file.location)
             if key is not None:
                 found[key].append(file)
         return found
 
-    def _seen_by(
-        self, trait: Callable[[FileVersion, str], Hashable | None]
-    ) -> dict[Hashable, list[ScannedFile]]:
+    def _seen_by(self, trait: Trait) -> dict[Hashable, list[ScannedFile]]:
         found: dict[Hashable, list[ScannedFile]] = defaultdict(list)
         for one in self.seen.values():
-            key = trait(one.version, name_of(one.location))
+            key = trait(one.version, one.location)
             if key is not None:
                 found[key].append(one)
         return found
@@ -142,21 +155,25 @@ def _pair_up(olds: list[KnownFile], news: list[ScannedFile]) -> list[Pair]:
     return pairs + list(zip(nameless, rest, strict=False))
 
 
-def _identity(version: FileVersion, _name: str) -> Hashable | None:
+def _place_and_identity(version: FileVersion, location: str) -> Hashable | None:
+    return (location, version.identity) if version.identity else None
+
+
+def _identity(version: FileVersion, _location: str) -> Hashable | None:
     return version.identity
 
 
-def _size_time_name(version: FileVersion, name: str) -> Hashable | None:
-    return (version.size, version.mtime_ns, name)
+def _size_time_name(version: FileVersion, location: str) -> Hashable | None:
+    return (version.size, version.mtime_ns, name_of(location))
 
 
-def _inode_name(version: FileVersion, name: str) -> Hashable | None:
-    return (version.inode, name) if version.inode else None
+def _inode_name(version: FileVersion, location: str) -> Hashable | None:
+    return (version.inode, name_of(location)) if version.inode else None
 
 
-def _size_time(version: FileVersion, _name: str) -> Hashable | None:
+def _size_time(version: FileVersion, _location: str) -> Hashable | None:
     return (version.size, version.mtime_ns) if version.size else None
 
 
-def _size_name(version: FileVersion, name: str) -> Hashable | None:
-    return (version.size, name) if version.size else None
+def _size_name(version: FileVersion, location: str) -> Hashable | None:
+    return (version.size, name_of(location)) if version.size else None

@@ -7,14 +7,13 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
 from raglive.sources.local_files.file_version import FileVersion
-from raglive.sources.local_files.ignore_rules import IgnoreRules
-from raglive.sources.local_files.location import beneath, path_of, to_location
-from raglive.sources.local_files.volumes import Volumes
+from raglive.sources.local_files.location import beneath, name_of, path_of, to_location
+from raglive.sources.local_files.scope import WatchScope
+from raglive.sources.local_files.volumes import Volumes, number_of
 
 __all__ = ["Scan", "ScanStopped", "ScannedFile", "Scanner"]
 
@@ -35,6 +34,15 @@ class ScannedFile(NamedTuple):
     version: FileVersion
 
 
+class _Folder(NamedTuple):
+    """A folder that is read; `link_volume` holds the link through which it is reached, or is 0."""
+
+    path: str
+    location: str
+    volume: int
+    link_volume: int
+
+
 @dataclass(slots=True)
 class Scan:
     """The files and folders at the locations in `looked_at`.
@@ -47,6 +55,7 @@ class Scan:
     folders: set[str] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
     too_long: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)  # links, and folders that hold secrets
     found_folder_link: bool = False  # only a full scan can decide whether to follow it
 
     def covers(self, location: str) -> bool:
@@ -66,6 +75,7 @@ class Scan:
         self.folders |= other.folders
         self.unreadable |= other.unreadable
         self.too_long |= other.too_long
+        self.left_out |= other.left_out
         self.found_folder_link |= other.found_folder_link
 
 
@@ -73,13 +83,15 @@ class Scanner:
     """Scans the folder or parts of it. Not thread-safe, except for `stop`.
 
     Links to files count as files. Links to folders are followed, but each folder is read once, at
-    its own location if that is in the watched folder. `watch_folder(path, location)` is called
+    its own location if that is in the watched folder. Links that the scope does not admit, and
+    folders that hold secrets, are left out. `watch_folder(path, location)` is called
     before a folder is read, so that no change between scan and watch is missed.
     """
 
-    def __init__(self, root: Path, rules: IgnoreRules, watch_folder: WatchFolder) -> None:
-        self._root = root
-        self._rules = rules
+    def __init__(self, scope: WatchScope, watch_folder: WatchFolder) -> None:
+        self._scope = scope
+        self._root = scope.folder
+        self._rules = scope.rules
         self._watch_folder = watch_folder
         self._stopped = Event()
         self.volumes = Volumes()
@@ -98,10 +110,10 @@ class Scanner:
         entered: set[tuple[int, int]] = set()
         links = self._walk("", scan, entered, follow=False)
         while links:
-            further: list[str] = []
-            for link in sorted(links):
+            further: dict[str, int] = {}
+            for link, volume in sorted(links.items()):
                 if not self._rules.ignores_path(link, is_folder=True):
-                    further += self._walk(link, scan, entered, follow=True)
+                    further |= self._walk(link, scan, entered, follow=True, link_volume=volume)
             links = further
         return scan
 
@@ -118,7 +130,11 @@ class Scanner:
         try:
             status = os.lstat(path)
             is_link = stat.S_ISLNK(status.st_mode)
+            link_volume = 0
             if is_link:
+                if not self._admits(path, location, scan):
+                    return
+                link_volume = number_of(status.st_dev, os.path.dirname(path))  # noqa: PTH120
                 status = os.stat(path)  # noqa: PTH116 - faster than a Path for each
             is_folder = stat.S_ISDIR(status.st_mode)
             if self._rules.ignores_path(location, is_folder=is_folder):
@@ -129,15 +145,25 @@ class Scanner:
             elif is_folder:
                 self._walk(location, scan, set(), follow=False)
             elif stat.S_ISREG(status.st_mode):
-                self._add(location, path, status, scan)
+                self._add(location, path, status, scan, link_volume)
         except OSError as error:
             _note_unreadable(error, location, scan)
 
     def _walk(
-        self, start: str, scan: Scan, entered: set[tuple[int, int]], *, follow: bool
-    ) -> list[str]:
-        """Scan a folder and everything below it; return the links to folders that it contains."""
-        links: list[str] = []
+        self,
+        start: str,
+        scan: Scan,
+        entered: set[tuple[int, int]],
+        *,
+        follow: bool,
+        link_volume: int = 0,
+    ) -> dict[str, int]:
+        """Scan a folder and everything below it.
+
+        Returns the links to folders that it contains, each with the number of its file system.
+        `link_volume` is that of the link through which the folder itself is reached.
+        """
+        links: dict[str, int] = {}
         pending = [start]
         while pending:
             location = pending.pop()
@@ -148,9 +174,12 @@ class Scanner:
                 if follow and folder in entered:
                     continue
                 entered.add(folder)
-                self.volumes.of(status.st_dev, path)
+                if self._scope.is_private(path):
+                    scan.left_out.add(location)
+                    continue
+                volume = self.volumes.of(status.st_dev, path).number
                 self._watch_folder(path, location)
-                self._read(path, location, scan, pending, links)
+                self._read(_Folder(path, location, volume, link_volume), scan, pending, links)
                 scan.folders.add(location)
             except OSError as error:
                 _note_unreadable(error, location, scan)
@@ -159,46 +188,55 @@ class Scanner:
             scan.unreadable |= dict.fromkeys(links, "a link")
         return links
 
-    def _read(
-        self, path: str, location: str, scan: Scan, pending: list[str], links: list[str]
-    ) -> None:
+    def _read(self, folder: _Folder, scan: Scan, pending: list[str], links: dict[str, int]) -> None:
         if self._stopped.is_set():
             raise ScanStopped
         self.steps += 1
-        prefix = f"{location}/" if location else ""
-        with os.scandir(path) as entries:
+        prefix = f"{folder.location}/" if folder.location else ""
+        with os.scandir(folder.path) as entries:
             for entry in entries:
-                name = to_location(entry.name)
-                place = prefix + name
+                place = prefix + to_location(entry.name)
                 try:
-                    kind = self._classify(entry, name, place, scan)
+                    kind = self._classify(entry, folder, place, scan)
                 except OSError as error:
                     _note_unreadable(error, place, scan)
                     continue
                 if kind == "folder":
                     pending.append(place)
                 elif kind == "link":
-                    links.append(place)
+                    links[place] = folder.volume
 
-    def _classify(self, entry: os.DirEntry[str], name: str, place: str, scan: Scan) -> str:
+    def _classify(self, entry: os.DirEntry[str], folder: _Folder, place: str, scan: Scan) -> str:
         """Add a file to the scan; return the kind of entry."""
         is_folder = entry.is_dir(follow_symlinks=False)
-        if self._rules.ignores(place, name, is_folder=is_folder):
+        if self._rules.ignores(place, name_of(place), is_folder=is_folder):
             return "ignored"
         if is_folder:
             return "folder"
+        is_link = entry.is_symlink()
+        if is_link and not self._admits(entry.path, place, scan):
+            return "left out"
         status = entry.stat(follow_symlinks=True)
         if stat.S_ISREG(status.st_mode):
-            self._add(place, entry.path, status, scan)
+            link_volume = folder.volume if is_link else folder.link_volume
+            self._add(place, entry.path, status, scan, link_volume)
             return "file"
         return "link" if stat.S_ISDIR(status.st_mode) else "special"
 
-    def _add(self, location: str, path: str, status: os.stat_result, scan: Scan) -> None:
+    def _admits(self, path: str, location: str, scan: Scan) -> bool:
+        if self._scope.admits_link(path):
+            return True
+        scan.left_out.add(location)
+        return False
+
+    def _add(
+        self, location: str, path: str, status: os.stat_result, scan: Scan, link_volume: int
+    ) -> None:
         if len(location) * 3 > MAX_LOCATION_BYTES < len(location.encode()):
             scan.too_long.add(location)
             return
         volume = self.volumes.of(status.st_dev, path)
-        scan.files[location] = ScannedFile(location, FileVersion.of(status, volume))
+        scan.files[location] = ScannedFile(location, FileVersion.of(status, volume, link_volume))
 
 
 def _note_unreadable(error: OSError, location: str, scan: Scan) -> None:

@@ -14,15 +14,16 @@ import structlog
 from raglive.sources.local_files.change_detection import DetectedChanges
 from raglive.sources.local_files.file_version import FileVersion
 from raglive.sources.local_files.folder_sync import FolderSync
-from raglive.sources.local_files.ignore_rules import IgnoreRules
 from raglive.sources.local_files.location import path_of
 from raglive.sources.local_files.notifications import (
     NotificationQueue,
     Notifications,
     NotificationSource,
+    Writing,
     open_notifications,
 )
 from raglive.sources.local_files.registry_writer import LocalFilesRegistry
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.local_files.volumes import Volume
 from raglive.sources.local_files.watched_folder import identify
 from raglive.sources.source import CheckResult, FileChanged, FileVanished, FolderUnavailable
@@ -46,15 +47,14 @@ class LocalFilesWatcher:
     def __init__(
         self,
         record: PipelineRecord,
-        folder: Path,
+        scope: WatchScope,
         *,
         check_interval_seconds: float,
-        ignore_patterns: Sequence[str] = (),
         on_queued: Callable[[], None],
     ) -> None:
-        self._folder = folder.absolute()
+        self._scope = scope
+        self._folder = scope.folder
         self._interval = check_interval_seconds
-        self._rules = IgnoreRules(ignore_patterns)
         self._registry = LocalFilesRegistry(record, self._folder, on_queued)
         self._queue: NotificationQueue | None = None
         self._next_full = 0.0
@@ -74,9 +74,7 @@ class LocalFilesWatcher:
         async with self._notifications() as (queue, notifications):
             while True:
                 try:
-                    sync = await FolderSync.begin(
-                        self._folder, self._rules, self._registry, notifications
-                    )
+                    sync = await FolderSync.begin(self._scope, self._registry, notifications)
                     await self._watch(sync, queue, notifications)
                 except DatabaseUnavailable as error:
                     log.warning("registry_unavailable", message=error.message)
@@ -85,7 +83,7 @@ class LocalFilesWatcher:
         """Check the whole folder once, waiting a short time for files that are being written."""
         await asyncio.to_thread(identify, self._folder)
         started = time.monotonic()
-        sync = await FolderSync.begin(self._folder, self._rules, self._registry, None)
+        sync = await FolderSync.begin(self._scope, self._registry, None)
         found = [await self._check_everything(sync, {}, None)]
         while (due := sync.detector.next_due()) is not None:
             if due > started + MAX_WRITE_WAIT_SECONDS:
@@ -102,7 +100,7 @@ class LocalFilesWatcher:
     @asynccontextmanager
     async def _fetch(self, job: Job) -> AsyncIterator[Path]:
         try:
-            async with fetch(self._folder, job) as path:
+            async with fetch(self._scope, job) as path:
                 yield path
         except (FileChanged, FileVanished):
             if self._queue is not None:
@@ -151,7 +149,7 @@ class LocalFilesWatcher:
     async def _check_everything(
         self,
         sync: FolderSync,
-        notified: dict[str, bool | None],
+        notified: dict[str, Writing | None],
         notifications: NotificationSource | None,
     ) -> DetectedChanges:
         started = time.monotonic()
@@ -210,22 +208,24 @@ _ANY_VOLUME = Volume("any")  # the number of the file system does not matter at 
 
 
 @asynccontextmanager
-async def fetch(folder: Path, job: Job) -> AsyncIterator[Path]:
+async def fetch(scope: WatchScope, job: Job) -> AsyncIterator[Path]:
     """Provide the path of a job's file for the duration of the block.
 
     Afterwards, raises `FileVanished` or `FileChanged` when the file is not the version that is in
-    the registry, so that its text is discarded.
+    the registry, or is reached by a link that is not followed, so that its text is discarded.
     """
-    path = path_of(folder, job.location)
+    path = path_of(scope.folder, job.location)
     try:
         yield path
     except Exception:
-        await asyncio.to_thread(_require_unchanged, path, job)
+        await asyncio.to_thread(_require_unchanged, scope, path, job)
         raise
-    await asyncio.to_thread(_require_unchanged, path, job)
+    await asyncio.to_thread(_require_unchanged, scope, path, job)
 
 
-def _require_unchanged(path: Path, job: Job) -> None:
+def _require_unchanged(scope: WatchScope, path: Path, job: Job) -> None:
+    if not scope.admits_link(str(path)):
+        raise FileVanished(f"{job.name} is reached by a link that is not followed.")
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -14,8 +14,8 @@ from raglive.http_api.allowed_hosts import AllowedHosts
 from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.openapi import describe, refusals
 from raglive.http_api.responses import install_error_handlers
-from raglive.settings import Settings
 from raglive.status_server.admission import Admission
+from raglive.status_server.config import StatusServerConfig
 from raglive.status_server.metrics import StatusMetrics
 from raglive.status_server.transport.payload_filter import PayloadFilter
 from raglive.status_server.transport.socketio_server import SocketServer
@@ -49,7 +49,7 @@ def http_application(
 
 def with_middleware(
     app: FastAPI,
-    settings: Settings,
+    config: StatusServerConfig,
     sockets: SocketServer,
     admission: Admission,
     metrics: StatusMetrics,
@@ -60,11 +60,11 @@ def with_middleware(
     Socket.IO, or the limits of addresses and bodies and the endpoints.
     """
     http = AddressLimit(BodyLimit(app, MAX_BODY_BYTES), admission.count_http_request)
-    both = socketio.ASGIApp(sockets, other_asgi_app=http, socketio_path=settings.socket_path)
+    both = socketio.ASGIApp(sockets, other_asgi_app=http, socketio_path=config.socket_path)
     filtered = PayloadFilter(
         both,
-        settings.socket_path,
+        config.socket_path,
         admit=admission.admit,
         close_session=sockets.close_session,
     )
-    return RequestLog(AllowedHosts(filtered, settings.host, settings.allowed_hosts), metrics)
+    return RequestLog(AllowedHosts(filtered, config.host, config.allowed_hosts), metrics)

@@ -103,7 +103,7 @@ def _add_health_routes(
         """Check that viewers get current data."""
         state = readiness()
         if state.is_draining:
-            raise _not_ready("the server is about to stop")
+            raise _not_ready("the server is shutting down")
         if state.is_lagging:
             raise _not_ready(f"the log was last read {state.lag_seconds:.0f} s ago")
         if state.is_bus_silent:
@@ -136,7 +136,7 @@ def _add_publishing(router: APIRouter, publisher: EventPublisher, caller_of: Any
     @router.post(
         "/v1/events",
         openapi_extra=body(Submission),
-        responses=refusals(401, 403, 413, 422, 429, 503),
+        responses=refusals(401, 403, 409, 413, 422, 429, 503),
     )
     async def publish_events(request: Request, caller: Identity = caller_of) -> PublishAck:
         """Publish a batch of events; acknowledged events are committed."""

@@ -52,7 +52,7 @@ class Channel(FollowedLog):
     """A followed log with its ring, its pending progress, and its latest snapshot and summary.
 
     `backfilling` is held while the ring is extended towards the past. `sent_summary` is None while
-    nobody watches the pipeline.
+    the pipeline has no viewers.
     """
 
     digest: bytes
@@ -104,7 +104,7 @@ class Channel(FollowedLog):
         """Extract the seq of a snapshot; raise `LogBroken` when it belongs to another log."""
         position = parse_cursor(snapshot["cursor"]).positions.get(self.head.epoch)
         if position is None or position.seq < self.seq:
-            raise LogBroken(f"the log stands at {snapshot['cursor']}")
+            raise LogBroken(f"the snapshot is at {snapshot['cursor']}")
         return position.seq
 
     def recover(

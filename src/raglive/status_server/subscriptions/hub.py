@@ -181,7 +181,7 @@ class Hub:
                     return
 
     async def _snapshot(self, held: Channel) -> WirePipelineStatus:
-        """Read the status, and the log on to exactly the event that the status is of."""
+        """Read the status, and read the log up to exactly the status's cursor."""
         now = asyncio.get_running_loop().time()
         snapshot = held.snapshot(now)
         if snapshot is None:

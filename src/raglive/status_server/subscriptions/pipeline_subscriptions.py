@@ -55,7 +55,7 @@ class PipelineSubscriptions:
         try:
             await self._hub.refresh()
             for pipeline_id in self._visible(grant):
-                await self._wait_for_room(subscriber)
+                await self._wait_for_space(subscriber)
                 snapshot = await self._hub.snapshot(pipeline_id)
                 if not self._rooms.has(subscriber):
                     return
@@ -82,7 +82,7 @@ class PipelineSubscriptions:
 
         while self._may_see(subscriber, pipeline_id):
             try:
-                await self._wait_for_room(subscriber)
+                await self._wait_for_space(subscriber)
                 await self._hub.open(pipeline_id, None, join)
             except STORE_ERRORS as error:
                 log.warning(
@@ -145,7 +145,7 @@ class PipelineSubscriptions:
 
         replayed = 0
         while True:
-            await self._wait_for_room(subscriber)
+            await self._wait_for_space(subscriber)
             recovery = await self._hub.open(pipeline_id, cursor, join, among=among)
             replayed += written
             if written == len(recovery.missed):
@@ -183,11 +183,11 @@ class PipelineSubscriptions:
             if head.pipeline_type == self._type and grant.may_view(head.pipeline_id)
         ]
 
-    async def _wait_for_room(self, subscriber: Subscriber) -> None:
+    async def _wait_for_space(self, subscriber: Subscriber) -> None:
         """Wait until the client has read what it was sent. Raises `too_slow`."""
         if not await subscriber.queue.drained(self._slow_seconds):
             raise RagliveError(
-                "What was sent before has not been read.", code=ErrorCode.TOO_SLOW, retryable=True
+                "Earlier messages have not been read.", code=ErrorCode.TOO_SLOW, retryable=True
             )
 
 

@@ -36,7 +36,7 @@ class Ring:
         return self.seq - len(self._messages)
 
     def extend(self, messages: Sequence[Message]) -> None:
-        """Add the messages that follow the head; the oldest give way to them."""
+        """Add the messages that follow the head; the oldest are dropped to make space."""
         if not messages:
             return
         assert messages[0].seq == self.seq + 1, "the reader has checked that they follow"

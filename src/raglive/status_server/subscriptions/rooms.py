@@ -95,7 +95,7 @@ class Rooms:
         return self._subscribers.get(sid)
 
     def has(self, subscriber: Subscriber) -> bool:
-        """Tell a connected subscriber from one that has left."""
+        """Whether a subscriber is still connected."""
         return self._subscribers.get(subscriber.sid) is subscriber
 
     def remove(self, sid: str) -> None:

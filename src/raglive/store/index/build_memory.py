@@ -26,7 +26,7 @@ CONTAINER = Path("/sys/fs/cgroup")
 
 
 async def raise_build_memory(connection: asyncpg.Connection, chunks: int, dimensions: int) -> None:
-    """Raise `maintenance_work_mem` of the session so that an index of so many vectors fits.
+    """Raise `maintenance_work_mem` of the session so that an index of this size fits.
 
     Only on the embedded server, whose memory is that of this machine. On another server the
     setting stays, and a warning is logged if it is too small.

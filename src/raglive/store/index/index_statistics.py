@@ -44,7 +44,7 @@ class IndexStatistics:
 
     @property
     def is_bulk_load(self) -> bool:
-        """Whether so many files wait that building the vector index afterwards is cheaper."""
+        """Whether enough files wait that building the vector index afterwards is cheaper."""
         return self.waiting_files > max(BULK_FILES, BULK_SHARE * self.completed_files)
 
     @property
@@ -70,7 +70,7 @@ async def analyze_table(connection: asyncpg.Connection, table: str) -> None:
 async def analyze_outgrown(connection: asyncpg.Connection) -> None:
     """Analyze tables that a bulk load fills faster than autovacuum notices, once a minute.
 
-    Until then, cached plans from when a table was small go on scanning all of it.
+    Until then, plans that were cached for a small table keep scanning all of it.
     """
     rows = await connection.fetch(_QUERIES["outgrown"], MIN_ANALYZED_BYTES, timeout=STEP_SECONDS)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Reindexing: replaces the vectors of the index by those of another model while search goes on.
+"""Reindexing: replaces the vectors of the index by those of another model; search keeps working.
 
 Each chunk gets a second vector. When none is missing, one transaction replaces the first column by
 the second. Until then the cache holds the new vectors by the hash of their text, so that no edit,
@@ -103,7 +103,7 @@ class Reindexing:
         self._connection = connection
 
     async def begin(self, wanted: VectorSpace, source: ModelSource) -> ChosenSpace | None:
-        """Begin with a model, or continue with it; return None if the index is already of it.
+        """Begin with a model, or continue with it; return None if the index already has it.
 
         Raises `ReindexRefused` if there is no index, or if another model was begun.
         """
@@ -126,7 +126,7 @@ class Reindexing:
             raise ReindexRefused(
                 f"The index is already being rebuilt with {following.space}. "
                 f"{change} to continue with it, or run "
-                "`raglive reindex --give-up` first."
+                "`raglive reindex --abort` first."
             )
         if active.space == wanted or following is not None:
             return following
@@ -138,13 +138,13 @@ class Reindexing:
         await save_source(self._connection, chosen)
         return chosen
 
-    async def under_way(self) -> ChosenSpace | None:
-        """Return the next model; None if no reindexing was begun."""
+    async def next_space(self) -> ChosenSpace | None:
+        """Return the space of an unfinished run, None if there is none."""
         return await read_space(self._connection, "next_model")
 
-    async def give_up(self) -> None:
-        """Drop the next model and its vectors."""
-        await self._alter(lambda: self._connection.execute(_QUERIES["give_up"]))
+    async def abort(self) -> None:
+        """Discard the next model and its vectors."""
+        await self._alter(lambda: self._connection.execute(_QUERIES["abort"]))
         await self.tidy()
 
     async def index_missing(self) -> None:
@@ -172,7 +172,7 @@ class Reindexing:
         await self._database.execute(_QUERIES["fill"], *ends, space.key)
 
     async def index_vectors(self, space: VectorSpace) -> None:
-        """Build the index of the next vectors, if there are so many that search needs one."""
+        """Build the index of the next vectors, if their number requires one for search."""
         await self._lock_indexes()
         await build_vector_index(
             self._connection, _QUERIES["index_next"], dimensions=space.dimensions

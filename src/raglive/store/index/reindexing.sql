@@ -48,7 +48,7 @@ WITH missing AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE raglive.chunks AS chunk SET next_embedding = cached.embedding
-FROM missing JOIN raglive.kept_vectors AS cached USING (content_hash)
+FROM missing JOIN raglive.cached_vectors AS cached USING (content_hash)
 WHERE chunk.chunk_id = missing.chunk_id AND cached.model_key = $3
 
 -- name: missing
@@ -108,13 +108,13 @@ ALTER TABLE raglive.chunks DROP CONSTRAINT chunks_have_vectors
 
 -- name: delete_cached
 -- Cached vectors that chunks hold by now, and those of former models.
-DELETE FROM raglive.kept_vectors WHERE ctid = ANY (ARRAY(
-    SELECT cached.ctid FROM raglive.kept_vectors AS cached JOIN raglive.embedding_models USING (model_key)
+DELETE FROM raglive.cached_vectors WHERE ctid = ANY (ARRAY(
+    SELECT cached.ctid FROM raglive.cached_vectors AS cached JOIN raglive.embedding_models USING (model_key)
     WHERE NOT next
       AND (NOT active OR EXISTS (SELECT FROM raglive.chunks WHERE chunks.content_hash = cached.content_hash))
     LIMIT $1))
 
--- name: give_up
+-- name: abort
 DROP INDEX IF EXISTS raglive.chunks_without_next;
 ALTER TABLE raglive.chunks DROP COLUMN next_embedding;
 ALTER TABLE raglive.chunks ADD COLUMN next_embedding vector;

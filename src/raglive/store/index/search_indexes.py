@@ -45,7 +45,7 @@ _QUERIES = load_queries(__name__)
 
 VECTORS = "chunks_by_vector"
 WORDS = "chunks_by_words_"
-IDLE_FILES = 50  # with so few waiting, a bulk load is over
+IDLE_FILES = 50  # a bulk load is over when fewer files wait
 CHECK_SECONDS = 10.0
 
 
@@ -135,7 +135,7 @@ async def vectors_indexed(
 async def build_vector_index(
     connection: asyncpg.Connection, query: str, *, dimensions: int
 ) -> None:
-    """Build a vector index with `query` if vectors of so many dimensions need one.
+    """Build a vector index with `query` if the number of vectors requires one.
 
     During a bulk load it is left to the pipelines, which build it afterwards.
     """

@@ -20,7 +20,7 @@ _REINDEX_FILE = (
     "Take the file out of the watched folder, wait until it is no longer listed, and put it back: "
     "it is indexed again."
 )
-_EXPIRES = "It only takes up space, and is deleted within a week."
+_EXPIRES = "It only occupies space, and is deleted within a week."
 _UNEXPECTED = (
     "raglive never leaves this behind. Was the database changed by hand, or restored in part? "
     "Restore a whole backup; or keep this database, and report it with this message."
@@ -42,10 +42,10 @@ _ACTIONS = {
     ),
     "draft_left_over": _EXPIRES,
     "draft_of_no_version": _EXPIRES,
-    "next_vectors_of_nothing": "Run `raglive reindex --give-up`, and then `raglive reindex` again.",
-    "kept_of_other_dimensions": (
-        "Run `DELETE FROM raglive.kept_vectors`: the index stays as it is, and texts that are not "
-        "in it are embedded again."
+    "next_vectors_of_nothing": "Run `raglive reindex --abort`, and then `raglive reindex` again.",
+    "cached_vectors_of_other_dimensions": (
+        "Run `DELETE FROM raglive.cached_vectors`: the index stays as it is, and texts that are "
+        "not in it are embedded again."
     ),
 }
 

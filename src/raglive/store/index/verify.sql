@@ -123,13 +123,13 @@ GROUP BY pipeline_id, file_key, name
 SELECT pipeline_id, format('%s chunks of %s have a next vector that is not the cached one of their text', count(*), name)
 FROM raglive.chunks JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
 WHERE next_embedding IS NOT NULL
-  AND NOT EXISTS (SELECT FROM raglive.kept_vectors AS cached JOIN raglive.embedding_models AS model USING (model_key)
+  AND NOT EXISTS (SELECT FROM raglive.cached_vectors AS cached JOIN raglive.embedding_models AS model USING (model_key)
                   WHERE model.next AND cached.content_hash = chunks.content_hash AND cached.embedding = next_embedding)
 GROUP BY pipeline_id, file_key, name
 
--- name: kept_of_other_dimensions
+-- name: cached_vectors_of_other_dimensions
 SELECT 'every pipeline', format('%s cached vectors of %s do not have its %s dimensions', count(*), model, dimensions)
-FROM raglive.kept_vectors JOIN raglive.embedding_models USING (model_key)
+FROM raglive.cached_vectors JOIN raglive.embedding_models USING (model_key)
 WHERE vector_dims(embedding) <> dimensions
 GROUP BY model_key, model, dimensions
 
@@ -161,7 +161,7 @@ FROM raglive.drafts JOIN raglive.files USING (file_key) JOIN raglive.pipelines U
 WHERE state IN ('completed', 'skipped', 'deleted')
 
 -- name: draft_of_no_version
-SELECT pipeline_id, format('the draft of %s is of version %s, but its newest version is %s', name, generation, desired_generation)
+SELECT pipeline_id, format('the draft of %s has version %s, but the newest version is %s', name, generation, desired_generation)
 FROM raglive.drafts JOIN raglive.files USING (file_key) JOIN raglive.pipelines USING (pipeline_key)
 WHERE generation > desired_generation
 

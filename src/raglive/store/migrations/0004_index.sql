@@ -1,6 +1,6 @@
 -- The index: chunks with their vectors, rows of tables, and what an attempt saves until its file is indexed.
 
--- A model that made vectors. Vectors of two models cannot be compared, so the index is of the one that is `active`;
+-- A model that made vectors. Vectors of two models cannot be compared, so the index holds those of the `active` one;
 -- `next` is the model of a reindexing that is in progress.
 CREATE TABLE raglive.embedding_models (
     model_key        integer GENERATED ALWAYS AS IDENTITY UNIQUE,
@@ -61,15 +61,15 @@ ALTER TABLE raglive.drafts ALTER COLUMN content SET STORAGE EXTERNAL; -- the con
 ALTER TABLE raglive.drafts ENABLE ROW LEVEL SECURITY;
 
 -- The cache of vectors that no chunk holds yet, by model and the hash of their text.
-CREATE TABLE raglive.kept_vectors (
+CREATE TABLE raglive.cached_vectors (
     model_key    integer NOT NULL REFERENCES raglive.embedding_models (model_key) ON DELETE CASCADE,
     content_hash bytea NOT NULL CHECK (octet_length(content_hash) = 32),
     embedding    vector NOT NULL,
     made_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (model_key, content_hash)
 );
-ALTER TABLE raglive.kept_vectors ENABLE ROW LEVEL SECURITY;
-CREATE INDEX kept_vectors_by_age ON raglive.kept_vectors (made_at);
+ALTER TABLE raglive.cached_vectors ENABLE ROW LEVEL SECURITY;
+CREATE INDEX cached_vectors_by_age ON raglive.cached_vectors (made_at);
 
 -- Returns whether vectors of a model may be stored. If so, the active model cannot change until the transaction ends, because a
 -- change takes this lock exclusively. VOLATILE, so that the query sees what was committed while it waited for the lock.

@@ -14,7 +14,7 @@ BEGIN
             RAISE EXCEPTION 'pipeline % is unknown: name its pipeline_type to create it', quote_literal(p_id)
                 USING ERRCODE = 'invalid_parameter_value';
         ELSIF p_id !~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,126}$' OR p_type !~ '^[a-z][a-z0-9_]{0,62}$' THEN
-            RAISE EXCEPTION 'pipeline % of type % cannot be: an id is of letters, digits and . _ : -, a type of a-z, 0-9 and _',
+            RAISE EXCEPTION 'pipeline % of type % is invalid: an id consists of letters, digits and . _ : -, a type of a-z, 0-9 and _',
                 quote_literal(p_id), quote_literal(p_type)
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
@@ -25,6 +25,19 @@ BEGIN
     IF known <> coalesce(p_type, known) THEN
         RAISE EXCEPTION 'pipeline % is of type %, not %', quote_literal(p_id), known, p_type
             USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN key;
+END $$;
+
+-- Returns the key of a pipeline that producers other than raglive publish to. Refuses one that raglive runs: the states
+-- of its files agree with the index only as long as no one else changes them.
+CREATE FUNCTION raglive.external_pipeline_key(p_id text, p_type text DEFAULT NULL) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    key integer := raglive.pipeline_key(p_id, p_type);
+BEGIN
+    IF (SELECT is_managed FROM raglive.pipelines WHERE pipeline_key = key) THEN
+        RAISE EXCEPTION 'raglive itself runs the pipeline %: publish under another pipeline_id', quote_literal(p_id)
+            USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     RETURN key;
 END $$;
@@ -250,13 +263,13 @@ BEGIN
     FROM jsonb_array_elements(events) AS one (event)
     CROSS JOIN LATERAL (SELECT coalesce(
         raglive.event_fault(event),
-        CASE WHEN event ->> 'pipeline_id' <> pipeline_id THEN 'it is of another pipeline than the one published to' END
+        CASE WHEN event ->> 'pipeline_id' <> pipeline_id THEN 'it belongs to another pipeline than the one published to' END
     ) AS found) AS checked
     WHERE found IS NOT NULL LIMIT 1;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'the event breaks the contract: %', fault USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    key := raglive.pipeline_key(pipeline_id, pipeline_type);
+    key := raglive.external_pipeline_key(pipeline_id, pipeline_type);
     RETURN QUERY SELECT done.accepted, done.duplicates, done.cursor FROM raglive.append_events(key, (
         SELECT coalesce(jsonb_agg(raglive.normal_event(event) ORDER BY place), '[]')
         FROM jsonb_array_elements(events) WITH ORDINALITY AS one (event, place))) AS done;

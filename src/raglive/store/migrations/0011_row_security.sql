@@ -1,4 +1,4 @@
--- The rights of a token in SQL, for roles that `raglive.let_in` was called for: the rules of `raglive_contract.permissions`, tested
+-- The rights of a token in SQL, for roles that `raglive.grant_view` was called for: the rules of `raglive_contract.permissions`, tested
 -- against them.
 
 -- Returns the claims of the token that PostgREST, and so Supabase, has verified for this session.
@@ -46,7 +46,7 @@ RETURN coalesce((raglive.viewing_grant() -> 'redact')::boolean, false);
 
 -- Lets a role read what the claims of its sessions allow. A session with a redacted token sees the pipelines but no row that
 -- names a file or a location, because single columns of a row cannot be masked here.
-CREATE FUNCTION raglive.let_in(reader regrole) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION raglive.grant_view(reader regrole) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     rule record;
 BEGIN
@@ -72,9 +72,9 @@ BEGIN
         ('dataset_rows', 'EXISTS (SELECT FROM raglive.files AS file WHERE file.file_key = dataset_rows.file_key)')
     ) AS rules (name, condition)
     LOOP
-        EXECUTE format('DROP POLICY IF EXISTS %I ON raglive.%I', 'let_in_' || reader, rule.name);
+        EXECUTE format('DROP POLICY IF EXISTS %I ON raglive.%I', 'grant_view_' || reader, rule.name);
         EXECUTE format('CREATE POLICY %I ON raglive.%I FOR SELECT TO %s USING (%s)',
-            'let_in_' || reader, rule.name, reader, rule.condition);
+            'grant_view_' || reader, rule.name, reader, rule.condition);
     END LOOP;
 END $$;
 

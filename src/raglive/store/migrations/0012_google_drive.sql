@@ -1,6 +1,6 @@
 -- What a Google Drive pipeline remembers in addition to its files: folders in scope, shortcuts, and its place in each change log.
 
--- A watched folder or one below it. `pending`: its content has still to be listed; `away`: a watched folder that cannot be read.
+-- A watched folder or one below it. `pending`: its content has still to be listed; `unreadable`: a watched folder that cannot be read.
 CREATE TABLE raglive.google_folders (
     pipeline_key integer NOT NULL REFERENCES raglive.pipelines ON DELETE CASCADE,
     folder_id    text NOT NULL,
@@ -9,7 +9,7 @@ CREATE TABLE raglive.google_folders (
     path         text NOT NULL,
     log          text NOT NULL DEFAULT '', -- the shared drive whose change log covers it; empty for the account's own log
     is_root      boolean NOT NULL DEFAULT false,
-    state        text NOT NULL CHECK (state IN ('pending', 'listed', 'away')),
+    state        text NOT NULL CHECK (state IN ('pending', 'listed', 'unreadable')),
     seen         bigint, -- the last full listing that found it
     PRIMARY KEY (pipeline_key, folder_id)
 );

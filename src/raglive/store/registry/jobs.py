@@ -212,7 +212,7 @@ class Jobs:
                 raise LeaseLost(f"This worker no longer holds attempt {job.attempt} at {job.name}.")
             yield connection
 
-    async def give_back(
+    async def requeue(
         self, job: Job, delay_seconds: float, error: WireFileError | None = None
     ) -> None:
         """Requeue a file without an outcome, due after a delay, and cancel the attempt.

@@ -1,6 +1,6 @@
-"""Random histories of two watched folders, one in a shared drive, and a pipeline that crashes.
+"""Random histories of two watched folders, one in a shared drive, and injected crashes.
 
-What befalls the watched folders and the shared drives themselves is in `upheavals`.
+`root_histories.py` also changes the watched folders and the shared drives themselves.
 """
 
 from __future__ import annotations
@@ -34,42 +34,42 @@ STEPS = {
     "share": 1,
     "unshare": 1,
     "shortcut": 1,
-    "of_another": 1,
+    "foreign_file": 1,
 }
 
 
 class Crash(Exception):
-    """The pipeline's process ends here."""
+    """Ends the pipeline's process, in the test's simulation."""
 
 
-class Fuse:
-    """Lets the pipeline crash at its nth request or transaction, before or after the commit."""
+class CrashPoint:
+    """Raises `Crash` at the nth request or transaction, before or after the commit."""
 
     def __init__(self) -> None:
-        self.left: int | None = None
+        self.remaining: int | None = None
         self.on_request: Callable[[], None] = lambda: None
 
-    def burn(self) -> None:
-        if self.left is None:
+    def count(self) -> None:
+        if self.remaining is None:
             return
-        self.left -= 1
-        if self.left < 0:
+        self.remaining -= 1
+        if self.remaining < 0:
             raise Crash
 
     async def _take(self, _request: httpx.Request) -> None:
         self.on_request()
-        self.burn()
+        self.count()
 
     def attach(self, client: DriveClient) -> None:
         client.transport.http.event_hooks = {"request": [self._take], "response": []}
 
 
-class FragileDatabase:
-    """A database whose user may crash just before or just after any commit."""
+class CrashingDatabase:
+    """A database that counts each transaction at the crash point, before and after its commit."""
 
-    def __init__(self, database: Database, fuse: Fuse) -> None:
+    def __init__(self, database: Database, crash_point: CrashPoint) -> None:
         self._database = database
-        self._fuse = fuse
+        self._crash_point = crash_point
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._database, name)
@@ -78,12 +78,12 @@ class FragileDatabase:
     async def transaction(self) -> AsyncIterator[Connection]:
         async with self._database.transaction() as connection:
             yield connection
-            self._fuse.burn()
-        self._fuse.burn()
+            self._crash_point.count()
+        self._crash_point.count()
 
 
 class History:
-    """What people do, step by step."""
+    """Random actions of users in a drive, one per step."""
 
     steps = STEPS
     page_size = 1000
@@ -98,28 +98,28 @@ class History:
         self.roots = [self.mine, self.ours]
         outside = drive.create_folder("outside", drive.my_drive(USER))
         his = drive.create_folder("his", drive.my_drive(OTHER))
-        self._grounds = [drive.my_drive(USER), shared, outside]
+        self._places = [drive.my_drive(USER), shared, outside]
         self._protected = {self.mine.id, self.ours.id}
         self._his = his
         self._count = 0
-        self._enlarge()
+        self._extend()
         for _ in range(self.random.randrange(12)):
             self.step()
 
-    def restart(self) -> dict[str, Any]:
-        """Return how the watcher of `roots` is set up, as it starts anew."""
+    def watcher_options(self) -> dict[str, Any]:
+        """Return the options of the watcher of `roots` for its next start."""
         return {}
 
     def interfere(self) -> None:
-        """Do something, perhaps, while a request is on its way."""
+        """Called while a request is in flight; may do a step."""
 
-    def _enlarge(self) -> None:
-        """Have more in it from the beginning."""
+    def _extend(self) -> None:
+        """Add items before the first step."""
 
     def step(self) -> None:
-        """Do something; what Drive refuses is not done."""
+        """Do a random action; one that Drive refuses has no effect."""
         name = self.random.choice(
-            [name for name, often in self.steps.items() for _ in range(often)]
+            [name for name, weight in self.steps.items() for _ in range(weight)]
         )
         with suppress(LookupError, ValueError):
             getattr(self, f"_{name}")()
@@ -127,13 +127,13 @@ class History:
     def expected(self) -> dict[str, tuple[str, str]]:
         """Return folder and name by id of every file that should be in the index."""
         found: dict[str, tuple[str, str]] = {}
-        for root in filter(self._is_there, self.roots):
+        for root in filter(self._is_readable, self.roots):
             for item in self.drive.files_under(root, USER):
-                for file in self._meant(item):
+                for file in self._indexable(item):
                     found[file.id] = (self._folder(file), file.name)
         return found
 
-    def _meant(self, item: Item) -> Iterator[Item]:
+    def _indexable(self, item: Item) -> Iterator[Item]:
         tree = self.drive.tree
         if item.is_folder:
             return
@@ -147,18 +147,18 @@ class History:
             yield target
 
     def _folder(self, file: Item) -> str:
-        """Return the path from the nearest watched folder above that is there."""
+        """Return the path from the nearest readable watched folder."""
         names: list[str] = []
         for above in list(self.drive.tree.lineage(file))[1:]:
             names.insert(0, above.name)
-            if above in self.roots and self._is_there(above):
+            if above in self.roots and self._is_readable(above):
                 return "/".join(names if len(self.roots) > 1 else names[1:])
         return ""
 
-    def _is_there(self, root: Item) -> bool:
+    def _is_readable(self, root: Item) -> bool:
         tree = self.drive.tree
-        is_left = tree.items.get(root.id) is root
-        return is_left and tree.is_visible(root, USER) and not tree.is_trashed(root)
+        exists = tree.items.get(root.id) is root
+        return exists and tree.is_visible(root, USER) and not tree.is_trashed(root)
 
     # Steps
 
@@ -175,8 +175,8 @@ class History:
         self._count += 1
         self.drive.create_folder(f"d{self._count}", self._some_folder())
 
-    def _of_another(self) -> None:
-        """A file of somebody else's, seen by a shortcut for as long as it is shared."""
+    def _foreign_file(self) -> None:
+        """Create a file of another user, visible through a shortcut while it is shared."""
         self._count += 1
         file = self.drive.create(f"his{self._count}.txt", self._his, f"his {self._count}")
         self.drive.share(file, USER)
@@ -217,7 +217,7 @@ class History:
     def _unshare(self) -> None:
         self.drive.unshare(self._some(lambda item: USER in item.readers), USER)
 
-    # Choices
+    # Random choices
 
     def _is_free(self, item: Item) -> bool:
         return item.id not in self._protected and item is not self._his
@@ -229,10 +229,10 @@ class History:
         return self.random.choice(found)
 
     def _some_folder(self) -> Item:
-        grounds = [*self._grounds, *self.roots, *self.roots, self._his]
+        places = [*self._places, *self.roots, *self.roots, self._his]
         folders = [
             item
             for item in self.drive.tree.items.values()
             if item.is_folder and item.parent is not None
         ]
-        return self.random.choice([*grounds, *folders])
+        return self.random.choice([*places, *folders])

@@ -30,10 +30,10 @@ def root(drive: FakeDrive) -> Item:
 
 
 class Command:
-    """The command on one database; all that it has said, and what it must not say."""
+    """The command on one database; its output, and the secrets that it must not contain."""
 
     def __init__(self, server: FakeDriveServer, root: Item, dsn: str) -> None:
-        self.said = ""
+        self.output = ""
         self.secrets = _secrets(server.credentials_json())
         self._environment = {
             **os.environ,
@@ -57,8 +57,8 @@ class Command:
             stderr=asyncio.subprocess.STDOUT,
         )
         async with asyncio.timeout(90):
-            said, _ = await process.communicate()
-        self.said += said.decode()
+            output, _ = await process.communicate()
+        self.output += output.decode()
         return process.returncode
 
 
@@ -72,7 +72,7 @@ def _secrets(credentials: str) -> set[str]:
 
 
 @pytest.mark.timeout(300)
-async def test_each_exit_status_says_what_to_do_and_nothing_says_a_secret(
+async def test_exit_statuses_are_distinct_and_no_secret_is_printed(
     server: FakeDriveServer, root: Item, dsn: str, database: Database
 ) -> None:
     command = Command(server, root, dsn)
@@ -98,7 +98,7 @@ async def test_each_exit_status_says_what_to_do_and_nothing_says_a_secret(
     )
     problem = await database.fetchval("SELECT problem ->> 'code' FROM raglive.heads")
     assert problem == "auth_required"
-    output = command.said + await _all_rows(database)
+    output = command.output + await _all_rows(database)
     assert "kept.txt" in output
     for secret in (*command.secrets, "ya29.", "Bearer ", "eyJ"):
         assert secret not in output

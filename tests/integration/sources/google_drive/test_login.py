@@ -47,7 +47,9 @@ def _client(server: asyncio.Server) -> OAuthClient:
     return OAuthClient.read(json.dumps({"installed": installed}))
 
 
-async def test_consent_is_kept_for_its_owner(tmp_path: Path, asked: asyncio.Queue[str]) -> None:
+async def test_the_token_is_stored_for_its_owner_only(
+    tmp_path: Path, asked: asyncio.Queue[str]
+) -> None:
     forms: list[str] = []
     server = await _token_endpoint({"refresh_token": "1//kept"}, forms)
     kept = tmp_path / "new" / "google.json"
@@ -72,8 +74,8 @@ async def test_a_refusal_keeps_nothing(tmp_path: Path, asked: asyncio.Queue[str]
     async with server, asyncio.timeout(20), httpx.AsyncClient() as browser:
         login = asyncio.create_task(log_in(_client(server), kept, asked.put_nowait))
         query = parse_qs(urlsplit(await asked.get()).query)
-        said = {"error": "access_denied", "state": query["state"][0]}
-        await browser.get(query["redirect_uri"][0], params=said)
+        denied = {"error": "access_denied", "state": query["state"][0]}
+        await browser.get(query["redirect_uri"][0], params=denied)
         with pytest.raises(RagliveError) as refused:
             await login
     assert refused.value.code == "auth_required"

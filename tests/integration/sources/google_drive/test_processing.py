@@ -54,7 +54,7 @@ async def _states(database: Database) -> dict[str, str]:
     return {row[0]: row[1] for row in await database.fetch(_STATES)}
 
 
-async def test_every_kind_of_file_ends_as_it_should(
+async def test_every_kind_of_file_has_its_expected_outcome(
     drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
 ) -> None:
     drive.create("plain.txt", root, b"Words that can be found.")
@@ -169,7 +169,7 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     assert mended == {name for name, state in after.items() if state == "completed"}
 
 
-async def test_a_folder_that_is_not_there_keeps_no_other_from_being_processed(
+async def test_a_missing_folder_does_not_block_the_others(
     drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
 ) -> None:
     drive.create("there.txt", root, b"there")

@@ -50,7 +50,7 @@ async def _problem(record: PipelineRecord) -> str | None:
         (FaultKind.FORBIDDEN, "drive_forbidden"),
     ],
 )
-async def test_a_refusal_that_lasts_is_named_and_deletes_nothing(  # noqa: PLR0917 - fixtures
+async def test_a_lasting_refusal_is_reported_and_deletes_nothing(  # noqa: PLR0917 - fixtures
     server: FakeDriveServer,
     client: DriveClient,
     record: PipelineRecord,
@@ -81,7 +81,7 @@ async def test_a_refusal_that_lasts_is_named_and_deletes_nothing(  # noqa: PLR09
 @pytest.mark.parametrize(
     "kind", [FaultKind.USER_RATE_LIMIT, FaultKind.UNAVAILABLE, FaultKind.UNAUTHENTICATED]
 )
-async def test_a_refusal_that_passes_is_not_noticed(
+async def test_a_transient_refusal_is_retried(
     server: FakeDriveServer,
     client: DriveClient,
     record: PipelineRecord,
@@ -167,7 +167,7 @@ async def test_a_mass_deletion_is_held_until_it_is_approved(
 
 
 @pytest.mark.parametrize("how", ["trash", "above", "unshare"])
-async def test_a_watched_folder_that_goes_away_takes_nothing_with_it(
+async def test_a_watched_folder_that_disappears_loses_no_files(
     drive: FakeDrive, client: DriveClient, record: PipelineRecord, root: Item, how: str
 ) -> None:
     if how == "unshare":
@@ -200,7 +200,7 @@ async def test_a_watched_folder_that_goes_away_takes_nothing_with_it(
     assert await indexed(record) == expected(drive, root)
 
 
-async def test_a_folder_that_was_never_there_is_named(
+async def test_a_folder_that_never_existed_is_named(
     client: DriveClient, record: PipelineRecord, root: Item, drive: FakeDrive
 ) -> None:
     other = drive.create_folder("other", drive.my_drive("bob@example.com"))

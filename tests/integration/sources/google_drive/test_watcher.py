@@ -49,7 +49,7 @@ async def test_a_tree_is_listed_and_then_followed(
 
 
 @pytest.mark.parametrize("where", ["my drive", "another shared drive"])
-async def test_a_target_is_followed_in_the_log_that_tells_of_it(
+async def test_a_target_is_followed_in_the_log_that_reports_it(
     drive: FakeDrive, client: DriveClient, record: PipelineRecord, where: str
 ) -> None:
     root = drive.create_folder("root", drive.shared_drive("Ours", [USER]))
@@ -74,7 +74,7 @@ async def test_a_target_is_followed_in_the_log_that_tells_of_it(
     assert watcher.logs == {drive.tree.root(root).id}
 
 
-async def test_who_joins_a_shared_drive_reads_its_log_from_then_on(
+async def test_a_new_member_of_a_shared_drive_reads_its_log_from_then_on(
     drive: FakeDrive, client: DriveClient, record: PipelineRecord
 ) -> None:
     shared = drive.shared_drive("Theirs", ["bob@example.com"])

@@ -1,4 +1,4 @@
-"""The file that a worker is given, and changes while it is read."""
+"""Access to a file for a worker, and changes while it is read."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ async def _claim(pipeline: PipelineRecord, folder: Path) -> tuple[Watched, Job, 
     return watched, job, path
 
 
-async def test_lends_the_file_as_it_was_queued(pipeline: PipelineRecord, tmp_path: Path) -> None:
+async def test_provides_the_file_as_it_was_queued(pipeline: PipelineRecord, tmp_path: Path) -> None:
     watched, job, path = await _claim(pipeline, tmp_path)
     async with watched.watcher.fetch(job) as lent:
         assert lent == path
 
 
-async def test_what_was_read_of_another_version_is_void(
+async def test_text_of_another_version_is_discarded(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     watched, job, path = await _claim(pipeline, tmp_path)

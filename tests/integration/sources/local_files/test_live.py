@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from pathlib import Path
 
 from raglive.sources.local_files.location import path_of
+from raglive.sources.local_files.quiet_period import OLD_SECONDS, QUIET_SECONDS
+from raglive.sources.local_files.scope import WatchScope
 from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 
-from .watching import watching
+from .watching import Watched, watching
 
 
 async def test_a_file_from_its_first_save_to_its_deletion(
@@ -130,7 +134,8 @@ async def test_links_and_hidden_and_special_files(pipeline: PipelineRecord, tmp_
     for place in (outside, folder):
         place.mkdir()
     (outside / "far.txt").write_text("x")
-    async with watching(pipeline, folder, ignore_patterns=("*.log",)) as watched:
+    scope = WatchScope(folder, ["*.log"], follow_links=True)
+    async with watching(pipeline, folder, scope) as watched:
         os.mkfifo(folder / "pipe")
         (folder / ".hidden").write_text("x")
         (folder / "a.log").write_text("x")
@@ -143,7 +148,87 @@ async def test_links_and_hidden_and_special_files(pipeline: PipelineRecord, tmp_
         await watched.until(lambda rows: not rows)
 
 
-async def test_a_copy_and_a_hard_link_are_files_of_their_own(
+async def test_links_that_leave_the_folder_are_not_followed(
+    pipeline: PipelineRecord, tmp_path: Path
+) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "watched"
+    for place in (outside, folder):
+        place.mkdir()
+    (outside / "far.txt").write_text("x")
+    async with watching(pipeline, folder) as watched:
+        (folder / "folder-link").symlink_to(outside)
+        (folder / "file-link.txt").symlink_to(outside / "far.txt")
+        (folder / "near.txt").write_text("x")
+        (folder / "near-link.txt").symlink_to("near.txt")
+        await watched.until(lambda rows: rows.keys() == {"near.txt", "near-link.txt"})
+        (folder / "near.txt").unlink()
+        (folder / "near.txt").symlink_to(outside / "far.txt")
+        await watched.until(lambda rows: "near.txt" not in rows)
+    assert (await Watched(pipeline, folder).watcher.check()).files == 0
+
+
+async def test_an_edit_that_keeps_size_and_time_is_noticed(
+    pipeline: PipelineRecord, tmp_path: Path
+) -> None:
+    path = tmp_path / "same.txt"
+    path.write_text("AAAA first text")
+    async with watching(pipeline, tmp_path) as watched:
+        [before] = (await watched.until(lambda rows: rows)).values()
+        status = path.stat()
+        with path.open("r+") as file:
+            file.write("BBBB other text")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        await watched.until(
+            lambda rows: rows["same.txt"]["desired_generation"] > before["desired_generation"]
+        )
+
+
+async def test_a_file_that_its_writer_keeps_open_is_waited_for(
+    pipeline: PipelineRecord, tmp_path: Path
+) -> None:
+    async with watching(pipeline, tmp_path) as watched:
+        with (tmp_path / "slow.txt").open("w") as slow:
+            slow.write("first half")
+            slow.flush()
+            (tmp_path / "other.txt").write_text("x")
+            os.utime(tmp_path / "other.txt", (1, 1))
+            await watched.until(lambda rows: rows)
+            await asyncio.sleep(QUIET_SECONDS + OLD_SECONDS)  # no signal can say "still waiting"
+            assert (await watched.rows()).keys() == {"other.txt"}
+            slow.write("second half")
+        await watched.until(lambda rows: rows.keys() == {"other.txt", "slow.txt"})
+
+
+async def test_a_file_that_was_open_before_the_start_is_waited_for(
+    pipeline: PipelineRecord, tmp_path: Path
+) -> None:
+    with (tmp_path / "slow.txt").open("w") as slow:
+        slow.write("first half")
+        slow.flush()
+        os.utime(tmp_path / "slow.txt", (time.time() - 10, time.time() - 10))
+        assert (await Watched(pipeline, tmp_path).watcher.check()).new == 0
+    assert (await Watched(pipeline, tmp_path).watcher.check()).new == 1
+
+
+async def test_a_file_saved_by_moving_it_over_the_old_one_keeps_its_id(
+    pipeline: PipelineRecord, tmp_path: Path
+) -> None:
+    """Excel renames the old file to an ignored name, and a file that was seen to the old name."""
+    book, fresh = tmp_path / "book.xlsx", tmp_path / "D5C21000"
+    book.write_bytes(b"old")
+    async with watching(pipeline, tmp_path) as watched:
+        [before] = (await watched.until(lambda rows: rows)).values()
+        fresh.write_bytes(b"new content")
+        await watched.until(lambda rows: len(rows) == 2)
+        book.rename(tmp_path / "5E1F.tmp")
+        fresh.rename(book)
+        (tmp_path / "5E1F.tmp").unlink()
+        rows = await watched.until(lambda rows: rows.keys() == {"book.xlsx"})
+        assert rows["book.xlsx"]["file_id"] == before["file_id"]
+        assert rows["book.xlsx"]["desired_generation"] > before["desired_generation"]
+
+
+async def test_a_copy_and_a_hard_link_are_separate_files(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     (tmp_path / "a.txt").write_text("x")

@@ -24,7 +24,7 @@ STORM = 2000  # files
 
 
 def _storm(folder: Path, seed: int) -> None:
-    """Write, edit, rename and delete files and folders, as fast as it goes."""
+    """Write, edit, rename and delete files and folders as fast as possible."""
     chance, live = random.Random(seed), list[Path]()
     for number in range(STORM):
         place = folder / f"a{number // 100}" / f"b{number % 7}" / f"{number}.txt"
@@ -47,7 +47,7 @@ def _storm(folder: Path, seed: int) -> None:
             live = [new / p.relative_to(old) if p.is_relative_to(old) else p for p in live]
 
 
-async def test_after_a_storm_the_registry_is_the_folder(
+async def test_after_many_changes_the_registry_equals_the_folder(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     async with watching(pipeline, tmp_path) as watched:
@@ -71,7 +71,7 @@ async def test_a_full_check_finds_changes_of_lost_notifications(
         for number in range(queue // 2):
             (tmp_path / f"{number}").touch()
             (tmp_path / f"{number}").unlink()
-        (tmp_path / "last.txt").write_text("that nothing told of")
+        (tmp_path / "last.txt").write_text("without a notification")
         deaf.set()
         await watched.until_same()
 
@@ -114,7 +114,7 @@ async def test_without_notifications_the_folder_is_polled(
         await watched.until_same()
 
 
-async def test_a_database_that_is_away_loses_nothing(
+async def test_an_unavailable_database_loses_nothing(
     pipeline: PipelineRecord, dsn: str, tmp_path: Path
 ) -> None:
     (tmp_path / "gone.txt").write_text("x")
@@ -138,7 +138,7 @@ async def test_a_database_that_is_away_loses_nothing(
             await database.close()
 
 
-async def test_a_watcher_that_is_ended_leaves_nothing_behind(
+async def test_a_cancelled_watcher_releases_everything(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     before = threading.active_count()

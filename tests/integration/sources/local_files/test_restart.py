@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.source import CheckResult
 from raglive.store.registry.pipelines import PipelineRecord
 
@@ -27,7 +28,7 @@ async def _check(watched: Watched) -> CheckResult:
     return result
 
 
-async def test_a_single_check_tells_what_became_of_each_file(
+async def test_a_single_check_finds_the_state_of_each_file(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     watched = Watched(pipeline, tmp_path)
@@ -89,13 +90,13 @@ async def test_many_files_are_written_in_transactions_of_bounded_size(
     assert (result.moved, result.new, result.deleted) == (171, 0, 0)
 
 
-async def test_what_is_left_out_later_leaves_the_index(
+async def test_files_that_are_ignored_later_leave_the_index(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     _write(tmp_path / "drafts" / "a.txt", "a")
     _write(tmp_path / "b.txt", "b")
     await _check(Watched(pipeline, tmp_path))
-    watched = Watched(pipeline, tmp_path, ignore_patterns=("drafts/",))
+    watched = Watched(pipeline, tmp_path, WatchScope(tmp_path, ["drafts/"]))
     assert (await _check(watched)).deleted == 1
     assert (await watched.rows()).keys() == {"b.txt"}
 

@@ -14,6 +14,7 @@ import pytest
 from raglive.app.installation import Installation
 from raglive.app.operations import approve
 from raglive.settings import read_settings
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.source import FolderUnavailable
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import RagliveError
@@ -52,10 +53,10 @@ async def test_a_folder_that_does_not_exist_is_refused(
     pipeline: PipelineRecord, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("x")
-    for place, said in (("nowhere", "does not exist"), ("file", "is not a folder")):
+    for place, reason in (("nowhere", "does not exist"), ("file", "is not a folder")):
         watched = Watched(pipeline, tmp_path / place)
         for start in (watched.watcher.run, watched.watcher.check):
-            with pytest.raises(FolderUnavailable, match=f"{place} {said}") as refused:
+            with pytest.raises(FolderUnavailable, match=f"{place} {reason}") as refused:
                 await start()
             assert "RAG_WATCH_DIRECTORY" in refused.value.message
 
@@ -79,7 +80,7 @@ async def test_a_folder_that_disappears_loses_nothing_and_is_watched_again(
         assert await watched.events("file:deleted") == []
 
 
-async def test_a_folder_that_is_removed_with_all_it_holds_loses_nothing(
+async def test_a_folder_removed_with_its_contents_loses_nothing(
     pipeline: PipelineRecord, docs: Path
 ) -> None:
     async with watching(pipeline, docs) as watched:
@@ -98,7 +99,7 @@ async def test_all_files_may_be_deleted_in_a_folder_that_stays(
         assert await watched.problem() is None
 
 
-async def test_all_files_may_be_deleted_while_nobody_watches(
+async def test_all_files_may_be_deleted_while_no_watcher_runs(
     pipeline: PipelineRecord, docs: Path
 ) -> None:
     await Watched(pipeline, docs).watcher.check()
@@ -114,7 +115,7 @@ async def test_an_empty_folder_in_its_place_deletes_only_when_approved(
     async with watching(pipeline, docs) as watched:
         docs.rename(tmp_path / "away")
         await watched.until_problem(UNAVAILABLE)
-        with pytest.raises(RagliveError, match="make an empty folder in its place"):
+        with pytest.raises(RagliveError, match="create an empty folder in its place"):
             await approve(wiring, None)
         _fill(docs, "c.txt")
         message = await watched.until_problem(HELD)
@@ -140,7 +141,7 @@ async def test_an_empty_folder_in_its_place_deletes_only_when_approved(
     assert (await pipeline.watch_state())["root"]["inode"] == docs.stat().st_ino
 
 
-async def test_what_was_held_is_found_again_when_the_folder_is_back(
+async def test_held_files_are_found_when_the_folder_is_back(
     pipeline: PipelineRecord, docs: Path, tmp_path: Path
 ) -> None:
     async with watching(pipeline, docs) as watched:
@@ -156,26 +157,51 @@ async def test_what_was_held_is_found_again_when_the_folder_is_back(
 
 
 @pytest.mark.optional
-async def test_a_disk_that_is_not_mounted_holds_its_files(
+async def test_deletions_on_an_unmounted_disk_are_held_back(
     pipeline: PipelineRecord, docs: Path, other_disk: Path
 ) -> None:
     _fill(other_disk, "far.txt")
-    (docs / "disk").symlink_to(other_disk)
-    async with watching(pipeline, docs) as watched:
-        assert (await watched.rows()).keys() == {"a.txt", "b.txt", "disk/far.txt"}
-        (docs / "disk").unlink()
-        (docs / "disk").mkdir()
-        (docs / "a.txt").unlink()
-        assert "disk/far.txt" in await watched.until_problem(HELD)
-        await watched.until(lambda rows: rows.keys() == {"b.txt", "disk/far.txt"})
-        (docs / "disk").rmdir()
-        (docs / "disk").symlink_to(other_disk)
+    mount_point = docs.parent / "mounted"
+    mount_point.symlink_to(other_disk)
+    (docs / "disk").symlink_to(mount_point)
+    scope = WatchScope(docs, follow_links=True)
+    await Watched(pipeline, docs, scope).watcher.check()
+    mount_point.unlink()  # now the link is broken, as when a disk is not mounted
+    watched = Watched(pipeline, docs, scope)
+    assert (await watched.watcher.check()).held == 1
+    assert "disk/far.txt" in await watched.until_problem(HELD)
+    mount_point.symlink_to(other_disk)
+    async with watching(pipeline, docs, scope) as watched:
         await watched.until_problem(None)
         (other_disk / "far.txt").unlink()
-        await watched.until(lambda rows: rows.keys() == {"b.txt"})
+        await watched.until(lambda rows: rows.keys() == {"a.txt", "b.txt"})
 
 
-async def test_a_root_on_another_device_holds_everything(
+@pytest.mark.optional
+@pytest.mark.parametrize("folder_link", [True, False])
+async def test_a_link_to_another_disk_that_is_removed_deletes_its_files(
+    pipeline: PipelineRecord, docs: Path, other_disk: Path, *, folder_link: bool
+) -> None:
+    _fill(other_disk, "far.txt")
+    link = docs / "link"
+    async with watching(pipeline, docs, WatchScope(docs, follow_links=True)) as watched:
+        link.symlink_to(other_disk if folder_link else other_disk / "far.txt")
+        await watched.until(lambda rows: len(rows) == 3)
+        link.unlink()
+        await watched.until(lambda rows: rows.keys() == {"a.txt", "b.txt"})
+        assert await watched.problem() is None
+
+
+async def test_a_missing_file_of_another_disk_is_held(pipeline: PipelineRecord, docs: Path) -> None:
+    await Watched(pipeline, docs).watcher.check()
+    await pipeline.database.execute(
+        "UPDATE raglive.files SET source = source || '{\"volume\": 4711}' WHERE location = 'a.txt'"
+    )
+    (docs / "a.txt").unlink()
+    assert (await Watched(pipeline, docs).watcher.check()).held == 1
+
+
+async def test_deletions_are_held_back_when_the_root_is_on_another_device(
     pipeline: PipelineRecord, docs: Path, other_disk: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "root"
@@ -189,7 +215,9 @@ async def test_a_root_on_another_device_holds_everything(
     await watched.until_problem(HELD)
 
 
-async def test_the_problem_of_another_is_left_alone(pipeline: PipelineRecord, docs: Path) -> None:
+async def test_the_problem_of_another_component_is_not_cleared(
+    pipeline: PipelineRecord, docs: Path
+) -> None:
     await pipeline.set_problem("embedding_rejected", "The key was refused.")
     watched = Watched(pipeline, docs)
     await watched.watcher.check()

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from raglive.sources.local_files import LocalFilesWatcher
+from raglive.sources.local_files.scope import WatchScope
 from raglive.store.registry.pipelines import PipelineRecord
 
 __all__ = ["Rows", "Watched", "tree", "watching"]
@@ -25,13 +26,15 @@ _EVENTS = "SELECT type, payload FROM raglive.events WHERE pipeline_key = $1 ORDE
 class Watched:
     """A folder, its watcher and its registry."""
 
-    def __init__(self, record: PipelineRecord, folder: Path, **options: Any) -> None:
+    def __init__(
+        self, record: PipelineRecord, folder: Path, scope: WatchScope | None = None
+    ) -> None:
         self.record = record
         self.folder = folder
         self.queued = asyncio.Event()
         self.committed = asyncio.Event()
         settings: dict[str, Any] = {"check_interval_seconds": 3600, "on_queued": self.queued.set}
-        self.watcher = LocalFilesWatcher(record, folder, **settings | options)
+        self.watcher = LocalFilesWatcher(record, scope or WatchScope(folder), **settings)
         self.task: asyncio.Task[None] | None = None
 
     async def rows(self) -> Rows:
@@ -54,7 +57,7 @@ class Watched:
         return problem
 
     async def until(self, holds: Callable[[Rows], object], seconds: float = 30) -> Rows:
-        """Wait until the registry is so, looking at it after each commit."""
+        """Wait until the registry meets a condition, checking after each commit."""
         async with asyncio.timeout(seconds):
             while True:
                 self.committed.clear()
@@ -74,7 +77,7 @@ class Watched:
                 await self._next_commit()
 
     async def until_same(self, seconds: float = 60) -> Rows:
-        """Wait until the registry says what the folder holds."""
+        """Wait until the registry equals the folder."""
         expected = tree(self.folder)
         return await self.until(
             lambda rows: (
@@ -99,15 +102,19 @@ class Watched:
 
 @asynccontextmanager
 async def watching(
-    record: PipelineRecord, folder: Path, *, listen: str | None = None, **options: Any
+    record: PipelineRecord,
+    folder: Path,
+    scope: WatchScope | None = None,
+    *,
+    listen: str | None = None,
 ) -> AsyncIterator[Watched]:
-    """Run a watcher, past its first full check."""
-    watched = Watched(record, folder, **options)
+    """Run a watcher, and wait for its first full check."""
+    watched = Watched(record, folder, scope)
     listener = await asyncpg.connect(listen or record.database.dsn)
     await listener.add_listener("raglive_head", lambda *_: watched.committed.set())
     watched.task = asyncio.create_task(watched.watcher.run())
     try:
-        # No signal tells of a check that changes nothing.
+        # A check without changes sends no signal.
         while watched.watcher.last_check is None and not watched.task.done():
             await asyncio.sleep(0.005)
         if watched.task.done():

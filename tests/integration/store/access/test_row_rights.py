@@ -51,14 +51,16 @@ claims = st.builds(
 
 @pytest.fixture
 async def reader(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection with the rights of a role that was let in, and nothing but claims."""
+    """A connection with a role that has `grant_view`, and the claims of a token."""
     await choose_vector_space(database, VECTOR_SPACE)
     await database.execute(
         "DO $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('raglive tests: roles'));"
         f" IF to_regrole('{ROLE}') IS NULL THEN CREATE ROLE {ROLE} NOLOGIN;"
         f" GRANT {ROLE} TO CURRENT_USER; END IF; END $$"
     )
-    await database.execute(f"SELECT raglive.let_in('{ROLE}'); SELECT raglive.let_in('{ROLE}')")
+    await database.execute(
+        f"SELECT raglive.grant_view('{ROLE}'); SELECT raglive.grant_view('{ROLE}')"
+    )
     for name in PIPELINES:
         event = {"type": "file:processing", "attempt": 1, "processing_stage": "extraction"}
         event["file"] = {"id": "f", "name": "f.pdf", "started_at": "2026-01-02T03:04:05Z"}
@@ -96,7 +98,7 @@ async def by_rows(reader: asyncpg.Connection, stated: dict[str, Any]) -> tuple[l
     return seen, counts != {0}
 
 
-async def test_the_three_agree_on_random_rights(
+async def test_python_http_and_sql_agree_on_random_rights(
     database: Database, reader: asyncpg.Connection
 ) -> None:
     tried: list[dict[str, Any]] = []
@@ -145,11 +147,11 @@ async def test_a_revoked_token_reads_no_rows(
         "DELETE FROM raglive.events",
         "UPDATE raglive.heads SET seq = 0",
         "INSERT INTO raglive.revocations (token_id, revoked_by) VALUES ('x', 'x')",
-        f"SELECT raglive.let_in('{ROLE}')",
+        f"SELECT raglive.grant_view('{ROLE}')",
         "SELECT raglive.publish('a', 'status:update', '{\"changes\": {}}')",
     ],
 )
-async def test_a_reader_reads_and_nothing_else(reader: asyncpg.Connection, statement: str) -> None:
+async def test_a_reader_role_can_only_read(reader: asyncpg.Connection, statement: str) -> None:
     await by_rows(reader, signed(Grant(Role.ADMIN, ("*",)).claims()))
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await reader.execute(statement)

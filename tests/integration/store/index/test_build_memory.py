@@ -20,7 +20,7 @@ FROM generate_series(1, 3000) AS n
 """
 
 
-async def test_the_embedded_server_gets_what_it_needs_within_the_room(
+async def test_the_embedded_server_gets_memory_within_its_limit(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = await asyncpg.connect(dsn)
@@ -53,7 +53,7 @@ def test_a_container_s_limit_is_kept(
     assert found >= room if limit == "max" else found == room
 
 
-async def test_an_index_that_outgrows_its_memory_is_told_of(dsn: str) -> None:
+async def test_an_index_that_outgrows_its_memory_is_logged(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         await raise_build_memory(connection, 1, 256)
@@ -63,8 +63,8 @@ async def test_an_index_that_outgrows_its_memory_is_told_of(dsn: str) -> None:
             await connection.execute(
                 "CREATE INDEX ON vectors USING hnsw (vector vector_cosine_ops)"
             )
-        [told] = logs
-        assert told["event"] == "search_index_outgrows_memory"
-        assert "maintenance_work_mem" in told["hint"]
+        [logged] = logs
+        assert logged["event"] == "search_index_outgrows_memory"
+        assert "maintenance_work_mem" in logged["hint"]
     finally:
         await connection.close()

@@ -67,7 +67,7 @@ async def test_a_search_sees_the_old_text_or_the_new_and_never_both(
     assert len(seen) > 3
 
 
-async def test_an_attempt_that_breaks_off_leaves_the_old_text(
+async def test_an_interrupted_attempt_keeps_the_old_text(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await enqueue(pipeline, "a")
@@ -82,7 +82,7 @@ async def test_an_attempt_that_breaks_off_leaves_the_old_text(
     assert set(await nearest(database, chunks("new")[0].embedding)) == {"old 0", "old 1"}
 
 
-async def test_a_deleted_file_is_found_no_more(
+async def test_a_deleted_file_is_no_longer_found(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await enqueue(pipeline, "a")

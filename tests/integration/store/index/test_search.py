@@ -52,7 +52,7 @@ def vector_of(text: str) -> Vector:
     return holding(text).embedding
 
 
-async def test_words_find_what_holds_all_of_them_first_and_the_rarer_ones_next(
+async def test_chunks_with_all_words_come_first_then_those_with_rare_words(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     common = {f"other{n}_txt": f"what is in the report number {n}" for n in range(30)}
@@ -84,7 +84,7 @@ async def test_words_find_what_holds_all_of_them_first_and_the_rarer_ones_next(
         ("the OR grund", "grund.txt", {"Grund"}),
     ],
 )
-async def test_words_that_hold_a_question_together_are_neither_asked_for_nor_marked(
+async def test_stop_words_of_a_question_are_neither_searched_nor_marked(
     database: Database,
     pipeline: PipelineRecord,
     question: str,
@@ -125,7 +125,7 @@ async def test_no_question_breaks_the_search(
     assert names(hits) == ["a.txt"]
 
 
-async def test_both_ways_together_put_first_what_both_find(
+async def test_hybrid_search_ranks_hits_of_both_rankings_first(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await index(pipeline, near_txt="salaries", both_txt="heat pumps", word_txt="pumps of oil")
@@ -157,7 +157,7 @@ async def test_a_hit_says_where_it_is_from_and_shows_the_words(
     assert [hit.snippet[a:b] for a, b in hit.marks] == ["turbine", "oil"]
 
 
-async def test_a_search_is_kept_to_pipelines_types_and_times(
+async def test_a_search_is_limited_to_pipelines_types_and_times(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     other = await PipelineRecord.register(database, "another", "local_files")
@@ -214,7 +214,7 @@ async def valid_indexes(database: Database) -> set[str]:
     }
 
 
-async def test_the_vector_index_is_away_during_a_bulk_load_and_back_afterwards(
+async def test_the_vector_index_is_dropped_during_a_bulk_load_and_rebuilt(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     indexes = SearchIndexes(database.dsn)
@@ -233,7 +233,9 @@ async def test_the_vector_index_is_away_during_a_bulk_load_and_back_afterwards(
     assert await valid_indexes(database) == {"chunks_by_words_english"}
 
 
-async def test_what_a_bulk_load_fills_is_counted_before_postgres_looks(database: Database) -> None:
+async def test_tables_filled_by_a_bulk_load_are_analyzed_before_autovacuum(
+    database: Database,
+) -> None:
     await database.execute("ALTER TABLE raglive.revocations SET (autovacuum_enabled = off)")
     fill = (
         "INSERT INTO raglive.revocations (subject, revoked_by, reason) "
@@ -277,7 +279,7 @@ async def test_only_one_process_builds_at_a_time(
     assert await valid_indexes(database) == {"chunks_by_words_simple"}
 
 
-async def test_with_the_vector_index_nothing_is_missed_that_a_filter_lets_through(
+async def test_a_filtered_search_with_the_vector_index_misses_nothing(
     database: Database, pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The few chunks asked for are the farthest from the question among thousands."""
@@ -310,7 +312,7 @@ async def test_with_the_vector_index_nothing_is_missed_that_a_filter_lets_throug
     assert len(filtered) == 20
 
 
-async def test_a_configuration_that_postgres_does_not_know_is_named(
+async def test_an_unknown_text_search_configuration_is_named(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await index(pipeline, a_txt="heat pumps")

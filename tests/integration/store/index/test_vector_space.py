@@ -22,7 +22,7 @@ SPACE = VectorSpace("openai", "text-embedding-3-small", 1536)
 SOURCE = ModelSource("http://127.0.0.1:4000/v1")
 
 
-async def test_the_space_that_was_chosen_may_be_chosen_again(database: Database) -> None:
+async def test_the_chosen_space_may_be_chosen_again(database: Database) -> None:
     assert await active_vector_space(database) is None
     await choose_vector_space(database, SPACE)
     await choose_vector_space(database, SPACE)
@@ -57,8 +57,8 @@ async def test_another_model_is_refused_with_what_to_do(
     chosen = await choose_vector_space(database, SPACE, SOURCE)
     with pytest.raises(EmbeddingModelChanged, match="cannot be compared") as refused:
         await choose_vector_space(database, other, source)
-    for said in (SPACE.model, other.model, other.provider, change, "raglive reindex"):
-        assert said in refused.value.message
+    for part in (SPACE.model, other.model, other.provider, change, "raglive reindex"):
+        assert part in refused.value.message
     assert await active_vector_space(database) == SPACE
     assert await chosen.successor(database) is None
     was = ChosenSpace(0, other, source)
@@ -67,7 +67,7 @@ async def test_another_model_is_refused_with_what_to_do(
     assert change.removesuffix(".") in successor.change_from(was)
 
 
-async def test_how_a_model_is_asked_is_known_without_what_is_secret(database: Database) -> None:
+async def test_the_source_of_a_model_is_stored_without_secrets(database: Database) -> None:
     await choose_vector_space(database, SPACE)
     await choose_vector_space(
         database, SPACE, ModelSource("https://me:secret@host:1/v1?key=x", 1536)
@@ -77,7 +77,7 @@ async def test_how_a_model_is_asked_is_known_without_what_is_secret(database: Da
     assert active.source == ModelSource("https://host:1/v1", 1536)
 
 
-async def test_of_two_models_at_once_one_is_refused(database: Database) -> None:
+async def test_one_of_two_concurrent_models_is_refused(database: Database) -> None:
     other = replace(SPACE, provider="builtin", dimensions=256)
     chosen = await asyncio.gather(
         *(choose_vector_space(database, space) for space in (SPACE, other, SPACE, other)),
@@ -110,7 +110,7 @@ async def test_a_vector_of_another_length_cannot_be_stored(database: Database) -
         " RETURN 1",
     ],
 )
-async def test_what_has_the_names_that_agents_read_is_left_alone(
+async def test_existing_objects_with_the_agents_names_are_not_replaced(
     database: Database, made: str
 ) -> None:
     await database.execute(made)

@@ -51,7 +51,7 @@ async def chunk_count(database: Database) -> int:
     return found
 
 
-async def test_workers_at_once_never_take_the_same_file(
+async def test_concurrent_workers_never_claim_the_same_file(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     names = [f"{n}.txt" for n in range(60)]
@@ -71,7 +71,7 @@ async def test_workers_at_once_never_take_the_same_file(
     assert await find_disagreements(database) == []
 
 
-async def test_files_are_taken_in_the_order_they_came_and_not_before_they_are_due(
+async def test_files_are_claimed_in_order_and_not_before_they_are_due(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     jobs = Jobs(pipeline, "worker", LEASE)
@@ -91,7 +91,7 @@ async def test_files_are_taken_in_the_order_they_came_and_not_before_they_are_du
     assert await state(database, "first") == "queued"
 
 
-async def test_a_lease_that_ran_out_is_taken_over_and_its_result_is_void(
+async def test_an_expired_lease_is_taken_over_and_its_result_discarded(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await enqueue(pipeline, "a")
@@ -109,7 +109,7 @@ async def test_a_lease_that_ran_out_is_taken_over_and_its_result_is_void(
     assert await find_disagreements(database) == []
 
 
-async def test_a_lease_that_is_kept_is_not_taken(
+async def test_a_renewed_lease_is_not_taken_over(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await enqueue(pipeline, "a", "b")
@@ -128,7 +128,7 @@ async def test_a_lease_that_is_kept_is_not_taken(
     assert (row["stage"], row["progress"]) == ("embedding", 0.5)
 
 
-async def test_what_a_dead_worker_held_is_queued_at_once(
+async def test_files_of_a_dead_worker_are_requeued_at_once(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await enqueue(pipeline, "a", "b")
@@ -184,7 +184,7 @@ async def test_a_file_that_is_deleted_while_it_is_processed_stays_deleted(
     assert await jobs.renew_leases([(job.file_key, "embedding", 0.5)]) == set()
     with pytest.raises(LeaseLost):
         await complete(jobs, job)
-    await jobs.give_back(job, 0)
+    await jobs.requeue(job, 0)
     assert await state(database, "a") == "deleted"
     assert await attempts(database, "a") == [(1, "cancelled")]
     assert await chunk_count(database) == 0
@@ -197,14 +197,14 @@ async def test_a_file_that_is_deleted_while_it_is_processed_stays_deleted(
     assert await find_disagreements(database) == []
 
 
-async def test_a_file_given_back_has_lost_no_try(
+async def test_a_requeued_file_does_not_lose_an_attempt(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await enqueue(pipeline, "a")
     jobs = Jobs(pipeline, "worker", LEASE)
     (job,) = await jobs.claim(1)
-    await jobs.give_back(job, 0)
-    await jobs.give_back(job, 0)
+    await jobs.requeue(job, 0)
+    await jobs.requeue(job, 0)
     (again,) = await jobs.claim(1)
     assert (again.attempt, again.tries) == (2, 1)
     assert await attempts(database, "a") == [(1, "cancelled"), (2, "running")]
@@ -229,7 +229,7 @@ async def test_a_retry_erases_no_diagnosis(database: Database, pipeline: Pipelin
     assert [row["code"] for row in rows] == ["broken", "broken", None]
 
 
-async def test_an_ending_that_is_given_up_changes_nothing(
+async def test_a_rolled_back_ending_changes_nothing(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await enqueue(pipeline, "a")
@@ -244,10 +244,10 @@ async def test_an_ending_that_is_given_up_changes_nothing(
     assert await find_disagreements(database) == []
 
 
-async def test_watcher_and_workers_never_lock_each_other_out(
+async def test_watcher_and_workers_never_deadlock(
     database: Database, pipeline: PipelineRecord
 ) -> None:
-    """Files renamed, edited, removed and added while workers claim, keep and end attempts."""
+    """Files are renamed, edited, removed and added while workers claim, renew and end attempts."""
     names = [f"{n:02}.txt" for n in range(24)]
     await enqueue(pipeline, *names)
     watching = asyncio.Event()

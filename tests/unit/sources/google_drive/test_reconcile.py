@@ -14,7 +14,7 @@ from raglive.store.registry.google_drive import Folder, KnownItems
 ROOT = Folder("root", None, "root", "", is_root=True, state="listed")
 NOTHING = KnownItems({}, {"root": ROOT}, {}, ())
 
-# The parent of each folder, by number: -1 is the watched folder, -2 is elsewhere; circles are
+# The parent of each folder, by number: -1 is the watched folder, -2 is elsewhere; cycles are
 # possible, as pages are not of one moment.
 _parents = st.lists(st.integers(-2, 7), min_size=1, max_size=8)
 
@@ -77,7 +77,7 @@ def test_a_watched_folder_is_lost_and_never_emptied() -> None:
         assert not plan.gone_folders
 
 
-def test_a_folder_above_that_is_not_known_is_asked_for() -> None:
+def test_an_unknown_parent_folder_is_requested() -> None:
     known = KnownItems({}, {"root": ROOT, "d1": Folder("d1", "root", "d1", "d1")}, {}, ())
     states: dict[str, DriveFile | None] = {"d1": _folder(1, 2)}
     plan = decide(states, known)

@@ -47,7 +47,7 @@ def test_each_refusal_has_its_error(status: int, body: bytes, code: str, retryab
 
 
 @pytest.mark.parametrize("asked", ["2", "Wed, 01 Jan 2200 00:00:00 GMT"])
-def test_nobody_asks_again_before_google_allows_it(asked: str) -> None:
+def test_no_request_is_repeated_before_google_allows_it(asked: str) -> None:
     error = read_error_response(429, {"retry-after": asked}, b"").error("changes")
     assert error.retry_after_ms is not None
     backoff = Backoff(first_seconds=1, longest_seconds=3)
@@ -100,7 +100,7 @@ def test_content_has_changed_when_its_checksum_or_the_right_to_it_has() -> None:
     assert DriveFile.of(blob | {"capabilities": {"canDownload": False}}).content_key != key
 
 
-def test_documents_are_exported_to_what_keeps_most() -> None:
+def test_documents_are_exported_to_the_richest_format() -> None:
     suffixes = {
         kind: [suffix for _, suffix in export_plan(f"application/vnd.google-apps.{kind}")]
         for kind in ("document", "spreadsheet", "presentation", "drawing", "form", "site")

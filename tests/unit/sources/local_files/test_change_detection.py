@@ -6,8 +6,9 @@ from pathlib import Path
 
 from raglive.sources.local_files.change_detection import ChangeDetector, DetectedChanges
 from raglive.sources.local_files.file_version import FileVersion
-from raglive.sources.local_files.ignore_rules import IgnoreRules
 from raglive.sources.local_files.known_files import KnownFiles
+from raglive.sources.local_files.notifications import Writing
+from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.local_files.volumes import Volumes
 from raglive.sources.local_files.watched_folder import FolderIdentity, FolderState, identify
 from raglive.store.registry.files import KnownFile
@@ -33,7 +34,7 @@ def _known(root: Path, *places: str, volume: int | None = None) -> KnownFiles:
 
 
 def _detector(root: Path, known: KnownFiles) -> ChangeDetector:
-    return ChangeDetector(root, IgnoreRules(), None, known)
+    return ChangeDetector(WatchScope(root, follow_links=True), None, known)
 
 
 def _state(root: Path, *, approved: bool = False) -> FolderState:
@@ -41,7 +42,7 @@ def _state(root: Path, *, approved: bool = False) -> FolderState:
 
 
 def _when_certain(detector: ChangeDetector, state: FolderState) -> DetectedChanges:
-    """Look until what is missing has been missing for long enough."""
+    """Check until missing files have been missing long enough to be deleted."""
     detector.check_everything({}, state)
     due = detector.next_due()
     assert due is not None
@@ -49,7 +50,7 @@ def _when_certain(detector: ChangeDetector, state: FolderState) -> DetectedChang
     return detector.check_places({}, state)
 
 
-def test_a_missing_file_is_gone_only_when_it_stays_away(tmp_path: Path) -> None:
+def test_a_missing_file_is_deleted_only_if_it_stays_missing(tmp_path: Path) -> None:
     _write(tmp_path / "a.txt")
     detector = _detector(tmp_path, _known(tmp_path, "a.txt"))
     (tmp_path / "a.txt").unlink()
@@ -111,12 +112,12 @@ def test_a_file_being_moved_and_written_is_not_deleted_meanwhile(tmp_path: Path)
         detected = _when_certain(detector, _state(tmp_path))
         assert detected.difference.gone == []
     [(known, seen)] = detector.check_places(
-        {"b/report.txt": True}, _state(tmp_path)
+        {"b/report.txt": Writing.CLOSED}, _state(tmp_path)
     ).difference.relocated
     assert (known.location, seen.location) == ("a/report.txt", "b/report.txt")
 
 
-def test_what_cannot_be_read_is_not_gone(unprivileged: Path) -> None:
+def test_unreadable_files_are_not_deleted(unprivileged: Path) -> None:
     _write(unprivileged / "shut" / "a.txt")
     _write(unprivileged / "b.txt")
     detector = _detector(unprivileged, _known(unprivileged, "shut/a.txt", "b.txt"))

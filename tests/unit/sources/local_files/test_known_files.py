@@ -18,7 +18,7 @@ def _file(key: int, at: str, inode: int) -> KnownFile:
 
 
 @given(st.lists(step), st.lists(place, max_size=3))
-def test_finds_what_a_look_at_every_file_finds(
+def test_finds_the_same_as_a_scan_of_every_file(
     steps: list[tuple[int, str | None, int]], places: list[str]
 ) -> None:
     known, files = KnownFiles(), dict[int, KnownFile]()

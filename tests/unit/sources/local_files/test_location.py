@@ -18,7 +18,7 @@ parts = st.lists(
 
 
 @given(parts)
-def test_any_name_survives_the_way_through_the_database(names: list[bytes]) -> None:
+def test_any_name_survives_a_round_trip_through_the_database(names: list[bytes]) -> None:
     path = os.fsdecode(b"/".join(names))
     location = to_location(path)
     location.encode()  # can be stored

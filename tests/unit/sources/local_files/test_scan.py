@@ -4,13 +4,15 @@ import os
 import socket
 from pathlib import Path
 
-from raglive.sources.local_files.ignore_rules import IgnoreRules
+from raglive.local_stack.data_folder import DataFolder, is_data_folder
 from raglive.sources.local_files.location import path_of
 from raglive.sources.local_files.scan import Scan, Scanner
+from raglive.sources.local_files.scope import WatchScope
 
 
-def _scanner(root: Path, *, ignore: tuple[str, ...] = ()) -> Scanner:
-    return Scanner(root, IgnoreRules(ignore), lambda _path, _location: None)
+def _scanner(root: Path, *, ignore: tuple[str, ...] = (), follow_links: bool = True) -> Scanner:
+    scope = WatchScope(root, ignore, follow_links=follow_links, is_private=is_data_folder)
+    return Scanner(scope, lambda _path, _location: None)
 
 
 def _scan(root: Path) -> Scan:
@@ -24,7 +26,7 @@ def _write(root: Path, *places: str) -> None:
         path.write_text(place)
 
 
-def test_finds_files_and_leaves_out_what_is_none(tmp_path: Path) -> None:
+def test_finds_files_and_skips_special_entries(tmp_path: Path) -> None:
     _write(tmp_path, "a.txt", "sub/b.md", ".git/config", "sub/~$b.docx", "skip/c.txt")
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as listening:
@@ -39,7 +41,7 @@ def test_finds_files_and_leaves_out_what_is_none(tmp_path: Path) -> None:
     assert scan.unreadable == {}
 
 
-def test_follows_links_once_and_prefers_where_things_lie(tmp_path: Path) -> None:
+def test_follows_links_once_and_prefers_real_locations(tmp_path: Path) -> None:
     root, outside = tmp_path / "watched", tmp_path / "outside"
     _write(root, "real/a.txt", "z/b.txt")
     _write(outside, "c.txt", "deep/d.txt")
@@ -78,7 +80,7 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     assert _scanner(tmp_path).look([location]).files.keys() == {location}
 
 
-def test_what_lies_too_deep_is_neither_there_nor_gone(tmp_path: Path) -> None:
+def test_files_too_deep_to_index_are_neither_found_nor_deleted(tmp_path: Path) -> None:
     _write(tmp_path, "top.txt")
     here = os.open(tmp_path, os.O_RDONLY)
     for _ in range(25):
@@ -130,7 +132,7 @@ def test_an_unreadable_file_is_there(unprivileged: Path) -> None:
     assert _scan(unprivileged).files.keys() == {"secret.txt"}
 
 
-def test_a_look_sees_places_and_what_lies_beneath(tmp_path: Path) -> None:
+def test_a_partial_scan_includes_everything_below_its_locations(tmp_path: Path) -> None:
     _write(tmp_path, "a/b/c.txt", "a/d.txt", "e.txt", ".hidden/f.txt")
     scan = _scanner(tmp_path).look(["a/b", "a/b/c.txt", "e.txt", "gone.txt", ".hidden/f.txt"])
     assert scan.files.keys() == {"a/b/c.txt", "e.txt"}
@@ -139,7 +141,7 @@ def test_a_look_sees_places_and_what_lies_beneath(tmp_path: Path) -> None:
     assert not scan.covers("a/d.txt")
 
 
-def test_a_look_leaves_links_to_folders_to_a_full_scan(tmp_path: Path) -> None:
+def test_a_partial_scan_leaves_folder_links_to_a_full_scan(tmp_path: Path) -> None:
     _write(tmp_path, "real/a.txt", "new/b.txt")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     (tmp_path / "new" / "link").symlink_to(tmp_path / "real")
@@ -147,3 +149,25 @@ def test_a_look_leaves_links_to_folders_to_a_full_scan(tmp_path: Path) -> None:
         scan = _scanner(tmp_path).look([place])
         assert scan.found_folder_link
         assert scan.hides(f"{place}/link/a.txt" if place == "new" else "link/a.txt")
+
+
+def test_links_that_leave_the_folder_and_secrets_are_left_out(tmp_path: Path) -> None:
+    root, outside = tmp_path / "watched", tmp_path / "outside"
+    _write(root, "a/b.txt")
+    _write(outside, "c.txt")
+    data = DataFolder(tmp_path / "data")
+    data.secret("jwt")
+    DataFolder(root / "own-data").secret("jwt")
+    (root / "inside").symlink_to("a")
+    (root / "out").symlink_to(outside)
+    (root / "c.txt").symlink_to(outside / "c.txt")
+    (root / "secret.txt").symlink_to(data.path / "jwt.secret")
+    (root / "data").symlink_to(data.path)
+    (root / "logs").symlink_to(data.logs)
+
+    scanner = _scanner(root, follow_links=False)
+    for scan in (scanner.everything(), scanner.look([entry.name for entry in root.iterdir()])):
+        assert scan.files.keys() == {"a/b.txt"}
+        assert {"out", "c.txt", "secret.txt", "data", "own-data"} <= scan.left_out
+    followed = _scanner(root, follow_links=True).everything()
+    assert followed.files.keys() == {"a/b.txt", "c.txt", "out/c.txt"}

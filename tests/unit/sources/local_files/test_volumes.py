@@ -42,7 +42,7 @@ def test_the_innermost_latest_mount_counts(path: str, kind: str) -> None:
     assert Volumes().of(1, path).kind == kind
 
 
-def test_which_report_changes_and_which_have_stable_inodes() -> None:
+def test_volumes_know_whether_they_report_changes_and_have_stable_inodes() -> None:
     found = Volumes()
     for device, path in enumerate(("/srv", "/mnt/team share", "/mnt/team share/usb")):
         found.of(device, path)
@@ -55,7 +55,7 @@ def test_which_report_changes_and_which_have_stable_inodes() -> None:
         assert Volume(local).has_stable_inodes
 
 
-def test_without_a_list_of_mounts_every_file_system_is_taken_for_local(
+def test_without_a_list_of_mounts_file_systems_count_as_local(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(volumes, "_MOUNTS", Path("/nowhere"))

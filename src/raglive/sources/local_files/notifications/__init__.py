@@ -6,14 +6,24 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from raglive.sources.local_files.notifications.queue import NotificationQueue, Notifications
+from raglive.sources.local_files.notifications.queue import (
+    NotificationQueue,
+    Notifications,
+    Writing,
+)
 
 if sys.platform == "linux":
     from raglive.sources.local_files.notifications.inotify import InotifySource as SystemSource
 else:
     from raglive.sources.local_files.notifications.observer import ObserverSource as SystemSource
 
-__all__ = ["NotificationQueue", "NotificationSource", "Notifications", "open_notifications"]
+__all__ = [
+    "NotificationQueue",
+    "NotificationSource",
+    "Notifications",
+    "Writing",
+    "open_notifications",
+]
 
 
 class NotificationSource(Protocol):

@@ -23,21 +23,22 @@ from watchdog.observers.inotify_c import (
 )
 
 from raglive.sources.local_files.location import to_location
-from raglive.sources.local_files.notifications.queue import NotificationQueue
+from raglive.sources.local_files.notifications.queue import NotificationQueue, Writing
 
 __all__ = ["InotifySource"]
 
 log = structlog.get_logger()
 
 _CLOSED = InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO
-_OPEN = InotifyConstants.IN_CREATE | InotifyConstants.IN_MODIFY
+_CREATED, _WRITTEN = InotifyConstants.IN_CREATE, InotifyConstants.IN_MODIFY
 _LEFT = InotifyConstants.IN_DELETE | InotifyConstants.IN_MOVED_FROM
 _ITSELF = (
     InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF | InotifyConstants.IN_UNMOUNT
 )
 _MASK = Mask(
     _CLOSED
-    | _OPEN
+    | _CREATED
+    | _WRITTEN
     | _LEFT
     | InotifyConstants.IN_DELETE_SELF
     | InotifyConstants.IN_MOVE_SELF
@@ -157,9 +158,11 @@ class InotifySource:
         if event.is_directory:
             self._queue.add(place)
         elif event.mask & _CLOSED:
-            self._queue.add(place, closed=True)
-        elif event.mask & _OPEN:
-            self._queue.add(place, closed=False, soon=False)
+            self._queue.add(place, Writing.CLOSED)
+        elif event.mask & _WRITTEN:
+            self._queue.add(place, Writing.WRITTEN, soon=False)
+        elif event.mask & _CREATED:
+            self._queue.add(place, Writing.CREATED, soon=False)
         else:
             self._queue.add(place, soon=bool(event.mask & _LEFT))
 

@@ -17,7 +17,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from raglive.sources.local_files.location import to_location
-from raglive.sources.local_files.notifications.queue import NotificationQueue
+from raglive.sources.local_files.notifications.queue import NotificationQueue, Writing
 
 __all__ = ["ObserverSource"]
 
@@ -71,17 +71,16 @@ class ObserverSource(FileSystemEventHandler):
         if event.event_type in _READING or isinstance(event, DirModifiedEvent):
             return
         moved = isinstance(event, FileMovedEvent)
-        closed = True if isinstance(event, FileClosedEvent) else None
-        self._add(event.src_path, closed=closed)
+        self._add(event.src_path, Writing.CLOSED if isinstance(event, FileClosedEvent) else None)
         if event.dest_path:
-            self._add(event.dest_path, closed=True if moved else None)
+            self._add(event.dest_path, Writing.CLOSED if moved else None)
 
-    def _add(self, path: bytes | str, *, closed: bool | None) -> None:
+    def _add(self, path: bytes | str, writing: Writing | None) -> None:
         relative = os.path.relpath(os.fsdecode(path), self._root)
         if relative == os.curdir:
             self._queue.check_everything("the watched folder changed")
         elif not relative.startswith(os.pardir):
-            self._queue.add(to_location(relative.replace(os.sep, "/")), closed=closed)
+            self._queue.add(to_location(relative.replace(os.sep, "/")), writing)
 
     def _is_running(self, observer: BaseObserver) -> bool:
         return observer.is_alive() and all(one.is_alive() for one in observer.emitters)

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import threading
 import time
+from enum import Enum
 from typing import NamedTuple
 
-__all__ = ["NotificationQueue", "Notifications"]
+__all__ = ["NotificationQueue", "Notifications", "Writing"]
 
 # Long enough to merge a burst, and for a closed file to become older than the clock's resolution.
 SOON_SECONDS = 0.012
@@ -16,14 +17,18 @@ LATER_SECONDS = 0.05
 MAX_LOCATIONS = 20_000  # with more, the whole folder is checked
 
 
+class Writing(Enum):
+    """What a notification says about writing to a file."""
+
+    CREATED = "created"
+    WRITTEN = "written"  # the system reports it once the last writer closes the file
+    CLOSED = "closed"
+
+
 class Notifications(NamedTuple):
-    """Changed locations, or the reason to check everything.
+    """Changed locations, each with its last notification of writing, or why to check everything."""
 
-    The value of a location is True if its file was closed last, False if it was opened for writing,
-    and None otherwise.
-    """
-
-    places: dict[str, bool | None]
+    places: dict[str, Writing | None]
     everything: str | None
 
 
@@ -33,18 +38,18 @@ class NotificationQueue:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._places: dict[str, bool | None] = {}
+        self._places: dict[str, Writing | None] = {}
         self._everything: str | None = None
         self._wake_at = float("inf")
         self._timer: asyncio.TimerHandle | None = None
         self._woken = asyncio.Event()
 
-    def add(self, place: str, *, closed: bool | None = None, soon: bool = True) -> None:
-        """Report a possible change at a location; `closed` says if its file is complete."""
+    def add(self, place: str, writing: Writing | None = None, *, soon: bool = True) -> None:
+        """Report a possible change at a location, and what is known about its writer."""
         with self._lock:
             if self._everything is None:
                 known = self._places.get(place)
-                self._places[place] = known if closed is None else closed
+                self._places[place] = known if writing is None else writing
                 if len(self._places) > MAX_LOCATIONS:
                     self._everything = "too many notifications"
                     self._places = {}

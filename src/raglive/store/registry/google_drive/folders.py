@@ -38,9 +38,9 @@ class FolderTable(PipelineTable):
             await connection.execute(_QUERIES["forget_roots"], self._key, list(kept))
         )
 
-    async def set_away(self, connection: Connection, roots: Collection[str]) -> None:
+    async def mark_unreadable(self, connection: Connection, roots: Collection[str]) -> None:
         """Mark watched folders as unreadable."""
-        await connection.execute(_QUERIES["set_roots_away"], self._key, list(roots))
+        await connection.execute(_QUERIES["mark_roots_unreadable"], self._key, list(roots))
 
     async def has_lost_root(self, listing: int) -> bool:
         """Return whether a watched folder became unreadable since this full listing began."""

@@ -12,12 +12,12 @@ ON CONFLICT (pipeline_key, folder_id) DO UPDATE SET
 UPDATE raglive.google_folders SET is_root = false, parent_id = NULL, state = 'listed'
 WHERE pipeline_key = $1 AND is_root AND folder_id <> ALL ($2)
 
--- name: set_roots_away
-UPDATE raglive.google_folders SET state = 'away' WHERE pipeline_key = $1 AND is_root AND folder_id = ANY ($2)
+-- name: mark_roots_unreadable
+UPDATE raglive.google_folders SET state = 'unreadable' WHERE pipeline_key = $1 AND is_root AND folder_id = ANY ($2)
 
 -- name: has_lost_root
 SELECT EXISTS (SELECT FROM raglive.google_folders
-               WHERE pipeline_key = $1 AND is_root AND state = 'away' AND seen IS DISTINCT FROM $2)
+               WHERE pipeline_key = $1 AND is_root AND state = 'unreadable' AND seen IS DISTINCT FROM $2)
 
 -- name: leave_out_of_reach
 -- A folder below no available watched folder is not listed. When a watched folder comes back, a full listing follows.
@@ -31,7 +31,7 @@ WITH RECURSIVE up AS (
 )
 UPDATE raglive.google_folders SET state = 'listed'
 WHERE pipeline_key = $1 AND state = 'pending'
-  AND folder_id NOT IN (SELECT pending_id FROM up WHERE is_root AND state <> 'away')
+  AND folder_id NOT IN (SELECT pending_id FROM up WHERE is_root AND state <> 'unreadable')
 
 -- name: put_folders
 -- In a full listing ($8), a folder that it finds for the first time becomes pending.

@@ -46,12 +46,12 @@ class ListingTables(PipelineTable):
         await connection.execute(_QUERIES["mark_unseen"], self._key, list(folders))
 
     async def begin_full_listing(
-        self, connection: Connection, listing: int, *, keep_away: bool
+        self, connection: Connection, listing: int, *, keep_unreadable: bool
     ) -> None:
-        """Begin a full listing; `keep_away` counts everything below unreadable folders as found."""
+        """Begin a full listing; `keep_unreadable` counts files in unreadable folders as found."""
         await connection.execute(_QUERIES["clear_missing"], self._key)
-        if keep_away:
-            await connection.execute(_QUERIES["mark_away_seen"], self._key, listing)
+        if keep_unreadable:
+            await connection.execute(_QUERIES["mark_unreadable_seen"], self._key, listing)
         await connection.execute(_QUERIES["begin_full_listing"], self._key)
 
     async def expect(self, connection: Connection, folders: Collection[str]) -> None:

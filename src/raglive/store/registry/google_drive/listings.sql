@@ -26,9 +26,9 @@ UPDATE raglive.google_folders SET seen = NULL WHERE pipeline_key = $1 AND folder
 -- name: clear_missing
 DELETE FROM raglive.google_missing WHERE pipeline_key = $1
 
--- name: mark_away_seen
+-- name: mark_unreadable_seen
 WITH RECURSIVE below AS (
-    SELECT folder_id FROM raglive.google_folders WHERE pipeline_key = $1 AND is_root AND state = 'away'
+    SELECT folder_id FROM raglive.google_folders WHERE pipeline_key = $1 AND is_root AND state = 'unreadable'
     UNION
     SELECT folder.folder_id
     FROM below JOIN raglive.google_folders AS folder ON folder.pipeline_key = $1 AND folder.parent_id = below.folder_id
@@ -38,7 +38,7 @@ FROM below WHERE folder.pipeline_key = $1 AND folder.folder_id = below.folder_id
 
 -- name: begin_full_listing
 UPDATE raglive.google_folders SET state = 'pending', seen = NULL
-WHERE pipeline_key = $1 AND is_root AND state <> 'away'
+WHERE pipeline_key = $1 AND is_root AND state <> 'unreadable'
 
 -- name: expect
 -- Everything that these folders should hold; `found` removes what they do.

@@ -1,4 +1,4 @@
-"""What goes wrong: servers and the database are killed, or stopped and started again."""
+"""Injects faults: kills, or stops and restarts, status servers and the database."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from raglive.store.migrate import migrate
 from raglive.store.pool import Database
 from tests.integration.status_server.serving import free_port, spawn
 
-__all__ = ["UPHEAVALS", "World"]
+__all__ = ["FAULTS", "Cluster"]
 
 SERVERS = 2
 SECONDS = 60
 
-UPHEAVALS = ("a server is killed", "a server stops", "the database is killed", "the database stops")
+FAULTS = ("a server is killed", "a server stops", "the database is killed", "the database stops")
 
 
-class World:
-    """A database and status servers, each a process of its own, all of them restarted."""
+class Cluster:
+    """A database and status servers in separate processes, restarted after each fault."""
 
     def __init__(self, folder: Path, postgres: EmbeddedPostgres, database: Database) -> None:
         self._folder = folder
@@ -35,35 +35,35 @@ class World:
 
     @property
     def servers(self) -> list[str]:
-        """Return the addresses of the status servers."""
+        """The URLs of the status servers."""
         return [f"http://127.0.0.1:{port}" for port in self._ports]
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, folder: Path) -> AsyncIterator[World]:
-        """Start everything, and end it."""
+    async def opened(cls, folder: Path) -> AsyncIterator[Cluster]:
+        """Start the database and the servers, and stop them after the block."""
 
         async def on_restart() -> None:
-            world._restarted.set()
+            cluster._restarted.set()
 
         async with EmbeddedPostgres(folder, password="tests", on_restart=on_restart) as postgres:
             supervision = asyncio.create_task(postgres.supervise())
             await migrate(postgres.dsn)
             database = await Database.connect(postgres.dsn, name="chaos")
-            world = cls(folder, postgres, database)
+            cluster = cls(folder, postgres, database)
             try:
                 for server in range(SERVERS):
-                    world._processes.append(await world._serve(server))
-                yield world
+                    cluster._processes.append(await cluster._serve(server))
+                yield cluster
             finally:
-                for process in world._processes:
+                for process in cluster._processes:
                     await _kill(process)
                 await database.close()
         await supervision
 
-    async def suffer(self, upheaval: str, server: int) -> None:
-        """Bring it about, and return when everything is there again."""
-        match upheaval:
+    async def inject(self, fault: str, server: int) -> None:
+        """Inject a fault, and return when everything has been restarted."""
+        match fault:
             case "a server is killed":
                 await _kill(self._processes[server])
                 self._processes[server] = await self._serve(server)
@@ -76,7 +76,7 @@ class World:
             case "the database stops":
                 await self._end_database(signal.SIGINT)
             case _:
-                raise ValueError(upheaval)
+                raise ValueError(fault)
 
     async def _serve(self, server: int) -> asyncio.subprocess.Process:
         with (self._folder / f"server-{server}.log").open("ab") as output:

@@ -1,4 +1,4 @@
-"""Histories in which the watched folders and the shared drives themselves come, go and move."""
+"""Random histories in which watched folders and shared drives appear, disappear and move."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from fake_google_drive.items import Item
 from tests.integration.sources.google_drive.drives import USER
 from tests.integration.sources.google_drive.histories import OTHER, STEPS, History
 
-__all__ = ["Upheaval"]
+__all__ = ["RootHistory"]
 
 
-class Upheaval(History):
-    """What people do, step by step, also while the pipeline is reading.
+class RootHistory(History):
+    """A history with steps between the pipeline's requests, and with changing watched folders.
 
-    There is a shared drive that is not watched, and one that the account is no member of; a folder
-    in that one may be watched, or all of My Drive.
+    It adds a shared drive that is not watched, and one that the account is not a member of. A
+    folder of the latter, or all of My Drive, may be watched.
     """
 
     steps = STEPS | {
         "leave": 1,
         "join": 2,
-        "lift_root": 1,
-        "watch_others": 1,
+        "change_root": 1,
+        "change_settings": 1,
     }
 
-    def _enlarge(self) -> None:
+    def _extend(self) -> None:
         drive, choice = self.drive, self.random.choice
         near = drive.shared_drive("Near", [USER, OTHER])
         far = drive.shared_drive("Far", [OTHER])
         theirs = drive.create_folder("theirs", far)
         drive.share(theirs, USER)
         self._drives = [drive.tree.root(self.ours), near, far]
-        self._grounds += [near, far, theirs]
+        self._places += [near, far, theirs]
         self._watchable = [self.mine, self.ours, theirs, drive.my_drive(USER)]
         self._protected = {item.id for item in choice((self._watchable, self.roots, []))}
         self.page_size = choice((1, 2, 5, 1000))
-        self.restlessness = choice((0, 0, 0.02, 0.2))
-        self._watch_others()
+        self.interference_rate = choice((0, 0, 0.02, 0.2))
+        self._change_settings()
 
     def interfere(self) -> None:
-        """Do something while a request is on its way, now and then."""
-        if self.random.random() < self.restlessness:
+        """Do a step while a request is in flight, with the probability `interference_rate`."""
+        if self.random.random() < self.interference_rate:
             self.step()
 
     def _leave(self) -> None:
@@ -50,27 +50,27 @@ class Upheaval(History):
     def _join(self) -> None:
         self.drive.add_member(self.random.choice(self._drives), USER)
 
-    def _lift_root(self) -> None:
-        """Move a watched folder, perhaps into another or another drive; or away and back."""
+    def _change_root(self) -> None:
+        """Move, trash, restore, share or unshare a watched folder."""
         root = self.random.choice(self.roots)
-        deed = self.random.choice(("move", "trash", "restore", "unshare", "share"))
-        if deed == "move":
+        action = self.random.choice(("move", "trash", "restore", "unshare", "share"))
+        if action == "move":
             self.drive.move(root, self._some_folder())
-        elif deed == "trash":
+        elif action == "trash":
             self.drive.trash(root)
-        elif deed == "restore":
+        elif action == "restore":
             self.drive.untrash(root)
-        elif deed == "unshare":
+        elif action == "unshare":
             self.drive.unshare(root, USER)
         else:
             self.drive.share(root, USER)
 
-    def _watch_others(self) -> None:
-        """Settings name other folders from the next start on."""
+    def _change_settings(self) -> None:
+        """Choose the folders that the settings name from the next start on."""
         count = self.random.randrange(1, 4)
         self.wanted: list[Item] = self.random.sample(self._watchable, count)
 
-    def restart(self) -> dict[str, Any]:
-        """Take up the settings; list everything at each check, or at the first alone."""
+    def watcher_options(self) -> dict[str, Any]:
+        """Apply the settings; full listings run at every check, or only at the first."""
         self.roots = self.wanted
         return {"full_listing_seconds": self.random.choice((0, 3600, 3600))}
