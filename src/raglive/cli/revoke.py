@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import orjson
@@ -15,7 +16,7 @@ __all__ = ["revoke"]
 
 
 def revoke(
-    token: Annotated[str | None, typer.Option(help="The token itself.")] = None,
+    token: Annotated[str | None, typer.Option(help="The token itself; `-` reads it from standard input.")] = None,
     token_id: Annotated[
         str | None, typer.Option("--id", help="Id of the token, its `jti`; the audit log shows it.")
     ] = None,
@@ -27,6 +28,9 @@ def revoke(
 ) -> None:
     """Revoke a token, or all tokens of a subject. Their connections close within a second."""
     settings = load_settings()
+
+    if token == "-":  # noqa: S105 - standard input
+        token = sys.stdin.readline().strip()
 
     async def ask() -> None:
         revoked = await revoke_tokens(
