@@ -1,15 +1,31 @@
 #!/bin/sh
-# See that a Chromium is there for the browser's tests.
+# Install the programs that the acceptance tests run: Chromium, and the proxies of deploy/proxy.
 set -eu
-for browser in chromium chromium-browser google-chrome google-chrome-stable; do
-    if command -v "$browser" >/dev/null; then exit 0; fi
+PATH="$PATH:/usr/sbin"
+
+has_any() {
+    for program; do
+        if command -v "$program" >/dev/null; then return 0; fi
+    done
+    return 1
+}
+
+missing=
+has_any chromium chromium-browser google-chrome google-chrome-stable || missing=" chromium"
+for program in caddy haproxy nginx openssl; do
+    has_any "$program" || missing="$missing $program"
 done
+if [ -z "$missing" ]; then exit 0; fi
+
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing Chromium for the browser's tests." >&2
+    echo "Installing what the acceptance tests run:$missing." >&2
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -qq --no-install-recommends chromium >/dev/null
+    # The tests start the proxies themselves, so the packages must not start them as services.
+    export RUNLEVEL=1
+    # shellcheck disable=SC2086 # one package for each word
+    apt-get install -qq --no-install-recommends $missing >/dev/null
     exit 0
 fi
-echo "raglive: the browser's tests need Chromium, on the PATH. On Debian: apt install chromium" >&2
+echo "raglive: the acceptance tests need$missing, on the PATH. On Debian: apt install$missing" >&2
 [ "${CI:-}" != true ]
