@@ -1,4 +1,4 @@
-"""What every test may use: a real database of its own, and how skips and examples are handled."""
+"""Fixtures for every test: its own database; and the handling of skips and examples."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def pytest_configure_node(node: _Worker) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with tests that are `long`, or at the end all would wait for them.
+    """Run tests marked `long` first, so that the run does not wait for them at its end.
 
     pytest-xdist gives each of its workers an equal part of the list to begin with.
     """
@@ -90,7 +90,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With `CI=true` a part that is missing is a failure, unless the test is marked `optional`."""
+    """With `CI=true`, a skipped test fails unless it is marked `optional`."""
     report = yield
     if (
         report.skipped
@@ -105,7 +105,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def template_dsn(request: pytest.FixtureRequest) -> str:
-    """Address of a migrated database that nobody connects to: it is copied."""
+    """Address of a migrated template database, which tests copy."""
     return ask_for_template(request.config.stash[_ADDRESS])
 
 
@@ -131,10 +131,10 @@ async def _fresh_database(server_dsn: str, of: str = "") -> AsyncIterator[str]:
 async def dsn(
     request: pytest.FixtureRequest, template_dsn: str, server_dsn: str
 ) -> AsyncIterator[str]:
-    """Address of a migrated database that is this test's alone.
+    """Address of this test's own migrated database.
 
     When the test is done, registry, index and log must agree in it, unless it is marked
-    `disagrees`: then it makes rows by hand that no pipeline makes.
+    `disagrees` because it inserts inconsistent rows.
     """
     template = template_dsn.rpartition("/")[2]
     async with _fresh_database(server_dsn, f"TEMPLATE {template} STRATEGY file_copy") as dsn:
@@ -153,7 +153,7 @@ async def _expect_agreement(dsn: str) -> None:
 
 @pytest.fixture
 async def empty_dsn(server_dsn: str) -> AsyncIterator[str]:
-    """Address of a database with nothing of raglive's in it that is this test's alone."""
+    """Address of this test's own database, without raglive's schema."""
     async with _fresh_database(server_dsn) as dsn:
         yield dsn
 

@@ -1,4 +1,4 @@
-"""What makes thousands of `httpx` clients in one process cheap."""
+"""Makes thousands of `httpx` clients in one process cheap."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["share_work_of_clients"]
 
 
 def share_work_of_clients() -> None:
-    """Do once in this process what `httpx` does again for each client, and for each request.
+    """Cache what `httpx` repeats for each client and each request.
 
     A client reads the certificates: 30 ms of CPU. A request looks for the package `sniffio` in
     every folder of `sys.path`, and does not find it: 0.5 ms of CPU under pytest.

@@ -1,4 +1,4 @@
-"""Small documents that say something to be found."""
+"""Small documents with text to search for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SUBJECTS = ("heron", "glacier", "loom", "quarry", "harbour", "orchard", "beacon"
 
 
 def write_text(folder: Path, number: int) -> Path:
-    """Write a text file about a subject of its own; return its path."""
+    """Write a text file about a unique subject; return its path."""
     subject = SUBJECTS[number % len(SUBJECTS)]
     path = folder / f"{subject}-{number}.txt"
     path.write_text(
@@ -18,7 +18,7 @@ def write_text(folder: Path, number: int) -> Path:
 
 
 def pdf(text: str) -> bytes:
-    """Return a PDF of one page that says `text`."""
+    """Return a PDF of one page with `text`."""
     content = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",

@@ -1,4 +1,4 @@
-"""raglive as its user starts it: the command, its output, its processes, its ports."""
+"""`raglive up` as a user starts it, with its output, processes and ports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PORTS = ("SOCKET_IO_PORT", "RAGLIVE_DASHBOARD_PORT", "RAGLIVE_LOCAL_FILES_PORT")
 
 
 class Installation:
-    """One data folder with ports of its own, and what runs on it."""
+    """A data folder with its own ports, and the processes that run on it."""
 
     def __init__(self, folder: Path, data_dir: Path, **settings: str) -> None:
         self.folder = folder
@@ -54,7 +54,7 @@ class Installation:
         return self._process
 
     async def start(self, until: str = "open http") -> None:
-        """Run `raglive up` until it says something: by default, what to open."""
+        """Start `raglive up` and wait for a text in its output: by default the address to open."""
         self.output.clear()
         self._process = await asyncio.create_subprocess_exec(
             *COMMAND,
@@ -92,7 +92,7 @@ class Installation:
     async def until(
         self, holds: Callable[[], Any], *, within_seconds: float = START_SECONDS
     ) -> None:
-        """Wait for a condition that the processes bring about."""
+        """Wait for a condition, polling while the processes run."""
         async with asyncio.timeout(within_seconds):
             while not holds():
                 if self._process is not None and self._process.returncode is not None:
@@ -100,7 +100,7 @@ class Installation:
                 await asyncio.sleep(0.02)
 
     async def cli(self, *arguments: str) -> tuple[int, str, str]:
-        """Run another command beside; return its exit status, output and errors."""
+        """Run another command meanwhile; return its exit status, output and errors."""
         process = await asyncio.create_subprocess_exec(
             *COMMAND,
             *arguments,
@@ -113,13 +113,13 @@ class Installation:
         return process.returncode, out.decode(), err.decode()
 
     async def json(self, *arguments: str) -> Any:
-        """Run a command that prints JSON; return it."""
+        """Run a command that prints JSON, and parse its output."""
         status, out, err = await self.cli(*arguments, "--json")
         assert status == 0, err
         return json.loads(out)
 
     async def events(self) -> list[dict[str, Any]]:
-        """Return the whole log once nothing is left to do."""
+        """Wait until the pipelines are idle; return all events of the log."""
         status, out, err = await self.cli("tail", "--json", "--cursor", "-1", "--until-idle")
         assert status == 0, err
         return [json.loads(line) for line in out.splitlines()]
@@ -140,7 +140,7 @@ class Installation:
 
 @asynccontextmanager
 async def running(installation: Installation, until: str = "open http") -> AsyncIterator[None]:
-    """Start an installation; end it, and whatever it left behind, afterwards."""
+    """Start an installation; afterwards stop it and kill remaining processes."""
     try:
         await installation.start(until)
         yield
@@ -158,7 +158,7 @@ async def running(installation: Installation, until: str = "open http") -> Async
 
 @asynccontextmanager
 async def installed(folder: Path, data_dir: Path, **settings: str) -> AsyncIterator[Installation]:
-    """Start raglive on a folder, with data and ports of its own."""
+    """Start raglive on a folder, with its own data folder and ports."""
     installation = Installation(folder, data_dir, **settings)
     async with running(installation):
         yield installation

@@ -24,7 +24,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 class Dashboard:
-    """One open page, with its script errors and the API paths that it requested."""
+    """An open page, with its script errors and requested API paths."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -61,20 +61,20 @@ class Dashboard:
         await self.page.wait_for_function(reached, arg=[pipeline_id, seq], timeout=timeout)
 
     async def expect_counts(self, counts: dict[str, int], *, within_seconds: float) -> None:
-        """Wait for the page to show so many files in each state."""
+        """Wait until the page shows these numbers of files by state."""
         for state, files in counts.items():
             shown = self.page.get_by_test_id(f"count-{state}")
             await expect(shown).to_have_text(f"{files:,}", timeout=within_seconds * 1000)
 
     async def pipelines(self) -> dict[str, Any]:
-        """Return the audit of each pipeline's log: what the page has applied."""
+        """Return how far the page has applied and verified each pipeline's log."""
         found: dict[str, Any] = await self.page.evaluate("window.__raglive.pipelines()")
         return found
 
 
 @asynccontextmanager
 async def chromium(*arguments: str) -> AsyncIterator[Browser]:
-    """Run Chromium with further arguments; skip where there is none."""
+    """Run Chromium with further arguments; skip the test without Chromium."""
     browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser_path is None:
         pytest.skip("Chromium is not installed: apt install chromium")
@@ -90,7 +90,7 @@ async def chromium(*arguments: str) -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def dashboard(url: str) -> AsyncIterator[Dashboard]:
-    """Open the page in a Chromium of its own; skip where there is none."""
+    """Open the page in a Chromium of its own; skip the test without Chromium."""
     async with chromium() as browser:
         opened = Dashboard(await browser.new_page())
         await opened.page.goto(url)

@@ -1,4 +1,4 @@
-"""The stock JavaScript client beside the page: what it was sent, in the order it came."""
+"""Records what the stock JavaScript client receives while the page is open, in order."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Files that come by the thousand into new folders, and are moved and deleted meanwhile.
+"""A burst of files in new folders, some of which are moved and deleted during the burst.
 
-`BURST_FILES=10000` makes it as many; a few hundred say the same in less time.
+`BURST_FILES` sets their number; a few hundred suffice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _AT_REST = "SELECT sum(queued + processing) = 0 FROM raglive.heads"
 
 
 class Burst:
-    """Writes files into new folders, and stirs what it wrote before."""
+    """Writes files into new folders, and changes, moves or deletes earlier ones."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder = folder
@@ -39,7 +39,7 @@ class Burst:
         self._number = 0
 
     def run(self) -> None:
-        """Write every file; some are changed, moved or deleted before all are there."""
+        """Write all files, and change, move or delete some of them in between."""
         while self._number < FILES:
             self._fill(self._new_folder())
             for act in (self._edit, self._rename, self._delete, self._move_folder, self._drop):
@@ -109,7 +109,7 @@ async def test_the_index_equals_the_folder_after_a_burst(tmp_path: Path) -> None
 
 
 async def indexed(raglive: Installation, expected: dict[str, str]) -> dict[str, str]:
-    """Return what is indexed by location, once it is as expected or nothing happens any more."""
+    """Wait until the index is as expected or idle; return the indexed files by location."""
     _, dsn, _ = await raglive.cli("db", "url")
     connection = await asyncpg.connect(dsn.strip())
     try:

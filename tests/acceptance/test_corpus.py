@@ -1,4 +1,4 @@
-"""Real documents, good and bad: each ends with an outcome, and none stops the others."""
+"""Real documents, intact and damaged: each has an outcome, and none blocks the others."""
 
 from __future__ import annotations
 

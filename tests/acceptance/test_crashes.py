@@ -1,4 +1,4 @@
-"""Whatever is killed, and whenever: each file is indexed once, and nothing is left over."""
+"""Any process is killed at any time: each file is indexed once, and nothing is left over."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def write_files(raglive: Installation, round_: int) -> None:
 
 
 async def working(raglive: Installation) -> None:
-    """Wait until the pipeline is in the midst of its work, at a moment not chosen by the test."""
+    """Wait until files are in progress, so that the kill hits an arbitrary step."""
     log = raglive.data_dir / "logs" / "local-files.log"
     before = log.stat().st_size if log.exists() else 0
     await raglive.until(lambda: log.exists() and log.stat().st_size > before)
@@ -105,7 +105,7 @@ async def expect_every_file_once(raglive: Installation) -> None:
 
 
 async def searchable(raglive: Installation) -> int:
-    """Return how many files the dashboard says are completed; 0 while it cannot say."""
+    """Return the number of completed files, 0 while the dashboard does not answer."""
     with suppress(httpx.HTTPError):
         [pipeline] = (await raglive.status())["pipelines"]
         completed: int = pipeline["status_details"]["counts"]["completed"]

@@ -1,4 +1,4 @@
-"""The whole product, as a newcomer starts it and watches it, through the death of a server."""
+"""The whole product as a new user starts it, with a server that is killed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_files_are_live_through_the_death_of_the_status_server(tmp_path: P
 
 @contextmanager
 def occupied(port: int, holder: psutil.Process) -> Iterator[None]:
-    """Kill what listens on a port, and keep the port from its successor."""
+    """Kill the listener of a port, and occupy the port so that it cannot restart."""
     with socket.socket() as squatter:
         squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.kill()

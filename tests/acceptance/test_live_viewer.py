@@ -1,4 +1,4 @@
-"""A live page requests nothing: everything that it shows arrives with events."""
+"""A live page sends no requests: all data arrives with events."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def change_files(
     while loop.time() < until or number % len(steps) != 0:
         await steps[number % len(steps)](number)
         number += 1
-        log = await raglive.events()  # returns once nothing is left to do
+        log = await raglive.events()  # returns when the pipelines are idle
         for page in pages:
             await page.expect_seq(PIPELINE, len(log), within_seconds=10)
             await page.expect_counts(await counted(database), within_seconds=5)

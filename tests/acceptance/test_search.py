@@ -1,4 +1,4 @@
-"""Search as somebody uses it on the page: passages with file and page, filters, modes, no hit."""
+"""Search on the page: passages with file and page number, filters, modes, no hits."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def _keeps_to_filters(page: Page) -> None:
     await _names(page, "notes.txt", "old.md")
     await page.get_by_label("Indexed").select_option("1d")
     await _names(page, "notes.txt", "old.md")
-    await page.reload()  # what is chosen stands in the address
+    await page.reload()  # the selection is in the URL
     await _names(page, "notes.txt", "old.md")
     await expect(page.get_by_label("Indexed")).to_have_value("1d")
     await page.get_by_label("Type").select_option("")

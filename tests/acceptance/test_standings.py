@@ -1,4 +1,4 @@
-"""A provider that fails, refuses and keeps silent, as somebody sees it who watches the page."""
+"""How the page shows a provider that fails, refuses requests, or hangs."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 async def refusal(installation: Installation, *arguments: str) -> str:
-    """Run a command that must be refused; return its message."""
+    """Run a command that must fail; return its error message."""
     status, _, errors = await installation.cli(*arguments)
     assert status != 0
     assert "Traceback" not in errors
@@ -134,7 +134,7 @@ async def test_a_cursor_of_another_log(tmp_path: Path) -> None:
 
 
 async def problem(raglive: Installation, code: str | None) -> None:
-    """Wait until the pipeline says what keeps it from working, or that nothing does."""
+    """Wait until the pipeline reports a problem of this code, or none."""
     async with asyncio.timeout(30):
         while True:
             [pipeline] = (await raglive.status())["pipelines"]

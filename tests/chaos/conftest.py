@@ -1,4 +1,4 @@
-"""Viewers run on the loop that raglive runs on."""
+"""Runs the viewers on the event loop that raglive uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schemas, the fixtures and the models say the same."""
+"""The schemas, the fixtures and the models agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules that are written in SQL too are the same rules."""
+"""The rules that are duplicated in SQL equal those of the contract."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def _published(types: frozenset[str] = DURABLE_TYPES) -> Iterator[dict[str, Any]
 
 
 def _spoiled(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the event with each of its fields in turn missing or wrong, and with one too many."""
+    """Yield the event with each field missing or wrong in turn, and with an unknown field."""
     for name, value in event.items():
         if name in {"id", "pipeline_id", "pipeline_type"}:
             continue

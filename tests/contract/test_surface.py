@@ -1,4 +1,4 @@
-"""Only the intended names can be imported."""
+"""The public modules export exactly the intended names."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class ChunkQuery(BaseModel):
 
     file_id: str = Field(max_length=512, pattern=_STORABLE)
     limit: PageSize = 20
-    after: int | None = Field(None, ge=0, lt=2**31, description="`next` of the page before")
+    after: int | None = Field(None, ge=0, lt=2**31, description="`next` of the previous page")
 
 
 class EventQuery(BaseModel):

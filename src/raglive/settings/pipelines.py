@@ -103,7 +103,7 @@ class LocalFiles(BaseModel):
     follow_links: bool = Field(
         default=False,
         validation_alias="RAGLIVE_FOLLOW_LINKS",
-        description="whether to index what links in the watched folder lead to outside of it",
+        description="whether to follow links in the watched folder that lead out of it",
     )
     local_files_port: Port = Field(
         8005,

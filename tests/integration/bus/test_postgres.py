@@ -28,7 +28,7 @@ async def following(messages: Messages, wanted: type[Message]) -> Any:
 
 
 def numbered(number: int, **fields: str) -> Any:
-    """Make what stands for an event: the bus does not look into it."""
+    """Return a stand-in for an event, which the bus does not inspect."""
     return {"type": "heartbeat", "number": number, **fields}
 
 

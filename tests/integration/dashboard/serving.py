@@ -1,4 +1,4 @@
-"""A dashboard server on any database, and a worker's deeds to show on it."""
+"""A dashboard server on any database, and files in any state to show on it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def bearer(*pipelines: str, role: Role = Role.VIEWER) -> dict[str, str]:
 
 
 class Work:
-    """Files of a pipeline, brought into any state as its worker would."""
+    """Brings files of a pipeline into any state, as a worker does."""
 
     def __init__(self, pipeline: PipelineRecord) -> None:
         self.pipeline = pipeline

@@ -34,7 +34,7 @@ async def poll(http: AsyncClient, **query: Any) -> dict[str, Any]:
 
 
 async def follow(http: AsyncClient, cursor: str, **query: Any) -> tuple[list[dict[str, Any]], str]:
-    """Poll until nothing is missing, as a viewer does."""
+    """Poll until `up_to_date`, as a viewer does."""
     events: list[dict[str, Any]] = []
     while True:
         body = await poll(http, cursor=cursor, **query)
@@ -145,7 +145,7 @@ async def test_nothing_new_is_304_and_asks_the_database_once_a_second(dsn: str) 
         pipeline = await PipelineRecord.register(database, "p", "local_files")
         await pipeline.announce_online(60, "/documents")
         async with Heard(dsn) as bus, opened(database, bus=bus) as http:
-            await bus.is_listening.wait()  # as it begins, what was read before is doubted
+            await bus.is_listening.wait()  # at its start, the cached status counts as outdated
             answer = await http.get(PATH, params={"cursor": "now"})
             tag = answer.headers["ETag"]
             assert answer.json()["next_cursor"] in tag

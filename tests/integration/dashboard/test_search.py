@@ -1,4 +1,4 @@
-"""Questions over HTTP: answered from the index, within the caller's rights."""
+"""Search over HTTP, within the caller's rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting, stuck, lost and paused are told apart, over HTTP and in the events."""
+"""Waiting, stuck, lost and paused are distinct over HTTP and in events."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_a_file_without_progress_is_stuck_until_it_progresses(
 
     assert await work.jobs.mark_stuck(0) == 2
     await work.jobs.renew_leases([(moves.file_key, "embedding", 0.6)])
-    assert await work.jobs.mark_stuck(3600) == 0  # it is said once
+    assert await work.jobs.mark_stuck(3600) == 0  # published only once
     changes = await last_changes(http)
     stuck = {file["name"]: file["stage"] for file in changes["files_stuck"]["files"]}
     assert stuck == {"hangs.txt": "extraction", "moves.txt": "extraction"}

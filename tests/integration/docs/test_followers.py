@@ -1,4 +1,4 @@
-"""The followers of the documentation start, follow, and say why when they cannot."""
+"""The documented followers start, follow, and report why they cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SQL of the documentation does what it says, on a real database."""
+"""The documented SQL works on a real database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GONE = (
 
 @asynccontextmanager
 async def undone(database: Database) -> AsyncIterator[Connection]:
-    """A transaction that is rolled back: roles are of the whole server."""
+    """A transaction that is rolled back, because roles belong to the whole server."""
     async with database.connection() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -38,7 +38,7 @@ async def become(connection: Connection, role: str) -> None:
 
 @pytest.fixture
 async def sql(database: Database, pipeline: PipelineRecord) -> AsyncIterator[Connection]:
-    """A connection to a database that a pipeline has started on."""
+    """A connection to a database in which a pipeline was registered."""
     async with undone(database) as connection:
         yield connection
 

@@ -120,7 +120,7 @@ DIAGRAM = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
 
 
 def panicking_xlsb() -> bytes:
-    """A workbook whose sheet is nowhere, which makes kreuzberg's reader panic."""
+    """A workbook with a missing sheet, on which kreuzberg's reader panics."""
     names = (struct.pack("<I", len(t)) + t.encode("utf-16-le") for t in ("rId9", "Berths"))
     sheet = struct.pack("<II", 0, 1) + b"".join(names)
     return zipped(

@@ -1,4 +1,4 @@
-"""Real documents of other projects, and the expected outcome of each."""
+"""Real documents of other projects, each with its expected outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no corpus at {CORPUS}"),
 ]
 
-# What its text holds, or the code that it is refused with.
+# Text that the document contains, or the code of its refusal.
 EXPECTED: dict[str, dict[str, str | list[str]]] = {
     ".": {"README.md": "# Real documents for development"},
     "markitdown": {
@@ -135,7 +135,7 @@ async def test_every_document_has_its_expected_outcome() -> None:
 
 
 def compare_with_guide(texts: dict[str, str]) -> None:
-    """Every word of the guide is there, but for what it breaks itself."""
+    """Check that every word of the guide was extracted, except words hyphenated at line ends."""
     for guide in (CORPUS / "markitdown" / "expected_outputs").glob("*.md"):
         words = set(re.findall(r"\w+", guide.read_text(encoding="utf-8")))
         found = set(re.findall(r"\w+", texts.get(f"{guide.stem}.pdf", "")))

@@ -33,7 +33,7 @@ def letter(*attached: outlook.Tree, text: str = "High water at six.\n") -> outlo
 
 
 def same_as_documents_mail() -> bytes:
-    """What `documents.mail` makes, in the form of Outlook."""
+    """The mail of `documents.mail` in Outlook's format."""
     forwarded = outlook.mail(
         {SUBJECT: "Lost anchor", BODY: "Seen near buoy 7.\n"},
         is_inner=True,

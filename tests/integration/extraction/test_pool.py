@@ -242,7 +242,7 @@ async def test_a_machine_that_never_read_a_pdf_reads_one(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     planted = tmp_path / f"raglive-extraction-{os.geteuid()}"
-    planted.mkdir(mode=0o777)  # as somebody else would have it
+    planted.mkdir(mode=0o777)  # as if owned by another user
     planted.chmod(0o777)
     (tmp_path / "a.pdf").write_bytes(documents.pdf("A turbine."))
     async with ExtractorPool(2) as pool:

@@ -1,4 +1,4 @@
-"""A served Drive, and users who send requests to it."""
+"""A fake Drive over HTTP, and clients of two users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the pipeline over a folder once for each step that it takes, and dies at that step.
+"""Runs the pipeline over a folder repeatedly, and kills it at a later step each time.
 
 `python -m tests.integration.ingest.crash_process DSN FOLDER PROVIDER FIRST EVERY`: a round writes
 documents, forks a child that dies at one step, and then a child that finishes the work. The first
@@ -35,13 +35,13 @@ DIED = 9
 KINDS = (("main",), ("attempt-",), ("storing",), ("Task-",))  # names of tasks; "Task-" embeds
 COUNTED = (*itertools.chain(*KINDS), "worker-claim", "worker-recover")
 BATCH = 4
-AGE_SECONDS = 10  # of a file that nobody writes to any more
+AGE_SECONDS = 10  # of a file that is no longer written
 _COMMENT = re.compile("^--.*$", re.MULTILINE)
 REPORT = os.dup(1)  # standard output is for the log
 
 
 class Steps:
-    """Counts what the worker does, and ends the process in the midst of it."""
+    """Counts the worker's steps, and ends the process at one of them."""
 
     def __init__(self, last: int, names: tuple[str, ...]) -> None:
         self._left = last
@@ -59,7 +59,7 @@ class Steps:
 
 
 def count(steps: Steps) -> None:
-    """Let the end of each statement, the begin of each stage, and each request be a step."""
+    """Count the end of each statement, the start of each stage, and each request as a step."""
     connection = asyncpg.connection.Connection
     for name in ("execute", "_execute", "_executemany", "_copy_in"):
         setattr(connection, name, _around(getattr(connection, name), steps))
@@ -86,7 +86,7 @@ def _around(method: Callable[..., Any], steps: Steps, label: str = "") -> Callab
 
 
 def warm_up() -> None:
-    """Make what children would each have to make for themselves."""
+    """Import and create in the parent what each child would have to."""
     os.dup2(2, 1)
     share_work_of_clients()
     _fork_readers()
@@ -94,7 +94,7 @@ def warm_up() -> None:
 
 
 def _fork_readers() -> None:
-    """Let the readers of files be forks, too, with all that they import already there."""
+    """Fork the extraction processes too, so that they need no imports."""
     create = asyncio.create_subprocess_exec
 
     async def fork(*command: str, **options: Any) -> asyncio.subprocess.Process:
@@ -122,7 +122,7 @@ def _read(memory_limit_bytes: str, environment: dict[str, str]) -> NoReturn:
 def run(
     work: Callable[[], Coroutine[Any, Any, None]], last: int, names: tuple[str, ...] = COUNTED
 ) -> int:
-    """Do the work in a child, to the step `last`, 0: to its end; return its exit status."""
+    """Run the work in a child up to step `last` (0: to its end); return its exit status."""
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
@@ -169,7 +169,7 @@ def main() -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file with an old modification time: the pipeline takes it without waiting."""
+    """Write a file with an old modification time, so that the pipeline reads it at once."""
     path.write_bytes(content)
     written = time.time() - AGE_SECONDS
     os.utime(path, (written, written))

@@ -1,4 +1,4 @@
-"""Programs that run something once for each of its steps, and have it die there."""
+"""Runs the crash programs, which kill their work at each of its steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["deaths"]
 
 
 async def deaths(program: str, *arguments: str) -> tuple[list[str], str]:
-    """Run a program of this folder to its end; return its lines, and the end of its errors."""
+    """Run a program of this folder; return the lines of its output, and the end of its errors."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"tests.integration.ingest.{program}", *arguments),
         stdout=asyncio.subprocess.PIPE,

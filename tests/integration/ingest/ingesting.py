@@ -22,7 +22,7 @@ WORDS_PER_PARAGRAPH = 150
 
 
 def document(about: str, paragraphs: int) -> str:
-    """Return a text in which no two paragraphs are alike: about one chunk each."""
+    """Return a text of distinct paragraphs, about one chunk each."""
     return "".join(
         f"Paragraph {number} {about}. "
         + " ".join(f"w{word}{about}{number}" for word in range(WORDS_PER_PARAGRAPH))
@@ -32,7 +32,7 @@ def document(about: str, paragraphs: int) -> str:
 
 
 async def ingest(dsn: str, folder: Path, provider_url: str, **settings: str) -> None:
-    """Index what the folder holds, and return; the embedding provider is at the address."""
+    """Index the present files of the folder, with the embedding provider at the address."""
     wiring = wired(dsn, provider_url, RUN_MODE="single", **settings)
     await run_local_files(wiring, folder, asyncio.get_running_loop().create_future())
 

@@ -1,4 +1,4 @@
-"""An embedding provider that records what it was paid for, and fails on request."""
+"""An embedding provider that records the embedded texts, and fails on request."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ DIMENSIONS = 8
 
 
 class Provider:
-    """Answers as OpenAI's does; of `faults`, a request meets one with the chance `chance`."""
+    """Answers as OpenAI's does; a share `fault_rate` of the requests gets one of the `faults`."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.model = ""  # that was asked for last
+        self.model = ""  # of the latest request
         self.embedded: Counter[str] = Counter()
         self.requests = 0
         self.fault_rate = 0.0
         self.is_stored: Callable[[Sequence[str]], Awaitable[bool]] | None = None
-        self.asked_for_what_is_stored: list[list[str]] = []
+        self.repeated_requests: list[list[str]] = []
         self.faults: tuple[str, ...] = ()
         self.fails_once_after: int | None = None
-        self.fails_at = ""  # requests with this in them
+        self.fails_at = ""  # a text of requests that fail
         self.fails_with = 500
-        self.holds_at = ""  # these wait until
+        self.holds_at = ""  # a text of requests that wait for `released`
         self.held, self.released = asyncio.Event(), asyncio.Event()
         self.ended = asyncio.Event()
         self.random = random.Random(7)
@@ -45,7 +45,7 @@ class Provider:
         texts, self.model = body["input"], body["model"]
         self.requests += 1
         if self.is_stored and await self.is_stored(texts):
-            self.asked_for_what_is_stored.append(texts)
+            self.repeated_requests.append(texts)
         if self.fails_once_after is not None and self.requests > self.fails_once_after:
             self.fails_once_after = None
             return web.Response(status=503, headers={"Retry-After": "6"})  # too long to wait for

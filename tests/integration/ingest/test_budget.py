@@ -19,7 +19,7 @@ from tests.conftest import VECTOR_SPACE
 from tests.integration.store.files import enqueue
 
 PROCESSES = 4
-TEXT = "four"  # one token, by the guess that is reserved
+TEXT = "four"  # one token by the estimate
 PRICE = BudgetConfig(per_million_tokens=100_000.0, budget=1.0)  # 0.1 for each
 
 
@@ -29,7 +29,7 @@ async def budgets(pipeline: PipelineRecord) -> list[Budget]:
 
 
 async def spend(budget: Budget, pipeline: PipelineRecord, number: int, cost: str) -> bool:
-    """Embed a text at this cost; say whether the budget allowed it."""
+    """Embed a text at this cost; return whether the budget allowed it."""
     space = await choose_vector_space(pipeline.database, VECTOR_SPACE)
     cache = VectorCache(pipeline.database, space)
     file_key = await pipeline.database.fetchval("SELECT min(file_key) FROM raglive.files")
@@ -65,7 +65,7 @@ async def test_processes_together_spend_no_more_than_there_is(
 async def test_smaller_texts_continue_when_larger_ones_do_not_fit(
     pipeline: PipelineRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Texts are paid for as a whole or not begun, whichever process embeds them."""
+    """The texts of a file are embedded completely or not at all, by any process."""
     monkeypatch.setattr(budgeting, "RESERVATION_TIMEOUT_SECONDS", 0.0)
     await enqueue(pipeline, "a")
     sharing = await budgets(pipeline)
@@ -113,6 +113,6 @@ async def test_reservations_of_a_dead_process_expire(
     [dead, budget, *_] = await budgets(pipeline)
     await dead._spending.reserve(Decimal(1), Decimal(1), dead._period_start())
     assert not await spend(budget, pipeline, 1, "0.1")
-    assert await budget.pause() is None  # it may still turn out cheaper
+    assert await budget.pause() is None  # requests in flight may cost less
     await database.execute("UPDATE raglive.embedding_reservations SET expires_at = now()")
     assert await spend(budget, pipeline, 1, "0.1")

@@ -1,4 +1,4 @@
-"""Whatever dies or misbehaves: each file is completed once, and nothing is paid for twice."""
+"""Despite crashes and faults, each file is completed once and paid for once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .crashing import deaths
 from .ingesting import document, ingest
 from .providing import DIMENSIONS, Provider, provider
 
-SHARES = 8  # of the steps; each is a test of its own, so that a run can take some of them
+SHARES = 8  # of the steps, one test each, so that a run can draw some of them
 STORED = """
     SELECT EXISTS (SELECT FROM raglive.chunks WHERE content_hash = ANY ($1))
         OR EXISTS (SELECT FROM raglive.cached_vectors WHERE content_hash = ANY ($1))
@@ -62,13 +62,13 @@ async def test_killed_at_every_step(
     assert len(died) > 20
     assert await find_disagreements(database) == []
     documents = sorted(tmp_path.glob("*.txt"))
-    # each was written once, and all but the last once more
+    # each was written once, and all but the last a second time
     expected = Counter({path.name: 2 for path in documents})
     last = max(documents, key=lambda path: int(path.stem))
     expected[last.name] = 1
     assert await completions(database) == expected
     assert set(await states(database)) <= {"completed", "skipped"}
-    assert paid.asked_for_what_is_stored == []
+    assert paid.repeated_requests == []
     assert {place.partition(":")[0] for place in died} >= {"main", "attempt", "Task", "storing"}
     assert await database.fetchval("SELECT count(*) FROM raglive.cached_vectors") == 0
 
@@ -92,7 +92,7 @@ async def test_a_provider_that_fails_in_every_way(
         tmp_path,
         paid.url,
         RAGLIVE_EMBEDDING_TIMEOUT_SECONDS="0.3",
-        RAGLIVE_EMBEDDING_DIMENSIONS=str(DIMENSIONS),  # known without a first answer
+        RAGLIVE_EMBEDDING_DIMENSIONS=str(DIMENSIONS),  # the dimensions, known without a request
         RAGLIVE_MAX_ATTEMPTS="1000",
     )
     assert await states(database) == {"completed": 40}

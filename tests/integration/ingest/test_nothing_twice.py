@@ -16,7 +16,7 @@ from raglive_contract.errors import RagliveError
 from .ingesting import document, ingest
 from .providing import Provider, provider
 
-TOKENS_PER_TEXT = 10  # as the provider bills them
+TOKENS_PER_TEXT = 10  # as billed
 
 
 @pytest.fixture

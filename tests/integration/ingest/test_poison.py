@@ -47,7 +47,7 @@ async def test_it_fails_after_its_attempts_and_the_pipeline_never_pauses(
             (tmp_path / "late.txt").write_text(document("late", 1))
             while await count("%", "completed") < FILES + 1:
                 await asyncio.sleep(0.02)
-            assert service.health()["embedding"]["circuit"] == "closed"
+            assert (await service.health.report())[0]["embedding"]["circuit"] == "closed"
     outcomes = await database.fetch(
         """SELECT outcome, made.error ->> 'code', count(*) FROM raglive.attempts AS made
            JOIN raglive.files USING (file_key) WHERE name LIKE 'bad%' GROUP BY 1, 2"""

@@ -28,7 +28,7 @@ from .crashing import deaths
 from .ingesting import document, ingest, watching, wired
 from .providing import DIMENSIONS, Provider, provider
 
-SHARES = 3  # of the steps; each is a test of its own, so that a run can take some of them
+SHARES = 3  # of the steps, one test each, so that a run can draw some of them
 QUESTION = "The boiler must be descaled every two years."
 NEXT = VectorSpace("openai", "small", DIMENSIONS)
 OPENAI = {"EMBEDDING_PROVIDER": "openai", "EMBEDDING_MODEL": "small"}
@@ -55,7 +55,7 @@ async def paid(database: Database) -> AsyncIterator[Provider]:
 
 
 def ignore_progress(_: ReindexProgress) -> None:
-    """Hear of the progress, and say nothing."""
+    """Ignore the progress."""
 
 
 async def nearest(database: Database, text: str, **environment: str) -> str:
@@ -129,7 +129,7 @@ async def test_the_index_is_searchable_throughout_while_files_change(
         await eventually(
             database, "SELECT paused ->> 'code' FROM raglive.heads", "embedding_model_changed"
         )
-        paused = service.health()["paused"]
+        paused = (await service.health.report())[0]["paused"]
         assert "openai small" in paused["message"]
         assert "EMBEDDING_MODEL=small" in paused["what_to_do"]
         (tmp_path / "late.txt").write_text("What comes while it is paused waits.")
@@ -142,7 +142,7 @@ async def test_the_index_is_searchable_throughout_while_files_change(
     assert await database.fetchval("SELECT paused FROM raglive.heads") is None
     rows = await database.fetch("SELECT name FROM raglive.files WHERE state = 'completed'")
     assert sorted(row["name"] for row in rows) == sorted(path.name for path in tmp_path.iterdir())
-    assert paid.asked_for_what_is_stored == []
+    assert paid.repeated_requests == []
     del paid.embedded[QUESTION]
     assert set(paid.embedded.values()) == {1}
     assert await active_vector_space(database) == NEXT
@@ -168,7 +168,7 @@ async def test_killed_at_every_step_and_paid_once(
     before = await database.fetch("SELECT chunk_id, content FROM raglive.chunks ORDER BY 1")
     died, _ = await deaths("crash_reindex", dsn, paid.url, str(share + 1), str(SHARES))
     assert len(died) > 20
-    assert paid.asked_for_what_is_stored == []
+    assert paid.repeated_requests == []
     assert await active_vector_space(database) == replace(NEXT, model=died[-1])
     assert await database.fetch("SELECT chunk_id, content FROM raglive.chunks ORDER BY 1") == before
     assert await database.fetchval("SELECT count(*) FROM raglive.cached_vectors") == 0

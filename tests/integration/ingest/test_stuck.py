@@ -24,7 +24,7 @@ STUCK = """
 
 
 def hang_reading(_: Provider) -> Callable[[], None]:
-    """Stop the processes that read files; return what lets them go on."""
+    """Stop the extraction processes; return a function that continues them."""
     children = psutil.Process().children(recursive=True)
     readers = [one for one in children if "raglive.extraction" in " ".join(one.cmdline())]
     assert readers
@@ -39,7 +39,7 @@ def hang_reading(_: Provider) -> Callable[[], None]:
 
 
 def hang_embedding(paid: Provider) -> Callable[[], None]:
-    """Let the provider keep silent; return what makes it answer."""
+    """Let the provider hang; return a function that makes it answer."""
     paid.holds_at = "hangs"
     return paid.released.set
 

@@ -40,7 +40,7 @@ def pipeline_of(epoch: str) -> str:
 
 @pytest.fixture
 async def logs(database: Database) -> Database:
-    """The logs of the vectors: with their epochs, heads, and events that are no longer kept."""
+    """The logs of the test vectors, with their epochs, heads and deleted events."""
     for epoch, log in LOGS.items():
         record = await PipelineRecord.register(database, pipeline_of(epoch), "local_files")
         if events := [update() for _ in range(log["head_seq"])]:
@@ -63,7 +63,7 @@ def missed(epoch: str, outcome: dict[str, Any]) -> list[int]:
 
 
 def expected(outcomes: Outcomes) -> dict[str, list[int]] | str:
-    """What a surface answers that refuses the cursor when one log cannot be resumed."""
+    """The answer of interfaces that refuse a cursor if any log cannot be resumed."""
     if any("expired" in outcome for outcome in outcomes.values()):
         return "cursor_expired"
     found = {pipeline_of(epoch): missed(epoch, it) for epoch, it in outcomes.items()}

@@ -64,7 +64,7 @@ async def test_now_starts_at_the_head_and_a_cursor_after_its_event(database: Dat
             assert await next_of(only_b, 5) == [("b", seq) for seq in range(1, 6)]
             first = asyncio.ensure_future(anext(from_now))
             async with asyncio.timeout(15):
-                while not first.done():  # nothing else tells when it has begun
+                while not first.done():  # no other signal shows that it has begun
                     await asyncio.wait({first}, timeout=0.2)
                     await publish(database, "a", 1)
             assert first.result()["seq"] > 5

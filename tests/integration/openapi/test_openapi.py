@@ -1,6 +1,6 @@
-"""Both servers keep to their OpenAPI documents, whatever they are asked.
+"""Both servers conform to their OpenAPI documents for any request.
 
-schemathesis makes valid and invalid requests of the documents; OPENAPI_EXAMPLES has it make more.
+schemathesis generates valid and invalid requests; OPENAPI_EXAMPLES sets their number.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ UNLIMITED = {
 
 @pytest.fixture
 async def files(pipeline: PipelineRecord) -> None:
-    """Files in several states, so that not all is empty."""
+    """Files in several states, so that listings are not empty."""
     work = Work(pipeline)
     await work.complete("a.txt")
     await work.fail("b.txt")
@@ -61,7 +61,7 @@ async def served(app: ASGIApp, port: int) -> AsyncIterator[str]:
 
 
 async def keeps_to(document: str) -> None:
-    """Try every operation of a document; fail with what schemathesis says."""
+    """Test every operation of a document; fail with the report of schemathesis."""
     arguments = ["--config-file", str(CONFIGURATION), "run", document]
     arguments += ["--checks", "all", "--max-examples", EXAMPLES, "--no-color"]
     arguments += ["--header", f"Authorization: Bearer {token(Role.ADMIN)}"]
@@ -109,5 +109,5 @@ async def test_the_dashboard_server(database: Database, files: None) -> None:
             app_folder=Path("/nonexistent"),
         )
         async with served(app, free_port()) as url:
-            app.state.release_waiting()  # polls that wait would make the test do so
+            app.state.release_waiting()  # long polls would delay the test
             await keeps_to(f"{url}/api/openapi.json")

@@ -1,4 +1,4 @@
-"""What the wheels and the sdist contain, and that each package stands alone."""
+"""The contents of the wheels and the sdist; each package works alone."""
 
 from __future__ import annotations
 

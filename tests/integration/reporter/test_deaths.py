@@ -1,4 +1,4 @@
-"""Accepted events are in the log once and in order, whichever process is killed."""
+"""Accepted events are in the log once and in order after any process is killed."""
 
 from __future__ import annotations
 

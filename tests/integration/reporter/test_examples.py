@@ -1,6 +1,6 @@
 """The examples run as documented, and report what happened.
 
-EXAMPLES_PYTHON is the Python that runs them; `make test-examples` gives one with all they need.
+EXAMPLES_PYTHON is the Python that runs them; `make test-examples` sets one with their dependencies.
 """
 
 from __future__ import annotations

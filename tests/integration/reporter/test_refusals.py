@@ -51,7 +51,7 @@ async def test_forbidden_events_are_tried_again_on_request(
         assert await read_log() == []
 
         tokens.append(producer_token())
-        async with reporter.file("b"):  # from now on, b's first attempt is history
+        async with reporter.file("b"):  # from now on, b's first attempt is superseded
             pass
         assert await reporter.flush(60) == 0
         assert reporter.retry_dead_letters() == 5

@@ -50,7 +50,7 @@ Event = dict[str, Any]
 
 
 class Serving:
-    """A running status server; `stop` does what a signal does."""
+    """A running status server; `stop` has the effect of SIGTERM."""
 
     def __init__(self, url: str, status: StatusServer, http: HttpServer) -> None:
         self.url = url

@@ -23,7 +23,7 @@ from tests.integration.status_server.serving import (
     token,
     update,
 )
-from tests.integration.status_server.watching import Witness, witness_of
+from tests.integration.status_server.watching import LogChecker, checker_of
 from tests.relay import AbortingRelay
 
 PACKAGES = Path(__file__).parents[3] / "web" / "node_modules"
@@ -109,10 +109,10 @@ async def test_it_upgrades_and_reconnects_without_missing_an_event(
             await client.printed_times("answer", drops + 1)
         [head] = await EventLog(database).heads()
         await client.until(lambda: client.durable()[-1]["seq"] >= head.seq)
-    witness = Witness(head.epoch, 0, b"")
+    checker = LogChecker(head.epoch, 0, b"")
     for event in client.durable()[: head.seq]:
-        witness.see(event)
-    assert (witness.seq, witness.digest) == (head.seq, head.digest)
+        checker.see(event)
+    assert (checker.seq, checker.digest) == (head.seq, head.digest)
 
 
 @asynccontextmanager
@@ -164,4 +164,4 @@ async def test_it_reconnects_after_a_restart_of_the_server(database: Database) -
             await client.until(lambda: len(client.of("answer")) == 2)
             second = client.of("answer")[1]["pipelines"][0]
             assert (second["recovered"], second["replayed"]) == (True, 1)
-            assert witness_of(second).seq == 2
+            assert checker_of(second).seq == 2

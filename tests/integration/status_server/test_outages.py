@@ -27,7 +27,7 @@ from tests.integration.status_server.serving import (
     token,
     update,
 )
-from tests.integration.status_server.watching import Viewer, cursor_of, watching, witness_of
+from tests.integration.status_server.watching import Viewer, checker_of, cursor_of, watching
 
 PIPELINE = "local-files-pipeline"
 SECONDS = 30
@@ -45,7 +45,7 @@ async def test_a_killed_database_loses_no_event(tmp_path: Path) -> None:
         database = await Database.connect(postgres.dsn, name="test")
         await publish(database, [online()])
         async with serving(database) as server, watching(server.url) as viewer:
-            witness = witness_of((await viewer.subscribe())[0])
+            checker = checker_of((await viewer.subscribe())[0])
             await publish(database, [update(), update()])
             assert postgres.pid
             os.kill(postgres.pid, signal.SIGKILL)
@@ -60,9 +60,9 @@ async def test_a_killed_database_loses_no_event(tmp_path: Path) -> None:
                         await asyncio.sleep(0.05)
             await viewer.until(lambda: len(viewer.durable()) == 3)
             for event in viewer.durable():
-                witness.see(event)
+                checker.see(event)
             [head] = await EventLog(database).heads()
-            assert (witness.seq, witness.digest) == (head.seq, head.digest)
+            assert (checker.seq, checker.digest) == (head.seq, head.digest)
         await database.close()
     await supervision
 
@@ -86,15 +86,15 @@ async def test_events_during_an_outage_are_replayed_from_the_log(
     port = free_port()
     await publish(database, [online()])
     async with serving(database, port=port) as first, watching(first.url) as viewer:
-        witness = witness_of((await viewer.subscribe())[0])
+        checker = checker_of((await viewer.subscribe())[0])
         await publish(database, [update()])
         [event] = await viewer.until(viewer.durable)
-        witness.see(event)
+        checker.see(event)
     await publish(database, [update() for _ in range(500)])
     async with serving(database, port=port) as second:
         for _ in range(5):
             async with watching(second.url) as viewer:
-                [answer] = await viewer.subscribe(cursor=cursor_of([witness]), batch=True)
+                [answer] = await viewer.subscribe(cursor=cursor_of([checker]), batch=True)
                 assert (answer["recovered"], answer["replayed"]) == (True, 500)
                 assert [event["seq"] for event in viewer.durable()] == list(range(3, 503))
 

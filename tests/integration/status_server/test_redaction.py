@@ -25,7 +25,7 @@ from tests.integration.status_server.serving import (
     token,
     update,
 )
-from tests.integration.status_server.watching import Viewer, watching, witness_of
+from tests.integration.status_server.watching import Viewer, checker_of, watching
 
 SECRET = "offer-to-dr-who"
 PIPELINE = "local-files-pipeline"
@@ -67,20 +67,20 @@ async def test_live_and_replayed_events_are_masked_and_the_digest_is_the_same(
         watching(server.url, redact=True) as one,
         watching(server.url, redact=True) as batched,
     ):
-        witnesses = [
-            witness_of((await viewer.subscribe(batch=viewer is batched))[0])
+        checkers = [
+            checker_of((await viewer.subscribe(batch=viewer is batched))[0])
             for viewer in (whole, one, batched)
         ]
         await publish(database, EVENTS)
         async with server.client(Role.PRODUCER) as client:
             live = progress(SECRET, 0.5, attempt=2) | {"pipeline_id": PIPELINE}
             assert (await client.post("/v1/events", json={"events": [live]})).is_success
-        for viewer, witness in zip((whole, one, batched), witnesses, strict=True):
+        for viewer, checker in zip((whole, one, batched), checkers, strict=True):
             await viewer.until(partial(viewer.of, "file:progress"))
             await viewer.until(partial(_has_all, viewer))
             for event in viewer.durable():
-                witness.see(event)
-        assert len({(witness.seq, witness.digest) for witness in witnesses}) == 1
+                checker.see(event)
+        assert len({(checker.seq, checker.digest) for checker in checkers}) == 1
         assert SECRET in str(whole.received)
         assert SECRET not in str(one.received) + str(batched.received)
         assert one.durable() == batched.durable()
@@ -101,7 +101,7 @@ async def test_live_and_replayed_events_are_masked_and_the_digest_is_the_same(
         assert SECRET not in str(returning.received)
         assert "watch_location" not in answer["snapshot"]
         assert answer["snapshot"]["problem"]["message"] == WITHHELD
-        assert answer["digest"] == witnesses[0].digest.hex()
+        assert answer["digest"] == checkers[0].digest.hex()
 
 
 async def test_a_new_token_changes_the_redaction(server: Serving, database: Database) -> None:

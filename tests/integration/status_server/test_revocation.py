@@ -111,7 +111,7 @@ async def test_a_subject_can_reconnect_with_a_new_token(
     await revoke(database, subject="returning", revoked_by="test")
     await known(server.url, given)
     async with asyncio.timeout(10):
-        while True:  # a token says the second in which it was issued, and no less
+        while True:  # the `iat` of a token has a resolution of one second
             viewer = Viewer(server.url)
             try:
                 await viewer.connect({"token": token(subject="returning")})

@@ -1,4 +1,4 @@
-"""Clients that do not read: they are closed soon, hold little memory, and delay nobody else."""
+"""Clients that do not read: they are closed soon, hold little memory, and do not delay others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.integration.status_server.serving import (
     token,
     update,
 )
-from tests.integration.status_server.watching import Viewer, watching, witness_of
+from tests.integration.status_server.watching import Viewer, checker_of, watching
 
 NAMESPACE = "/local_files"
 SECONDS = 10
@@ -66,8 +66,8 @@ def narrow(url: str) -> socket.socket:
     return client
 
 
-async def left(server: Serving, connections: int) -> None:
-    """Wait until no more than these connections are left."""
+async def wait_for_connections(server: Serving, connections: int) -> None:
+    """Wait until at most these connections are open."""
     async with asyncio.timeout(SECONDS):
         while len(server.status.components.rooms) > connections:
             await asyncio.sleep(0.02)
@@ -82,7 +82,7 @@ async def test_a_websocket_that_is_not_read_is_aborted(hasty: Serving, database:
         for _ in range(60):
             await publish(database, [update(filler=LARGE)])
         await other.until(lambda: len(other.durable()) == 60)
-        await left(hasty, 1)
+        await wait_for_connections(hasty, 1)
         await publish(database, [update()])
         await other.until(lambda: len(other.durable()) == 61)
 
@@ -105,7 +105,7 @@ async def test_an_answer_that_is_not_read_is_aborted(hasty: Serving, database: D
 
 
 async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Read nothing until the server closes, then what is left."""
+    """Read nothing until the server closes, then the rest."""
     await reader.readexactly(1)
     writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a stream's
     while not await aborted(writer):
@@ -145,16 +145,16 @@ async def test_a_stalled_viewer_holds_little_and_recovers_after_reconnecting(
             await publish(database, [update(filler="x" * 40_000)])
             assert held(server) <= 2 * MAX_HELD_BYTES
         await other.until(lambda: len(other.durable()) == 20)
-        await left(server, 1)
+        await wait_for_connections(server, 1)
         assert (await client.get("/socket.io/", params=query)).status_code == 400
         metrics = (await client.get("/metrics")).text
         assert "raglive_slow_disconnects_total 1.0" in metrics
         async with watching(server.url) as back:
             await back.subscribe(cursor=answer["cursor"])
-            witness = witness_of(answer)
+            checker = checker_of(answer)
             for event in back.durable():
-                witness.see(event)
-            assert witness.seq == 21
+                checker.see(event)
+            assert checker.seq == 21
 
 
 def has(viewer: Viewer, events: int) -> bool:
@@ -183,10 +183,10 @@ async def test_a_burst_larger_than_the_queue_reaches_everyone_in_order(
             await publish(database, [update(filler="x" * 1000) for _ in range(700)])
         for viewer, answer in zip(viewers, answers, strict=True):
             await viewer.until(partial(has, viewer, 2100))
-            witness = witness_of(answer)
+            checker = checker_of(answer)
             for event in viewer.durable():
-                witness.see(event)
-            assert not viewer.of("pipeline:status")[1:], "nobody was too slow"
+                checker.see(event)
+            assert not viewer.of("pipeline:status")[1:], "no viewer was too slow"
 
 
 async def test_a_viewer_far_behind_gets_a_snapshot_and_then_live_events(
@@ -210,7 +210,7 @@ async def test_a_viewer_far_behind_gets_a_snapshot_and_then_live_events(
         seen += await until_polled(client, query, lambda text: '"last":true' in text)
     packets = seen.split(f'42{NAMESPACE},["pipeline:status",')
     status = orjson.loads(packets[-1].split("\x1e")[0][:-1])
-    assert status["cursor"].endswith(f"{6001:016}"), "the status is of everything until then"
+    assert status["cursor"].endswith(f"{6001:016}"), "the status includes every event"
     assert f'"seq":{6002}' in packets[-1]
     assert packets[-1].count('"seq":') == 1
 
@@ -253,6 +253,6 @@ async def test_a_connection_lost_during_a_request_leaks_nothing(
         viewer.socket.eio.ws._response.connection.transport.abort()
         await asyncio.gather(asking, return_exceptions=True)
         await viewer.close()
-    await left(hasty, 0)
+    await wait_for_connections(hasty, 0)
     assert not hasty.status.components.rooms._rooms
     assert not hasty.status.components.registry._sessions

@@ -17,14 +17,14 @@ from raglive_contract.digest import roll
 from raglive_contract.permissions import Role
 from tests.integration.status_server.serving import token
 
-__all__ = ["Viewer", "Witness", "watching"]
+__all__ = ["LogChecker", "Viewer", "watching"]
 
 SECONDS = 15
 NAMESPACE = "/local_files"
 
 
 @dataclass
-class Witness:
+class LogChecker:
     """Checks that a viewer sees each event of a log once, in order, without a gap."""
 
     epoch: str
@@ -177,11 +177,11 @@ async def watching(
         await viewer.close()
 
 
-def cursor_of(witnesses: Iterable[Witness]) -> str:
-    return str(Cursor.of(Position(one.epoch, one.seq) for one in witnesses))
+def cursor_of(checkers: Iterable[LogChecker]) -> str:
+    return str(Cursor.of(Position(one.epoch, one.seq) for one in checkers))
 
 
-def witness_of(answer: dict[str, Any]) -> Witness:
-    """A witness that starts at the cursor of an answer to `subscribe`."""
+def checker_of(answer: dict[str, Any]) -> LogChecker:
+    """A checker that starts at the cursor of an answer to `subscribe`."""
     [position] = parse_cursor(answer["cursor"]).positions.values()
-    return Witness(position.epoch, position.seq, bytes.fromhex(answer["digest"]))
+    return LogChecker(position.epoch, position.seq, bytes.fromhex(answer["digest"]))

@@ -1,4 +1,4 @@
-"""Files and endings for tests of the registry: real rows, made-up contents."""
+"""Files and endings of attempts for tests of the registry."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def observed(name: str, version: int = 1) -> ObservedFile:
 
 
 async def enqueue(pipeline: PipelineRecord, *names: str) -> None:
-    """Let the watcher find new files."""
+    """Register new files, as the watcher does."""
     await Registry(pipeline).apply(FileChanges(new=[observed(name) for name in names]))
 
 
 async def known(pipeline: PipelineRecord, name: str) -> KnownFile:
-    """Return a file as the registry has it."""
+    """Return a file from the registry."""
     return next(file for file in await Registry(pipeline).known() if file.name == name)
 
 

@@ -28,7 +28,7 @@ async def only_head(database: Database) -> Head:
 
 
 async def assert_gapless(database: Database) -> None:
-    """Every seq once, the digest of each what Python folds, the head at the last of them."""
+    """Check that seqs have no gaps, digests equal Python's, and the head is the last event."""
     head = await only_head(database)
     digest = EMPTY
     events = await EventLog(database).read_after(head, 0, 100_000)

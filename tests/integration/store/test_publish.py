@@ -35,7 +35,7 @@ COMPLETED = {
 
 @pytest.fixture
 async def session(dsn: str) -> Any:
-    """A session as any client has one, without anything of raglive's."""
+    """A plain client session, without raglive's codecs and settings."""
     connection = await asyncpg.connect(dsn)
     yield connection
     await connection.close()

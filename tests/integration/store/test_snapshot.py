@@ -23,7 +23,7 @@ async def test_a_new_pipeline_has_a_complete_status(
     assert sum(place.seq for place in parse_cursor(status.cursor).positions.values()) == 0
 
 
-async def test_a_snapshot_is_true_at_its_cursor_whoever_writes(
+async def test_a_snapshot_is_exact_at_its_cursor_with_concurrent_writers(
     database: Database, pipeline: PipelineRecord
 ) -> None:
     await pipeline.announce_online(60, "/watched")
@@ -60,7 +60,7 @@ async def test_a_snapshot_is_true_at_its_cursor_whoever_writes(
 
 
 def assert_true_at_its_cursor(status: PipelineStatus, log: list[LoggedEvent]) -> None:
-    """Compare a status with what the events up to its cursor say."""
+    """Compare a status with the state that the events up to its cursor produce."""
     (place,) = parse_cursor(status.cursor).positions.values()
     seen = log[: place.seq]
     assert status.digest == seen[-1].digest.hex()

@@ -1,4 +1,4 @@
-"""Viewers of a hub without a server between."""
+"""Viewers that are connected to a hub directly, without a server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECONDS = 15
 
 
 class Seat:
-    """One viewer: what it missed, and what followed."""
+    """A viewer, with the events that it missed and the live events."""
 
     def __init__(self) -> None:
         self.recovery: Recovery | None = None

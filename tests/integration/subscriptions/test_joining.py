@@ -1,4 +1,4 @@
-"""Whoever joins gets everything after its cursor, once, and is told exactly where it stands."""
+"""A viewer that joins gets every event after its cursor once, and its exact position."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def publish(database: Database, count: int, **changes: Any) -> None:
 
 @asynccontextmanager
 async def publishing(database: Database, seed: int) -> AsyncIterator[None]:
-    """Publish without a pause, one or several events at a time."""
+    """Publish continuously, one or several events at a time."""
     randomness = random.Random(seed)
 
     async def run() -> None:
@@ -97,7 +97,7 @@ async def test_a_cursor_from_a_server_that_is_ahead_is_resumed(
     await publish(database, 1)
     async with PostgresBus(database.dsn) as bus:
         slow = Room(EventLog(database), bus, database)  # its hub does not follow by itself
-        await slow.hub.snapshot(PIPELINE)  # which is kept for a second
+        await slow.hub.snapshot(PIPELINE)  # which is cached for a second
         await publish(database, 3)
         [head] = slow.hub.heads()
         for seq, recovered in ((3, True), (5, False)):

@@ -33,7 +33,7 @@ def summaries(room: Room) -> list[PipelineSummary]:
 
 
 async def counts_at(database: Database, seq: int) -> dict[str, int]:
-    """The number of files in each state as the events up to `seq` tell it."""
+    """The number of files in each state after the events up to `seq`."""
     [head] = await EventLog(database).heads()
     states: dict[str, str] = {}
     for logged in await EventLog(database).read_after(head, 0, seq):
@@ -95,7 +95,7 @@ async def test_files_that_are_queued_without_an_event_are_noticed(
 
     monkeypatch.setattr(PipelineReads, "summary", counted)
     await room.until(lambda: room.started)
-    assert readings == 0, "nobody watches"
+    assert readings == 0, "no viewers"
     room.watched.add(PIPELINE)
     await room.until(lambda: summaries(room))
     assert summaries(room)[-1].counts.queued == 0

@@ -1,4 +1,4 @@
-"""What may happen to a hub: deafness, silence, garbage, and logs that are not what they were."""
+"""Failures of a hub: missing hints, hanging connections, malformed messages, replaced logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A redacted viewer learns how files fare, and nothing of what they are."""
+"""A redacted viewer sees the states of files, but neither names nor contents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATUSES = [it["wire"] for it in EXAMPLES if it["model"] == "PipelineStatus"]
 REDACTION = Redaction(b"s" * 32)
 MARK = "/Secret Folder/offer to Dr. Who.pdf"
 
-# Text that says nothing of a file: who and where in the log, times, and words of a fixed list.
+# Text that reveals nothing about a file: ids, positions, times, and fixed words.
 OPEN = {
     "type", "pipeline_id", "pipeline_type", "cursor", "digest", "status", "timestamp",
     "processing_stage", "stage", "started_at", "completed_at", "failed_at", "skipped_at",

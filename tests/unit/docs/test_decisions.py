@@ -1,4 +1,4 @@
-"""Each decision says its status and date, and the index shows them."""
+"""Each decision has a status and a date, and the index shows them."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def embeddings(vectors: list[Any]) -> web.Response:
 
 
 class Provider:
-    """A real HTTP server that answers as the test says, and well when nothing is left to say."""
+    """A real HTTP server with scripted answers, and valid ones after these."""
 
     def __init__(self) -> None:
         self.answers: list[Answer | web.StreamResponse] = []
@@ -176,7 +176,7 @@ async def test_permanent_failures_are_not_retried(
         with pytest.raises(CircuitOpen, match=message) as held:
             await embedder.embed(["text"])
         assert held.value.code == code
-    else:  # it is about the text, and the next one may be embedded
+    else:  # the error concerns only this text
         assert len(await embedder.embed(["another"])) == 1
     await embedder.close()
 

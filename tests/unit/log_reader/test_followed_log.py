@@ -12,7 +12,7 @@ from raglive_contract.digest import EMPTY, roll
 
 
 class Recording(FollowedLog):
-    """Keeps what it receives."""
+    """Records the received events."""
 
     def __init__(self, seq: int = 0, digest: bytes | None = EMPTY) -> None:
         super().__init__(Head(1, "p", "local_files", "e", seq, digest or b""), seq, digest)

@@ -1,4 +1,4 @@
-"""A message takes the memory of its own size: thousands are kept of each pipeline."""
+"""The memory of a message is close to its size, because thousands are held per pipeline."""
 
 from __future__ import annotations
 

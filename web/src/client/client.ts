@@ -3,8 +3,9 @@ import { Poller } from "./polling";
 import { ConnectionRunner } from "./runner";
 import { SessionKeeper } from "./session";
 import { Store } from "./store";
+import { TIMING, type Timing } from "./timing";
 
-/** What the client needs of the place it runs in. */
+/** What the client needs from its environment. */
 export interface Environment {
   /** Base address of the dashboard server; empty for the page's own. */
   base: string;
@@ -15,6 +16,7 @@ export interface Environment {
   choices: Memory;
   /** Remembers the viewer's token until the tab is closed. */
   secrets: Memory;
+  timing?: Timing;
 }
 
 export interface Memory {
@@ -32,7 +34,7 @@ export class Client {
   private readonly runner: ConnectionRunner;
 
   constructor(private readonly environment: Environment) {
-    const { base, schedule, hidden, choices, secrets } = environment;
+    const { base, schedule, hidden, choices, secrets, timing = TIMING } = environment;
     this.http = new Http(base, () => secrets.get(TOKEN));
     this.store = new Store(schedule);
     const loadSocket = async () => {
@@ -43,8 +45,8 @@ export class Client {
       this.http,
       new SessionKeeper(this.http),
       this.store,
-      { loadSocket, createPoller: (handlers) => new Poller(this.http, handlers) },
-      { preferPolling: choices.get(PREFER_POLLING) === "yes", hidden, clientId: newClientId() },
+      { loadSocket, createPoller: (handlers) => new Poller(this.http, handlers, timing) },
+      { preferPolling: choices.get(PREFER_POLLING) === "yes", hidden, clientId: newClientId(), timing },
     );
   }
 
@@ -94,7 +96,7 @@ export class Client {
   }
 }
 
-/** `randomUUID` is missing where the page is not served securely. */
+/** `randomUUID` exists only on pages from HTTPS or localhost. */
 function newClientId(): string {
   return globalThis.crypto.randomUUID?.() ?? Math.random().toString(36).slice(2);
 }

@@ -1,4 +1,5 @@
 import { NOT_STARTED, type Connection, type Reason, type SessionFacts } from "./connection";
+import { TIMING, type Timing } from "./timing";
 import type { Activity } from "./transports";
 import type { Trouble } from "./verification";
 
@@ -9,6 +10,7 @@ export type TimerName = "fallback" | "retry" | "renew";
 
 /** The connection's whole state. Immutable; `transition` returns the next one. */
 export interface State {
+  readonly timing: Timing;
   readonly started: boolean;
   readonly socket: SocketPhase;
   /** Why the client polls; null while it does not. */
@@ -69,8 +71,9 @@ export type Effect =
   | { type: "tell_activity"; activity: Activity }
   | { type: "resubscribe"; pipelineType: string; pipelineId: string; withCursor: boolean };
 
-export function initialState(preferPolling: boolean): State {
+export function initialState(preferPolling: boolean, timing = TIMING): State {
   return {
+    timing,
     started: false,
     socket: "closed",
     polling: null,

@@ -82,12 +82,3 @@ export const NOT_STARTED: Connection = {
   role: null,
   mayOperate: false,
 };
-
-const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 15_000;
-
-/** Exponential back-off with jitter: between half and the whole of a delay that doubles. `random` is in [0, 1). */
-export function backoffMs(attempt: number, random: number): number {
-  const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 10));
-  return ceiling / 2 + random * (ceiling / 2);
-}

@@ -217,13 +217,15 @@ export function standingsOf({ files_processing }: PipelineStatus): FileStanding[
 
 /**
  * A file as both the registry and the events have it. A row that was fetched during an attempt is older
- * than what the events tell of that attempt; otherwise the later of the two counts.
+ * than what the events tell of that attempt; otherwise the later of the two counts. Snapshots leave out
+ * some fields, which the row has.
  */
 export function currentFile<F extends FileRow | LiveFile>(row: F, live: LiveFile | undefined): F | LiveFile {
   if (!live) return row;
   const duringAttempt = row.state === "processing" && row.attempt === live.attempt;
   if (!duringAttempt && Date.parse(live.updated_at) < Date.parse(row.updated_at)) return row;
-  return { ...live, folder: live.folder || row.folder, url: live.url ?? row.url };
+  const started_at = live.started_at ?? (row.attempt === live.attempt ? row.started_at : null);
+  return { ...live, folder: live.folder || row.folder, url: live.url ?? row.url, started_at };
 }
 
 function setProgress(files: Files, file: LiveFile, stage: Stage, progress: number): boolean {

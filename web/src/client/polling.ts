@@ -1,14 +1,12 @@
 import type { RagStatus } from "@/contract/types";
 import { ApiError, type Http } from "./http";
+import type { Timing } from "./timing";
 import type { PollHandlers, PollingTransport } from "./transports";
 
 const LONG_POLL_SECONDS = 20;
-const SHORT_POLL_SECONDS = 4;
 const HIDDEN_INTERVAL_MS = 10_000;
 const WORKING_INTERVAL_MS = 1_000;
 const SHORTEST_INTERVAL_MS = 100;
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 10_000;
 
 /** Polls `/api/rag-status` with the same cursor as the WebSocket, until it is stopped. */
 export class Poller implements PollingTransport {
@@ -22,6 +20,7 @@ export class Poller implements PollingTransport {
   constructor(
     private readonly http: Http,
     private readonly handlers: PollHandlers,
+    private readonly timing: Timing,
   ) {}
 
   start(): void {
@@ -95,8 +94,9 @@ export class Poller implements PollingTransport {
     this.failures += 1;
     this.first = true;
     this.handlers.failed(refusal, this.failures);
-    const pause = FIRST_RETRY_MS * 2 ** Math.min(this.failures - 1, 8) * (0.75 + Math.random() / 2);
-    return Math.max(refusal.retryAfterMs ?? 0, Math.min(pause, LONGEST_RETRY_MS));
+    const { firstMs, longestMs } = this.timing.pollRetry;
+    const pause = firstMs * 2 ** Math.min(this.failures - 1, 8) * (0.75 + Math.random() / 2);
+    return Math.max(refusal.retryAfterMs ?? 0, Math.min(pause, longestMs));
   }
 
   private path(cursor: string | null, wait: number): string {
@@ -114,7 +114,7 @@ export class Poller implements PollingTransport {
 
   private waitSeconds(): number {
     if (this.first || this.startOver || this.handlers.working() || this.handlers.hidden()) return 0;
-    return this.handlers.awaitsSocket() ? SHORT_POLL_SECONDS : LONG_POLL_SECONDS;
+    return this.handlers.awaitsSocket() ? this.timing.shortPollSeconds : LONG_POLL_SECONDS;
   }
 
   private intervalMs(askedMs: number | null, wait: number, tookMs: number): number {

@@ -3,6 +3,7 @@ import type { Connection, SessionFacts } from "./connection";
 import { ApiError, type Http } from "./http";
 import type { SessionKeeper } from "./session";
 import type { Store } from "./store";
+import type { Timing } from "./timing";
 import type {
   CreateSocket,
   PollHandlers,
@@ -19,6 +20,7 @@ export interface RunnerOptions {
   /** True while nobody can see the page. */
   hidden: () => boolean;
   clientId: string;
+  timing?: Timing;
 }
 
 type Happening = Event extends infer E ? (E extends Event ? Omit<E, "at" | "random"> : never) : never;
@@ -45,7 +47,7 @@ export class ConnectionRunner {
     private readonly transports: Transports,
     private readonly options: RunnerOptions,
   ) {
-    this.state = initialState(options.preferPolling);
+    this.state = initialState(options.preferPolling, options.timing);
     store.onTrouble = (pipelineId, trouble, pipelineType) => {
       const seq = this.seqOf(pipelineId);
       this.dispatch({ type: "trouble", trouble, pipelineId, pipelineType, seq });
@@ -152,7 +154,7 @@ export class ConnectionRunner {
     }
   }
 
-  /** The dashboard server's "no" is believed; when it does not answer, the WebSocket is tried. */
+  /** The dashboard server's "no" is final. When it does not answer, the WebSocket is tried. */
   private async isSocketAvailable(): Promise<boolean> {
     try {
       const info = await this.http.get<SocketInfo>("/api/socket/info", { timeoutMs: INFO_TIMEOUT_MS });

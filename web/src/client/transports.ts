@@ -39,7 +39,7 @@ export interface PollHandlers {
   latency(ms: number): void;
 }
 
-/** What the runner needs of a WebSocket; it ends once and is not reused. */
+/** What the runner needs from a WebSocket, which ends once and is not reused. */
 export interface SocketTransport {
   open(): void;
   close(): void;
@@ -49,7 +49,7 @@ export interface SocketTransport {
   probe(timeoutMs: number): Promise<void>;
 }
 
-/** What the runner needs of polling. */
+/** What the runner needs from polling. */
 export interface PollingTransport {
   start(): void;
   stop(): void;

@@ -18,7 +18,7 @@ export function useConnection(): Connection {
   );
 }
 
-/** A value read from the store. Renders again when it is another one by `Object.is`. */
+/** A value read from the store. Renders again when it has changed by `Object.is`. */
 export function useStore<T>(read: (store: Store) => T, prerendered: T): T {
   const { store } = useClient();
   return useSyncExternalStore(
@@ -41,7 +41,7 @@ export function usePipeline(id: string): PipelineState | undefined {
   return useStore((store) => store.pipeline(id), undefined);
 }
 
-/** A file as events told of it; renders again when its progress moves. */
+/** A file as events describe it; renders again when its progress changes. */
 export function useLiveFile(pipelineId: string, fileId: string): LiveFile | undefined {
   return useStore(
     useCallback((store) => store.file(pipelineId, fileId), [pipelineId, fileId]),

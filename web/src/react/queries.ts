@@ -87,7 +87,7 @@ interface PagedQuery {
   continueWith: "after" | "before";
   /** Pages of another version are out of date, such as another generation of the pipeline. */
   version: string | number;
-  /** Nothing is fetched before. */
+  /** While false, nothing is fetched. */
   enabled?: boolean;
 }
 
@@ -129,7 +129,7 @@ export interface Found<T> {
   error: string | null;
 }
 
-/** What a search finds for a text; `key` names the search and its filters. Nothing is asked for an empty text. */
+/** What a search finds for a text; `key` names the search and its filters. Nothing is fetched for an empty text. */
 export function useSearch<T>(
   key: readonly unknown[],
   text: string,
@@ -148,7 +148,7 @@ export function useSearch<T>(
   return { found: error ? [] : (data ?? []), searching: isFetching, error: error?.message ?? null };
 }
 
-/** Retries failed files; what was fetched about their pipeline is fetched again. */
+/** Retries failed files, then fetches again what is shown of their pipeline. */
 export function useRetry(pipelineId: string) {
   const { http } = useClient();
   const cache = useCache();

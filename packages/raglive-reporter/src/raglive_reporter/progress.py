@@ -60,5 +60,5 @@ class LatestProgress:
                     self._unsent.setdefault(key, event)
 
     def reset(self) -> None:
-        """Forget everything in a forked child; the parent goes on with its own copy."""
+        """Forget everything in a forked child; the parent continues with its own copy."""
         self.__init__()  # type: ignore[misc]  # another thread of the parent may hold the old lock

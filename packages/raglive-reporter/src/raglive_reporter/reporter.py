@@ -178,7 +178,7 @@ class Reporter(BaseReporter):
         """Return an attempt at a file, for `with`.
 
         An exception in the block fails the file. It then propagates; with `on_error="continue"` it
-        is logged instead, so that a loop over files goes on.
+        is logged instead, so that a loop over files continues.
         """
         if on_error == "continue":
             return ContinuingFile(self._publisher, name, details)

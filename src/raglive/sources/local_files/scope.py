@@ -34,6 +34,8 @@ class WatchScope:
     def admits_link(self, path: str) -> bool:
         """Check whether the target of a link may be read; without effect on other paths."""
         target = os.path.realpath(path)
+        if target == path and self._is_below_folder(path):
+            return True  # there is no link
         root = os.path.realpath(self.folder)
         inside = target == root or target.startswith(root.rstrip(os.sep) + os.sep)
         if not inside and not self._follow_links:
@@ -42,3 +44,6 @@ class WatchScope:
         if inside:
             way = way[: way.index(Path(root))]
         return not any(self.is_private(str(folder)) for folder in way)
+
+    def _is_below_folder(self, path: str) -> bool:
+        return path.startswith(f"{self.folder}{os.sep}")

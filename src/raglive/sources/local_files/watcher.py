@@ -211,12 +211,10 @@ _ANY_VOLUME = Volume("any")  # the number of the file system does not matter at 
 async def fetch(scope: WatchScope, job: Job) -> AsyncIterator[Path]:
     """Provide the path of a job's file for the duration of the block.
 
-    Raises `FileVanished` when a link on the way leads out of the scope. Afterwards, raises
-    `FileVanished` or `FileChanged` when the file is not the version that is in the registry, so
-    that its text is discarded.
+    Afterwards, raises `FileVanished` or `FileChanged` when the file is not the version that is in
+    the registry, or is reached by a link that is not followed, so that its text is discarded.
     """
     path = path_of(scope.folder, job.location)
-    await asyncio.to_thread(_require_admitted, scope, path, job)
     try:
         yield path
     except Exception:
@@ -225,13 +223,9 @@ async def fetch(scope: WatchScope, job: Job) -> AsyncIterator[Path]:
     await asyncio.to_thread(_require_unchanged, scope, path, job)
 
 
-def _require_admitted(scope: WatchScope, path: Path, job: Job) -> None:
+def _require_unchanged(scope: WatchScope, path: Path, job: Job) -> None:
     if not scope.admits_link(str(path)):
         raise FileVanished(f"{job.name} is reached by a link that is not followed.")
-
-
-def _require_unchanged(scope: WatchScope, path: Path, job: Job) -> None:
-    _require_admitted(scope, path, job)
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -1,4 +1,4 @@
-"""Reindexing: replaces the vectors of the index by those of another model while search goes on.
+"""Reindexing: replaces the vectors of the index by those of another model; search keeps working.
 
 Each chunk gets a second vector. When none is missing, one transaction replaces the first column by
 the second. Until then the cache holds the new vectors by the hash of their text, so that no edit,

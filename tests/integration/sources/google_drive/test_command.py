@@ -30,7 +30,7 @@ def root(drive: FakeDrive) -> Item:
 
 
 class Command:
-    """The command on one database; all that it has output, and what it must not say."""
+    """The command on one database; its output, and the secrets that it must not contain."""
 
     def __init__(self, server: FakeDriveServer, root: Item, dsn: str) -> None:
         self.output = ""

@@ -1,4 +1,4 @@
-"""The file that a worker is given, and changes while it is read."""
+"""Access to a file for a worker, and changes while it is read."""
 
 from __future__ import annotations
 

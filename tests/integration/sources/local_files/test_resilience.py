@@ -24,7 +24,7 @@ STORM = 2000  # files
 
 
 def _storm(folder: Path, seed: int) -> None:
-    """Write, edit, rename and delete files and folders, as fast as it goes."""
+    """Write, edit, rename and delete files and folders as fast as possible."""
     chance, live = random.Random(seed), list[Path]()
     for number in range(STORM):
         place = folder / f"a{number // 100}" / f"b{number % 7}" / f"{number}.txt"
@@ -71,7 +71,7 @@ async def test_a_full_check_finds_changes_of_lost_notifications(
         for number in range(queue // 2):
             (tmp_path / f"{number}").touch()
             (tmp_path / f"{number}").unlink()
-        (tmp_path / "last.txt").write_text("that nothing told of")
+        (tmp_path / "last.txt").write_text("without a notification")
         deaf.set()
         await watched.until_same()
 

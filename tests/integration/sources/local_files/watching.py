@@ -57,7 +57,7 @@ class Watched:
         return problem
 
     async def until(self, holds: Callable[[Rows], object], seconds: float = 30) -> Rows:
-        """Wait until the registry is so, looking at it after each commit."""
+        """Wait until the registry meets a condition, checking after each commit."""
         async with asyncio.timeout(seconds):
             while True:
                 self.committed.clear()
@@ -77,7 +77,7 @@ class Watched:
                 await self._next_commit()
 
     async def until_same(self, seconds: float = 60) -> Rows:
-        """Wait until the registry says what the folder holds."""
+        """Wait until the registry equals the folder."""
         expected = tree(self.folder)
         return await self.until(
             lambda rows: (
@@ -108,13 +108,13 @@ async def watching(
     *,
     listen: str | None = None,
 ) -> AsyncIterator[Watched]:
-    """Run a watcher, past its first full check."""
+    """Run a watcher, and wait for its first full check."""
     watched = Watched(record, folder, scope)
     listener = await asyncpg.connect(listen or record.database.dsn)
     await listener.add_listener("raglive_head", lambda *_: watched.committed.set())
     watched.task = asyncio.create_task(watched.watcher.run())
     try:
-        # No signal tells of a check that changes nothing.
+        # A check without changes sends no signal.
         while watched.watcher.last_check is None and not watched.task.done():
             await asyncio.sleep(0.005)
         if watched.task.done():

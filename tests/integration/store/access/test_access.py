@@ -1,4 +1,4 @@
-"""Nothing of raglive's is readable by the API roles that a hosted Postgres gives to the world."""
+"""The public API roles of a hosted Postgres can read nothing of raglive."""
 
 from __future__ import annotations
 

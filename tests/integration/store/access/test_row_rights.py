@@ -51,7 +51,7 @@ claims = st.builds(
 
 @pytest.fixture
 async def reader(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection with the rights of a role that was let in, and nothing but claims."""
+    """A connection with a role that has `grant_view`, and the claims of a token."""
     await choose_vector_space(database, VECTOR_SPACE)
     await database.execute(
         "DO $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('raglive tests: roles'));"

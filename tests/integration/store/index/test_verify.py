@@ -1,4 +1,4 @@
-"""`raglive verify` names whatever is broken: every check finds its case."""
+"""`raglive verify`: every check finds its kind of disagreement."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ DRAFT = "INSERT INTO raglive.drafts (file_key, generation, content) VALUES"
 UNBOUND = "ALTER TABLE raglive.chunks DROP CONSTRAINT chunks_file_key_fkey"
 LAST = "seq = (SELECT max(seq) FROM raglive.events)"
 
-# How each is broken. The files: a is completed with two chunks, b has failed for good, c is queued.
+# Statements that cause each disagreement. Of the files, a is completed with two chunks, b has
+# failed for good, and c is queued.
 BREAKS = {
     "counts_differ": ["UPDATE raglive.heads SET completed = completed + 1"],
     "log_has_gaps": ["DELETE FROM raglive.events WHERE seq = 2"],
@@ -79,7 +80,7 @@ BREAKS = {
     "nothing_to_match_with": ["DROP FUNCTION public.match_documents"],
 }
 
-# What is broken in other ways, and found by the same checks.
+# Other disagreements that the same checks find.
 MORE = [
     ("log_has_gaps", ["UPDATE raglive.heads SET seq = seq + 1"]),
     ("log_has_gaps", ["UPDATE raglive.heads SET seq = seq - 1"]),

@@ -1,4 +1,4 @@
-"""Whatever happens to files, in whatever order, the counts are what counting gives."""
+"""After any sequence of changes, the stored counts equal the number of rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ steps = st.one_of(
 
 
 class History:
-    """One pipeline's watcher, worker and a producer that knows of neither."""
+    """The watcher and the worker of a pipeline, and an independent producer."""
 
     def __init__(self, pipeline: PipelineRecord) -> None:
         self._pipeline = pipeline
@@ -49,7 +49,7 @@ class History:
         self._held: list[Job] = []
 
     async def do(self, what: str, which: Any) -> None:
-        """Let one thing happen; what cannot happen now, does not."""
+        """Do one action; it has no effect if it is not possible now."""
         if what.startswith("file:"):
             await self._publish(what, *which)
         elif isinstance(which, str):

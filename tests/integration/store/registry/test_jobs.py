@@ -247,7 +247,7 @@ async def test_a_rolled_back_ending_changes_nothing(
 async def test_watcher_and_workers_never_deadlock(
     database: Database, pipeline: PipelineRecord
 ) -> None:
-    """Files renamed, edited, removed and added while workers claim, keep and end attempts."""
+    """Files are renamed, edited, removed and added while workers claim, renew and end attempts."""
     names = [f"{n:02}.txt" for n in range(24)]
     await enqueue(pipeline, *names)
     watching = asyncio.Event()

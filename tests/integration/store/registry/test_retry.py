@@ -1,4 +1,4 @@
-"""`raglive retry`: all that failed, those of one error, and files by whatever people call them."""
+"""`raglive retry`: all failed files, those of one error code, and files by id, name or path."""
 
 from __future__ import annotations
 

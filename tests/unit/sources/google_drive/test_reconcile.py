@@ -14,7 +14,7 @@ from raglive.store.registry.google_drive import Folder, KnownItems
 ROOT = Folder("root", None, "root", "", is_root=True, state="listed")
 NOTHING = KnownItems({}, {"root": ROOT}, {}, ())
 
-# The parent of each folder, by number: -1 is the watched folder, -2 is elsewhere; circles are
+# The parent of each folder, by number: -1 is the watched folder, -2 is elsewhere; cycles are
 # possible, as pages are not of one moment.
 _parents = st.lists(st.integers(-2, 7), min_size=1, max_size=8)
 

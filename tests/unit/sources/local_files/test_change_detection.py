@@ -42,7 +42,7 @@ def _state(root: Path, *, approved: bool = False) -> FolderState:
 
 
 def _when_certain(detector: ChangeDetector, state: FolderState) -> DetectedChanges:
-    """Look until what is missing has been missing for long enough."""
+    """Check until missing files have been missing long enough to be deleted."""
     detector.check_everything({}, state)
     due = detector.next_due()
     assert due is not None

@@ -26,7 +26,7 @@ class Inode:
 
 @dataclass
 class Disk:
-    """A folder as a file system keeps it: freed inode numbers are used again at once."""
+    """A simulated file system that reuses freed inode numbers at once."""
 
     files: dict[str, Inode] = field(default_factory=dict)
     clock: int = 1000
@@ -43,7 +43,7 @@ class Disk:
         return next(number for number in range(1, 1000) if number not in used)
 
     def replace(self, at: str, size: int) -> None:
-        """As editors save: a new file takes the name."""
+        """Save as editors do: a new file replaces the old one."""
         self.clock += 1
         self.files[at] = Inode(self.free_number(), 1, size, self.clock, self.clock)
 
@@ -63,7 +63,7 @@ class Disk:
             self.files[to] = self.files[at]
 
     def move_across(self, at: str, to: str) -> None:
-        """As `mv` between file systems: another inode, the date kept."""
+        """Move as `mv` between file systems does: new inode, same modification time."""
         if at in self.files and at != to:
             old = self.files[at]
             self.files[to] = replace(old, number=self.free_number(), device=3 - old.device)
@@ -82,7 +82,7 @@ class Disk:
 
 
 class Index:
-    """A registry, and what each of its files was last read as."""
+    """A registry, with the content that each file had when it was last read."""
 
     def __init__(self) -> None:
         self.files: dict[int, KnownFile] = {}

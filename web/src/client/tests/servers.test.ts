@@ -1,16 +1,25 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Client } from "../client";
 import type { ConnectionState } from "../connection";
+import type { Timing } from "../timing";
 import { Servers } from "./servers";
 
 const DEADLINE_MS = 30_000;
+/** Pauses that no test is about are short. */
+const QUICK: Timing = {
+  socketRetry: { firstMs: 200, longestMs: 15_000 },
+  pollRetry: { firstMs: 100, longestMs: 10_000 },
+  shortPollSeconds: 1,
+  lagGraceMs: 200,
+  wakeProbeMs: 300,
+};
 let servers: Servers;
 let client: Client;
 
 beforeEach(async () => {
   servers = new Servers();
   await servers.start();
-  client = newClient(false);
+  client = newClient();
 });
 
 afterEach(async () => {
@@ -18,7 +27,7 @@ afterEach(async () => {
   await servers.stop();
 });
 
-function newClient(preferPolling: boolean): Client {
+function newClient({ preferPolling = false, timing = QUICK } = {}): Client {
   const choices = new Map(preferPolling ? [["raglive.prefer-polling", "yes"]] : []);
   return new Client({
     base: servers.url,
@@ -29,6 +38,7 @@ function newClient(preferPolling: boolean): Client {
       set: (key, value) => (value === null ? choices.delete(key) : choices.set(key, value)),
     },
     secrets: { get: () => null, set: () => undefined },
+    timing,
   });
 }
 
@@ -123,10 +133,13 @@ test("comes back without being asked", { timeout: 40_000 }, async () => {
 });
 
 test("is told by the answers to its polls that the status server is back", { timeout: 60_000 }, async () => {
+  client = newClient({ timing: { ...QUICK, socketRetry: { firstMs: 15_000, longestMs: 15_000 } } });
   client.start();
   await state("live");
+  const killedAt = Date.now();
   await servers.killSocket();
   await until(() => (client.connection.retryAt ?? 0) - Date.now() > 7_000, "wanted a long pause");
+  await until(() => (client.connection.heardAt ?? 0) >= killedAt, "wanted an answer to a poll");
   await servers.startSocket();
   const startedAt = Date.now();
   await state("live");
@@ -148,7 +161,7 @@ test("polls from the start when there is no status server, and long-polls when i
 });
 
 test("polls when that is preferred, and stops when it is not any more", async () => {
-  client = newClient(true);
+  client = newClient({ preferPolling: true });
   client.start();
   await state("polling");
   expect(client.connection.reason.code).toBe("preferred");
@@ -252,7 +265,7 @@ describe("when the cursor is no use", () => {
 test("a server that drains is left at once and returned to when it says", { timeout: 20_000 }, async () => {
   client.start();
   await state("live");
-  servers.tell("server:draining", { retry_in: 1_500 });
+  servers.tell("server:draining", { retry_in: 600 });
   await state("polling");
   expect(client.connection.reason.code).toBe("server_draining");
   await state("live");

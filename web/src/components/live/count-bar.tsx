@@ -11,7 +11,7 @@ export function totalOf(counts: Counts): number {
   return COUNTED.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
 }
 
-/** How many to show: those that wait for a retry are not queued as well. */
+/** The count of each state; files that wait for a retry do not count as queued. */
 export function shownCount(counts: Counts, state: Shown): number {
   const waiting = Math.min(counts.waiting ?? 0, counts.queued);
   if (state === "waiting") return waiting;
@@ -43,7 +43,7 @@ export function CountBar({ counts, className }: { counts: Counts; className?: st
 
 const WORDS: Partial<Record<ShownState, string>> = { waiting: "waiting for a retry" };
 
-/** `held`: how many of those in progress do not get on. */
+/** `held`: how many files in progress are stuck or have lost their worker. */
 export function CountLegend({ counts, held }: { counts: Counts; held: number }) {
   return (
     <ul className="flex flex-wrap gap-x-4 gap-y-1">

@@ -22,7 +22,7 @@ interface PipelineFrameProps {
   children: (state: PipelineState) => ReactNode;
 }
 
-/** The frame of a pipeline's pages: its head, or a notice while nothing is known of it. */
+/** The frame of a pipeline's pages: its header, or a notice that the pipeline is unknown. */
 export function PipelineFrame({ id, tab, children }: PipelineFrameProps) {
   const state = usePipeline(id);
   const { state: connection } = useConnection();
@@ -97,7 +97,8 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
             tone="failed"
             title={
               <>
-                This pipeline has needed attention <Moment at={facts.problem.since} className="font-normal" />
+                This pipeline needs attention, first noticed{" "}
+                <Moment at={facts.problem.since} className="font-normal" />
               </>
             }
           >
@@ -133,7 +134,7 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
             again.
             <p className="mt-1" data-testid="what-to-do">
               <span className="font-medium">What to do: </span>
-              <Prose text="Start it again, with `raglive up` or as it was started; its log says why it ended." />
+              <Prose text="Start it again with `raglive up`, or the way it was started before. Its log says why it stopped." />
             </p>
           </Banner>
         </div>

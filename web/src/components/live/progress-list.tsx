@@ -20,8 +20,8 @@ interface ProgressListProps {
 }
 
 /**
- * Files at work. One that is done in a moment is not shown at all, and the place that a file leaves
- * stays for a while, so that nothing flashes or jumps.
+ * Files in progress. A file that finishes within 0.3 s is not shown, and the list shrinks with a delay,
+ * so that nothing flashes or jumps.
  */
 export function ProgressList({ running, limit, showPipeline = false }: ProgressListProps) {
   const shown = useLasting(running).slice(0, limit);
@@ -32,7 +32,7 @@ export function ProgressList({ running, limit, showPipeline = false }: ProgressL
       <div className="sm:min-h-(--height)" style={{ "--height": `${Math.max(ROW_PX, height)}px` } as object}>
         {shown.length === 0 && (
           <p className="flex h-10 items-center text-faint">
-            {running.length > 0 ? "Files go through in a moment." : "Nothing at the moment."}
+            {running.length > 0 ? "Each file takes only a moment." : "No file is in progress."}
           </p>
         )}
         <ul>
@@ -51,7 +51,7 @@ export function ProgressList({ running, limit, showPipeline = false }: ProgressL
   );
 }
 
-/** Those that have been at work for a moment. */
+/** The files that have been in progress for 0.3 s. */
 function useLasting(running: readonly Running[]): Running[] {
   const firstSeen = useRef(new Map<string, number>());
   const [lasting, setLasting] = useState<ReadonlySet<string>>(new Set());

@@ -15,7 +15,7 @@ interface ProgressRowProps {
   showPipeline?: boolean;
 }
 
-/** A file at work; only this row renders when its progress moves. */
+/** A file in progress; only this row renders again when its progress changes. */
 export function ProgressRow({ pipelineId, fileId, showPipeline = false }: ProgressRowProps) {
   const file = useLiveFile(pipelineId, fileId);
   if (file?.state !== "processing") return null;

@@ -13,7 +13,7 @@ interface SpendingProps {
   className?: string;
 }
 
-/** What embedding has cost; absent while nothing was paid for. */
+/** What embedding has cost; absent while it has cost nothing. */
 export function Spending({ throughput, className }: SpendingProps) {
   if (!throughput || (throughput.total_usage.tokens === 0 && !throughput.budget)) return null;
   const { usage, total_usage: total, budget } = throughput;

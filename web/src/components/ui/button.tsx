@@ -9,7 +9,7 @@ const VARIANTS: Record<Variant, string> = {
   accent: "bg-ink text-surface hover:opacity-90",
 };
 
-/** For elements that look like a button and are something else, such as links. */
+/** The classes of a button, for links that look like one. */
 export function buttonClass(variant: Variant = "outline", className?: string): string {
   return classes(
     "inline-flex h-7 select-none items-center justify-center gap-1.5 rounded-md px-2.5 text-sm font-medium whitespace-nowrap transition-colors duration-100 disabled:pointer-events-none disabled:opacity-50",

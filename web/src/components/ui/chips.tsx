@@ -13,7 +13,7 @@ interface ChipsProps {
   label: string;
 }
 
-/** One of several, always visible; scrolls sideways where there is no room. */
+/** A choice of one, always visible; scrolls sideways on narrow screens. */
 export function Chips({ chips, value, onChange, label }: ChipsProps) {
   return (
     <div

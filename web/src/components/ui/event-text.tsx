@@ -47,7 +47,7 @@ export function EventLabel({ type, className }: { type: EventType; className?: s
   );
 }
 
-/** What an event says, without its type and file. */
+/** The details of an event, without its type and file. */
 export function eventText(event: Event): string {
   switch (event.type) {
     case "file:processing":
@@ -80,15 +80,15 @@ const OF_FILES: Record<string, string> = {
   files_moved: "moved or renamed",
   files_requeued: "queued again",
   files_stuck: "stuck",
-  files_lost: "left by a lost worker",
+  files_lost: "interrupted because a worker was lost",
 };
 
 const BECAUSE: Record<string, string> = {
-  worker_lost: ", its worker was lost",
-  budget_changed: ", the budget is another",
+  worker_lost: " because a worker was lost",
+  budget_changed: " because the budget was changed",
 };
 
-/** What one change of a status says; producers may name changes of their own. */
+/** One change of a `status:update`; producers may add changes of their own. */
 function changeText(name: string, value: unknown): string {
   if (name === "paused" || name === "problem") {
     const why = messageOf(value);

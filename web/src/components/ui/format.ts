@@ -21,7 +21,7 @@ export function bytes(value: number | null | undefined): string {
   return `${unit === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** A length of time for people: `850 ms`, `3.2 s`, `2 min 05 s`, `3 h 12 min`, `2 d 4 h`. */
+/** A duration: `850 ms`, `3.2 s`, `2 min 05 s`, `3 h 12 min`, `2 d 4 h`. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds == null || !Number.isFinite(seconds)) return "–";
   if (seconds < 1) return `${Math.max(0, Math.round(seconds * 1000))} ms`;
@@ -33,13 +33,13 @@ export function duration(seconds: number | null | undefined): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
 }
 
-/** A length of time that is still growing, in whole seconds. */
+/** A duration that is still growing, in whole seconds. */
 export function elapsed(seconds: number): string {
   const whole = Math.floor(seconds);
   return whole < 60 ? `${whole} s` : duration(whole);
 }
 
-/** A coarse length of time, for what is only guessed or long past: `40 s`, `3 min`, `5 h`, `2 d`. */
+/** A rounded duration, for estimates and relative times: `40 s`, `3 min`, `5 h`, `2 d`. */
 export function roughly(seconds: number): string {
   const value = Math.max(0, seconds);
   if (value < 60) return `${Math.round(value)} s`;
@@ -48,7 +48,7 @@ export function roughly(seconds: number): string {
   return `${Math.round(value / 86_400)} d`;
 }
 
-/** How long ago, or in how long. */
+/** A time relative to now, both in ms: `3 min ago`, `in 40 s`. */
 export function relative(time: number, now: number): string {
   const seconds = (now - time) / 1000;
   if (seconds > -1.5 && seconds < 1.5) return "now";
@@ -63,7 +63,7 @@ export function percent(progress: number | null): string {
   return `${Math.floor((progress ?? 0) * 100)} %`;
 }
 
-/** A sum in whatever currency: `0.0042`, `0.25`, `12.50`. */
+/** An amount without its currency: `0.0042`, `0.25`, `12.50`. */
 export function money(value: number): string {
   if (value >= 1 || value === 0) return Number.isInteger(value) ? count(value) : value.toFixed(2);
   return value < 0.01 ? value.toPrecision(2) : value.toFixed(2);
@@ -95,7 +95,7 @@ const KINDS: [RegExp, string][] = [
   [/^text\//, "Text"],
 ];
 
-/** What a MIME type is called; the file's ending when it says nothing. */
+/** The name of a MIME type; the file's extension when the type is unknown. */
 export function kind(mimeType: string | null | undefined, name: string): string {
   const known = mimeType ? KINDS.find(([pattern]) => pattern.test(mimeType))?.[1] : undefined;
   if (known) return known;

@@ -1,10 +1,10 @@
-/** Where things are: what is chosen stands in the query string. */
+/** The app's addresses. What a page shows is in its query string. */
 
 interface Named {
   get: (name: string) => string | null;
 }
 
-/** The pipeline that an address names, for the pages that are about one; either word will do. */
+/** The pipeline that an address names, as `pipeline` or as `id`. */
 export function pipelineIn(query: Named): string {
   return query.get("pipeline") ?? query.get("id") ?? "";
 }

@@ -10,7 +10,7 @@ interface EmptyProps {
   className?: string;
 }
 
-/** What stands where there is nothing: says why, and what to do. */
+/** Says why there is nothing to show, and what to do. */
 export function Empty({ icon: Icon, title, children, action, className }: EmptyProps) {
   return (
     <div className={classes("flex flex-col items-center px-6 py-12 text-center", className)}>
@@ -30,7 +30,7 @@ interface BannerProps {
   action?: ReactNode;
 }
 
-/** Something that needs somebody: what, why, what to do. */
+/** A problem that needs attention: what, why, what to do. */
 export function Banner({ tone, title, icon: Icon = AlertTriangle, children, action }: BannerProps) {
   return (
     <div

@@ -19,13 +19,13 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** The time in ms, once a second, one clock for the whole page. */
+/** The current time in ms, updated once a second. One timer serves the whole page. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, current, () => 0);
 }
 
 function current(): number {
-  // Nobody ticks yet: one reading serves the first render, to the second, so that it is stable.
+  // Before the timer starts, the time is read at most once a second, so that the first render is stable.
   if (timer === null && Date.now() - now > 1_000) now = Date.now();
   return now;
 }

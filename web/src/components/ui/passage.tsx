@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import type { SearchHit } from "@/contract/types";
 import { classes } from "./classes";
 
-/** The part of a passage that tells most, with the words asked for. */
+/** The most relevant part of a passage, with the matching words marked. */
 export function Snippet({ hit: { snippet, marks }, className }: { hit: SearchHit; className?: string }) {
   const characters = Array.from(snippet); // marks count code points
   const text = (start: number, end?: number) => characters.slice(start, end).join("");
@@ -25,7 +25,7 @@ export function Snippet({ hit: { snippet, marks }, className }: { hit: SearchHit
   );
 }
 
-/** Where in its file a passage stands. */
+/** The position of a passage in its file. */
 export function place(hit: SearchHit): string {
   return hit.page === null ? `part ${hit.chunk_index + 1}` : `page ${hit.page}`;
 }

@@ -76,15 +76,19 @@ export function Popover({
   );
 }
 
-/** Needs no size of the panel, which is not laid out yet. */
-function place(panel: HTMLElement, button: HTMLElement, align: "start" | "end"): void {
+/** Needs no size of the panel, which is not laid out yet; percentages do not include a scrollbar. */
+function place({ style }: HTMLElement, button: HTMLElement, align: "start" | "end"): void {
   const { left, right, bottom } = button.getBoundingClientRect();
-  const fromEdge = align === "start" ? left : document.documentElement.clientWidth - right;
   const top = bottom + GAP_PX;
-  panel.style.top = `${top}px`;
-  panel.style[align === "start" ? "left" : "right"] = `${fromEdge}px`;
-  panel.style.maxWidth = `calc(100vw - ${fromEdge + MARGIN_PX}px)`;
-  panel.style.maxHeight = `calc(100dvh - ${top + MARGIN_PX}px)`;
+  style.top = `${top}px`;
+  style.maxHeight = `calc(100dvh - ${top + MARGIN_PX}px)`;
+  if (align === "start") {
+    style.left = `${left}px`;
+    style.maxWidth = `calc(100% - ${left + MARGIN_PX}px)`;
+  } else {
+    style.right = `calc(100% - ${right}px)`;
+    style.maxWidth = `${right - MARGIN_PX}px`;
+  }
 }
 
 function firstControl(panel: HTMLElement | null): HTMLElement | null {

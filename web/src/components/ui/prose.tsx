@@ -1,4 +1,4 @@
-/** A message for people, in which `commands` stand in backticks. */
+/** A message in which `commands` are in backticks. */
 export function Prose({ text }: { text: string }) {
   return text.split("`").map((part, index) =>
     index % 2 === 1 ? (

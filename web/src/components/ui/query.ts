@@ -2,7 +2,7 @@
 import { usePathname, useSearchParams } from "next/navigation";
 import { useCallback } from "react";
 
-/** What is chosen on a page, kept in its address. Null removes a name. */
+/** The options chosen on a page, stored in its query string. Null removes an option. */
 export function useQuery(): [URLSearchParams, (change: Record<string, string | null>) => void] {
   const query = useSearchParams();
   const pathname = usePathname();

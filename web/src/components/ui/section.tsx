@@ -9,7 +9,7 @@ interface SectionProps {
   className?: string;
 }
 
-/** A titled part of a page; a hairline instead of a box. */
+/** A titled part of a page, with a hairline instead of a box. */
 export function Section({ title, aside, count, children, className }: SectionProps) {
   return (
     <section className={className} aria-label={title}>

@@ -1,7 +1,7 @@
 "use client";
 import { useEffect, useState } from "react";
 
-/** The value once it has not changed for `pauseMs`; an empty text at once. */
+/** The value after it has not changed for `pauseMs`; an empty text without delay. */
 export function useSettled(value: string, pauseMs: number): string {
   const [settled, setSettled] = useState(value);
   if (value === "" && settled !== "") setSettled("");

@@ -12,12 +12,12 @@ interface StageProgressProps {
   stage: Stage;
   progress: number;
   label: string;
-  /** It does not get on. */
+  /** The attempt is stuck, or its worker is lost. */
   held?: boolean;
   className?: string;
 }
 
-/** A bar that moves smoothly: only its transform changes, so no layout is done for it. */
+/** A smooth progress bar: only its transform is animated, which needs no layout. */
 export function StageProgress({ stage, progress, label, held = false, className }: StageProgressProps) {
   const done = Math.min(1, Math.max(0, progress));
   return (

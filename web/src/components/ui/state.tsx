@@ -13,7 +13,7 @@ import {
 import type { FileRow, FileState } from "@/contract/types";
 import { classes } from "./classes";
 
-/** A file's state as people are told it: a queued one may wait for a retry, one in progress be stuck. */
+/** A file's state as shown: a queued file may wait for a retry, and one in progress may be stuck. */
 export type ShownState = FileRow["standing"];
 
 interface Look {
@@ -40,7 +40,7 @@ export const LOOKS: Record<ShownState, Look> = {
   deleted: { word: "Deleted", icon: Trash2, text: "text-faint", fill: "bg-line-strong" },
 };
 
-/** In progress, and yet not getting on. */
+/** In progress, but without progress. */
 export function isHeld(state: ShownState): boolean {
   return state === "stuck" || state === "lost";
 }
@@ -81,7 +81,7 @@ export function StateIcon({
   );
 }
 
-/** A state with icon and word, never colour alone. */
+/** A state with its icon and word, never by colour alone. */
 export function StateLabel({
   state,
   quiet,

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 
 const STEADY_MS = 1_200;
 
-/** A value that is shown for a while once it is shown, so that what comes and goes does not flash. */
+/** Holds each value for at least 1.2 s, so that short changes do not flash. */
 export function useSteady<T>(value: T): T {
   const [shown, setShown] = useState({ value, at: 0 });
   useEffect(() => {

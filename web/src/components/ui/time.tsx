@@ -5,12 +5,12 @@ import { useNow } from "./now";
 
 interface MomentProps {
   at: string | number | null | undefined;
-  /** When something is due: once it is, that is now, and not some time ago. */
+  /** The time is a due date: once it has passed, it shows as now, not as some time ago. */
   due?: boolean;
   className?: string;
 }
 
-/** A moment as people say it, with the exact one on hover. */
+/** A time relative to now, with the exact time on hover. */
 export function Moment({ at, due = false, className }: MomentProps) {
   const now = useNow();
   const time = typeof at === "string" ? Date.parse(at) : at;
@@ -27,7 +27,7 @@ export function Moment({ at, due = false, className }: MomentProps) {
   );
 }
 
-/** How long something has been going on. */
+/** The time since a moment, updated once a second. */
 export function Elapsed({ since, className }: { since: string | number; className?: string }) {
   const now = useNow();
   const start = typeof since === "string" ? Date.parse(since) : since;

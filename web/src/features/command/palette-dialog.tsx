@@ -107,7 +107,7 @@ function Palette({ mode, commands, onClose }: PaletteProps) {
           placeholder={
             mode === "files"
               ? "Find files by name, and passages by what they say"
-              : "Go to a pipeline or file, or do something"
+              : "Go to a pipeline or file, or run a command"
           }
           value={text}
           onKeyDown={onKeyDown}
@@ -217,7 +217,7 @@ function useItems(
       go(`${id}: failed files`, FileStack, pipelineHref(id, { state: "failed" })),
       go(`${id}: events`, ScrollText, eventsHref(id)),
     ]),
-    ...commands.map(({ label, icon, run }) => entry("Do", label, icon, run)),
+    ...commands.map(({ label, icon, run }) => entry("Commands", label, icon, run)),
   ];
   return { items: [...places.filter(({ label }) => fits(label, text)), ...files], searching, error };
 }

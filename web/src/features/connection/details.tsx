@@ -55,7 +55,7 @@ export default function ConnectionDetails() {
         <Fact name="Events">
           {sum("applied")} applied · {sum("duplicates")} repeated
         </Fact>
-        <Fact name="Healed">
+        <Fact name="Repaired">
           {sum("gaps")} gaps · {sum("resyncs")} resyncs
         </Fact>
         {audit.map(([id, pipeline]) => (

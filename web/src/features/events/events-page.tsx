@@ -147,7 +147,7 @@ function LogBody({ log, onHold, filtered, onClear }: LogBodyProps) {
       title={filtered ? "No event matches" : "Nothing has happened yet"}
       action={filtered && <Button onClick={onClear}>Show all events</Button>}
     >
-      {!filtered && "Everything that happens to a file is recorded here, in order, for good."}
+      {!filtered && "Everything that happens to a file is recorded here, in order."}
     </Empty>
   );
 }

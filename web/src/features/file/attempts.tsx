@@ -140,7 +140,7 @@ function partsOf(attempt: Attempt): Part[] {
   const rest = (attemptSeconds(attempt) ?? 0) - totalOf(parts);
   if (rest < SHORTEST_WAIT_SECONDS) return parts;
   const hint = "For a free extractor, and between stages";
-  return [...parts, { name: "Waiting", seconds: rest, shade: "bg-ink/5", hint }];
+  return [...parts, { name: "Waiting", seconds: rest, shade: "border border-line-strong", hint }];
 }
 
 function totalOf(parts: Part[]): number {

@@ -10,10 +10,10 @@ import { Moment } from "@/components/ui/time";
 import type { FailureGroup } from "@/contract/types";
 import type { PipelineState } from "@/client/pipeline-state";
 
-/** Reasons to wait that do not pass by themselves. */
+/** Pauses that do not end without action. */
 const FOR_SOMEBODY = new Set(["embedding_budget_spent", "embedding_budget_too_small"]);
 
-/** What holds up a pipeline, and which files failed for good, by reason, with what to do about it. */
+/** What blocks a pipeline, and which files failed permanently, by reason, with what to do. */
 export function NeedsYou({ pipelines }: { pipelines: readonly PipelineState[] }) {
   const paused = pipelines.filter(({ facts }) => facts.paused && facts.status === "online");
   const reasons = pipelines

@@ -11,13 +11,13 @@ import type { PipelineState } from "@/client/pipeline-state";
 
 const SHOWN_RECENT = 10;
 
-/** The files finished last, over all pipelines. */
+/** The most recently finished files of all pipelines. */
 export function Recent({ pipelines }: { pipelines: readonly PipelineState[] }) {
   const files = useRecentFiles(pipelines);
   return (
     <Section title="Latest">
       {files.length === 0 ? (
-        <p className="py-3 text-faint">Nothing is finished yet.</p>
+        <p className="py-3 text-faint">No file is finished yet.</p>
       ) : (
         <ul>
           {files.map(({ pipelineId, file }) => (

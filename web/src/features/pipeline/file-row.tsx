@@ -22,7 +22,7 @@ interface FileRowProps {
   row: File;
 }
 
-/** One file, as current as the row and the events make it. */
+/** One file: its row, updated by events. */
 export const FileRow = memo(function FileRow({ pipelineId, row }: FileRowProps) {
   const file = currentFile(row, useLiveFile(pipelineId, row.id));
   const state = shownState(file);

@@ -146,7 +146,7 @@ function Results({ text, found: { found, searching, error }, filtered, onClear }
     );
   if (error)
     return (
-      <Empty icon={ServerCrash} title="The search could not be answered" className="py-20">
+      <Empty icon={ServerCrash} title="The search failed" className="py-20">
         <span data-testid="search-error">{error}</span>
       </Empty>
     );
@@ -159,9 +159,7 @@ function Results({ text, found: { found, searching, error }, filtered, onClear }
         className="py-20"
         action={filtered && <ClearButton onClick={onClear} />}
       >
-        {filtered
-          ? "No passage within these filters answers this."
-          : "No indexed file says anything like this."}
+        {filtered ? "No passage matches within these filters." : "No indexed passage matches."}
       </Empty>
     );
   return (

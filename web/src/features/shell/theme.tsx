@@ -12,7 +12,7 @@ const LOOKS = { system: Monitor, light: Sun, dark: Moon };
 const WORDS: Record<Theme, string> = { system: "as the system", light: "light", dark: "dark" };
 const listeners = new Set<() => void>();
 
-/** Runs before the first paint, so that nothing flashes. */
+/** Runs before the first paint, so that the other theme does not flash. */
 export const THEME_SCRIPT = `(function(){var d=document.documentElement,m=matchMedia("(prefers-color-scheme: dark)");function a(){var t;try{t=localStorage.getItem("${KEY}")}catch(e){}d.dataset.theme=t==="light"||t==="dark"?t:m.matches?"dark":"light"}a();m.addEventListener("change",a);addEventListener("raglive-theme",a)})()`;
 
 function read(): Theme {

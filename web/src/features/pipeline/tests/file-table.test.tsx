@@ -82,6 +82,17 @@ test("shows a skeleton, then the files with their facts", async () => {
   expect(cells).toContain("3.0 s");
 });
 
+test("the duration does not depend on what the snapshot leaves out", async () => {
+  const completed = page.log.complete("a");
+  const finished_at = completed.timestamp;
+  const started_at = new Date(Date.parse(finished_at) - 3_000).toISOString();
+  page.client.store.replace(page.log.status());
+  serve(row("a", { started_at, finished_at, updated_at: finished_at }), row("b"));
+  page.render(<Table />);
+  await waitFor(() => expect(rows()).toHaveLength(2));
+  expect(screen.getAllByRole("cell", { name: "3.0 s" })).toHaveLength(2);
+});
+
 test("follows events without asking again", async () => {
   serve(row("a"));
   page.render(<Table />);
