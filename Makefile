@@ -60,7 +60,7 @@ test-web: web/node_modules/.package-lock.json
 	$(WITH_NODE) npm run --silent --prefix web test
 
 test-python: setup
-	tools/install_chromium.sh
+	tools/install_test_programs.sh
 	$(WITH_NODE) $(PYTEST) $(PARTS) $(ARGS)
 
 test-examples: setup .make/peers/installed ## Run the reporter's examples with LangChain and LlamaIndex

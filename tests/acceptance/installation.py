@@ -28,7 +28,7 @@ class Installation:
     def __init__(self, folder: Path, data_dir: Path, **settings: str) -> None:
         self.folder = folder
         self.data_dir = data_dir
-        self.ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+        self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         self.environment = {
             **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
             **{name: str(port) for name, port in self.ports.items()},
@@ -164,7 +164,7 @@ async def installed(folder: Path, data_dir: Path, **settings: str) -> AsyncItera
         yield installation
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:

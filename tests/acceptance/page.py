@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page, Request, async_playwright, expect
+from playwright.async_api import Browser, Page, Request, async_playwright, expect
 
 QUIET = [
     "--no-sandbox",
@@ -73,17 +73,25 @@ class Dashboard:
 
 
 @asynccontextmanager
-async def dashboard(url: str) -> AsyncIterator[Dashboard]:
-    """Open the page in Chromium; skip the test without Chromium."""
+async def chromium(*arguments: str) -> AsyncIterator[Browser]:
+    """Run Chromium with further arguments; skip the test without Chromium."""
     browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser_path is None:
         pytest.skip("Chromium is not installed: apt install chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=browser_path, args=QUIET)
+        browser = await playwright.chromium.launch(
+            executable_path=browser_path, args=[*QUIET, *arguments]
+        )
         try:
-            page = await browser.new_page()
-            opened = Dashboard(page)
-            await page.goto(url)
-            yield opened
+            yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def dashboard(url: str) -> AsyncIterator[Dashboard]:
+    """Open the page in a Chromium of its own; skip the test without Chromium."""
+    async with chromium() as browser:
+        opened = Dashboard(await browser.new_page())
+        await opened.page.goto(url)
+        yield opened

@@ -156,7 +156,7 @@ def _children(
     folder = str(config.watched)
     plan = [
         ("status server", ["server"], config.status_port, "/health/ready"),
-        ("dashboard", ["dashboard"], config.dashboard_port, "/api/socket/info"),
+        ("dashboard", ["dashboard"], config.dashboard_port, "/metrics"),  # needs no token
         ("local files", ["pipeline", "local-files", folder], config.local_files_port, "/health"),
     ]
     if config.with_google_drive:

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Install the programs that the acceptance tests run: Chromium, and the proxies of deploy/proxy.
+set -eu
+PATH="$PATH:/usr/sbin"
+
+has_any() {
+    for program; do
+        if command -v "$program" >/dev/null; then return 0; fi
+    done
+    return 1
+}
+
+missing=
+has_any chromium chromium-browser google-chrome google-chrome-stable || missing=" chromium"
+for program in caddy haproxy nginx openssl; do
+    has_any "$program" || missing="$missing $program"
+done
+if [ -z "$missing" ]; then exit 0; fi
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing what the acceptance tests run:$missing." >&2
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    # The tests start the proxies themselves, so the packages must not start them as services.
+    export RUNLEVEL=1
+    # shellcheck disable=SC2086 # one package for each word
+    apt-get install -qq --no-install-recommends $missing >/dev/null
+    exit 0
+fi
+echo "raglive: the acceptance tests need$missing, on the PATH. On Debian: apt install$missing" >&2
+[ "${CI:-}" != true ]
