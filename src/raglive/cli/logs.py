@@ -40,7 +40,7 @@ def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
         rendering = [
             structlog.processors.ExceptionRenderer(places),
             structlog.processors.JSONRenderer(),
-            lambda _logger, _method, line: visible_json(line),
+            lambda _logger, _method, line: visible_json(str(line)),
         ]
     structlog.configure(
         processors=[*shared, *rendering],
