@@ -13,8 +13,8 @@ from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_reporter.dead_letters import DeadLetters
 from raglive_reporter.events import EventFactory, ValidatedEvent
 from raglive_reporter.outbox import EventOutbox, QueuedEvent
-from raglive_reporter.outbox_file import SendLock
 from raglive_reporter.progress import LatestProgress
+from raglive_reporter.send_lock import SendLock
 from raglive_reporter.transport import Batch, Transport
 
 __all__ = ["DEFAULT_INTERVALS", "DeliveryIntervals", "DeliveryLoop", "DeliverySource"]
