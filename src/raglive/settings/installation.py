@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
+from raglive.settings.database_url import usable_database_url
 from raglive.settings.kinds import Url
 
 __all__ = ["Logs", "Places", "Tokens"]
@@ -40,6 +41,11 @@ class Places(BaseModel):
         validation_alias="REDIS_URL",
         description="Redis, for hints between several status servers",
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_usable(cls, url: SecretStr | None) -> SecretStr | None:
+        return url and SecretStr(usable_database_url(url.get_secret_value()))
 
     @property
     def is_production(self) -> bool:

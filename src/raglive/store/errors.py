@@ -73,9 +73,19 @@ class DatabaseMisconfigured(RagliveError):
 
 
 def place_of(dsn: str) -> str:
-    """Return `host:port/database` of an address, without user name and password."""
-    parts = urlsplit(dsn)
-    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path or '/'}"
+    """Return `host:port/database` of an address, without user name and password.
+
+    An address that is not valid gives `DATABASE_URL`: what looks like its host may be a part of
+    the password.
+    """
+    try:
+        parts = urlsplit(dsn)
+        host, port, user = parts.hostname, parts.port, parts.netloc.rpartition("@")[0]
+    except ValueError:
+        return "DATABASE_URL"
+    if "@" in user or "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        return "DATABASE_URL"
+    return f"{host or 'localhost'}:{port or 5432}{parts.path or '/'}"
 
 
 def explain(error: BaseException, dsn: str) -> RagliveError:
