@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -43,7 +43,9 @@ class PipelineService:
         *,
         owner: str,
         check_interval_seconds: float,
+        extraction_sandbox: Mapping[str, list[str]],
     ) -> None:
+        self._extraction_sandbox = extraction_sandbox
         self._record = record
         self._watcher = watcher
         self._worker = worker
@@ -94,6 +96,7 @@ class PipelineService:
             "active_files": self._worker.active,
             "paused": None if paused is None else paused.wire(),
             "embedding": self._worker.embedding_health(),
+            "extraction_sandbox": self._extraction_sandbox,
             "is_checking": self._watcher.is_checking,
             "last_heartbeat": last and rfc3339(last),
             "uptime": self._heartbeat.uptime_seconds,
