@@ -13,14 +13,14 @@ from raglive_contract.errors import ErrorCode
 
 __all__ = [
     "PASSES_DESCRIPTORS",
-    "Document",
+    "ReadableFile",
     "open_document",
     "open_for_reading",
     "receive",
     "send",
 ]
 
-Document = Path | int
+ReadableFile = Path | int
 """A path, or an open descriptor."""
 
 PASSES_DESCRIPTORS = sys.platform != "win32"

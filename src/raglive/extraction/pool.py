@@ -13,7 +13,7 @@ import structlog
 
 from raglive.extraction.child_process import ExtractorProcess, OnStage
 from raglive.extraction.chunking import OVERLAP_CHARS, TARGET_CHARS, Chunk, chunks_of
-from raglive.extraction.document_channel import PASSES_DESCRIPTORS, Document, open_document
+from raglive.extraction.document_channel import PASSES_DESCRIPTORS, ReadableFile, open_document
 from raglive.extraction.errors import ExtractionFailed, Skipped
 from raglive.extraction.model import Extracted, Table
 from raglive.extraction.ocr import Recognition
@@ -104,7 +104,7 @@ class ExtractorPool:
         return {"active": list(self._protections), "missing": missing}
 
     async def extract(
-        self, document: Document, *, mime_type: str | None = None, name: str | None = None
+        self, document: ReadableFile, *, mime_type: str | None = None, name: str | None = None
     ) -> Extracted:
         """Return the text of a file: a path, or an open descriptor, which stays open.
 
@@ -116,7 +116,7 @@ class ExtractorPool:
 
     async def extract_chunks(
         self,
-        document: Document,
+        document: ReadableFile,
         *,
         mime_type: str | None = None,
         name: str | None = None,
@@ -137,7 +137,7 @@ class ExtractorPool:
 
     async def _read(
         self,
-        document: Document,
+        document: ReadableFile,
         mime_type: str | None,
         name: str | None,
         sizes: dict[str, int] | None,
@@ -234,7 +234,7 @@ def _encoded_path(path: Path) -> bytes:
     return os.fsencode(path.absolute())
 
 
-def _name_of(document: Document) -> str:
+def _name_of(document: ReadableFile) -> str:
     return "" if isinstance(document, int) else document.name
 
 

@@ -13,7 +13,7 @@ from raglive.embedding import EmbeddingRefused
 from raglive.embedding.cached_embedder import CachedEmbedder
 from raglive.embedding.circuit_breaker import CircuitOpen
 from raglive.extraction.chunking import Chunk
-from raglive.extraction.document_channel import Document
+from raglive.extraction.document_channel import ReadableFile
 from raglive.extraction.errors import Skipped
 from raglive.extraction.pool import ExtractorPool
 from raglive.ingest.checkpoint import ChunkedDocument, deserialize, serialize
@@ -47,7 +47,7 @@ log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
-Fetch = Callable[[Job], AbstractAsyncContextManager[Document]]
+Fetch = Callable[[Job], AbstractAsyncContextManager[ReadableFile]]
 
 # A checkpoint is saved before embedding when extraction took this long, or when this many chunks
 # have to be paid for. Otherwise it is only saved when embedding fails.

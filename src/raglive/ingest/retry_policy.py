@@ -25,7 +25,8 @@ def next_attempt_at(error: RagliveError, job: Job, max_tries: int) -> str | None
     """Return the time of the next attempt (RFC 3339), None when the file is not retried.
 
     Outages are retried without limit, other retryable errors up to `max_tries` attempts, and an
-    extraction that timed out at most once. The pause grows exponentially, and is never shorter than the error's `retry_after_ms`.
+    extraction that timed out once. The pause grows exponentially, and is never shorter than the
+    error's `retry_after_ms`.
     """
     if error.code == ErrorCode.EXTRACTION_TIMEOUT:
         max_tries = min(max_tries, MAX_TIMEOUTS)

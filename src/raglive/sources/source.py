@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from raglive.extraction.document_channel import Document
+from raglive.extraction.document_channel import ReadableFile
 from raglive.store.registry.jobs import Job
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -101,6 +101,6 @@ class Watcher(Protocol):
 class Source(Watcher, Protocol):
     """A watcher that also provides the files' content."""
 
-    def fetch(self, job: Job) -> AbstractAsyncContextManager[Document]:
+    def fetch(self, job: Job) -> AbstractAsyncContextManager[ReadableFile]:
         """Provide a job's file for the duration of the block: a path, or an open descriptor."""
         ...

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from raglive.extraction.document_channel import PASSES_DESCRIPTORS, Document, open_document
+from raglive.extraction.document_channel import PASSES_DESCRIPTORS, ReadableFile, open_document
 from raglive.sources.local_files.change_detection import DetectedChanges
 from raglive.sources.local_files.file_version import FileVersion
 from raglive.sources.local_files.folder_sync import FolderSync
@@ -96,12 +96,12 @@ class LocalFilesWatcher:
             found.append(await sync.places({}))
         return _result(found, time.monotonic() - started)
 
-    def fetch(self, job: Job) -> AbstractAsyncContextManager[Document]:
+    def fetch(self, job: Job) -> AbstractAsyncContextManager[ReadableFile]:
         """Provide a job's file, like the function `fetch`."""
         return self._fetch(job)
 
     @asynccontextmanager
-    async def _fetch(self, job: Job) -> AsyncIterator[Document]:
+    async def _fetch(self, job: Job) -> AsyncIterator[ReadableFile]:
         try:
             async with fetch(self._scope, job) as document:
                 yield document
@@ -211,7 +211,7 @@ _ANY_VOLUME = Volume("any")  # the number of the file system does not matter at 
 
 
 @asynccontextmanager
-async def fetch(scope: WatchScope, job: Job) -> AsyncIterator[Document]:
+async def fetch(scope: WatchScope, job: Job) -> AsyncIterator[ReadableFile]:
     """Provide a job's file, opened, for the duration of the block.
 
     Raises `FileVanished` or `FileChanged` when the file is not the version that is in the registry,
@@ -231,7 +231,7 @@ async def fetch(scope: WatchScope, job: Job) -> AsyncIterator[Document]:
     await asyncio.to_thread(_require_unchanged, scope, path, job)
 
 
-def _open(scope: WatchScope, path: Path, job: Job) -> Document:
+def _open(scope: WatchScope, path: Path, job: Job) -> ReadableFile:
     """Open the file, and check what was opened: a link may replace any part of the path meanwhile.
 
     Returns the path where a process cannot pass descriptors.
