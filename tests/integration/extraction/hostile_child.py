@@ -290,5 +290,5 @@ def read_file(document: int, _name: str, _hint: str | None, _limits: ExtractionL
 
 
 if __name__ == "__main__":
-    child_main.read_file = read_file  # type: ignore[attr-defined]
+    child_main.read_file = read_file  # type: ignore[assignment, attr-defined]
     child_main.main(sys.argv[1:])
