@@ -42,6 +42,10 @@ MEANINGS = {
         "The present state does not allow it, such as a second start on one data folder.",
         "Do what the message says.",
     ),
+    ErrorCode.PIPELINE_MANAGED: (
+        "raglive itself runs the pipeline, so that no other producer may publish to it.",
+        "Publish under another `pipeline_id`.",
+    ),
     ErrorCode.METHOD_NOT_ALLOWED: (
         "The address does not support this method.",
         "Use the right method.",

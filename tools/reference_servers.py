@@ -103,7 +103,8 @@ def _dashboard() -> ASGIApp:
 
 
 def _pipeline() -> ASGIApp:
-    return health_app(cast("PipelineService", None), PipelineMetrics())  # needs nothing else
+    service = cast("PipelineService", None)  # nothing else is needed
+    return health_app(service, PipelineMetrics(), "127.0.0.1")
 
 
 def _status_server() -> ASGIApp:

@@ -20,9 +20,7 @@ REFLECTION = {"getattr", "setattr", "hasattr", "delattr"}
 ROOT = Path(__file__).parents[2]
 TRANSPORT = ROOT / "src" / "raglive" / "status_server" / "transport"
 SOURCES = sorted(
-    path
-    for folder in (ROOT / "src", ROOT / "packages" / "raglive-reporter" / "src")
-    for path in folder.rglob("*.py")
+    path for folder in (ROOT / "src", *ROOT.glob("packages/*/src")) for path in folder.rglob("*.py")
 )
 
 

@@ -53,11 +53,12 @@ def dashboard_config(settings: Settings) -> DashboardConfig:
 
 
 def status_server_address(settings: Settings) -> StatusServerAddress:
-    """Return where clients reach the status server; RAGLIVE_STATUS_URL takes precedence."""
+    """Return where browsers and this server reach the status server."""
     is_on_any_host = settings.status_url is None and settings.listens_on_every_address
     return StatusServerAddress(
-        settings.public_status_url,
-        settings.socket_path,
-        settings.pipeline_types,
+        public_url=settings.public_status_url,
+        internal_url=settings.internal_status_url,
+        path=settings.socket_path,
+        pipeline_types=settings.pipeline_types,
         port_on_any_host=settings.status_port if is_on_any_host else None,
     )

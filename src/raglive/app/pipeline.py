@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from logging import INFO, WARNING
+from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -23,6 +25,7 @@ from raglive.embedding.budget import Budget
 from raglive.embedding.cached_embedder import CachedEmbedder, VectorLookup
 from raglive.extraction.ocr import find_recognition
 from raglive.extraction.pool import ExtractorPool
+from raglive.http_api.allowed_hosts import AllowedHosts
 from raglive.ingest.attempt import AttemptRunner
 from raglive.ingest.group_commit import GroupCommit
 from raglive.ingest.lease_owner import current_owner
@@ -72,7 +75,7 @@ async def run_service(
         assert not also, "nothing else runs in single mode"
         await run_until(stop, service.run_once())
         return
-    app = health_app(service, service.metrics)
+    app = health_app(service, service.metrics, settings.host, _allowed_hosts(settings))
     app.routes.extend(routes)
     serving = serve_http(app, settings.host, port, stop)
     await run_until(stop, service.run(), serving, *also)
@@ -157,14 +160,28 @@ def _extractor(settings: Settings) -> ExtractorPool:
     )
 
 
-def health_app(service: PipelineService, metrics: PipelineMetrics) -> Starlette:
+def _allowed_hosts(settings: Settings) -> tuple[str, ...]:
+    """Return the allowed names, and the one by which Google sends push messages."""
+    push_host = urlsplit(settings.google_push_url or "").hostname
+    return (*settings.allowed_hosts, push_host) if push_host else settings.allowed_hosts
+
+
+def health_app(
+    service: PipelineService,
+    metrics: PipelineMetrics,
+    bound_host: str,
+    allowed_hosts: Iterable[str] = (),
+) -> Starlette:
     """Return the application that serves `/health` and `/metrics` of a pipeline process."""
 
     async def health(_request: Request) -> JSONResponse:
-        body = service.health()
-        return JSONResponse(body, 503 if service.is_late else 200)
+        body, works = await service.health.report()
+        return JSONResponse(body, 200 if works else 503)
 
     async def count(_request: Request) -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(routes=[Route("/health", health), Route("/metrics", count)])
+    return Starlette(
+        routes=[Route("/health", health), Route("/metrics", count)],
+        middleware=[Middleware(AllowedHosts, bound_host=bound_host, allowed=allowed_hosts)],
+    )

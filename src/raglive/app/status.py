@@ -18,7 +18,7 @@ __all__ = ["read_status"]
 async def read_status(installation: Installation, pipeline_id: str | None) -> RagStatus:
     """Build the answer of `/api/rag-status` with all rights."""
     address = status_server_address(installation.settings)
-    probe = StatusProbe(address.own_url)
+    probe = StatusProbe(address.internal_url)
     try:
         async with installation.database("status", max_size=2) as database:
             reads = PipelineReads(database)
@@ -35,7 +35,7 @@ async def read_status(installation: Installation, pipeline_id: str | None) -> Ra
                     up_to_date=True,
                     revision=None,
                 ),
-                websocket_url=address.own_url,
+                websocket_url=address.public_url,
                 namespaces=address.namespaces,
                 is_available=(await probe.fresh()).is_available,
                 stale_seconds=STALE_HEARTBEATS * installation.settings.heartbeat_interval,

@@ -17,11 +17,11 @@ def stack_config(settings: Settings, watched: Path) -> StackConfig:
     return StackConfig(
         watched=watched,
         host=settings.host,
+        reachable_host=settings.reachable_host,
         status_port=settings.status_port,
         dashboard_port=settings.dashboard_port,
         local_files_port=settings.local_files_port,
         google_drive_port=settings.google_drive_port,
-        status_url=settings.public_status_url,
         database_url=revealed(settings.database_url),
         with_google_drive=google_is_set_up(settings),
     )

@@ -10,6 +10,7 @@ import typer
 
 from raglive.app.sources import oauth_client, token_file
 from raglive.cli.running import exit_status_of, load_settings, run
+from raglive.cli.terminal import print_line
 from raglive.sources.google_drive.login import OAuthClient, log_in
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -41,7 +42,8 @@ def google(
     given = str(client) if client is not None else oauth_client(settings)
 
     def show(address: str) -> None:
-        typer.echo(f"Open this address, and allow raglive to read your files:\n{address}")
+        print_line("Open this address, and allow raglive to read your files:")
+        print_line(address)
         if open_browser:
             webbrowser.open(address)
 
@@ -54,7 +56,7 @@ def google(
             )
         path = token_file(settings)
         await log_in(OAuthClient.read(given), path, show)
-        typer.echo(
+        print_line(
             f"The token is stored in {path}. Set RAG_WATCH_FOLDER_ID to the folder to watch."
         )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+from types import TracebackType
 from typing import TextIO
 
 import structlog
 
+from raglive.cli.terminal import visible, visible_json, visible_lines
 from raglive.settings import Settings
 
 __all__ = ["configure_logs"]
@@ -28,7 +31,8 @@ def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
     ]
     if as_text:
         rendering: list[structlog.types.Processor] = [
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+            _visible_values,
+            structlog.dev.ConsoleRenderer(exception_formatter=_visible_traceback),
         ]
     else:
         # Local variables may hold secrets: a traceback shows places, never values.
@@ -36,6 +40,7 @@ def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
         rendering = [
             structlog.processors.ExceptionRenderer(places),
             structlog.processors.JSONRenderer(),
+            lambda _logger, _method, line: visible_json(line),
         ]
     structlog.configure(
         processors=[*shared, *rendering],
@@ -44,6 +49,37 @@ def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
         cache_logger_on_first_use=True,
     )
     plain = "%(levelname)s %(name)s %(message)s"
-    logging.basicConfig(level=logging.WARNING, stream=output, format=plain, force=True)
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(_VisibleFormatter(plain))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # The caller reports a failed connection; the pool would add a traceback.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
+
+
+def _visible_values(
+    _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Escape strings; the console renderer writes other values by their `repr`, which does so."""
+    return {
+        name: visible(value) if isinstance(value, str) else value for name, value in event.items()
+    }
+
+
+def _visible_traceback(output: TextIO, failure: structlog.typing.ExcInfo) -> None:
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, failure)
+    output.write(visible_lines(text.getvalue()))
+
+
+class _VisibleFormatter(logging.Formatter):
+    """Formats the lines of libraries that do not log with structlog."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - of the base class
+        return visible(super().formatMessage(record))
+
+    def formatException(  # noqa: N802 - of the base class
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[None, None, None],
+    ) -> str:
+        return visible_lines(super().formatException(ei))

@@ -12,6 +12,7 @@ from raglive.app.installation import find_installation
 from raglive.app.operations import approve as approve_deletions
 from raglive.app.sources import run_google_drive, run_local_files
 from raglive.cli.running import Parent, Pipeline, load_settings, run, serve
+from raglive.cli.terminal import print_line
 from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -73,6 +74,6 @@ def approve(pipeline: Pipeline = None) -> None:
 
     async def approve_held() -> None:
         held = await approve_deletions(find_installation(settings), pipeline)
-        typer.echo(f"Approved: {held.pipeline_id} deletes them at its next check. {held.message}")
+        print_line(f"Approved: {held.pipeline_id} deletes them at its next check. {held.message}")
 
     run(approve_held)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from raglive.app.installation import find_installation
 from raglive.app.operations import abort_reindex, reindex_all
 from raglive.cli.running import exit_status_of, load_settings, run
+from raglive.cli.terminal import print_line
 from raglive.ingest.reindex import ReindexProgress
 
 __all__ = ["reindex"]
@@ -38,14 +39,14 @@ def reindex(
         with _shown(Console()) as on_progress:
             result = await reindex_all(find_installation(settings), on_progress)
         if result.chunks is None:
-            typer.echo(f"The index already has the vectors of {result.space}.")
+            print_line(f"The index already has the vectors of {result.space}.")
         else:
-            typer.echo(f"{result.chunks} chunks now have vectors of {result.space}.")
-            typer.echo("Restart pipelines with these settings; those with the old ones are paused.")
+            print_line(f"{result.chunks} chunks now have vectors of {result.space}.")
+            print_line("Restart pipelines with these settings; those with the old ones are paused.")
 
     async def discard() -> None:
         space = await abort_reindex(find_installation(settings))
-        typer.echo(f"Discarded the vectors of {space}." if space else "There is nothing to abort.")
+        print_line(f"Discarded the vectors of {space}." if space else "There is nothing to abort.")
 
     run(discard if abort else rebuild, exit_status=exit_status_of)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import orjson
 import typer
 
 from raglive.app.installation import find_installation
 from raglive.app.operations import retry as retry_files
 from raglive.cli.running import Json, Pipeline, load_settings, run
+from raglive.cli.terminal import print_json, print_line
 
 __all__ = ["retry"]
 
@@ -31,11 +31,11 @@ def retry(
             find_installation(settings), pipeline_id=pipeline, files=files or [], code=code
         )
         if as_json:
-            typer.echo(orjson.dumps({"requeued": requeued}))
+            print_json({"requeued": requeued})
         elif requeued == 0:
             with_code = f" with the code {code}" if code else ""
-            typer.echo(f"Nothing to retry: no file has failed or waits{with_code}.")
+            print_line(f"Nothing to retry: no file has failed or waits{with_code}.")
         else:
-            typer.echo(f"{requeued} file{'' if requeued == 1 else 's'} queued again")
+            print_line(f"{requeued} file{'' if requeued == 1 else 's'} queued again")
 
     run(ask, as_json=as_json)

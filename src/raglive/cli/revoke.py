@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
-import orjson
 import typer
 
 from raglive.app.installation import find_installation
 from raglive.app.tokens import revoke_tokens
 from raglive.cli.running import Json, load_settings, run
+from raglive.cli.terminal import print_json, print_line
 
 __all__ = ["revoke"]
 
 
 def revoke(
-    token: Annotated[str | None, typer.Option(help="The token itself.")] = None,
+    token: Annotated[
+        str | None, typer.Option(help="The token itself; `-` reads it from standard input.")
+    ] = None,
     token_id: Annotated[
         str | None, typer.Option("--id", help="Id of the token, its `jti`; the audit log shows it.")
     ] = None,
@@ -28,6 +31,9 @@ def revoke(
     """Revoke a token, or all tokens of a subject. Their connections close within a second."""
     settings = load_settings()
 
+    if token == "-":  # noqa: S105 - standard input
+        token = sys.stdin.readline().strip()
+
     async def ask() -> None:
         revoked = await revoke_tokens(
             find_installation(settings),
@@ -36,6 +42,9 @@ def revoke(
             subject=subject,
             reason=reason,
         )
-        typer.echo(orjson.dumps({"revoked": revoked}) if as_json else f"Revoked: {revoked}")
+        if as_json:
+            print_json({"revoked": revoked})
+        else:
+            print_line(f"Revoked: {revoked}")
 
     run(ask, as_json=as_json)

@@ -15,6 +15,7 @@ import typer
 import uvloop
 
 from raglive.cli.logs import configure_logs
+from raglive.cli.terminal import print_line, visible_json
 from raglive.local_stack.child_process import ChildFailed
 from raglive.local_stack.data_folder import running_stacks
 from raglive.settings import Settings, SettingsError, misspelt_names, read_settings
@@ -64,7 +65,7 @@ def load_settings() -> Settings:
         refuse(error, status=EXIT_CONFIGURATION)
     configure_logs(settings)
     for name, meant in misspelt_names().items():
-        typer.echo(f"warning: {name} is not a setting. Did you mean {meant}?", err=True)
+        print_line(f"warning: {name} is not a setting. Did you mean {meant}?", err=True)
     return settings
 
 
@@ -117,9 +118,9 @@ def serve(
 def refuse(error: RagliveError, *, as_json: bool = False, status: int = 1) -> NoReturn:
     """Print an error on standard error and end the process with this exit status."""
     if as_json or not sys.stderr.isatty():
-        typer.echo(json.dumps({"error": error.body()}), err=True)
+        typer.echo(visible_json(json.dumps({"error": error.body()})), err=True)
     else:
-        typer.secho(f"{error.message}", fg=typer.colors.RED, err=True)
+        print_line(error.message, colour=typer.colors.RED, err=True)
     raise typer.Exit(status) from None
 
 

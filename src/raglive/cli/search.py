@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.padding import Padding
@@ -14,6 +13,7 @@ from rich.text import Text
 from raglive.app.installation import find_installation
 from raglive.app.queries import search as find_passages
 from raglive.cli.running import Json, load_settings, run
+from raglive.cli.terminal import print_json, visible, visible_lines
 from raglive.http_api.search import hit_on_wire
 from raglive.search.service import SearchMode, SearchRequest
 from raglive.store.index.search import Hit, SearchFilter
@@ -59,7 +59,7 @@ def search(
         hits = await find_passages(find_installation(settings), question)
         if as_json:
             shown = [hit_on_wire(hit) for hit in hits]
-            typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+            print_json(shown, indent=True)
         else:
             _show(hits)
 
@@ -76,15 +76,20 @@ def _show(hits: list[Hit]) -> None:
         console.print("Nothing found.")
     for hit in hits:
         place = f"page {hit.page}" if hit.page else f"part {hit.chunk_index + 1}"
-        console.print(Text.assemble((f"{hit.score:.2f} ", "dim"), (hit.name, "bold"), f", {place}"))
+        console.print(
+            Text.assemble((f"{hit.score:.2f} ", "dim"), (visible(hit.name), "bold"), f", {place}")
+        )
         console.print(Padding(_snippet(hit), (0, 0, 1, 5)))
 
 
 def _snippet(hit: Hit) -> Text:
     """Format the snippet of a passage: line breaks are preserved, matched words are bold."""
-    text = Text(hit.snippet)
+    text, shown_to = Text(), 0
     for start, end in hit.marks:
-        text.stylize("bold", start, end)
+        text.append(visible_lines(hit.snippet[shown_to:start]))
+        text.append(visible_lines(hit.snippet[start:end]), "bold")
+        shown_to = end
+    text.append(visible_lines(hit.snippet[shown_to:]))
     lines = [line for line in text.split(allow_blank=True) if line.plain.strip()]
     if len(lines) > SHOWN_LINES:
         lines = [*lines[:SHOWN_LINES], Text("…", "dim")]

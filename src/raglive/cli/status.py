@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-import orjson
-import typer
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -15,6 +13,7 @@ from rich.text import Text
 from raglive.app.installation import find_installation
 from raglive.app.status import read_status
 from raglive.cli.running import Json, Pipeline, load_settings, run
+from raglive.cli.terminal import print_json, visible
 from raglive_contract.http import RagStatus, RagStatusPipeline
 from raglive_contract.snapshot import Pause, Problem
 
@@ -34,7 +33,7 @@ def status(as_json: Json = False, pipeline: Pipeline = None) -> None:
     async def show() -> None:
         found = await read_status(find_installation(settings), pipeline)
         if as_json:
-            typer.echo(orjson.dumps(found.wire(), option=orjson.OPT_INDENT_2))
+            print_json(found.wire(), indent=True)
         else:
             console = Console()
             if not console.is_terminal:
@@ -48,7 +47,7 @@ def print_status(console: Console, found: RagStatus) -> None:
     """Print the status no wider than the console, without cutting anything off."""
     _print_counts(console, found)
     for remark in _remarks(found):
-        console.print(Text(remark), soft_wrap=not console.is_terminal)
+        console.print(Text(visible(remark)), soft_wrap=not console.is_terminal)
 
 
 def _print_counts(console: Console, found: RagStatus) -> None:
@@ -61,7 +60,7 @@ def _print_counts(console: Console, found: RagStatus) -> None:
         counts = _counts(pipeline)
         told = ", ".join(f"{counts[state]} {state}" for state in _shown([counts]))
         word, heard = _state(pipeline), _heard(pipeline, found)
-        console.print(Text(f"{pipeline.pipeline_id}: {word}, {heard}"))
+        console.print(Text(visible(f"{pipeline.pipeline_id}: {word}, {heard}")))
         console.print(Padding(Text(told), (0, 0, 0, 2), expand=False))
 
 
@@ -85,7 +84,7 @@ def _table(found: RagStatus) -> Table:
     for pipeline, counts in rows:
         beat = pipeline.last_heartbeat
         table.add_row(
-            pipeline.pipeline_id,
+            Text(visible(pipeline.pipeline_id)),
             _state(pipeline),
             f"{_ago(beat, found.serverTime)} ago" if beat else "never",
             *(str(counts[state]) for state in shown),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -13,6 +12,7 @@ from rich.text import Text
 from raglive.app.installation import find_installation
 from raglive.app.queries import tail as follow_log
 from raglive.cli.running import Json, Pipeline, load_settings, run
+from raglive.cli.terminal import print_json, visible
 from raglive_contract.errors import ErrorCode
 from raglive_contract.wire import WireDurableEvent
 
@@ -46,7 +46,7 @@ def tail(
         )
         async for event in events:
             if as_json:
-                typer.echo(orjson.dumps(event))
+                print_json(event)
             else:
                 console.print(_line(event), soft_wrap=True)
 
@@ -59,10 +59,10 @@ def _line(event: WireDurableEvent) -> Text:
         (event["timestamp"][11:23], "dim"),
         f" {event['seq']:>6} ",
         (f"{event['type']:<16}", _COLOURS.get(event["type"], "cyan")),
-        f" {name}",
+        f" {visible(name)}",
     ]
     if text := summary(event):
-        parts.append((f"  {text}", "dim"))
+        parts.append((f"  {visible(text)}", "dim"))
     return Text.assemble(*parts)
 
 

@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from raglive.cli.terminal import visible
 from raglive.local_stack.child_process import ChildProcess, ProcessState
 from raglive.local_stack.stack import LocalStack
 from raglive.store.errors import STORE_ERRORS
@@ -128,7 +129,9 @@ class UpDisplay:
         processes = Table.grid(padding=(0, 2))
         for child in self._children:
             mark, style = _MARKS[child.state]
-            processes.add_row(Text(mark, style), child.name, Text(_described(child), style))
+            processes.add_row(
+                Text(mark, style), Text(child.name), Text(visible(_described(child)), style)
+            )
         finished = _finished(self._counts)
         total = finished + self._counts.unfinished
         files = Table.grid(padding=(0, 2))
@@ -138,17 +141,17 @@ class UpDisplay:
             Text(_described_counts(self._counts), "dim"),
         )
         address = Text.assemble(
-            "open ", (self._address, "bold cyan underline"), ("   Ctrl-C stops", "dim")
+            "open ", (visible(self._address), "bold cyan underline"), ("   Ctrl-C stops", "dim")
         )
         return Group(processes, Text(), files, Text(), address if self._is_open else Text())
 
     def _print(self, line: str) -> None:
-        self._console.print(line, highlight=False, soft_wrap=True)
+        self._console.print(Text(visible(line)), highlight=False, soft_wrap=True)
 
 
 def _described(child: ChildProcess) -> str:
     if child.state in {ProcessState.FAILED, ProcessState.RESTARTING}:
-        return f"{child.state}: {child.exit_reason} (log: {child.log_file})"
+        return f"{child.state}: {child.exit_reason} (log: {child.log_file.path})"
     if child.state is ProcessState.READY:
         return f"{child.state} (process {child.pid})"
     return str(child.state)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
 import typer
 
 from raglive.app.installation import find_installation
 from raglive.app.queries import verify as find_problems
 from raglive.cli.running import Json, load_settings, run
+from raglive.cli.terminal import print_json, print_line
 from raglive.store.index.verify import Disagreement
 
 __all__ = ["print_problems", "verify"]
@@ -26,9 +26,9 @@ def verify(as_json: Json = False) -> None:
         agrees = not problems
         if as_json:
             body = {"ok": agrees, "problems": [problem.wire() for problem in problems]}
-            typer.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2))
+            print_json(body, indent=True)
         elif agrees:
-            typer.echo("Registry, index and log agree.")
+            print_line("Registry, index and log agree.")
         else:
             print_problems(problems)
 
@@ -42,5 +42,5 @@ def print_problems(problems: Sequence[Disagreement]) -> None:
     for action in dict.fromkeys(problem.action for problem in problems):
         for problem in problems:
             if problem.action == action:
-                typer.echo(f"{problem.pipeline_id}: {problem.message} ({problem.code})")
-        typer.echo(f"  {action}")
+                print_line(f"{problem.pipeline_id}: {problem.message} ({problem.code})")
+        print_line(f"  {action}")

@@ -104,7 +104,7 @@ def create_dashboard(
         requires_token=config.requires_token,
     )
     cache = StatusCache(reads, bus)
-    probe = StatusProbe(address.own_url)
+    probe = StatusProbe(address.internal_url)
 
     redaction = tokens.redaction()
     metrics = Metrics()

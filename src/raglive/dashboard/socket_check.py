@@ -72,7 +72,7 @@ class SocketTester:
 
     async def _round_trip(self, namespace: str, token: str) -> tuple[float, str]:
         address = self._address
-        return await round_trip(address.own_url, address.path, namespace, token, TEST_SECONDS)
+        return await round_trip(address.internal_url, address.path, namespace, token, TEST_SECONDS)
 
     async def _server_info(self) -> dict[str, Any] | None:
         health = (await self._probe.fresh()).health

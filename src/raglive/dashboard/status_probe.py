@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import httpx
+import structlog
 from pydantic import ConfigDict
 
 from raglive_contract.http import ServerHealth
 
 __all__ = ["Probe", "StatusProbe"]
+
+log = structlog.get_logger()
 
 FRESH_SECONDS = 2.0
 STALE_SECONDS = 5.0
@@ -48,7 +51,10 @@ class Probe:
 
 
 class StatusProbe:
-    """Requests `/health` of the status server at `url`; close it after use."""
+    """Requests `/health` of the status server at `url`; close it after use.
+
+    It logs when the status server cannot be reached at that address, and when it can again.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = f"{url.rstrip('/')}/health"
@@ -56,6 +62,7 @@ class StatusProbe:
         self._last: Probe | None = None
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[Probe] | None = None
+        self._is_reachable = True
 
     async def close(self) -> None:
         """Close the connection."""
@@ -97,6 +104,23 @@ class StatusProbe:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 answer = await self._http.get(self._url)
-            return _Health.model_validate_json(answer.content)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError):
+            health = _Health.model_validate_json(answer.content)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
+            self._note_unreachable(error)
             return None
+        if not self._is_reachable:
+            self._is_reachable = True
+            log.info("status_server_reachable", url=self._url)
+        return health
+
+    def _note_unreachable(self, error: Exception) -> None:
+        if not self._is_reachable:
+            return
+        self._is_reachable = False
+        reason = "timeout" if isinstance(error, TimeoutError) else type(error).__name__
+        log.warning(
+            "status_server_unreachable",
+            url=self._url,
+            reason=reason,
+            setting="RAGLIVE_STATUS_INTERNAL_URL",
+        )

@@ -1,4 +1,4 @@
-"""The public address of the status server."""
+"""The addresses of the status server: the public one, and the one that this server uses."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ __all__ = ["StatusServerAddress"]
 
 @dataclass(frozen=True, slots=True)
 class StatusServerAddress:
-    """The status server's URL, Socket.IO path, and pipeline types, each with a namespace.
+    """The status server's URLs, Socket.IO path, and pipeline types, each with a namespace.
 
-    `port_on_any_host` is its port when it listens on every address of the host and no public URL
-    is configured; otherwise None.
+    Browsers are told `public_url`. The dashboard server itself uses only `internal_url`, which no
+    proxy, certificate or public name affects. `port_on_any_host` is the port when the status server
+    listens on every address of the host and no public URL is configured; otherwise None.
     """
 
-    own_url: str
+    public_url: str
+    internal_url: str
     path: str
     pipeline_types: tuple[str, ...]
     port_on_any_host: int | None = None
@@ -31,12 +33,12 @@ class StatusServerAddress:
         return [f"/{kind}" for kind in self.pipeline_types]
 
     def url(self, request: HTTPConnection) -> str:
-        """Derive the URL for the caller: its own host with `port_on_any_host`, else `own_url`."""
+        """Choose the caller's URL: its own host with `port_on_any_host`, else `public_url`."""
         if self.port_on_any_host is None:
-            return self.own_url
+            return self.public_url
         host = host_name(request.headers.get("host", ""))
         if host is None:
-            return self.own_url
+            return self.public_url
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port_on_any_host}"
 
     def public(self, request: HTTPConnection) -> dict[str, Any]:

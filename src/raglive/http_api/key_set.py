@@ -31,6 +31,7 @@ FETCH_SECONDS = 4.0
 MAX_BYTES = 256 * 1024
 MAX_KEYS = 64
 MIN_RSA_BITS = 2048
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 # For each key type and curve: the only algorithm, and the members of the public key.
 _KINDS: Mapping[tuple[str, str | None], tuple[str, tuple[str, ...]]] = {
@@ -121,14 +122,17 @@ class KeySet:
 
 
 async def _fetch(url: str) -> list[Any]:
+    """Read the list `keys`. A compressed answer is refused: a few KiB can expand to gigabytes."""
     body = bytearray()
     async with (
         AsyncClient(timeout=FETCH_SECONDS) as client,
-        client.stream("GET", url, headers={"Accept": "application/json"}) as answer,
+        client.stream("GET", url, headers=_HEADERS) as answer,
     ):
         if answer.status_code != 200:
             raise ValueError(f"the answer has status {answer.status_code}")
-        async for chunk in answer.aiter_bytes():
+        if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            raise ValueError("the answer is compressed, although that was not asked for")
+        async for chunk in answer.aiter_raw():
             body += chunk
             if len(body) > MAX_BYTES:
                 raise ValueError(f"the answer is larger than {MAX_BYTES} bytes")

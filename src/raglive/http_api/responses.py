@@ -38,6 +38,7 @@ _STATUS: Mapping[str, int] = {
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
     ErrorCode.CONFLICT: 409,
+    ErrorCode.PIPELINE_MANAGED: 409,
     ErrorCode.CURSOR_INVALID: 400,
     ErrorCode.CURSOR_EXPIRED: 410,
     ErrorCode.PAYLOAD_TOO_LARGE: 413,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 import structlog
 
@@ -13,12 +12,12 @@ from raglive.bus.postgres import PostgresBus
 from raglive.ingest.heartbeat import BEAT_SECONDS, HeartbeatSender
 from raglive.ingest.lease_owner import dead_owners
 from raglive.ingest.metrics import PipelineMetrics
+from raglive.ingest.pipeline_health import PipelineHealth
 from raglive.ingest.worker import Worker
 from raglive.sources.source import Watcher
 from raglive.store.errors import DATABASE_ERRORS, retry_transient
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import RagliveError
-from raglive_contract.model import rfc3339
 from raglive_contract.states import OfflineReason
 
 __all__ = ["PipelineService"]
@@ -45,7 +44,6 @@ class PipelineService:
         check_interval_seconds: float,
         extraction_sandbox: Mapping[str, list[str]],
     ) -> None:
-        self._extraction_sandbox = extraction_sandbox
         self._record = record
         self._watcher = watcher
         self._worker = worker
@@ -56,6 +54,7 @@ class PipelineService:
         self._heartbeat = HeartbeatSender(
             record, watcher, worker, bus, check_interval_seconds=check_interval_seconds
         )
+        self.health = PipelineHealth(record, watcher, worker, self._heartbeat, extraction_sandbox)
 
     async def run(self) -> None:
         """Watch and work until cancelled, and publish `pipeline:online` and `pipeline:offline`."""
@@ -78,29 +77,6 @@ class PipelineService:
                 beat.cancel()
             if checked.problem is not None:
                 raise checked.problem
-
-    @property
-    def is_late(self) -> bool:
-        """Whether heartbeats are missing, so that `GET /health` answers 503."""
-        return self._heartbeat.is_late
-
-    def health(self) -> dict[str, Any]:
-        """Return the body of `GET /health`."""
-        last = self._heartbeat.last_beat
-        paused = self._worker.paused
-        return {
-            "status": "degraded" if self.is_late or paused else "healthy",
-            "pipeline_id": self._record.pipeline_id,
-            "pipeline_type": self._record.pipeline_type,
-            "watch_location": self._watcher.location,
-            "active_files": self._worker.active,
-            "paused": None if paused is None else paused.wire(),
-            "embedding": self._worker.embedding_health(),
-            "extraction_sandbox": self._extraction_sandbox,
-            "is_checking": self._watcher.is_checking,
-            "last_heartbeat": last and rfc3339(last),
-            "uptime": self._heartbeat.uptime_seconds,
-        }
 
     @asynccontextmanager
     async def _online(self) -> AsyncIterator[None]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import orjson
 import structlog
 
+from raglive.local_stack.log_file import LogFile
 from raglive_contract.errors import ErrorCode, RagliveError, code_of
 
 __all__ = ["ChildFailed", "ChildProcess", "ProcessState", "answers"]
@@ -27,8 +26,6 @@ STOP_SECONDS = 10.0
 PROBE_SECONDS = 0.05
 PROBE_TIMEOUT_SECONDS = 2.0
 CONFIGURATION_EXITS = frozenset({2, 3})
-ERROR_TAIL_BYTES = 4000
-LARGEST_LOG_BYTES = 16 * 2**20
 
 
 class ProcessState(StrEnum):
@@ -62,7 +59,7 @@ class ChildProcess:
         command: Sequence[str],
         environment: Mapping[str, str],
         *,
-        log_file: Path,
+        log_file: LogFile,
         ready_url: str,
         on_change: Callable[[], None],
         required: bool = True,
@@ -96,16 +93,13 @@ class ChildProcess:
         """Return the error of a child in the state `failed`, with the code that it printed."""
         code = self._process.returncode if self._process else None
         return ChildFailed(
-            f"{self.name}: {self.exit_reason} (log: {self.log_file})",
+            f"{self.name}: {self.exit_reason} (log: {self.log_file.path})",
             code=code_of(_error(self._last_line()).get("code", ErrorCode.SETTINGS_INVALID)),
             exit_status=code or 1,
         )
 
-    def _last_line(self) -> bytes:
-        with suppress(OSError), self.log_file.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - ERROR_TAIL_BYTES))
-            return file.read().strip().rpartition(b"\n")[2]
-        return b""
+    def _last_line(self) -> str:
+        return self.log_file.since_start().rpartition("\n")[2]
 
     async def run(self) -> None:
         """Keep the child running until cancelled, then stop it.
@@ -133,8 +127,7 @@ class ChildProcess:
             await self._stop()
 
     async def _run_once(self) -> int:
-        self._trim_log()
-        with self.log_file.open("ab") as output:
+        with self.log_file.open() as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -179,13 +172,8 @@ class ChildProcess:
         self.state = state
         self._on_change()
 
-    def _trim_log(self) -> None:
-        with suppress(OSError):
-            if self.log_file.stat().st_size > LARGEST_LOG_BYTES:
-                self.log_file.replace(self.log_file.with_suffix(".old.log"))
 
-
-def _error(line: bytes) -> dict[str, str]:
+def _error(line: str) -> dict[str, str]:
     """Parse the error object that a command prints last; empty when the line is something else."""
     try:
         body = orjson.loads(line)["error"]

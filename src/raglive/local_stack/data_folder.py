@@ -43,7 +43,6 @@ class RunningStack:
     dsn: str
     folder: str
     dashboard_url: str
-    status_url: str
 
     @property
     def alive(self) -> bool:
@@ -54,10 +53,10 @@ class RunningStack:
             return False
 
     @classmethod
-    def here(cls, *, dsn: str, folder: str, dashboard_url: str, status_url: str) -> Self:
+    def here(cls, *, dsn: str, folder: str, dashboard_url: str) -> Self:
         """Describe the calling process."""
         process = psutil.Process()
-        return cls(process.pid, process.create_time(), dsn, folder, dashboard_url, status_url)
+        return cls(process.pid, process.create_time(), dsn, folder, dashboard_url)
 
 
 class DataFolder:

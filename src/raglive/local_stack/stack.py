@@ -12,6 +12,7 @@ from pathlib import Path
 from raglive.local_stack.child_process import ChildProcess
 from raglive.local_stack.data_folder import DataFolder, RunningStack
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
+from raglive.local_stack.log_file import LogFile, keep_small
 from raglive.local_stack.ports import require_free_port
 from raglive.store.migrate import migrate
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -23,22 +24,20 @@ GOOGLE_DRIVE = "google drive"
 
 @dataclass(frozen=True, slots=True)
 class StackConfig:
-    """What to start. Without `database_url`, the database is embedded."""
+    """What to start. Without `database_url`, the database is embedded.
+
+    This machine reaches the servers under `reachable_host`, which is the host of a URL.
+    """
 
     watched: Path
     host: str
+    reachable_host: str
     status_port: int
     dashboard_port: int
     local_files_port: int
     google_drive_port: int
-    status_url: str
     database_url: str | None = None
     with_google_drive: bool = False
-
-    @property
-    def reachable_host(self) -> str:
-        """The host under which this machine reaches the servers."""
-        return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
 
     @property
     def dashboard_url(self) -> str:
@@ -98,6 +97,8 @@ async def local_stack(
     data_folder.prepare()
     children = _children(config, data_folder, on_change)
     tasks = [asyncio.create_task(child.run(), name=child.name) for child in children]
+    logs = [LogFile(data_folder.logs / "up.log"), *(child.log_file for child in children)]
+    rotation = asyncio.create_task(keep_small(logs))
     try:
         async with _database(config, data_folder) as (dsn, embedded):
             await migrate(dsn)
@@ -110,7 +111,7 @@ async def local_stack(
                 data_folder.note_stopped()
                 await _end([supervision] if supervision else [])
     finally:
-        await _end(tasks)
+        await _end([*tasks, rotation])
 
 
 def require_folder(folder: Path) -> None:
@@ -134,7 +135,6 @@ def _running(config: StackConfig, dsn: str) -> RunningStack:
         dsn=dsn,
         folder=str(config.watched),
         dashboard_url=config.dashboard_url,
-        status_url=config.status_url,
     )
 
 
@@ -167,7 +167,7 @@ def _children(
             name,
             [*command, "--parent", str(os.getpid())],
             _environment(data_folder, is_second_pipeline=name == GOOGLE_DRIVE),
-            log_file=data_folder.logs / f"{name.replace(' ', '-')}.log",
+            log_file=LogFile(data_folder.logs / f"{name.replace(' ', '-')}.log"),
             ready_url=f"http://{config.reachable_host}:{port}{path}",
             on_change=on_change,
             required=name != GOOGLE_DRIVE,

@@ -54,8 +54,23 @@ class Settings(
     @property
     def public_status_url(self) -> str:
         """The address under which browsers reach the status server."""
-        host = "127.0.0.1" if self.listens_on_every_address else self.host
-        return self.status_url or f"http://{host}:{self.status_port}"
+        return self.status_url or f"http://{self.reachable_host}:{self.status_port}"
+
+    @property
+    def internal_status_url(self) -> str:
+        """The address under which the dashboard server reaches the status server.
+
+        It does not depend on the public address, so neither a proxy's routing nor its certificate
+        or name matters.
+        """
+        return self.status_internal_url or f"http://{self.reachable_host}:{self.status_port}"
+
+    @property
+    def reachable_host(self) -> str:
+        """The host under which this machine reaches its own servers, as it stands in a URL."""
+        if self.listens_on_every_address:
+            return "[::1]" if self.host == "::" else "127.0.0.1"
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
     def listens_on_every_address(self) -> bool:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator
 
-from raglive.settings.kinds import AtLeastOne, Listed, Port, Positive
+from raglive.settings.kinds import AtLeastOne, Listed, Port, Positive, Url
 
 __all__ = ["Limits", "Servers"]
 
@@ -21,10 +21,17 @@ class Servers(BaseModel):
     dashboard_port: Port = Field(
         3000, validation_alias="RAGLIVE_DASHBOARD_PORT", description="port of the dashboard server"
     )
-    status_url: str | None = Field(
+    status_url: Url | None = Field(
         None,
         validation_alias="RAGLIVE_STATUS_URL",
-        description="public address of the status server, if it differs from host and port",
+        description="public address of the status server, which browsers use, if it differs from "
+        "host and port",
+    )
+    status_internal_url: Url | None = Field(
+        None,
+        validation_alias="RAGLIVE_STATUS_INTERNAL_URL",
+        description="address at which the dashboard server reaches the status server, if that "
+        "runs on another machine",
     )
     socket_path: str = Field(
         "/socket.io", validation_alias="SOCKET_IO_PATH", description="path of Socket.IO"

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from raglive.bus.postgres import PostgresBus
 from raglive.status_server.admission import AdmissionLimits
 from raglive.status_server.metrics import StatusMetrics
-from raglive.store.log.event_log import Appended, pipeline_key, publish_events
+from raglive.store.log.event_log import Appended, external_pipeline_key, publish_events
 from raglive.store.pool import Connection, Database
 from raglive.store.registry.pipelines import record_heartbeat
 from raglive_contract.cursor import Cursor, parse_cursor
@@ -58,7 +58,7 @@ class EventPublisher:
         """Commit a batch in one transaction, send its conflated events, and acknowledge it.
 
         Raises `invalid_event` with the first fault, `forbidden` for a pipeline that the grant does
-        not cover, `rate_limited` and `limit_reached`.
+        not cover, `pipeline_managed` for one that raglive runs, `rate_limited` and `limit_reached`.
         """
         by_pipeline = _by_pipeline(grant, _read(data))
         self._check_limits(by_pipeline)
@@ -161,7 +161,7 @@ async def _append(
             code=ErrorCode.INVALID_EVENT,
         ) from None
     if conflated:
-        key, pipeline_type = await pipeline_key(connection, pipeline_id, named)
+        key, pipeline_type = await external_pipeline_key(connection, pipeline_id, named)
         live += [
             await _complete(connection, key, pipeline_type, event, appended) for event in conflated
         ]

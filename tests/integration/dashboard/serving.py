@@ -34,9 +34,10 @@ from raglive_contract.states import Stage
 from raglive_contract.wire import WireFileError, WireFileResults, WireSkipReason
 from tests.integration.store.files import chunks
 
-__all__ = ["COMPLETED", "TOKENS", "Work", "bearer", "opened"]
+__all__ = ["COMPLETED", "PUBLIC_STATUS_URL", "TOKENS", "Work", "bearer", "opened"]
 
 TOKENS = Tokens("for-tests-only-" * 3)
+PUBLIC_STATUS_URL = "https://rag.example"  # that only browsers can reach
 NO_STATUS_SERVER = "http://127.0.0.1:9"
 
 
@@ -49,7 +50,11 @@ async def opened(
     client: str = "127.0.0.1",
     **environment: str,
 ) -> AsyncIterator[AsyncClient]:
-    settings = read_settings({"RAGLIVE_STATUS_URL": NO_STATUS_SERVER} | environment)
+    addresses = {
+        "RAGLIVE_STATUS_URL": PUBLIC_STATUS_URL,
+        "RAGLIVE_STATUS_INTERNAL_URL": NO_STATUS_SERVER,
+    }
+    settings = read_settings(addresses | environment)
     async with PostgresBus(database.dsn) as own_bus:
         search = SearchService(database, search_config(settings))
         app = create_dashboard(

@@ -9,7 +9,7 @@ from httpx import AsyncClient
 from raglive.store.pool import Database
 from raglive_contract.http import Session
 from raglive_contract.permissions import Grant, Role
-from tests.integration.dashboard.serving import TOKENS, bearer, opened
+from tests.integration.dashboard.serving import PUBLIC_STATUS_URL, TOKENS, bearer, opened
 
 PATH = "/api/session"
 
@@ -70,7 +70,7 @@ async def test_behind_a_proxy_is_elsewhere(database: Database, headers: dict[str
 @pytest.mark.parametrize(
     ("environment", "host", "url"),
     [
-        ({}, "127.0.0.1:3000", "http://127.0.0.1:9"),
+        ({}, "127.0.0.1:3000", PUBLIC_STATUS_URL),
         ({"RAGLIVE_STATUS_URL": ""}, "localhost:3000", "http://127.0.0.1:8103"),
         (
             {"RAGLIVE_STATUS_URL": "", "RAGLIVE_HOST": "0.0.0.0", "SOCKET_IO_PORT": "8200"},

@@ -15,7 +15,7 @@ from raglive.status_server.server import StatusServer
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.http import SocketInfo, SocketTest, SystemHealth
-from tests.integration.dashboard.serving import TOKENS, bearer, opened
+from tests.integration.dashboard.serving import PUBLIC_STATUS_URL, TOKENS, bearer, opened
 
 
 @asynccontextmanager
@@ -65,9 +65,12 @@ async def check(
 
 
 async def test_the_round_trip_is_a_real_one(database: Database) -> None:
-    async with status_server(database) as url, opened(database, RAGLIVE_STATUS_URL=url) as http:
+    async with (
+        status_server(database) as url,
+        opened(database, RAGLIVE_STATUS_INTERNAL_URL=url) as http,
+    ):
         found = await info(http)
-        assert (found.available, found.url) == (True, url)
+        assert (found.available, found.url) == (True, PUBLIC_STATUS_URL)
         assert found.latency is not None
         tested = await check(http)
         assert (tested.success, tested.error, tested.transport) == (True, None, "websocket")
@@ -82,7 +85,7 @@ async def test_the_round_trip_is_a_real_one(database: Database) -> None:
 async def test_a_caller_is_tested_with_its_own_token(database: Database) -> None:
     async with (
         status_server(database) as url,
-        opened(database, RAGLIVE_STATUS_URL=url, client="10.0.0.7") as http,
+        opened(database, RAGLIVE_STATUS_INTERNAL_URL=url, client="10.0.0.7") as http,
     ):
         assert (await http.post("/api/socket/test", json={})).status_code == 401
         assert (await check(http, **bearer("*"))).success
@@ -105,7 +108,7 @@ async def test_a_status_server_that_hangs_costs_little_time(database: Database) 
 
     hanging = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{hanging.sockets[0].getsockname()[1]}"
-    async with hanging, opened(database, RAGLIVE_STATUS_URL=url) as http:
+    async with hanging, opened(database, RAGLIVE_STATUS_INTERNAL_URL=url) as http:
         async with asyncio.timeout(3):
             assert not (await info(http)).available
         async with asyncio.timeout(10):
@@ -129,7 +132,10 @@ async def test_health_reports_every_service(database: Database) -> None:
         assert (answer.status_code, answer.headers["X-Health-Status"]) == (200, found.status)
         return found
 
-    async with status_server(database) as url, opened(database, RAGLIVE_STATUS_URL=url) as http:
+    async with (
+        status_server(database) as url,
+        opened(database, RAGLIVE_STATUS_INTERNAL_URL=url) as http,
+    ):
         record = await PipelineRecord.register(database, "p", "local_files")
         await record.announce_online(60, "/documents")
         found = await health(http)

@@ -45,7 +45,7 @@ async def test_pages_may_run_their_own_scripts_and_no_others(
             )
             digest = base64.b64encode(sha256(INLINE.encode()).digest()).decode()
             assert rules["script-src"] == f"'self' 'sha256-{digest}'"
-            assert rules["connect-src"] == "'self' http://127.0.0.1:9 ws://127.0.0.1:9"
+            assert rules["connect-src"] == "'self' https://rag.example wss://rag.example"
             assert rules["frame-ancestors"] == "'none'"
             assert page.headers["X-Content-Type-Options"] == "nosniff"
 

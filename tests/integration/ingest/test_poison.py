@@ -47,7 +47,7 @@ async def test_it_fails_after_its_attempts_and_the_pipeline_never_pauses(
             (tmp_path / "late.txt").write_text(document("late", 1))
             while await count("%", "completed") < FILES + 1:
                 await asyncio.sleep(0.02)
-            assert service.health()["embedding"]["circuit"] == "closed"
+            assert (await service.health.report())[0]["embedding"]["circuit"] == "closed"
     outcomes = await database.fetch(
         """SELECT outcome, made.error ->> 'code', count(*) FROM raglive.attempts AS made
            JOIN raglive.files USING (file_key) WHERE name LIKE 'bad%' GROUP BY 1, 2"""
@@ -81,7 +81,8 @@ async def test_a_file_that_takes_too_long_is_retried_once(
         ):
             while await database.fetchval(state) != "failed":
                 await asyncio.sleep(0.02)
-            assert "seccomp" in service.health()["extraction_sandbox"]["active"]
+            health, _ = await service.health.report()
+            assert "seccomp" in health["extraction_sandbox"]["active"]
     assert [tuple(row) for row in await database.fetch(failed)] == [
         (1, "extraction_timeout", True),
         (2, "extraction_timeout", False),

@@ -60,7 +60,7 @@ async def test_it_pauses_with_the_reason_and_resumes_when_that_is_fixed(
             assert (words.count(setting), words.count("start the pipeline again")) == (1, 1)
             while sum((await states(database)).values()) < FILES:
                 await asyncio.sleep(0.02)
-            health = service.health()
+            health, _ = await service.health.report()
             assert health["status"] == "degraded"
             assert health["paused"]["code"] == code
             paid.fault_rate = 0.0

@@ -129,7 +129,7 @@ async def test_the_index_is_searchable_throughout_while_files_change(
         await eventually(
             database, "SELECT paused ->> 'code' FROM raglive.heads", "embedding_model_changed"
         )
-        paused = service.health()["paused"]
+        paused = (await service.health.report())[0]["paused"]
         assert "openai small" in paused["message"]
         assert "EMBEDDING_MODEL=small" in paused["what_to_do"]
         (tmp_path / "late.txt").write_text("What comes while it is paused waits.")

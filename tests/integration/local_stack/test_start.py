@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -9,7 +10,8 @@ import psutil
 import pytest
 
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
-from raglive.local_stack.embedded_postgres.server import ServerLog
+from raglive.local_stack.embedded_postgres.server import MAX_LOG_BYTES
+from raglive.local_stack.log_file import LogFile, keep_small
 
 from .other_process import execute
 
@@ -99,7 +101,7 @@ async def test_supervision_ends_when_it_is_closed(data_dir: Path) -> None:
 
 
 def test_the_log_is_truncated_while_the_server_keeps_writing(tmp_path: Path) -> None:
-    log = ServerLog(tmp_path)
+    log = LogFile(tmp_path / "server.log", MAX_LOG_BYTES)
     with log.open() as server:
         server.write(b"x" * 5_000_000 + b"before\n")
         server.flush()
@@ -109,3 +111,27 @@ def test_the_log_is_truncated_while_the_server_keeps_writing(tmp_path: Path) -> 
     assert log.since_start() == "after"
     assert (tmp_path / "server.log.1").read_bytes().endswith(b"xbefore\n")
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1_100_000
+
+
+async def test_the_log_of_a_running_process_stays_small(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "server.log", 100_000)
+    program = (
+        "import time\nfor n in range(10**6): print(n, 'x' * 1000, flush=True), time.sleep(.002)"
+    )
+    with log.open() as output:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=output)
+    rotation = asyncio.create_task(keep_small([log]))
+    rotated = tmp_path / "server.log.1"
+    try:
+        async with asyncio.timeout(30):
+            for _ in range(2):
+                while not rotated.exists():
+                    await asyncio.sleep(0.05)
+                assert rotated.read_bytes().endswith(b"x\n")
+                rotated.unlink()
+    finally:
+        rotation.cancel()
+        process.kill()
+        await process.wait()
+    last = int(log.since_start().splitlines()[-1].split()[0])
+    assert log.path.stat().st_size < last * 1000

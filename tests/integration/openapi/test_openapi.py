@@ -97,7 +97,7 @@ async def test_the_status_server(database: Database, files: None) -> None:
 
 @pytest.mark.timeout(600)
 async def test_the_dashboard_server(database: Database, files: None) -> None:
-    settings = read_settings({"RAGLIVE_STATUS_URL": "http://127.0.0.1:9"} | UNLIMITED)
+    settings = read_settings({"RAGLIVE_STATUS_INTERNAL_URL": "http://127.0.0.1:9"} | UNLIMITED)
     async with PostgresBus(database.dsn) as bus:
         search = SearchService(database, search_config(settings))
         app = create_dashboard(

@@ -59,6 +59,8 @@ class KeyServer:
         self.requests = 0
         self.status = 200
         self.hangs = False
+        self.headers: dict[str, str] = {}
+        self.asked = ""
         self.publish(*KEYS)
 
     def publish(self, *algorithms: str) -> None:
@@ -66,7 +68,7 @@ class KeyServer:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await reader.readuntil(b"\r\n\r\n")
+            self.asked = (await reader.readuntil(b"\r\n\r\n")).decode()
         except asyncio.IncompleteReadError:  # the caller has timed out
             writer.close()
             return
@@ -74,6 +76,7 @@ class KeyServer:
         if self.hangs:
             await reader.read()  # until the caller's time-out
         head = f"HTTP/1.1 {self.status} Here\r\nContent-Length: {len(self.body)}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
         writer.write(head.encode() + b"Connection: close\r\n\r\n" + self.body)
         writer.close()
 

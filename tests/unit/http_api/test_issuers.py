@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import hmac
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
@@ -167,6 +169,23 @@ async def test_known_keys_are_accepted_while_the_issuer_is_unavailable(
     server.hangs, server.status = False, 200
     server.publish("ES256")
     await tokens.verify(sign("ES256"))
+
+
+async def test_a_compressed_answer_is_refused_before_it_is_decompressed(server: KeyServer) -> None:
+    bomb = gzip.compress(b" " * 64 * 1024**2)
+    server.body, server.headers = bomb, {"Content-Encoding": "gzip"}
+    tracemalloc.start()
+    error = await refusal(tokens_of(server), sign("RS256"))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert error.code == "unavailable"
+    assert peak_bytes < 8 * 1024**2
+    assert "accept-encoding: identity" in server.asked.lower()
+
+
+async def test_a_long_answer_is_refused(server: KeyServer) -> None:
+    server.body += b" " * 256 * 1024
+    assert (await refusal(tokens_of(server), sign("RS256"))).code == "unavailable"
 
 
 async def test_a_cancelled_caller_does_not_cancel_the_shared_request(

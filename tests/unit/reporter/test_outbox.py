@@ -17,7 +17,8 @@ from raglive_reporter import OutboxFull, OutboxUnusable
 from raglive_reporter.dead_letters import DeadLetters
 from raglive_reporter.events import EventFactory
 from raglive_reporter.outbox import EventOutbox, OutboxLimits
-from raglive_reporter.outbox_file import IN_MEMORY, OutboxFile, SendLock
+from raglive_reporter.outbox_file import IN_MEMORY, OutboxFile
+from raglive_reporter.send_lock import SendLock
 
 FACTORY = EventFactory("p", "t")
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 import uvicorn
-from uvicorn.server import ServerState
 
 from fake_google_drive.api.app import create_app
-from fake_google_drive.api.connection import AbortableProtocol
+from fake_google_drive.api.connection import Connections
 from fake_google_drive.drive import FakeDrive
 from fake_google_drive.google import FakeGoogle
 from fake_google_drive.push import PushSender
@@ -37,8 +38,8 @@ class FakeDriveServer:
         self.fail = self.google.fail
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._port = port
-        self._state = ServerState()
-        self._server: asyncio.Server | None = None
+        self._connections = Connections()
+        self._server: _Server | None = None
         self._pusher = PushSender(self.google)
 
     @property
@@ -65,13 +66,18 @@ class FakeDriveServer:
         self._socket.bind((HOST, self._port))
         self._port = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            create_app(self.google), log_config=None, access_log=False, lifespan="off"
+            self._connections.application(create_app(self.google)),
+            http="httptools",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            lifespan="off",
         )
         config.load()
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: AbortableProtocol(config, self._state, {}), sock=self._socket
-        )
+        config.http_protocol_class = self._connections.protocol(config.http_protocol_class)
+        self._server = _Server(config)
+        await self._server.start(self._socket)
         self._pusher.start()
         return self
 
@@ -90,12 +96,46 @@ class FakeDriveServer:
         if server is None:
             self._socket.close()
             return
-        server.close()
+        for listener in server.servers:
+            listener.close()
         await self._pusher.close()
-        for connection in list(self._state.connections):
-            connection.transport.abort()
-        if tasks := set(self._state.tasks):
+        self._connections.abort()
+        await server.end()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn as a task: it handles no signals, and ends without waiting for its next tick."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._is_up = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._is_up.set()
+
+    async def start(self, listening: socket.socket) -> None:
+        """Return when connections are accepted. Raises what prevents that."""
+        self._serving = asyncio.create_task(self.serve([listening]), name="fake-drive-http")
+        is_up = asyncio.create_task(self._is_up.wait())
+        await asyncio.wait({self._serving, is_up}, return_when=asyncio.FIRST_COMPLETED)
+        if not is_up.done():
+            is_up.cancel()
+            await self._serving
+
+    async def end(self) -> None:
+        """Let requests end whose connections were aborted, and stop."""
+        if tasks := set(self.server_state.tasks):
             await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
         for task in tasks:
             task.cancel()
-        await server.wait_closed()
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.gather(self._serving, return_exceptions=True)
+        for listener in self.servers:
+            await listener.wait_closed()

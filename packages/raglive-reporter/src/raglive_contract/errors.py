@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
+    PIPELINE_MANAGED = "pipeline_managed"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     CURSOR_INVALID = "cursor_invalid"
     CURSOR_EXPIRED = "cursor_expired"
@@ -111,6 +112,7 @@ REFUSALS = frozenset(
         ErrorCode.FORBIDDEN,
         ErrorCode.NOT_FOUND,
         ErrorCode.CONFLICT,
+        ErrorCode.PIPELINE_MANAGED,
         ErrorCode.METHOD_NOT_ALLOWED,
         ErrorCode.CURSOR_INVALID,
         ErrorCode.CURSOR_EXPIRED,

@@ -13,8 +13,8 @@ from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_reporter.dead_letters import DeadLetters
 from raglive_reporter.events import EventFactory, ValidatedEvent
 from raglive_reporter.outbox import EventOutbox, QueuedEvent
-from raglive_reporter.outbox_file import SendLock
 from raglive_reporter.progress import LatestProgress
+from raglive_reporter.send_lock import SendLock
 from raglive_reporter.transport import Batch, Transport
 
 __all__ = ["DEFAULT_INTERVALS", "DeliveryIntervals", "DeliveryLoop", "DeliverySource"]
@@ -26,11 +26,12 @@ MAX_BATCH_BYTES = 1_000_000
 OFFLINE_AFTER_SECONDS = 15.0  # without a heartbeat; the server declares it offline after 20
 MAX_RETRY_AFTER_SECONDS = 300.0  # upper bound for what a server asks
 
+_REFUSED_FOR_ALL = {ErrorCode.FORBIDDEN, ErrorCode.PIPELINE_MANAGED}  # events of the pipeline
 _REFUSED = {
     ErrorCode.INVALID_EVENT,
     ErrorCode.INVALID_REQUEST,
     ErrorCode.PAYLOAD_TOO_LARGE,
-    ErrorCode.FORBIDDEN,
+    *_REFUSED_FOR_ALL,
 }
 
 
@@ -139,7 +140,7 @@ class DeliveryLoop:
 
     def _bisect(self, events: list[QueuedEvent], error: RagliveError) -> None:
         """Halve a refused batch until the invalid event is alone; then make it a dead letter."""
-        if len(events) == 1 or error.code == ErrorCode.FORBIDDEN:  # holds for all of a pipeline
+        if len(events) == 1 or error.code in _REFUSED_FOR_ALL:
             self._source.dead_letters.add(events, error)
         else:
             self._batch_limit = len(events) // 2

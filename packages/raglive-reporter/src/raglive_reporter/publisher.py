@@ -21,9 +21,10 @@ from raglive_reporter.delivery import DeliveryIntervals, DeliveryLoop, DeliveryS
 from raglive_reporter.errors import OutboxFull, ReporterError
 from raglive_reporter.events import EventFactory, ValidatedEvent, storable_text
 from raglive_reporter.outbox import EventOutbox, OutboxLimits
-from raglive_reporter.outbox_file import OutboxFile, SendLock
+from raglive_reporter.outbox_file import OutboxFile
 from raglive_reporter.processes import ProcessRegistry, register_fork_handler
 from raglive_reporter.progress import AttemptKey, LatestProgress
+from raglive_reporter.send_lock import SendLock
 from raglive_reporter.transport import Transport
 
 __all__ = ["BackgroundPublisher", "OnFull", "PublisherOptions"]

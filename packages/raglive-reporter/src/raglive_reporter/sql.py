@@ -111,6 +111,8 @@ def _explained(error: BaseException, dsn: str) -> RagliveError:
     match error:
         case asyncpg.InsufficientPrivilegeError():
             return RagliveError(str(error), code=ErrorCode.FORBIDDEN)
+        case asyncpg.ObjectNotInPrerequisiteStateError():
+            return RagliveError(str(error), code=ErrorCode.PIPELINE_MANAGED)
         case _ if isinstance(error, _NOT_MIGRATED):
             return unavailable(
                 f"The database at {place} lacks raglive's functions ({error}). "

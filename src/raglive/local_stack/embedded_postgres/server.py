@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
-from typing import BinaryIO
 
 import asyncpg
 
@@ -18,11 +16,13 @@ from raglive.local_stack.embedded_postgres.errors import (
 )
 from raglive.local_stack.embedded_postgres.folder import DatabaseFolder, SocketFolder
 from raglive.local_stack.embedded_postgres.process import ServerProcess, end_leftovers
+from raglive.local_stack.log_file import LogFile
 
-__all__ = ["Server", "ServerLog", "serves_clients"]
+__all__ = ["Server", "serves_clients"]
 
 _FAILED_START_SECONDS = 2.0
 _CONNECT_SECONDS = 10.0
+MAX_LOG_BYTES = 4_000_000
 
 
 class Server:
@@ -33,7 +33,7 @@ class Server:
         self._account = account
         self._sockets = SocketFolder(folder.path, account)
         self._process: ServerProcess | None = None
-        self.log = ServerLog(folder.path)
+        self.log = LogFile(folder.path / "server.log", MAX_LOG_BYTES)
         self.port = 0
 
     @property
@@ -102,7 +102,7 @@ class Server:
             self._account.cluster_argument(cluster),
             death_signal=signal.SIGINT,
         )
-        with self.log.open() as log:
+        with explain_os_errors(cluster), self.log.open() as log:
             return await ServerProcess.spawn(command, cluster, log)
 
 
@@ -130,48 +130,3 @@ async def serves_clients(host: str, port: int, password: str, seconds: float) ->
         return bool(await connection.fetchval(_EXTENSION_IS_CURRENT, timeout=seconds))
     finally:
         await connection.close(timeout=seconds)
-
-
-_MAX_LOG_BYTES = 4_000_000
-_ROTATED_BYTES = 1_000_000
-_TAIL_BYTES = 16_000
-
-
-class ServerLog:
-    """The log `server.log`, whose older end is rotated into `server.log.1`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "server.log"
-        self._start = 0
-
-    def open(self) -> BinaryIO:
-        """Open the log for a server that is about to start; the caller closes it."""
-        self.trim()
-        with explain_os_errors(self._path.parent):
-            log = self._path.open("ab")
-            self._path.chmod(0o600)
-        self._start = log.tell()
-        return log
-
-    def trim(self) -> None:
-        """Rotate a log that is too long: copy its end, and truncate it while the server writes."""
-        with explain_os_errors(self._path.parent):
-            if not self._path.exists() or self._path.stat().st_size <= _MAX_LOG_BYTES:
-                return
-            with self._path.open("r+b") as log:
-                log.seek(-_ROTATED_BYTES, 2)
-                old = self._path.with_suffix(".log.1")
-                old.write_bytes(log.read(_ROTATED_BYTES))
-                old.chmod(0o600)
-                log.truncate(0)
-            self._start = 0
-
-    def since_start(self) -> str:
-        """Return the end of what the last started server has written."""
-        try:
-            with self._path.open("rb") as log:
-                end = log.seek(0, 2)
-                log.seek(max(min(self._start, end), end - _TAIL_BYTES))
-                return log.read().decode(errors="replace").strip()
-        except OSError:
-            return ""

@@ -210,7 +210,8 @@ class EmbeddedPostgres:
                 async with asyncio.timeout(_LOG_CHECK_SECONDS):
                     await self._started.wait()
                 return not self._closed.is_set()
-            self._started.log.trim()
+            with suppress(OSError):  # it is tried again
+                self._started.log.trim()
         return False
 
     def _was_stable(self) -> bool:

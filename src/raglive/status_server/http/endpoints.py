@@ -136,7 +136,7 @@ def _add_publishing(router: APIRouter, publisher: EventPublisher, caller_of: Any
     @router.post(
         "/v1/events",
         openapi_extra=body(Submission),
-        responses=refusals(401, 403, 413, 422, 429, 503),
+        responses=refusals(401, 403, 409, 413, 422, 429, 503),
     )
     async def publish_events(request: Request, caller: Identity = caller_of) -> PublishAck:
         """Publish a batch of events; acknowledged events are committed."""

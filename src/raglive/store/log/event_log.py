@@ -21,12 +21,13 @@ __all__ = [
     "Head",
     "LoggedEvent",
     "append_events",
+    "external_pipeline_key",
     "logged_event",
-    "pipeline_key",
     "publish_events",
 ]
 
 _QUERIES = load_queries(__name__)
+_REFUSED = (asyncpg.InvalidParameterValueError, asyncpg.ObjectNotInPrerequisiteStateError)
 COUNTED_STATES = ("queued", "processing", "completed", "failed", "skipped")
 
 
@@ -116,34 +117,39 @@ async def publish_events(
 ) -> Appended:
     """Append events to a pipeline in one statement; a new pipeline is created if its type is given.
 
-    Outside a transaction the events are committed on return. Raises `invalid_event` as
-    `pipeline_key` and `append_events` do.
+    Outside a transaction the events are committed on return. Raises what `external_pipeline_key`
+    and `append_events` do.
     """
     try:
         row = await connection.fetchrow(
             _QUERIES["publish"], pipeline_id, pipeline_type, list(events)
         )
-    except asyncpg.InvalidParameterValueError as error:  # also a DataError
-        raise RagliveError(str(error), code=ErrorCode.INVALID_EVENT) from error
+    except _REFUSED as error:  # some are also a DataError
+        raise _refusal(error) from error
     except (asyncpg.UntranslatableCharacterError, asyncpg.DataError) as error:
         raise _not_storable(error) from error
     assert row is not None
     return Appended(*row)
 
 
-async def pipeline_key(
+async def external_pipeline_key(
     connection: Connection, pipeline_id: str, pipeline_type: str | None
 ) -> tuple[int, str]:
     """Look up a pipeline's key and type; a new pipeline is created if its type is given.
 
-    Raises `invalid_event` for an unknown pipeline without a type, and for a type that differs.
+    Raises `invalid_event` for an unknown pipeline without a type, and for a type that differs, and
+    `pipeline_managed` for a pipeline that raglive runs.
     """
     try:
-        row = await connection.fetchrow(_QUERIES["pipeline_key"], pipeline_id, pipeline_type)
-    except asyncpg.InvalidParameterValueError as error:
-        raise RagliveError(str(error), code=ErrorCode.INVALID_EVENT) from error
+        row = await connection.fetchrow(
+            _QUERIES["external_pipeline_key"], pipeline_id, pipeline_type
+        )
+    except _REFUSED as error:
+        raise _refusal(error) from error
     if row is None:  # created by this call, after the statement's snapshot
-        row = await connection.fetchrow(_QUERIES["pipeline_key"], pipeline_id, pipeline_type)
+        row = await connection.fetchrow(
+            _QUERIES["external_pipeline_key"], pipeline_id, pipeline_type
+        )
     assert row is not None
     return row["pipeline_key"], row["pipeline_type"]
 
@@ -181,6 +187,12 @@ class EventLog:
         """Publish events of one pipeline; they are committed on return."""
         async with self._database.connection() as connection:
             return await publish_events(connection, pipeline_id, pipeline_type, events)
+
+
+def _refusal(error: asyncpg.PostgresError) -> RagliveError:
+    is_managed = isinstance(error, asyncpg.ObjectNotInPrerequisiteStateError)
+    code = ErrorCode.PIPELINE_MANAGED if is_managed else ErrorCode.INVALID_EVENT
+    return RagliveError(str(error), code=code)
 
 
 def _not_storable(error: Exception) -> RagliveError:

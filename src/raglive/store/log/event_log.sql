@@ -2,11 +2,11 @@
 SELECT accepted, duplicates, cursor, seq, digest FROM raglive.append_events($1, $2)
 
 -- name: publish
-SELECT accepted, duplicates, cursor, seq, digest FROM raglive.append_events(raglive.pipeline_key($1, $2), $3)
+SELECT accepted, duplicates, cursor, seq, digest FROM raglive.append_events(raglive.external_pipeline_key($1, $2), $3)
 
--- name: pipeline_key
+-- name: external_pipeline_key
 SELECT pipeline_key, pipeline_type
-FROM raglive.pipeline_key($1, $2) AS key JOIN raglive.pipelines ON pipeline_key = key
+FROM raglive.external_pipeline_key($1, $2) AS key JOIN raglive.pipelines ON pipeline_key = key
 
 -- name: heads
 SELECT pipeline_key, pipeline_id, pipeline_type, epoch, seq, digest,

@@ -16,6 +16,7 @@ CREATE TABLE raglive.pipelines (
     is_checking     boolean NOT NULL DEFAULT false,
     uptime          double precision CHECK (uptime >= 0), -- seconds
     memory_usage    bigint CHECK (memory_usage >= 0), -- bytes
+    is_managed      boolean NOT NULL DEFAULT false, -- a watcher of raglive has run it: no other producer may publish
     -- the process that watches the source, until when its lease lasts, and what it remembers of the source
     watch_owner     text,
     watch_until     timestamptz,

@@ -29,6 +29,19 @@ BEGIN
     RETURN key;
 END $$;
 
+-- Returns the key of a pipeline that producers other than raglive publish to. Refuses one that raglive runs: the states
+-- of its files agree with the index only as long as no one else changes them.
+CREATE FUNCTION raglive.external_pipeline_key(p_id text, p_type text DEFAULT NULL) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    key integer := raglive.pipeline_key(p_id, p_type);
+BEGIN
+    IF (SELECT is_managed FROM raglive.pipelines WHERE pipeline_key = key) THEN
+        RAISE EXCEPTION 'raglive itself runs the pipeline %: publish under another pipeline_id', quote_literal(p_id)
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    RETURN key;
+END $$;
+
 -- Applies the last event of each file to its row and to its attempts. An event of an attempt that a later one has overtaken is ignored.
 CREATE FUNCTION raglive.project_files(key integer, events jsonb[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -256,7 +269,7 @@ BEGIN
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'the event breaks the contract: %', fault USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    key := raglive.pipeline_key(pipeline_id, pipeline_type);
+    key := raglive.external_pipeline_key(pipeline_id, pipeline_type);
     RETURN QUERY SELECT done.accepted, done.duplicates, done.cursor FROM raglive.append_events(key, (
         SELECT coalesce(jsonb_agg(raglive.normal_event(event) ORDER BY place), '[]')
         FROM jsonb_array_elements(events) WITH ORDINALITY AS one (event, place))) AS done;

@@ -89,7 +89,7 @@ BEGIN
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'the event breaks the contract: %', fault USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    key := raglive.pipeline_key(show.pipeline_id, show.pipeline_type);
+    key := raglive.external_pipeline_key(show.pipeline_id, show.pipeline_type);
     UPDATE raglive.pipelines AS pipeline
     SET last_heartbeat = clock_timestamp(),
         uptime = (beat.event ->> 'uptime')::double precision,

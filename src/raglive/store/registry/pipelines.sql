@@ -20,7 +20,7 @@ WHERE pipeline_key = $1
 
 -- name: acquire_watch
 UPDATE raglive.pipelines
-SET watch_owner = $2, watch_until = clock_timestamp() + make_interval(secs => $3)
+SET watch_owner = $2, watch_until = clock_timestamp() + make_interval(secs => $3), is_managed = true
 WHERE pipeline_key = $1
   AND (watch_owner IS NULL OR watch_owner = $2 OR watch_until < clock_timestamp() OR watch_owner = ANY ($4))
 RETURNING true

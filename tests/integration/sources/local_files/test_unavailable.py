@@ -115,7 +115,7 @@ async def test_an_empty_folder_in_its_place_deletes_only_when_approved(
     async with watching(pipeline, docs) as watched:
         docs.rename(tmp_path / "away")
         await watched.until_problem(UNAVAILABLE)
-        with pytest.raises(RagliveError, match="make an empty folder in its place"):
+        with pytest.raises(RagliveError, match="create an empty folder in its place"):
             await approve(wiring, None)
         _fill(docs, "c.txt")
         message = await watched.until_problem(HELD)
