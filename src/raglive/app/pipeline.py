@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from logging import INFO, WARNING
 from urllib.parse import urlsplit
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -41,6 +43,8 @@ from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
 
 __all__ = ["PipelineDefaults", "health_app", "open_service", "run_service"]
+
+log = structlog.get_logger()
 
 ATTEMPTS_PER_EXTRACTOR = 4  # while one file is extracted, others are embedded and stored
 
@@ -91,6 +95,8 @@ async def open_service(
         bus = await stack.enter_async_context(PostgresBus(database.dsn, listens=database.listens))
         embedder, space = await stack.enter_async_context(open_embedder(settings, database))
         extractor = await stack.enter_async_context(_extractor(settings))
+        sandbox = extractor.sandbox()
+        log.log(WARNING if sandbox["missing"] else INFO, "extraction_sandbox", **sandbox)
         record = await PipelineRecord.register(
             database,
             settings.pipeline_id or defaults.pipeline_id,
@@ -137,6 +143,7 @@ async def open_service(
             metrics,
             owner=owner,
             check_interval_seconds=settings.check_interval,
+            extraction_sandbox=sandbox,
         )
         if database.listens and is_single:
             await maintain_indexes(indexes)

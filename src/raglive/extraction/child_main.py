@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import psutil
-
 from raglive.extraction.chunking import find_spans
+from raglive.extraction.document_channel import receive
 from raglive.extraction.file_reader import read_file
 from raglive.extraction.model import Extracted, ExtractionLimits, Refusal, failed
 from raglive.extraction.pipe_protocol import pack, read_frame
 from raglive.extraction.readers.kreuzberg_adapter import has_panicked
 from raglive.extraction.readers.pdf import load_pdf_library
-from raglive.extraction.sandbox import confine
+from raglive.extraction.sandbox import Limits, confine
 from raglive_contract.errors import ErrorCode
 
 __all__ = ["main"]
@@ -24,19 +24,49 @@ __all__ = ["main"]
 Send = Callable[..., None]
 
 _LONG_CHARS = 1_000_000
-_THIS_PROCESS = psutil.Process()
 
 
 def main(arguments: list[str]) -> None:
-    """Serve requests until the parent closes the pipe; takes the memory limit in bytes."""
+    """Serve requests until the parent closes the pipe.
+
+    The arguments are the limits of memory (bytes) and processor time (seconds), and the descriptor
+    of the socket over which the documents arrive; without it, requests name paths.
+    """
     requests, send = _private_streams()
-    load_pdf_library()
-    confine(int(arguments[0]))
-    send({"type": "ready"})
+    memory_bytes, cpu_seconds, *channel = map(int, arguments)
+    documents = socket.socket(fileno=channel[0]) if channel else None
+    _unpack_pdf_library()
+    active = confine(Limits(memory_bytes, cpu_seconds), _data_folders())
+    load_pdf_library()  # starts threads, which have to be confined too
+    send({"type": "ready", "protections": active})
     while (frame := read_frame(requests)) is not None:
         request, path = frame
-        if not _serve(request, Path(os.fsdecode(path)), send):
+        document = receive(documents) if documents else Path(os.fsdecode(path))
+        if not _serve(request, document, send):
             return  # an error may have left the libraries in a bad state
+
+
+def _unpack_pdf_library() -> None:
+    """Make kreuzberg write its PDF library and the folder of its cache, before that is forbidden.
+
+    On Linux another process does this, because loading the library starts threads.
+    """
+    if sys.platform != "linux":
+        load_pdf_library()
+        return
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)  # if it failed, loading fails too, and says why
+        return
+    try:
+        load_pdf_library()
+    finally:
+        os._exit(0)
+
+
+def _data_folders() -> list[Path]:
+    names = ("TESSDATA_PREFIX", "KREUZBERG_CACHE_DIR", "TMPDIR")
+    return [Path(os.environ[name]) for name in names if name in os.environ]
 
 
 def _private_streams() -> tuple[BinaryIO, Send]:
@@ -56,12 +86,12 @@ def _private_streams() -> tuple[BinaryIO, Send]:
     return os.fdopen(requests, "rb"), send
 
 
-def _serve(request: dict[str, Any], path: Path, send: Send) -> bool:
+def _serve(request: dict[str, Any], document: Path | int, send: Send) -> bool:
     """Answer one request; return False if the process should not be used again."""
     try:
         _stage(send, "extraction", 0.0)
         limits = ExtractionLimits(**request["limits"])
-        extracted = read_file(path, request["name"], request["mime_type"], limits)
+        extracted = read_file(document, request["name"], request["mime_type"], limits)
         _stage(
             send, "extraction", 1.0, now=False
         )  # sent with the next frame, to wake the parent only once
@@ -117,10 +147,8 @@ def _refused(refusal: Refusal) -> dict[str, Any]:
 
 
 def _answer(send: Send, header: dict[str, Any], body: bytes = b"", *, is_fit: bool = True) -> None:
-    """Send the result of a file, with the memory use and the health of this process."""
-    memory_bytes = _THIS_PROCESS.memory_info().rss
-    is_fit = is_fit and not has_panicked()
-    send(header | {"is_fit": is_fit, "memory_bytes": memory_bytes}, body)
+    """Send the result of a file, and whether this process can read another one."""
+    send(header | {"is_fit": is_fit and not has_panicked()}, body)
 
 
 if __name__ == "__main__":

@@ -6,26 +6,26 @@ import asyncio
 import contextlib
 import os
 import signal
-import stat
+import socket
 import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
 
+from raglive.extraction.child_environment import child_environment
+from raglive.extraction.document_channel import PASSES_DESCRIPTORS, send
 from raglive.extraction.errors import ExtractionFailed, ExtractorUnavailable
 from raglive.extraction.pipe_protocol import Frame, pack, receive_frame
+from raglive.extraction.sandbox import Limits
 from raglive_contract.errors import ErrorCode
 
-__all__ = ["ExtractorProcess", "OnStage", "private_folder"]
+__all__ = ["ExtractorProcess", "OnStage"]
 
 OnStage = Callable[[str, float], None]
 
 _MODULE = "raglive.extraction.child_main"
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH")
 _START_TIMEOUT_SECONDS = 30.0
 _MEMORY_CHECK_SECONDS = 0.1
 _STDERR_TIMEOUT_SECONDS = 2.0
@@ -37,44 +37,45 @@ _OUT_OF_MEMORY_SIGNS = (b"memory allocation of", b"MemoryError", b"bad_alloc", b
 class ExtractorProcess:
     """A child process that reads one file at a time. Create it with `start`, kill it with `end`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, memory_limit_bytes: int) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        limits: Limits,
+        channel: socket.socket | None,
+    ) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         self.files_read = 0
-        self.memory_left_over_bytes = 0  # as of its last response
+        self.protections: tuple[str, ...] = ()
         self._process = process
         self._requests, self._replies = process.stdin, process.stdout
-        self._memory_limit_bytes = memory_limit_bytes
+        self._limits = limits
+        self._channel = channel
         self._stderr = b""
         self._stats = psutil.Process(process.pid)
         self._listening = asyncio.create_task(self._listen(process.stderr))
 
     @classmethod
-    async def start(cls, memory_limit_bytes: int, ocr_data: Path | None = None) -> Self:
+    async def start(cls, limits: Limits, ocr_data: Path | None = None) -> Self:
         """Start a child process and wait until it is ready. Raises `ExtractorUnavailable`.
 
         `ocr_data` is the folder with Tesseract's language files.
         """
+        ours, theirs = socket.socketpair() if PASSES_DESCRIPTORS else (None, None)
         try:
-            environment = _environment()
-            if ocr_data is not None:
-                environment["TESSDATA_PREFIX"] = str(ocr_data)
-        except OSError as error:
-            raise ExtractorUnavailable(f"The extractor does not start: {error}") from error
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-X", "utf8", "-m", _MODULE, str(memory_limit_bytes)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment,
-            limit=_PIPE_BYTES,
-            start_new_session=True,
-        )
-        child = cls(process, memory_limit_bytes)
+            process = await _spawn(limits, ocr_data, theirs)
+        except BaseException:
+            if ours:
+                ours.close()
+            raise
+        finally:
+            if theirs:
+                theirs.close()
+        child = cls(process, limits, ours)
         try:
             async with asyncio.timeout(_START_TIMEOUT_SECONDS):
-                await receive_frame(child._replies)
+                header, _ = await receive_frame(child._replies)
         except BaseException as error:
             await child.end()
             if isinstance(error, EOFError | TimeoutError):
@@ -84,6 +85,7 @@ class ExtractorProcess:
                 )
                 raise ExtractorUnavailable(f"The extractor does not start: {reason}") from error
             raise
+        child.protections = tuple(header["protections"])
         return child
 
     @property
@@ -102,14 +104,31 @@ class ExtractorProcess:
         lines = self._stderr.decode(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether half of its memory or processor time is used, too much to read another file."""
+        try:
+            times = self._stats.cpu_times()
+        except psutil.Error:  # it has exited
+            return True
+        return (
+            self._memory_bytes() > self._limits.memory_bytes // 2
+            or times.user + times.system > self._limits.cpu_seconds / 2
+        )
+
     async def ask(
-        self, request: dict[str, Any], path: bytes, timeout_seconds: float, on_stage: OnStage | None
+        self,
+        request: dict[str, Any],
+        document: int | bytes,
+        timeout_seconds: float,
+        on_stage: OnStage | None,
     ) -> Frame | None:
         """Send a request and return the response; None if the child died before it began to read.
 
-        Raises `ExtractionFailed`. After any exception the child is killed.
+        `document` is an open descriptor, or a path where a process cannot pass descriptors. Raises
+        `ExtractionFailed`. After any exception the child is killed.
         """
-        reading = asyncio.create_task(self._reply(request, path, on_stage))
+        reading = asyncio.create_task(self._reply(request, document, on_stage))
         try:
             await self._watch(reading, timeout_seconds)
             frame = reading.result()
@@ -118,10 +137,8 @@ class ExtractorProcess:
             await self.end()
             raise
         self.files_read += 1
-        if frame:
-            self.memory_left_over_bytes = frame[0]["memory_bytes"]
-            if not frame[0]["is_fit"]:
-                await self.end()
+        if frame and not frame[0]["is_fit"]:
+            await self.end()
         return frame
 
     async def end(self) -> None:
@@ -131,6 +148,8 @@ class ExtractorProcess:
                 _kill(self.pid)
         await self._process.wait()
         self._requests.close()
+        if self._channel is not None:
+            self._channel.close()
         _, unheard = await asyncio.wait({self._listening}, timeout=_STDERR_TIMEOUT_SECONDS)
         for listening in unheard:
             listening.cancel()
@@ -142,7 +161,7 @@ class ExtractorProcess:
             if asyncio.get_running_loop().time() >= deadline:
                 message = f"Reading took longer than {timeout_seconds:g} s and was stopped."
                 raise ExtractionFailed(message, code=ErrorCode.EXTRACTION_TIMEOUT, retryable=True)
-            if self._memory_bytes() > self._memory_limit_bytes:
+            if self._memory_bytes() > self._limits.memory_bytes:
                 raise self._out_of_memory()
 
     def _memory_bytes(self) -> int:
@@ -152,10 +171,15 @@ class ExtractorProcess:
             return 0
 
     async def _reply(
-        self, request: dict[str, Any], path: bytes, on_stage: OnStage | None
+        self, request: dict[str, Any], document: int | bytes, on_stage: OnStage | None
     ) -> Frame | None:
         begun = False
         try:
+            path = b""
+            if isinstance(document, bytes):
+                path = document
+            elif self._channel is not None:
+                send(self._channel, document)
             self._requests.write(pack(request, path))
             await self._requests.drain()
             while True:
@@ -180,7 +204,7 @@ class ExtractorProcess:
         return ExtractionFailed(message, code=ErrorCode.EXTRACTION_CRASHED, retryable=True)
 
     def _out_of_memory(self) -> ExtractionFailed:
-        limit = self._memory_limit_bytes // 2**20
+        limit = self._limits.memory_bytes // 2**20
         message = f"Reading the file needs more memory than the limit of {limit:,} MiB."
         return ExtractionFailed(message, code=ErrorCode.EXTRACTION_OUT_OF_MEMORY)
 
@@ -189,15 +213,25 @@ class ExtractorProcess:
             self._stderr = (self._stderr + data)[-_STDERR_BYTES:]
 
 
-def _environment() -> dict[str, str]:
-    """Return an environment without secrets, and with one thread for each native library."""
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return inherited | {
-        "TMPDIR": str(private_folder()),
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "RAYON_NUM_THREADS": "1",
-        "TOKIO_WORKER_THREADS": "1",
-    }
+async def _spawn(
+    limits: Limits, ocr_data: Path | None, channel: socket.socket | None
+) -> asyncio.subprocess.Process:
+    try:
+        environment = child_environment(ocr_data)
+    except OSError as error:
+        raise ExtractorUnavailable(f"The extractor does not start: {error}") from error
+    descriptors = [channel.fileno()] if channel else []
+    arguments = map(str, (limits.memory_bytes, limits.cpu_seconds, *descriptors))
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-X", "utf8", "-m", _MODULE, *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+        limit=_PIPE_BYTES,
+        start_new_session=True,
+        pass_fds=descriptors,
+    )
 
 
 def _kill(pid: int) -> None:
@@ -212,23 +246,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def private_folder() -> Path:
-    """Return a temporary folder of this account, the same one each time unless it is unsafe.
-
-    Raises `OSError`.
-    """
-    if sys.platform == "win32":
-        return Path(tempfile.gettempdir())  # already private to the account
-    path = Path(tempfile.gettempdir()) / f"raglive-extraction-{os.geteuid()}"
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-    return path if _is_private(path) else Path(tempfile.mkdtemp(prefix="raglive-extraction-"))
-
-
-def _is_private(path: Path) -> bool:
-    found = path.lstat()
-    return (
-        stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
-    )

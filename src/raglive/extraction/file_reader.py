@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from raglive.extraction import mime_types
+from raglive.extraction.document_channel import open_for_reading
 from raglive.extraction.model import (
     Extracted,
     ExtractionLimits,
@@ -34,9 +35,14 @@ _PART_BREAK = "\n\n"
 MAX_CELLS = 2_000_000  # of all tables of a file together
 
 
-def read_file(path: Path, name: str, hint: str | None, limits: ExtractionLimits) -> Extracted:
-    """Read the file at `path` as if it was called `name`. Raises `Refusal`."""
-    data = _content(path, limits.max_file_bytes)
+def read_file(
+    document: Path | int, name: str, hint: str | None, limits: ExtractionLimits
+) -> Extracted:
+    """Read a path or an open descriptor, which is closed, as if the file was called `name`.
+
+    Raises `Refusal`.
+    """
+    data = _content(document, limits.max_file_bytes)
     if not data.strip():
         raise skipped(ErrorCode.EMPTY, "The file is empty.")
     mime_type = mime_types.detect(name, data, hint)
@@ -51,14 +57,12 @@ def read_file(path: Path, name: str, hint: str | None, limits: ExtractionLimits)
     return _finished(draft, mime_type, limits)
 
 
-def _content(path: Path, max_bytes: int) -> bytes:
+def _content(document: Path | int, max_bytes: int) -> bytes:
     """Return the bytes of a regular file that did not change while it was read."""
     try:
-        # Without O_NONBLOCK, opening a named pipe would wait for its writer.
-        descriptor = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
+        descriptor = document if isinstance(document, int) else open_for_reading(document)
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+            file.seek(0)  # another process may have read from the same descriptor
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 raise skipped(ErrorCode.UNSUPPORTED, "This is not a regular file.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,10 +13,12 @@ import structlog
 
 from raglive.extraction.child_process import ExtractorProcess, OnStage
 from raglive.extraction.chunking import OVERLAP_CHARS, TARGET_CHARS, Chunk, chunks_of
+from raglive.extraction.document_channel import PASSES_DESCRIPTORS, ReadableFile, open_document
 from raglive.extraction.errors import ExtractionFailed, Skipped
 from raglive.extraction.model import Extracted, Table
 from raglive.extraction.ocr import Recognition
 from raglive.extraction.pipe_protocol import Frame
+from raglive.extraction.sandbox import PROTECTIONS, Limits
 from raglive_contract.errors import ErrorCode
 
 __all__ = ["ExtractorPool"]
@@ -50,7 +53,9 @@ class ExtractorPool:
             raise ValueError("a pool needs a process, a time limit, and 128 MiB for each process")
         self._processes = processes
         self._timeout_seconds = timeout_seconds
-        self._memory_limit_bytes = memory_limit_bytes
+        # One file may use every processor for its whole time; a child is replaced at half of this.
+        cpu_seconds = 2 * ceil(timeout_seconds) * (os.cpu_count() or 1)
+        self._child_limits = Limits(memory_limit_bytes, cpu_seconds)
         self._limits: dict[str, Any] = {
             "max_file_bytes": max_file_bytes,
             "max_text_chars": max_text_chars,
@@ -61,6 +66,7 @@ class ExtractorPool:
         self._children: set[ExtractorProcess] = set()
         self._starting: set[_Start] = set()
         self._closed = False
+        self._protections: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Self:
         """Start the child processes. Raises `ExtractorUnavailable`."""
@@ -92,20 +98,25 @@ class ExtractorPool:
         self._children.clear()
         self._free.put_nowait(None)  # wakes the waiting callers one after the other
 
+    def sandbox(self) -> dict[str, list[str]]:
+        """Return the protections of the child processes: `active`, and `missing` on this kernel."""
+        missing = [name for name in PROTECTIONS if name not in self._protections]
+        return {"active": list(self._protections), "missing": missing}
+
     async def extract(
-        self, path: Path, *, mime_type: str | None = None, name: str | None = None
+        self, document: ReadableFile, *, mime_type: str | None = None, name: str | None = None
     ) -> Extracted:
-        """Return the text of the file at `path`.
+        """Return the text of a file: a path, or an open descriptor, which stays open.
 
         `name` and `mime_type` are those of the source. Raises `Skipped`, `ExtractionFailed` and
         `ExtractorUnavailable`.
         """
-        header, body = await self._read(path, mime_type, name, None, None)
+        header, body = await self._read(document, mime_type, name, None, None)
         return _extracted(header, body)
 
     async def extract_chunks(
         self,
-        path: Path,
+        document: ReadableFile,
         *,
         mime_type: str | None = None,
         name: str | None = None,
@@ -113,43 +124,54 @@ class ExtractorPool:
         overlap_chars: int = OVERLAP_CHARS,
         on_stage: OnStage | None = None,
     ) -> tuple[Extracted, list[Chunk]]:
-        """Return the text of the file at `path`, and its chunks.
+        """Return the text of a file, and its chunks.
 
         `on_stage` is called with "extraction" and "chunking", and with 0.0 at the beginning and
         1.0 at the end of each. Raises the same errors as `extract`.
         """
         sizes = {"target_chars": target_chars, "overlap_chars": overlap_chars}
-        header, body = await self._read(path, mime_type, name, sizes, on_stage)
+        header, body = await self._read(document, mime_type, name, sizes, on_stage)
         if len(body) > _LARGE_BYTES:
             return await asyncio.to_thread(_document, header, body)
         return _document(header, body)
 
     async def _read(
         self,
-        path: Path,
+        document: ReadableFile,
         mime_type: str | None,
         name: str | None,
         sizes: dict[str, int] | None,
         on_stage: OnStage | None,
     ) -> Frame:
         request = {
-            "name": _printable(name or path.name),
+            "name": _printable(name or _name_of(document)),
             "mime_type": mime_type,
             "limits": self._limits,
             "chunks": sizes,
         }
-        header, body = await self._ask(request, _encoded_path(path), on_stage)
+        if isinstance(document, int):
+            header, body = await self._ask(request, document, on_stage)
+        elif PASSES_DESCRIPTORS:
+            descriptor = await asyncio.to_thread(open_document, document)
+            try:
+                header, body = await self._ask(request, descriptor, on_stage)
+            finally:
+                os.close(descriptor)
+        else:
+            header, body = await self._ask(request, _encoded_path(document), on_stage)
         if header["type"] == "refused":
             kind = Skipped if header["outcome"] == "skipped" else ExtractionFailed
             raise kind(header["message"], code=header["code"], retryable=header["retryable"])
         return header, body
 
-    async def _ask(self, request: dict[str, Any], path: bytes, on_stage: OnStage | None) -> Frame:
+    async def _ask(
+        self, request: dict[str, Any], document: int | bytes, on_stage: OnStage | None
+    ) -> Frame:
         """Send a request to a free child process, or to another one if that has died before."""
         for _ in range(self._processes + 1):
             child = await self._take()
             try:
-                frame = await child.ask(request, path, self._timeout_seconds, on_stage)
+                frame = await child.ask(request, document, self._timeout_seconds, on_stage)
             except ExtractionFailed as failure:
                 log.warning(
                     "extraction_failed", code=failure.code, error_line=child.last_error_line
@@ -190,9 +212,7 @@ class ExtractorPool:
         self._free.put_nowait(free)
 
     def _is_spent(self, child: ExtractorProcess) -> bool:
-        if child.files_read >= FILES_PER_PROCESS:
-            return True
-        return child.memory_left_over_bytes > self._memory_limit_bytes // 2
+        return child.files_read >= FILES_PER_PROCESS or child.is_spent
 
     def _start(self, instead_of: ExtractorProcess | None = None) -> _Start:
         start = asyncio.create_task(self._replace(instead_of))
@@ -204,13 +224,18 @@ class ExtractorPool:
         if old:
             await old.end()
             self._children.discard(old)
-        child = await ExtractorProcess.start(self._memory_limit_bytes, self._ocr_data)
+        child = await ExtractorProcess.start(self._child_limits, self._ocr_data)
+        self._protections = child.protections
         self._children.add(child)
         return child
 
 
 def _encoded_path(path: Path) -> bytes:
     return os.fsencode(path.absolute())
+
+
+def _name_of(document: ReadableFile) -> str:
+    return "" if isinstance(document, int) else document.name
 
 
 def _printable(name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -14,6 +13,7 @@ from raglive.embedding import EmbeddingRefused
 from raglive.embedding.cached_embedder import CachedEmbedder
 from raglive.embedding.circuit_breaker import CircuitOpen
 from raglive.extraction.chunking import Chunk
+from raglive.extraction.document_channel import ReadableFile
 from raglive.extraction.errors import Skipped
 from raglive.extraction.pool import ExtractorPool
 from raglive.ingest.checkpoint import ChunkedDocument, deserialize, serialize
@@ -47,7 +47,7 @@ log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
-Fetch = Callable[[Job], AbstractAsyncContextManager[Path]]
+Fetch = Callable[[Job], AbstractAsyncContextManager[ReadableFile]]
 
 # A checkpoint is saved before embedding when extraction took this long, or when this many chunks
 # have to be paid for. Otherwise it is only saved when embedding fails.
@@ -128,9 +128,9 @@ class AttemptRunner:
         if job.attempt > 1 and (content := await self._load_checkpoint(job)):
             progress.resume(Stage.EMBEDDING)
             return await deserialize(content)
-        async with self.fetch(job) as path:
+        async with self.fetch(job) as document:
             extracted, chunks = await self.extractor.extract_chunks(
-                path,
+                document,
                 name=job.read_as,
                 on_stage=lambda stage, share: progress.enter(Stage(stage), share),
             )

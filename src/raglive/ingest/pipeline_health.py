@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from raglive.ingest.heartbeat import HeartbeatSender
@@ -21,8 +22,14 @@ class PipelineHealth:
     """Reports whether the process works: its database answers, nothing pauses it, no problem."""
 
     def __init__(
-        self, record: PipelineRecord, watcher: Watcher, worker: Worker, heartbeat: HeartbeatSender
+        self,
+        record: PipelineRecord,
+        watcher: Watcher,
+        worker: Worker,
+        heartbeat: HeartbeatSender,
+        extraction_sandbox: Mapping[str, list[str]],
     ) -> None:
+        self._extraction_sandbox = extraction_sandbox
         self._record = record
         self._watcher = watcher
         self._worker = worker
@@ -48,6 +55,7 @@ class PipelineHealth:
             "paused": None if paused is None else paused.wire(),
             "problem": problem,
             "embedding": self._worker.embedding_health(),
+            "extraction_sandbox": self._extraction_sandbox,
             "is_checking": self._watcher.is_checking,
             "last_heartbeat": last and rfc3339(last),
             "uptime": self._heartbeat.uptime_seconds,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -42,6 +42,7 @@ class PipelineService:
         *,
         owner: str,
         check_interval_seconds: float,
+        extraction_sandbox: Mapping[str, list[str]],
     ) -> None:
         self._record = record
         self._watcher = watcher
@@ -53,7 +54,7 @@ class PipelineService:
         self._heartbeat = HeartbeatSender(
             record, watcher, worker, bus, check_interval_seconds=check_interval_seconds
         )
-        self.health = PipelineHealth(record, watcher, worker, self._heartbeat)
+        self.health = PipelineHealth(record, watcher, worker, self._heartbeat, extraction_sandbox)
 
     async def run(self) -> None:
         """Watch and work until cancelled, and publish `pipeline:online` and `pipeline:offline`."""

@@ -18,14 +18,18 @@ __all__ = ["MAX_MESSAGE_CHARS", "error_body", "from_database_error", "next_attem
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 900.0
 MAX_MESSAGE_CHARS = 2000
+MAX_TIMEOUTS = 2  # attempts at a file whose extraction takes too long; each occupies a process
 
 
 def next_attempt_at(error: RagliveError, job: Job, max_tries: int) -> str | None:
     """Return the time of the next attempt (RFC 3339), None when the file is not retried.
 
-    Outages are retried without limit, other retryable errors up to `max_tries` attempts. The pause
-    grows exponentially, and is never shorter than the error's `retry_after_ms`.
+    Outages are retried without limit, other retryable errors up to `max_tries` attempts, and an
+    extraction that timed out once. The pause grows exponentially, and is never shorter than the
+    error's `retry_after_ms`.
     """
+    if error.code == ErrorCode.EXTRACTION_TIMEOUT:
+        max_tries = min(max_tries, MAX_TIMEOUTS)
     is_limited = error.code not in OUTAGES
     if not error.retryable or (is_limited and job.failures + 1 >= max_tries):
         return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
+from raglive.extraction.document_channel import ReadableFile
 from raglive.store.registry.jobs import Job
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -101,6 +101,6 @@ class Watcher(Protocol):
 class Source(Watcher, Protocol):
     """A watcher that also provides the files' content."""
 
-    def fetch(self, job: Job) -> AbstractAsyncContextManager[Path]:
-        """Provide a job's file as a local path for the duration of the block."""
+    def fetch(self, job: Job) -> AbstractAsyncContextManager[ReadableFile]:
+        """Provide a job's file for the duration of the block: a path, or an open descriptor."""
         ...

@@ -60,3 +60,30 @@ async def test_it_fails_after_its_attempts_and_the_pipeline_never_pauses(
     assert [row["outcome"] for row in others] == ["completed"]
     pauses = "SELECT seq FROM raglive.events WHERE payload -> 'changes' ? 'paused'"
     assert await database.fetch(pauses) == []
+
+
+async def test_a_file_that_takes_too_long_is_retried_once(
+    dsn: str, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry_policy, "LONGEST_RETRY_SECONDS", 0.3)
+    (tmp_path / "slow.csv").write_bytes(b"a row of many;that takes a while;to be read\n" * 500_000)
+    failed = """SELECT made.attempt, made.error ->> 'code', made.error ? 'next_attempt_at'
+                FROM raglive.attempts AS made ORDER BY 1"""
+    state = "SELECT state FROM raglive.files"
+    async with provider() as paid:
+        settings = {
+            "RAGLIVE_EMBEDDING_DIMENSIONS": str(DIMENSIONS),
+            "RAGLIVE_EXTRACTION_TIMEOUT_SECONDS": "0.2",
+        }
+        async with (
+            watching(wired(dsn, paid.url, **settings), tmp_path) as service,
+            asyncio.timeout(60),
+        ):
+            while await database.fetchval(state) != "failed":
+                await asyncio.sleep(0.02)
+            health, _ = await service.health.report()
+            assert "seccomp" in health["extraction_sandbox"]["active"]
+    assert [tuple(row) for row in await database.fetch(failed)] == [
+        (1, "extraction_timeout", True),
+        (2, "extraction_timeout", False),
+    ]

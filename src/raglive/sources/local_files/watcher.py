@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 
+from raglive.extraction.document_channel import PASSES_DESCRIPTORS, ReadableFile, open_document
 from raglive.sources.local_files.change_detection import DetectedChanges
 from raglive.sources.local_files.file_version import FileVersion
 from raglive.sources.local_files.folder_sync import FolderSync
@@ -30,6 +32,7 @@ from raglive.sources.source import CheckResult, FileChanged, FileVanished, Folde
 from raglive.store.errors import DatabaseUnavailable
 from raglive.store.registry.jobs import Job
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.errors import RagliveError
 
 __all__ = ["LocalFilesWatcher", "fetch"]
 
@@ -93,15 +96,15 @@ class LocalFilesWatcher:
             found.append(await sync.places({}))
         return _result(found, time.monotonic() - started)
 
-    def fetch(self, job: Job) -> AbstractAsyncContextManager[Path]:
+    def fetch(self, job: Job) -> AbstractAsyncContextManager[ReadableFile]:
         """Provide a job's file, like the function `fetch`."""
         return self._fetch(job)
 
     @asynccontextmanager
-    async def _fetch(self, job: Job) -> AsyncIterator[Path]:
+    async def _fetch(self, job: Job) -> AsyncIterator[ReadableFile]:
         try:
-            async with fetch(self._scope, job) as path:
-                yield path
+            async with fetch(self._scope, job) as document:
+                yield document
         except (FileChanged, FileVanished):
             if self._queue is not None:
                 self._queue.add(job.location)
@@ -208,19 +211,49 @@ _ANY_VOLUME = Volume("any")  # the number of the file system does not matter at 
 
 
 @asynccontextmanager
-async def fetch(scope: WatchScope, job: Job) -> AsyncIterator[Path]:
-    """Provide the path of a job's file for the duration of the block.
+async def fetch(scope: WatchScope, job: Job) -> AsyncIterator[ReadableFile]:
+    """Provide a job's file, opened, for the duration of the block.
 
-    Afterwards, raises `FileVanished` or `FileChanged` when the file is not the version that is in
-    the registry, or is reached by a link that is not followed, so that its text is discarded.
+    Raises `FileVanished` or `FileChanged` when the file is not the version that is in the registry,
+    or is reached by a link that is not followed. Afterwards, it raises the same errors, so that the
+    text of a file that has changed since is discarded.
     """
     path = path_of(scope.folder, job.location)
+    document = await asyncio.to_thread(_open, scope, path, job)
     try:
-        yield path
+        yield document
     except Exception:
         await asyncio.to_thread(_require_unchanged, scope, path, job)
         raise
+    finally:
+        if isinstance(document, int):
+            os.close(document)
     await asyncio.to_thread(_require_unchanged, scope, path, job)
+
+
+def _open(scope: WatchScope, path: Path, job: Job) -> ReadableFile:
+    """Open the file, and check what was opened: a link may replace any part of the path meanwhile.
+
+    Returns the path where a process cannot pass descriptors.
+    """
+    if not PASSES_DESCRIPTORS:
+        return path
+    target = os.path.realpath(path)
+    try:
+        descriptor = open_document(Path(target), getattr(os, "O_NOFOLLOW", 0))
+    except RagliveError:
+        _require_unchanged(scope, path, job)
+        raise
+    try:
+        with suppress(FileNotFoundError):  # only Linux names the file of a descriptor
+            target = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        if not scope.admits_link(target):
+            raise FileVanished(f"{job.name} is reached by a link that is not followed.")
+        _require_version(os.fstat(descriptor), job)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _require_unchanged(scope: WatchScope, path: Path, job: Job) -> None:
@@ -232,6 +265,10 @@ def _require_unchanged(scope: WatchScope, path: Path, job: Job) -> None:
         raise FileVanished(f"{job.name} is no longer where it was seen.") from error
     except OSError:
         return  # the extractor reports why the file cannot be read
+    _require_version(status, job)
+
+
+def _require_version(status: os.stat_result, job: Job) -> None:
     version = FileVersion.from_json(job.source)
     if version is None or not version.same_as(FileVersion.of(status, _ANY_VOLUME)):
         raise FileChanged(f"{job.name} was changed while it was processed.")

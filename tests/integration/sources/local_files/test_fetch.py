@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from raglive.sources.source import FileChanged, FileVanished
 from raglive.store.registry.jobs import Job, Jobs
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.errors import RagliveError
 
 from .watching import Watched
 
@@ -24,8 +26,9 @@ async def _claim(pipeline: PipelineRecord, folder: Path) -> tuple[Watched, Job, 
 
 async def test_provides_the_file_as_it_was_queued(pipeline: PipelineRecord, tmp_path: Path) -> None:
     watched, job, path = await _claim(pipeline, tmp_path)
-    async with watched.watcher.fetch(job) as lent:
-        assert lent == path
+    async with watched.watcher.fetch(job) as opened:
+        assert isinstance(opened, int)
+        assert os.path.sameopenfile(opened, os.open(path, os.O_RDONLY))
 
 
 async def test_text_of_another_version_is_discarded(
@@ -37,8 +40,33 @@ async def test_text_of_another_version_is_discarded(
             path.write_text("two, longer")
     with pytest.raises(FileChanged):
         async with watched.watcher.fetch(job):
-            assert path.read_text() == "two, longer"
+            pytest.fail("another version was opened")
     path.unlink()
     with pytest.raises(FileVanished):
         async with watched.watcher.fetch(job):
-            path.read_text()
+            pytest.fail("a missing file was opened")
+
+
+@pytest.mark.parametrize("swapped", ["a.txt", "."])
+async def test_a_link_that_stands_there_only_while_the_file_is_opened_is_not_read(
+    pipeline: PipelineRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
+) -> None:
+    folder, secret = tmp_path / "watched", tmp_path / "secret"
+    folder.mkdir()
+    secret.mkdir()
+    (secret / "a.txt").write_text("key")
+    watched, job, _path = await _claim(pipeline, folder)
+    place = folder / "a.txt" if swapped == "a.txt" else folder
+    resolve = os.path.realpath
+
+    def swap_after_resolving(path: str) -> str:
+        resolved = resolve(path)
+        place.rename(tmp_path / "aside")
+        place.symlink_to(secret / "a.txt" if swapped == "a.txt" else secret)
+        monkeypatch.setattr(os.path, "realpath", resolve)
+        return resolved
+
+    monkeypatch.setattr(os.path, "realpath", swap_after_resolving)
+    with pytest.raises(RagliveError):
+        async with watched.watcher.fetch(job):
+            pytest.fail("the link's target was opened")
