@@ -133,6 +133,11 @@ def _understood(given: dict[str, str], port: str | None) -> dict[str, str]:
                 raise ValueError(
                     "its parameter schema cannot be used: raglive has schemas of its own; remove it"
                 )
+        elif name == "sslaccept" and value == "strict":
+            raise ValueError(
+                "its parameter sslaccept=strict cannot be used: "
+                "write sslmode=verify-full, and sslrootcert=FILE for an authority of your own"
+            )
         elif name != "channel_binding" and name not in _PASSED | _DROPPED:
             known = f" {name}" if re.fullmatch(r"[a-z_]{1,40}", name) else ""
             raise ValueError(f"its parameter{known} cannot be used by raglive: remove it")

@@ -47,6 +47,7 @@ def test_parameters_are_understood(given: str, used: str | None) -> None:
     [
         (f"{RDS}?pgbouncer=true", "pgbouncer states a transaction pooler"),
         (f"{RDS}?schema=app", "schema cannot be used"),
+        (f"{RDS}?sslaccept=strict", "sslmode=verify-full"),
         (f"{RDS}?wishes=1", "parameter wishes cannot be used"),
         (f"{RDS}?sslmode=maybe", "sslmode is none of"),
         ("mysql://me:pw@host/db", "postgresql://"),
