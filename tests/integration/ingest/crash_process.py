@@ -16,7 +16,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -99,19 +99,24 @@ def _fork_readers() -> None:
 
     async def fork(*command: str, **options: Any) -> asyncio.subprocess.Process:
         """Call `main` of the reader at the moment at which `create` would load its program."""
-        begin = partial(_read, command[-1], options["env"])
+        arguments = [*command[command.index("-m") + 2 :]]
+        begin = partial(_read, arguments, options["env"], options["pass_fds"])
         return await create(*command, **options, preexec_fn=begin)
 
     vars(asyncio)["create_subprocess_exec"] = fork
 
 
-def _read(memory_limit_bytes: str, environment: dict[str, str]) -> NoReturn:
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+def _read(arguments: list[str], environment: dict[str, str], kept: Sequence[int]) -> NoReturn:
+    start = 3
+    for descriptor in sorted(kept):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, os.sysconf("SC_OPEN_MAX"))
     os.environ.clear()
     os.environ.update(environment)
     status = 1
     try:
-        child.main([memory_limit_bytes])
+        child.main(arguments)
         status = 0
     except BaseException:
         traceback.print_exc()
