@@ -24,7 +24,7 @@ from bench.common.documents import write_notes
 from bench.common.http_load import repeat_poll
 from bench.common.rate import cpu_seconds
 from bench.common.report import Report, is_quick
-from tests.acceptance.installation import Installation, installed
+from tests.acceptance.installation import Installation, accepts_connections, installed
 
 CONNECTIONS = 32
 START_SECONDS = 30.0
@@ -72,21 +72,12 @@ async def measure_bare(seconds: float) -> float:
     )
     try:
         async with asyncio.timeout(START_SECONDS):
-            while not await answers_at_all(port):
+            while not await accepts_connections(port):
                 await asyncio.sleep(0.05)
         return await measure(port, psutil.Process(process.pid), '"bare"', seconds)
     finally:
         process.terminate()
         await process.wait()
-
-
-async def answers_at_all(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.installation import accepts_connections
+
 __all__ = ["HOST", "PROXIES", "Proxy", "Site", "running_proxy"]
 
 HOST = "rag.example.com"
@@ -70,7 +72,7 @@ class Proxy:
                 stderr=log,
             )
         async with asyncio.timeout(START_SECONDS):
-            while not await _accepts(self._site.https_port):
+            while not await accepts_connections(self._site.https_port):
                 assert self._process.returncode is None, self._log.read_text()
                 await asyncio.sleep(0.02)
 
@@ -169,12 +171,3 @@ async def running_proxy(
         yield proxy
     finally:
         await proxy.stop()
-
-
-async def _accepts(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True

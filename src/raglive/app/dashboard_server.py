@@ -6,12 +6,11 @@ from collections.abc import Awaitable
 
 from raglive.app.embedder import search_config
 from raglive.app.installation import Installation
-from raglive.app.serving import serve_http
+from raglive.app.serving import request_rates, serve_http
 from raglive.app.tokens import tokens_of
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import DashboardConfig, create_dashboard
 from raglive.dashboard.status_server_address import StatusServerAddress
-from raglive.http_api.rate_limits import RequestRates
 from raglive.search.service import SearchService
 from raglive.settings import Settings
 
@@ -43,9 +42,7 @@ def dashboard_config(settings: Settings) -> DashboardConfig:
     return DashboardConfig(
         host=settings.host,
         allowed_hosts=settings.allowed_hosts,
-        request_rates=RequestRates(
-            settings.address_requests_per_second, settings.subject_requests_per_second
-        ),
+        request_rates=request_rates(settings),
         requires_token=settings.is_production,
         heartbeat_interval_seconds=settings.heartbeat_interval,
         status_server=status_server_address(settings),

@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.types import ASGIApp
 
+from raglive.http_api.rate_limits import RequestRates
+from raglive.settings import Settings
 from raglive.status_server.transport.http_server import http_server
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["run_until", "serve_http"]
+__all__ = ["request_rates", "run_until", "serve_http"]
 
 # Servers hold many long-lived objects in few cycles. Python's default, a collection every 700
 # allocations, takes a third of the time of publishing.
@@ -57,3 +59,8 @@ async def run_until(stop: Awaitable[None], *work: Awaitable[None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def request_rates(settings: Settings) -> RequestRates:
+    """Return how many HTTP requests both servers accept."""
+    return RequestRates(settings.address_requests_per_second, settings.subject_requests_per_second)

@@ -6,9 +6,8 @@ from collections.abc import Awaitable
 
 from raglive.app.embedder import search_config
 from raglive.app.installation import Installation
-from raglive.app.serving import serve_http
+from raglive.app.serving import request_rates, serve_http
 from raglive.app.tokens import tokens_of
-from raglive.http_api.rate_limits import RequestRates
 from raglive.search.service import SearchService
 from raglive.settings import Settings
 from raglive.status_server.admission import AdmissionConfig, origins_of
@@ -62,8 +61,6 @@ def _admission_config(settings: Settings) -> AdmissionConfig:
         connections_per_second=settings.address_connections_per_second,
         requests_per_second=settings.connection_requests_per_second,
         events_per_second=settings.pipeline_events_per_second,
-        request_rates=RequestRates(
-            settings.address_requests_per_second, settings.subject_requests_per_second
-        ),
+        request_rates=request_rates(settings),
         allowed_origins=own_origins | set(settings.cors_origins),
     )

@@ -49,7 +49,7 @@ def up(
         data_folder.prepare()
         config = stack_config(settings, watched)
         with (
-            (data_folder.logs / "up.log").open("a", encoding="utf-8") as log_file,
+            data_folder.up_log.open("a", encoding="utf-8") as log_file,
             UpDisplay(
                 config.dashboard_url, data_folder.path, watched, pipelines_of(settings)
             ) as display,

@@ -8,6 +8,7 @@ from typing import Any
 
 from raglive.ingest.heartbeat import HeartbeatSender
 from raglive.ingest.worker import Worker
+from raglive.log_reader.shared_read import SharedRead
 from raglive.sources.source import Watcher
 from raglive.store.errors import STORE_ERRORS
 from raglive.store.registry.pipelines import PipelineRecord
@@ -34,7 +35,7 @@ class PipelineHealth:
         self._watcher = watcher
         self._worker = worker
         self._heartbeat = heartbeat
-        self._query: asyncio.Task[tuple[bool, str | None]] | None = None
+        self._query: SharedRead[tuple[bool, str | None]] = SharedRead()
 
     async def report(self) -> tuple[dict[str, Any], bool]:
         """Return the body, and whether the database answers and heartbeats arrive.
@@ -68,11 +69,11 @@ class PipelineHealth:
         Concurrent requests share one query. A query that hangs is not cancelled, because its
         connection would wait for the server to confirm that.
         """
-        if self._query is None or self._query.done():
-            self._query = asyncio.create_task(self._ask(), name="health")
-        query = self._query
-        await asyncio.wait({query}, timeout=DATABASE_SECONDS)
-        return query.result() if query.done() else (False, None)
+        try:
+            async with asyncio.timeout(DATABASE_SECONDS):
+                return await self._query.join(self._ask)
+        except TimeoutError:
+            return False, None
 
     async def _ask(self) -> tuple[bool, str | None]:
         try:

@@ -70,6 +70,11 @@ class DataFolder:
         """The folder of the log files of the child processes."""
         return self.path / "logs"
 
+    @property
+    def up_log(self) -> Path:
+        """The log file of `raglive up` itself."""
+        return self.logs / "up.log"
+
     def prepare(self) -> None:
         """Make the folder. Raises `DataFolderError` when that cannot be done."""
         try:

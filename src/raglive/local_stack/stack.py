@@ -97,7 +97,7 @@ async def local_stack(
     data_folder.prepare()
     children = _children(config, data_folder, on_change)
     tasks = [asyncio.create_task(child.run(), name=child.name) for child in children]
-    logs = [LogFile(data_folder.logs / "up.log"), *(child.log_file for child in children)]
+    logs = [LogFile(data_folder.up_log), *(child.log_file for child in children)]
     rotation = asyncio.create_task(keep_small(logs))
     try:
         async with _database(config, data_folder) as (dsn, embedded):

@@ -54,7 +54,7 @@ class Settings(
     @property
     def public_status_url(self) -> str:
         """The address under which browsers reach the status server."""
-        return self.status_url or f"http://{self.reachable_host}:{self.status_port}"
+        return self.status_url or self._own_status_url
 
     @property
     def internal_status_url(self) -> str:
@@ -63,7 +63,11 @@ class Settings(
         It does not depend on the public address, so neither a proxy's routing nor its certificate
         or name matters.
         """
-        return self.status_internal_url or f"http://{self.reachable_host}:{self.status_port}"
+        return self.status_internal_url or self._own_status_url
+
+    @property
+    def _own_status_url(self) -> str:
+        return f"http://{self.reachable_host}:{self.status_port}"
 
     @property
     def reachable_host(self) -> str:

@@ -157,7 +157,7 @@ class ChangeDetector:
         def writing(scanned: ScannedFile) -> Writing | None:
             nonlocal written
             known = notified.get(scanned.location)
-            if known is not None or self._quiet_period.is_aged(scanned.version, now):
+            if known is not None or not self._quiet_period.needs_writer(scanned, now):
                 return known
             if written is None:
                 written = inodes_open_for_writing()

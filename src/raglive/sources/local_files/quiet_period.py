@@ -78,9 +78,11 @@ class QuietPeriod:
         self._waiting[scanned.location] = waiting
         return False
 
-    def is_aged(self, version: FileVersion, now: ClockReading) -> bool:
-        """Check whether a file has not changed for so long that a writer does not matter."""
-        return not 0 <= (now.wall_ns - version.mtime_ns) / 1e9 < OPEN_SECONDS
+    def needs_writer(self, scanned: ScannedFile, now: ClockReading) -> bool:
+        """Check whether it matters who writes a file, and no notification has told it so far."""
+        waiting = self._waiting.get(scanned.location)
+        is_recent = 0 <= _age(scanned.version, now) < OPEN_SECONDS
+        return is_recent and (waiting is None or waiting.writing is None)
 
     def due(self, now: float) -> set[str]:
         """Return the locations to scan again."""
@@ -96,7 +98,7 @@ class QuietPeriod:
 
     def _seconds_to_wait(self, place: str, waiting: _Waiting, now: ClockReading) -> float:
         quiet = now.monotonic - waiting.same_since
-        age = (now.wall_ns - waiting.version.mtime_ns) / 1e9
+        age = _age(waiting.version, now)
         if waiting.writing is Writing.WRITTEN:
             return OPEN_SECONDS - max(quiet, age)
         if waiting.writing is Writing.CLOSED and self._reads[place] < MAX_READS_AFTER_CLOSE:
@@ -109,3 +111,8 @@ class QuietPeriod:
             self._reads.clear()
             self._counting_since = now.monotonic
         self._reads[place] += 1
+
+
+def _age(version: FileVersion, now: ClockReading) -> float:
+    """Return the seconds since the modification time; negative for one in the future."""
+    return (now.wall_ns - version.mtime_ns) / 1e9

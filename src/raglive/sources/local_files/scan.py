@@ -130,11 +130,9 @@ class Scanner:
         try:
             status = os.lstat(path)
             is_link = stat.S_ISLNK(status.st_mode)
-            link_volume = 0
+            if not self._admits(path, location, scan):
+                return
             if is_link:
-                if not self._admits(path, location, scan):
-                    return
-                link_volume = number_of(status.st_dev, os.path.dirname(path))  # noqa: PTH120
                 status = os.stat(path)  # noqa: PTH116 - faster than a Path for each
             is_folder = stat.S_ISDIR(status.st_mode)
             if self._rules.ignores_path(location, is_folder=is_folder):
@@ -143,11 +141,21 @@ class Scanner:
                 scan.found_folder_link = True
                 scan.unreadable[location] = "a link"
             elif is_folder:
-                self._walk(location, scan, set(), follow=False)
+                link_volume = self._link_volume(location)
+                self._walk(location, scan, set(), follow=False, link_volume=link_volume)
             elif stat.S_ISREG(status.st_mode):
-                self._add(location, path, status, scan, link_volume)
+                self._add(location, path, status, scan, self._link_volume(location))
         except OSError as error:
             _note_unreadable(error, location, scan)
+
+    def _link_volume(self, location: str) -> int:
+        """Return the file system that holds the last link on the way; 0 without a link."""
+        found, path = 0, self._root
+        for name in path_of(self._root, location).relative_to(self._root).parts:
+            folder, path = path, path / name
+            if path.is_symlink():
+                found = number_of(folder.stat().st_dev, str(folder))
+        return found
 
     def _walk(
         self,
@@ -224,7 +232,7 @@ class Scanner:
         return "link" if stat.S_ISDIR(status.st_mode) else "special"
 
     def _admits(self, path: str, location: str, scan: Scan) -> bool:
-        if self._scope.admits_link(path):
+        if self._scope.admits(path):
             return True
         scan.left_out.add(location)
         return False

@@ -31,12 +31,11 @@ class WatchScope:
         self.is_private = is_private
         self._follow_links = follow_links
 
-    def admits_link(self, path: str) -> bool:
-        """Check whether the target of a link may be read; without effect on other paths."""
+    def admits(self, path: str) -> bool:
+        """Check whether a path may be read, wherever the links on the way lead."""
         target = os.path.realpath(path)
-        if target == path and self._is_below_folder(path):
-            return True  # there is no link
-        root = os.path.realpath(self.folder)
+        is_direct = target == path and path.startswith(f"{self.folder}{os.sep}")
+        root = str(self.folder) if is_direct else os.path.realpath(self.folder)
         inside = target == root or target.startswith(root.rstrip(os.sep) + os.sep)
         if not inside and not self._follow_links:
             return False
@@ -44,6 +43,3 @@ class WatchScope:
         if inside:
             way = way[: way.index(Path(root))]
         return not any(self.is_private(str(folder)) for folder in way)
-
-    def _is_below_folder(self, path: str) -> bool:
-        return path.startswith(f"{self.folder}{os.sep}")

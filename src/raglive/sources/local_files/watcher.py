@@ -247,7 +247,7 @@ def _open(scope: WatchScope, path: Path, job: Job) -> ReadableFile:
     try:
         with suppress(FileNotFoundError):  # only Linux names the file of a descriptor
             target = str(Path(f"/proc/self/fd/{descriptor}").readlink())
-        if not scope.admits_link(target):
+        if not scope.admits(target):
             raise FileVanished(f"{job.name} is reached by a link that is not followed.")
         _require_version(os.fstat(descriptor), job)
     except BaseException:
@@ -257,7 +257,7 @@ def _open(scope: WatchScope, path: Path, job: Job) -> ReadableFile:
 
 
 def _require_unchanged(scope: WatchScope, path: Path, job: Job) -> None:
-    if not scope.admits_link(str(path)):
+    if not scope.admits(str(path)):
         raise FileVanished(f"{job.name} is reached by a link that is not followed.")
     try:
         status = path.stat()

@@ -169,5 +169,7 @@ def test_links_that_leave_the_folder_and_secrets_are_left_out(tmp_path: Path) ->
     for scan in (scanner.everything(), scanner.look([entry.name for entry in root.iterdir()])):
         assert scan.files.keys() == {"a/b.txt"}
         assert {"out", "c.txt", "secret.txt", "data", "own-data"} <= scan.left_out
+    secret = scanner.look(["own-data/jwt.secret", "own-data/logs"])  # as a notification would
+    assert (secret.files, secret.folders) == ({}, set())
     followed = _scanner(root, follow_links=True).everything()
     assert followed.files.keys() == {"a/b.txt", "c.txt", "out/c.txt"}
