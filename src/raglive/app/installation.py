@@ -18,9 +18,10 @@ from raglive.local_stack.data_folder import (
 from raglive.settings import Settings
 from raglive.store.migrate import check_schema
 from raglive.store.pool import Database
+from raglive.store.retention import Retention
 from raglive_contract.errors import ErrorCode
 
-__all__ = ["Installation", "find_installation", "revealed"]
+__all__ = ["Installation", "find_installation", "retention_of", "revealed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,11 @@ def find_installation(settings: Settings) -> Installation:
         )
     folder, stack = running[0]
     return Installation(settings, stack.dsn, _jwt_secret(settings, folder))
+
+
+def retention_of(settings: Settings) -> Retention:
+    """Return how long events and audit entries are retained."""
+    return Retention(events_days=settings.keep_events_days, audit_days=settings.keep_audit_days)
 
 
 def revealed(secret: SecretStr | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from raglive.app.embedder import search_config
-from raglive.app.installation import Installation
+from raglive.app.installation import Installation, retention_of
 from raglive.app.serving import request_rates, serve_http
 from raglive.app.tokens import tokens_of
 from raglive.search.service import SearchService
@@ -42,6 +42,7 @@ def status_server_config(settings: Settings) -> StatusServerConfig:
         pipeline_types=settings.pipeline_types,
         heartbeat_interval_seconds=settings.heartbeat_interval,
         admission=_admission_config(settings),
+        retention=retention_of(settings),
         handshake_seconds=settings.handshake_seconds,
         idle_seconds=settings.idle_seconds,
         socket_timeout_seconds=settings.socket_timeout,

@@ -20,6 +20,7 @@ from raglive.status_server.http.endpoints import Readiness, status_router
 from raglive.status_server.transport.connection_writer import StallTimeout
 from raglive.store.pool import Database
 from raglive.store.registry.file_listing import FileListing
+from raglive.store.retention import delete_expired_regularly
 
 __all__ = ["StatusServer"]
 
@@ -86,6 +87,7 @@ class StatusServer:
                 revocations=parts.revocations.run(),
                 monitoring=parts.monitoring.run(parts.audit),
                 offline_detector=parts.offline_detector.run(),
+                retention=delete_expired_regularly(parts.database, parts.config.retention),
             ):
                 yield
         finally:

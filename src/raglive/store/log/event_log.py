@@ -60,15 +60,14 @@ class Head:
     @classmethod
     def of_row(cls, row: asyncpg.Record) -> Self:
         """Read a row of the queries `heads`, `head` or `pipelines`."""
-        seq, oldest_seq = row["seq"], row["oldest_seq"]
         return cls(
             row["pipeline_key"],
             row["pipeline_id"],
             row["pipeline_type"],
             row["epoch"],
-            seq,
+            row["seq"],
             bytes(row["digest"]),
-            seq + 1 if oldest_seq is None else oldest_seq,
+            row["oldest_seq"],
             tuple(row[state] for state in COUNTED_STATES),
         )
 

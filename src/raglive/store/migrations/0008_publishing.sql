@@ -21,6 +21,7 @@ BEGIN
         INSERT INTO raglive.pipelines (pipeline_id, pipeline_type) VALUES (p_id, p_type) ON CONFLICT DO NOTHING;
         SELECT pipeline_key, pipeline_type INTO STRICT key, known FROM raglive.pipelines WHERE pipeline_id = p_id;
         INSERT INTO raglive.heads (pipeline_key, epoch) VALUES (key, raglive.new_epoch()) ON CONFLICT DO NOTHING;
+        INSERT INTO raglive.log_starts (pipeline_key) VALUES (key) ON CONFLICT DO NOTHING;
     END IF;
     IF known <> coalesce(p_type, known) THEN
         RAISE EXCEPTION 'pipeline % is of type %, not %', quote_literal(p_id), known, p_type
