@@ -108,6 +108,7 @@ def _acks() -> list[tuple[str, WireModel]]:
         ("publish", socket.PublishAck(cursor=CURSOR, accepted=2, duplicates=1)),
         ("events:batch", socket.EventsBatch(events=EVENTS[2:5])),
         ("server:draining", socket.ServerDraining(retry_in=1500)),
+        ("pipeline:removed", socket.PipelineRemoved(pipeline_id="local-files-pipeline")),
         ("auth:expiring", socket.AuthExpiring.model_validate({"expires_at": at(600)})),
         ("server:closing", socket.ServerClosing(error=_closing())),
         *_monitoring(),

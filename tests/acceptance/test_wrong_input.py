@@ -131,6 +131,8 @@ async def test_a_cursor_of_another_log(tmp_path: Path) -> None:
         for command in (("status",), ("tail",), ("retry",), ("search", "hotels")):
             message = await refusal(raglive, *command, "--pipeline", "nope")
             assert "no pipeline nope. There are: local-files-pipeline." in message
+        remove = ("pipeline", "remove", "local-files-pipeline", "--yes")
+        assert "in use by" in await refusal(raglive, *remove)
 
 
 async def problem(raglive: Installation, code: str | None) -> None:

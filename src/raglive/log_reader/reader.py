@@ -129,9 +129,12 @@ class LogReader(Generic[Log]):
             self._head_reads += 1
             reached = {key: followed.seq for key, followed in self._logs.items()}
             heads = await self._heads()
+            ids = {head.pipeline_id for head in heads}
             for gone in reached.keys() - {head.pipeline_key for head in heads}:
-                if gone in self._logs:
-                    self._forget(self._logs[gone], None)
+                if (followed := self._logs.get(gone)) is not None:
+                    is_replaced = followed.head.pipeline_id in ids
+                    why = LogReplaced("the pipeline was created again") if is_replaced else None
+                    self._forget(followed, why)
             for head in heads:
                 self._take_head(head, reached.get(head.pipeline_key, 0))
         for head in heads:

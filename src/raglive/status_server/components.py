@@ -80,6 +80,7 @@ class StatusComponents:
             self.bus,
             self._deliver,
             on_log_started=self._show_new_log,
+            on_log_removed=self._report_removal,
             watched=self.rooms.watched,
             heartbeat_interval_seconds=self.config.heartbeat_interval_seconds,
         )
@@ -225,6 +226,10 @@ class StatusComponents:
     def _show_new_log(self, head: Head) -> None:
         for namespace in self.namespaces:
             namespace.show_new_log(head)
+
+    def _report_removal(self, head: Head) -> None:
+        for namespace in self.namespaces:
+            namespace.report_removal(head)
 
     async def _restart(self, subscriber: Subscriber, pipeline_id: str) -> None:
         await self.subscriptions[subscriber.namespace].restart(subscriber, pipeline_id)

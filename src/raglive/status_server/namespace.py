@@ -31,7 +31,13 @@ from raglive_contract.cursor import parse_cursor
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.monitoring import MONITORING_ROOM
 from raglive_contract.permissions import Grant
-from raglive_contract.socket import AuthRefresh, ClientStatus, Subscribe, Unsubscribe
+from raglive_contract.socket import (
+    AuthRefresh,
+    ClientStatus,
+    PipelineRemoved,
+    Subscribe,
+    Unsubscribe,
+)
 
 __all__ = ["PipelineNamespace"]
 
@@ -208,6 +214,19 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             displaced = self._rooms.empty(head.pipeline_id)
             showing = self._subscriptions.show_new_log(head.pipeline_id, displaced)
             self._tasks.start(showing, "show-new-log")
+
+    def report_removal(self, head: Head) -> None:
+        """Tell everyone who may see a pipeline that it was removed.
+
+        Its room remains: if it is created again, its members get the new log.
+        """
+        if head.pipeline_type != self._type:
+            return
+        body = PipelineRemoved(pipeline_id=head.pipeline_id).model_dump_json().encode()
+        for subscriber, session in self._registry.connected():
+            is_here = subscriber.namespace == self.namespace
+            if is_here and session.identity.grant.may_view(head.pipeline_id):
+                self._rooms.send(subscriber, "pipeline:removed", body)
 
     def record_refusal(self, sid: str, request: str, error: RagliveError) -> None:
         """Audit a refusal; evict a client that does not slow down when told to."""

@@ -185,6 +185,7 @@ export class ConnectionRunner {
       live: () => this.dispatch({ type: "socket_live" }),
       down: (reason, error) =>
         this.dispatch({ type: "socket_down", reason, retryAfterMs: error?.retry_after_ms ?? 0 }),
+      removed: (pipelineId) => this.store.remove(pipelineId),
       draining: (retryInMs) => this.dispatch({ type: "socket_draining", retryInMs }),
       expiring: () => this.dispatch({ type: "token_expiring" }),
       latency: (ms) => this.dispatch({ type: "socket_latency", ms }),

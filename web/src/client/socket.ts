@@ -3,6 +3,7 @@ import type {
   ErrorBody,
   Event,
   EventsBatch,
+  PipelineRemoved,
   PipelineStatus,
   ServerDraining,
   Session,
@@ -137,6 +138,7 @@ export class SocketConnection implements SocketTransport {
       // The acknowledgement of a pending subscription carries the snapshot and its cursor.
       if (!this.subscribing.has(namespace)) this.handlers.snapshot(status);
     });
+    socket.on("pipeline:removed", (notice: PipelineRemoved) => this.handlers.removed(notice.pipeline_id));
     socket.on("server:draining", (notice: ServerDraining) => this.handlers.draining(notice.retry_in));
     socket.on("auth:expiring", () => this.handlers.expiring());
     socket.connect();

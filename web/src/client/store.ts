@@ -180,6 +180,14 @@ export class Store {
     this.publish();
   }
 
+  /** Forgets a pipeline that no longer exists. */
+  remove(pipelineId: string): void {
+    this.flush();
+    this.pipelines.delete(pipelineId);
+    this.heardAt.delete(pipelineId);
+    this.publish();
+  }
+
   /** Forgets the pipelines, of one type or of all, that are not among `ids`. */
   private retain(ids: readonly string[], type: string | null = null): void {
     for (const [id, { state }] of this.pipelines)

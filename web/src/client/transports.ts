@@ -21,6 +21,7 @@ export interface SocketHandlers {
   settled(pipelines: SubscribedPipeline[], everyOfType: string | null): void;
   live(): void;
   down(why: Reason, error: ErrorBody | null): void;
+  removed(pipelineId: string): void;
   draining(retryInMs: number): void;
   expiring(): void;
   latency(ms: number): void;

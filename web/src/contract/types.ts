@@ -1189,6 +1189,12 @@ export interface MonitoringStatus {
   };
 }
 /**
+ * A pipeline was removed with its files and its log; one of the same id has another epoch.
+ */
+export interface PipelineRemoved {
+  pipeline_id: string;
+}
+/**
  * The answer to a publication. Accepted events are committed.
  */
 export interface PublishAck {

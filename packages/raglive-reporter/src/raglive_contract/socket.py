@@ -24,6 +24,7 @@ __all__ = [
     "AuthRefresh",
     "ClientStatus",
     "EventsBatch",
+    "PipelineRemoved",
     "PublishAck",
     "Refused",
     "ServerClosing",
@@ -135,6 +136,12 @@ class ServerDraining(WireModel):
     """The server is shutting down."""
 
     retry_in: Annotated[int, Field(ge=0, description="milliseconds to wait before reconnecting")]
+
+
+class PipelineRemoved(WireModel):
+    """A pipeline was removed with its files and its log; one of the same id has another epoch."""
+
+    pipeline_id: PipelineId
 
 
 class ServerClosing(WireModel):

@@ -27,7 +27,12 @@ __all__ = [
 ]
 
 _QUERIES = load_queries(__name__)
-_REFUSED = (asyncpg.InvalidParameterValueError, asyncpg.ObjectNotInPrerequisiteStateError)
+_REFUSED = (
+    asyncpg.InvalidParameterValueError,
+    asyncpg.ObjectInUseError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
+REMOVAL_RETRY_MS = 2000
 COUNTED_STATES = ("queued", "processing", "completed", "failed", "skipped")
 
 
@@ -137,7 +142,7 @@ async def external_pipeline_key(
     """Look up a pipeline's key and type; a new pipeline is created if its type is given.
 
     Raises `invalid_event` for an unknown pipeline without a type, and for a type that differs, and
-    `pipeline_managed` for a pipeline that raglive runs.
+    `pipeline_managed` for a pipeline that raglive runs, `unavailable` while one is being removed.
     """
     try:
         row = await connection.fetchrow(
@@ -189,6 +194,10 @@ class EventLog:
 
 
 def _refusal(error: asyncpg.PostgresError) -> RagliveError:
+    if isinstance(error, asyncpg.ObjectInUseError):
+        return RagliveError(
+            str(error), code=ErrorCode.UNAVAILABLE, retryable=True, retry_after_ms=REMOVAL_RETRY_MS
+        )
     is_managed = isinstance(error, asyncpg.ObjectNotInPrerequisiteStateError)
     code = ErrorCode.PIPELINE_MANAGED if is_managed else ErrorCode.INVALID_EVENT
     return RagliveError(str(error), code=code)

@@ -17,6 +17,7 @@ CREATE TABLE raglive.pipelines (
     uptime          double precision CHECK (uptime >= 0), -- seconds
     memory_usage    bigint CHECK (memory_usage >= 0), -- bytes
     is_managed      boolean NOT NULL DEFAULT false, -- a watcher of raglive has run it: no other producer may publish
+    is_removing     boolean NOT NULL DEFAULT false, -- `raglive pipeline remove` deletes it: nobody may publish or watch
     -- the process that watches the source, until when its lease lasts, and what it remembers of the source
     watch_owner     text,
     watch_until     timestamptz,

@@ -23,6 +23,9 @@ BEGIN
         INSERT INTO raglive.heads (pipeline_key, epoch) VALUES (key, raglive.new_epoch()) ON CONFLICT DO NOTHING;
         INSERT INTO raglive.log_starts (pipeline_key) VALUES (key) ON CONFLICT DO NOTHING;
     END IF;
+    IF (SELECT is_removing FROM raglive.pipelines WHERE pipeline_key = key) THEN
+        RAISE EXCEPTION 'pipeline % is being removed: try again when it is gone', quote_literal(p_id) USING ERRCODE = 'object_in_use';
+    END IF;
     IF known <> coalesce(p_type, known) THEN
         RAISE EXCEPTION 'pipeline % is of type %, not %', quote_literal(p_id), known, p_type
             USING ERRCODE = 'invalid_parameter_value';

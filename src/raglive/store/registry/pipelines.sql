@@ -22,6 +22,7 @@ WHERE pipeline_key = $1
 UPDATE raglive.pipelines
 SET watch_owner = $2, watch_until = clock_timestamp() + make_interval(secs => $3), is_managed = true
 WHERE pipeline_key = $1
+  AND NOT is_removing
   AND (watch_owner IS NULL OR watch_owner = $2 OR watch_until < clock_timestamp() OR watch_owner = ANY ($4))
 RETURNING true
 
