@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +29,7 @@ OnStage = Callable[[str, float], None]
 _MODULE = "raglive.extraction.child_main"
 _START_TIMEOUT_SECONDS = 30.0
 _MEMORY_CHECK_SECONDS = 0.1
+_MEASURE_AFTER_SECONDS = 0.25  # of reading; measuring after each small file would be expensive
 _STDERR_TIMEOUT_SECONDS = 2.0
 _STDERR_BYTES = 4096
 _PIPE_BYTES = 1 << 20
@@ -47,6 +49,7 @@ class ExtractorProcess:
         assert process.stdout is not None
         assert process.stderr is not None
         self.files_read = 0
+        self._unmeasured_seconds = 0.0
         self.protections: tuple[str, ...] = ()
         self._process = process
         self._requests, self._replies = process.stdin, process.stdout
@@ -104,9 +107,14 @@ class ExtractorProcess:
         lines = self._stderr.decode(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
 
-    @property
     def is_spent(self) -> bool:
-        """Whether half of its memory or processor time is used, too much to read another file."""
+        """Whether half of its memory or processor time is used, too much to read another file.
+
+        It is measured again after a quarter of a second of reading.
+        """
+        if self._unmeasured_seconds < _MEASURE_AFTER_SECONDS:
+            return False
+        self._unmeasured_seconds = 0.0
         try:
             times = self._stats.cpu_times()
         except psutil.Error:  # it has exited
@@ -128,6 +136,7 @@ class ExtractorProcess:
         `document` is an open descriptor, or a path where a process cannot pass descriptors. Raises
         `ExtractionFailed`. After any exception the child is killed.
         """
+        started = time.monotonic()
         reading = asyncio.create_task(self._reply(request, document, on_stage))
         try:
             await self._watch(reading, timeout_seconds)
@@ -137,6 +146,7 @@ class ExtractorProcess:
             await self.end()
             raise
         self.files_read += 1
+        self._unmeasured_seconds += time.monotonic() - started
         if frame and not frame[0]["is_fit"]:
             await self.end()
         return frame

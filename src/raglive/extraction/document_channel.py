@@ -26,16 +26,16 @@ ReadableFile = Path | int
 PASSES_DESCRIPTORS = sys.platform != "win32"
 
 
-def open_for_reading(path: Path, flags: int = 0) -> int:
+def open_for_reading(path: Path) -> int:
     """Open a file without waiting for the writer of a named pipe. Raises `OSError`."""
-    flags |= os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     return os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
 
 
-def open_document(path: Path, flags: int = 0) -> int:
+def open_document(path: Path) -> int:
     """Open a regular file. Raises `Skipped` for another kind of file, and `ExtractionFailed`."""
     try:
-        descriptor = open_for_reading(path, flags)
+        descriptor = open_for_reading(path)
     except OSError as error:
         message = f"The file cannot be read: {error.strerror or type(error).__name__}."
         raise ExtractionFailed(message, code=ErrorCode.FILE_UNREADABLE, retryable=True) from error

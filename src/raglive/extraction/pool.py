@@ -212,7 +212,7 @@ class ExtractorPool:
         self._free.put_nowait(free)
 
     def _is_spent(self, child: ExtractorProcess) -> bool:
-        return child.files_read >= FILES_PER_PROCESS or child.is_spent
+        return child.files_read >= FILES_PER_PROCESS or child.is_spent()
 
     def _start(self, instead_of: ExtractorProcess | None = None) -> _Start:
         start = asyncio.create_task(self._replace(instead_of))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from raglive.sources.local_files.ignore_rules import IgnoreRules
@@ -33,13 +33,26 @@ class WatchScope:
 
     def admits(self, path: str) -> bool:
         """Check whether a path may be read, wherever the links on the way lead."""
-        target = os.path.realpath(path)
-        is_direct = target == path and path.startswith(f"{self.folder}{os.sep}")
-        root = str(self.folder) if is_direct else os.path.realpath(self.folder)
-        inside = target == root or target.startswith(root.rstrip(os.sep) + os.sep)
+        return self.admits_target(os.path.realpath(path))
+
+    def admits_target(self, target: str) -> bool:
+        """Check whether a file may be read by its path without links."""
+        root = str(self.folder)
+        inside = _is_below(root, target)
+        if not inside:
+            root = os.path.realpath(root)
+            inside = _is_below(root, target)
         if not inside and not self._follow_links:
             return False
-        way = [Path(target), *Path(target).parents]
-        if inside:
-            way = way[: way.index(Path(root))]
-        return not any(self.is_private(str(folder)) for folder in way)
+        return not any(map(self.is_private, _way(target, root if inside else os.sep)))
+
+
+def _is_below(root: str, target: str) -> bool:
+    return target == root or target.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def _way(target: str, root: str) -> Iterator[str]:
+    """The target and the folders above it, up to the root, which is not part of the way."""
+    while target != root and target != (above := os.path.dirname(target)):  # noqa: PTH120 - called for each file
+        yield target
+        target = above

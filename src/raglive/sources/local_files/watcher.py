@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -238,17 +238,18 @@ def _open(scope: WatchScope, path: Path, job: Job) -> ReadableFile:
     """
     if not PASSES_DESCRIPTORS:
         return path
-    target = os.path.realpath(path)
     try:
-        descriptor = open_document(Path(target), getattr(os, "O_NOFOLLOW", 0))
+        descriptor = open_document(path)
     except RagliveError:
         _require_unchanged(scope, path, job)
+        _require_admitted(scope, os.path.realpath(path), job)
         raise
     try:
-        with suppress(FileNotFoundError):  # only Linux names the file of a descriptor
-            target = str(Path(f"/proc/self/fd/{descriptor}").readlink())
-        if not scope.admits(target):
-            raise FileVanished(f"{job.name} is reached by a link that is not followed.")
+        try:
+            target = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - called for each file
+        except FileNotFoundError:  # only Linux names the file of a descriptor
+            target = os.path.realpath(path)
+        _require_admitted(scope, target, job)
         _require_version(os.fstat(descriptor), job)
     except BaseException:
         os.close(descriptor)
@@ -257,8 +258,8 @@ def _open(scope: WatchScope, path: Path, job: Job) -> ReadableFile:
 
 
 def _require_unchanged(scope: WatchScope, path: Path, job: Job) -> None:
-    if not scope.admits(str(path)):
-        raise FileVanished(f"{job.name} is reached by a link that is not followed.")
+    if not PASSES_DESCRIPTORS:  # otherwise, the opened file was checked
+        _require_admitted(scope, os.path.realpath(path), job)
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -266,6 +267,11 @@ def _require_unchanged(scope: WatchScope, path: Path, job: Job) -> None:
     except OSError:
         return  # the extractor reports why the file cannot be read
     _require_version(status, job)
+
+
+def _require_admitted(scope: WatchScope, target: str, job: Job) -> None:
+    if not scope.admits_target(target):
+        raise FileVanished(f"{job.name} is reached by a link that is not followed.")
 
 
 def _require_version(status: os.stat_result, job: Job) -> None:

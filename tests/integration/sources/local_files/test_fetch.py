@@ -10,7 +10,6 @@ import pytest
 from raglive.sources.source import FileChanged, FileVanished
 from raglive.store.registry.jobs import Job, Jobs
 from raglive.store.registry.pipelines import PipelineRecord
-from raglive_contract.errors import RagliveError
 
 from .watching import Watched
 
@@ -57,16 +56,18 @@ async def test_a_link_that_stands_there_only_while_the_file_is_opened_is_not_rea
     (secret / "a.txt").write_text("key")
     watched, job, _path = await _claim(pipeline, folder)
     place = folder / "a.txt" if swapped == "a.txt" else folder
-    resolve = os.path.realpath
+    open_file = os.open
 
-    def swap_after_resolving(path: str) -> str:
-        resolved = resolve(path)
+    def swap_while_opening(path: Path, flags: int) -> int:
+        monkeypatch.undo()
         place.rename(tmp_path / "aside")
         place.symlink_to(secret / "a.txt" if swapped == "a.txt" else secret)
-        monkeypatch.setattr(os.path, "realpath", resolve)
-        return resolved
+        descriptor = open_file(path, flags)
+        place.unlink()
+        (tmp_path / "aside").rename(place)
+        return descriptor
 
-    monkeypatch.setattr(os.path, "realpath", swap_after_resolving)
-    with pytest.raises(RagliveError):
+    monkeypatch.setattr(os, "open", swap_while_opening)
+    with pytest.raises(FileVanished, match="a link that is not followed"):
         async with watched.watcher.fetch(job):
             pytest.fail("the link's target was opened")
