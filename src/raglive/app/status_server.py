@@ -13,6 +13,7 @@ from raglive.settings import Settings
 from raglive.status_server.admission import AdmissionConfig, origins_of
 from raglive.status_server.config import StatusServerConfig
 from raglive.status_server.server import StatusServer
+from raglive.store.access.producer_usage import PublishedToday
 
 __all__ = ["run_status_server", "status_server_config"]
 
@@ -62,6 +63,11 @@ def _admission_config(settings: Settings) -> AdmissionConfig:
         connections_per_second=settings.address_connections_per_second,
         requests_per_second=settings.connection_requests_per_second,
         events_per_second=settings.pipeline_events_per_second,
+        daily_quota=PublishedToday(
+            settings.subject_events_per_day,
+            settings.subject_bytes_per_day,
+            settings.subject_pipelines_per_day,
+        ),
         request_rates=request_rates(settings),
         allowed_origins=own_origins | set(settings.cors_origins),
     )

@@ -26,6 +26,7 @@ from raglive.http_api.rate_limits import (
 )
 from raglive.http_api.responses import status_of
 from raglive.status_server.audit import Audit, ClientOrigin
+from raglive.store.access.producer_usage import PublishedToday
 from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["Admission", "AdmissionConfig", "AdmissionLimits", "AllowedOrigins", "origins_of"]
@@ -50,6 +51,7 @@ class AdmissionConfig:
     connections_per_second: float  # of one address
     requests_per_second: float  # over one connection
     events_per_second: float  # of one pipeline
+    daily_quota: PublishedToday  # of one subject
     request_rates: RequestRates
     allowed_origins: frozenset[str]
 

@@ -22,6 +22,7 @@ from raglive.status_server.monitoring import MonitoringRoom
 from raglive.status_server.namespace import PipelineNamespace
 from raglive.status_server.offline_detector import OfflineDetector
 from raglive.status_server.publishing import EventPublisher
+from raglive.status_server.quotas import ProducerQuotas
 from raglive.status_server.sessions.eviction import SessionEviction
 from raglive.status_server.sessions.registry import SessionRegistry
 from raglive.status_server.shutdown import GracefulShutdown
@@ -155,9 +156,21 @@ class StatusComponents:
         )
 
     @cached_property
+    def quotas(self) -> ProducerQuotas:
+        """The daily quotas of producers."""
+        return ProducerQuotas(self.database, self.config.admission.daily_quota)
+
+    @cached_property
     def publisher(self) -> EventPublisher:
         """Commits events of producers."""
-        return EventPublisher(self.database, self.bus, self.metrics, self.limits, self.hub.known)
+        return EventPublisher(
+            self.database,
+            self.bus,
+            self.metrics,
+            limits=self.limits,
+            quotas=self.quotas,
+            known=self.hub.known,
+        )
 
     @cached_property
     def back_pressure(self) -> BackPressure:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
 import socketio
 import structlog
 
@@ -190,7 +191,11 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
     async def on_publish(self, sid: str, data: object) -> dict[str, object]:
         """Publish events; acknowledged events are committed."""
         _, identity = self._registry.authorize(sid)
-        return (await self._publisher.publish(identity.grant, data)).wire()
+        try:
+            size_bytes = len(orjson.dumps(data))
+        except orjson.JSONEncodeError:
+            size_bytes = 0  # the validation refuses it
+        return (await self._publisher.publish(identity, data, size_bytes)).wire()
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
         """Apply the rate limits, and dispatch a request to its handler."""

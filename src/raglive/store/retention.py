@@ -43,6 +43,7 @@ async def delete_expired(database: Database, retention: Retention) -> int:
     Raises the database's errors.
     """
     await _repeat(database, "delete_drafts", CACHE_DAYS * DAY, BATCH_ROWS)
+    await database.execute(_QUERIES["delete_producer_usage"])
     await _repeat(database, "delete_reservations", BATCH_ROWS)
     await _repeat(database, "delete_vectors", CACHE_DAYS * DAY, BATCH_ROWS)
     await _repeat(database, "delete_audit_entries", retention.audit_days * DAY, BATCH_ROWS)

@@ -30,6 +30,9 @@ DELETE FROM raglive.operator_acts WHERE act_key = ANY (ARRAY(
     SELECT act_key FROM raglive.operator_acts
     WHERE acted_at < clock_timestamp() - make_interval(secs => $1) ORDER BY act_key LIMIT $2))
 
+-- name: delete_producer_usage
+DELETE FROM raglive.producer_usage WHERE day < (clock_timestamp() AT TIME ZONE 'UTC')::date - 1
+
 -- name: delete_drafts
 -- Drafts that no attempt came back for.
 DELETE FROM raglive.drafts WHERE file_key = ANY (ARRAY(
