@@ -16,6 +16,7 @@ __all__ = ["Commands", "show_version"]
 
 _NAMES = (
     "up",
+    "open",
     "server",
     "dashboard",
     "pipeline",

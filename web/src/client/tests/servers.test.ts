@@ -37,7 +37,7 @@ function newClient({ preferPolling = false, timing = QUICK } = {}): Client {
       get: (key) => choices.get(key) ?? null,
       set: (key, value) => (value === null ? choices.delete(key) : choices.set(key, value)),
     },
-    secrets: { get: () => null, set: () => undefined },
+    tabSecrets: { get: () => null, set: () => undefined },
     timing,
   });
 }
