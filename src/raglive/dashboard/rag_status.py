@@ -71,6 +71,7 @@ async def poll_status(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + min(wait_seconds, MAX_WAIT_SECONDS)
     start = Cursor(otherwise=Start.NOW) if cursor is None else parse_cursor(cursor)
+    asked = {epoch: position.seq for epoch, position in start.positions.items()}
     counts: tuple[tuple[int, ...], ...] | None = None
     while True:
         status, rows, seen = await _resume(cache, choose, start)
@@ -88,7 +89,7 @@ async def poll_status(
         rows,
         await cache.summaries([row.head for row in rows]),
         events,
-        str(_cursor(reached)),
+        cursor if cursor is not None and asked == reached else str(_cursor(reached)),
         up_to_date=not any(_is_behind(row, reached) for row in rows),
         revision=status.revision(rows),
     )

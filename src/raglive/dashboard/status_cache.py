@@ -62,7 +62,7 @@ class StatusCache:
 
         Raises `DatabaseUnavailable`, and `not_found` for a pipeline that is gone.
         """
-        return await asyncio.gather(*(self._summaries.current(head) for head in heads))
+        return await self._summaries.current(heads)
 
     async def wait(self, status: SystemStatus, within_seconds: float) -> None:
         """Wait until a status is no longer current; at most `within_seconds`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 from raglive.log_reader.shared_read import SharedRead
@@ -62,12 +62,12 @@ class Summaries:
             return True
         return age >= (RESTING_SECONDS if summary.is_at_rest else WORKING_SECONDS)
 
-    async def current(self, head: Head) -> Summary:
-        """The latest summary, read now if it is due; raises what `PipelineReads.summary` does."""
-        latest = self.latest(head)
-        if latest is not None and not self.is_due(head):
-            return latest
-        return await self.read(head)
+    async def current(self, heads: Sequence[Head]) -> list[Summary]:
+        """The latest summaries, read now if due; raises what `PipelineReads.summary` does."""
+        latest = [None if self.is_due(head) else self.latest(head) for head in heads]
+        due = [head for head, one in zip(heads, latest, strict=True) if one is None]
+        read = iter(await asyncio.gather(*map(self.read, due)) if due else ())
+        return [one or next(read) for one in latest]
 
     async def read(self, head: Head) -> Summary:
         """Read a summary, or join the reading that is under way."""

@@ -65,7 +65,7 @@ class Summary:
         pace = {**throughput, "buckets": buckets}
         return crc32(orjson.dumps([told, pace]))
 
-    @property
+    @cached_property
     def is_at_rest(self) -> bool:
         """True if nothing is queued or in progress, and nothing finished in the last half hour."""
         counts, buckets = self.event["counts"], self.event["throughput"]["buckets"]
