@@ -37,6 +37,8 @@ def open(  # noqa: A001 - the name of the command
         folder, stack = only_running(settings, "or name its folder in RAGLIVE_DATA_DIR")
         address = SignInSecret(folder).address(stack.dashboard_url)
         print_line(address)
+        if address == stack.dashboard_url:
+            print_line("Enter a token there: `raglive token` makes one.", err=True)
         if _has_desktop() if browser is None else browser:
             webbrowser.open(_redirect(folder, address).as_uri())
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from starlette.requests import Request
 
 from raglive import __version__
@@ -22,10 +23,13 @@ from raglive_contract.permissions import Grant, Role
 
 __all__ = ["Access", "SignIn"]
 
+log = structlog.get_logger()
+
 SESSION_SECONDS = 600.0
 SIGN_IN_SECONDS = 30 * 86_400.0  # a browser that is used every month stays signed in
 SIGN_INS_PER_SECOND = 1.0
 SIGN_INS_BURST_SECONDS = 10.0
+SUBJECT = "dashboard"
 OWNER = Grant(Role.OPERATOR, ("*",))
 
 
@@ -61,7 +65,7 @@ class Access:
         ttl = min(SESSION_SECONDS, caller.expires_at - time.time())
         token = self._tokens.issue(caller.grant, int(ttl), caller.subject, like=caller)
         return {
-            **await _issued(self._tokens, token),
+            **_issued(token, await self._tokens.verify(token)),
             "role": str(caller.grant.role),
             "redacted": caller.grant.redact,
             "may_operate": caller.grant.role in {Role.OPERATOR, Role.ADMIN},
@@ -97,7 +101,10 @@ class SignIn:
                 "`raglive open` opens a new one.",
                 code=ErrorCode.UNAUTHENTICATED,
             )
-        return await _issued(self._tokens, self._tokens.issue(OWNER, SIGN_IN_SECONDS, "dashboard"))
+        token = self._tokens.issue(OWNER, SIGN_IN_SECONDS, SUBJECT)
+        identity = await self._tokens.verify(token)
+        log.info("signed_in", subject=SUBJECT, token_id=identity.token_id)
+        return _issued(token, identity)
 
 
 def _may_sign_in(request: Request) -> bool:
@@ -112,6 +119,6 @@ def _may_sign_in(request: Request) -> bool:
     )
 
 
-async def _issued(tokens: Tokens, token: str) -> dict[str, Any]:
-    expires_at = datetime.fromtimestamp((await tokens.verify(token)).expires_at, UTC)
+def _issued(token: str, identity: Identity) -> dict[str, Any]:
+    expires_at = datetime.fromtimestamp(identity.expires_at, UTC)
     return {"token": token, "expires_at": rfc3339(expires_at)}
