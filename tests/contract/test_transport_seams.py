@@ -79,6 +79,7 @@ def _squeezed(source: str) -> str:
 ENGINE = "engineio_server.py"
 SOCKET = "socketio_server.py"
 HTTP = "http_server.py"
+CONNECTIONS = "http_connections.py"
 QUEUE = "outbound_queue.py"
 PARSING = "strict_parsing.py"
 FILTER = "payload_filter.py"
@@ -229,10 +230,26 @@ SEAMS = [
     # uvicorn.
     Seam("uvicorn.server:Server.capture_signals", HTTP, signature="self"),
     Seam("uvicorn.server:Server.serve", HTTP, calls="with self.capture_signals():"),
-    Seam(f"{H_PROTOCOL}.connection_made", HTTP, signature="self, transport"),
-    Seam(f"{H_PROTOCOL}.send_400_response", HTTP, signature="self, msg"),
-    Seam(f"{H_PROTOCOL}.data_received", HTTP, calls="self.send_400_response("),
-    Seam(H_PROTOCOL, HTTP, assigns="transport"),
+    Seam("uvicorn.server:Server.on_tick", HTTP, signature="self, counter"),
+    Seam("uvicorn.server:Server.main_loop", HTTP, calls="await self.on_tick(counter)"),
+    Seam(
+        "uvicorn.config:Config.load",
+        HTTP,
+        calls="self.http_protocol_class = self.http",
+    ),
+    Seam(f"{H_PROTOCOL}.connection_made", CONNECTIONS, signature="self, transport"),
+    Seam(f"{H_PROTOCOL}.connection_lost", CONNECTIONS, signature="self, exc"),
+    Seam(f"{H_PROTOCOL}.send_400_response", CONNECTIONS, signature="self, msg"),
+    Seam(f"{H_PROTOCOL}.data_received", CONNECTIONS, calls="self.send_400_response("),
+    Seam(f"{H_PROTOCOL}.data_received", CONNECTIONS, calls="self.handle_websocket_upgrade()"),
+    Seam(f"{H_PROTOCOL}.on_message_begin", CONNECTIONS, signature="self"),
+    Seam(
+        f"{H_PROTOCOL}.on_headers_complete",
+        CONNECTIONS,
+        calls="on_response=self.on_response_complete",
+    ),
+    Seam(H_PROTOCOL, CONNECTIONS, assigns="transport cycle connections loop"),
+    Seam(H_CYCLE, CONNECTIONS, assigns="response_complete more_body disconnected message_event"),
     Seam("uvicorn.protocols.utils:ClientDisconnected", HTTP),
     Seam(f"{W_PROTOCOL}.run_asgi", HTTP, calls="except ClientDisconnected:"),
     Seam(f"{W_PROTOCOL}.send", HTTP, calls='message["type"] == "websocket.http.response.body"'),
@@ -319,7 +336,7 @@ async def test_servers_refuse_to_start_with_another_version(
 ) -> None:
     monkeypatch.setattr(tested_versions, "version", lambda _package: "99")
     with pytest.raises(RagliveError, match=r"uvicorn 99 is installed"):
-        http_server(_no_app, "127.0.0.1", 0)
+        http_server(_no_app, "127.0.0.1", 0, max_connections=1)
     with pytest.raises(RagliveError, match=r"python-engineio 99 is installed"):
         SocketServer(
             ping_interval=25,

@@ -34,6 +34,7 @@ async def run_dashboard(installation: Installation, stop: Awaitable[None]) -> No
             settings.host,
             settings.dashboard_port,
             stop,
+            max_connections=2 * settings.max_connections,  # long-polling takes two
             trusted_proxies=settings.trusted_proxies,
             before_stop=app.state.release_waiting,
         )

@@ -46,6 +46,7 @@ __all__ = ["PipelineDefaults", "health_app", "open_service", "run_service"]
 
 log = structlog.get_logger()
 
+HEALTH_CONNECTIONS = 100
 ATTEMPTS_PER_EXTRACTOR = 4  # while one file is extracted, others are embedded and stored
 
 
@@ -77,7 +78,7 @@ async def run_service(
         return
     app = health_app(service, service.metrics, settings.host, _allowed_hosts(settings))
     app.routes.extend(routes)
-    serving = serve_http(app, settings.host, port, stop)
+    serving = serve_http(app, settings.host, port, stop, max_connections=HEALTH_CONNECTIONS)
     await run_until(stop, service.run(), serving, *also)
 
 

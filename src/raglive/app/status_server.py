@@ -29,6 +29,7 @@ async def run_status_server(installation: Installation, stop: Awaitable[None]) -
             settings.host,
             settings.status_port,
             server.until_drained(stop),
+            max_connections=2 * settings.max_connections,  # long-polling takes two
             trusted_proxies=settings.trusted_proxies,
         )
 

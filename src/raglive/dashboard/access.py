@@ -26,7 +26,7 @@ __all__ = ["Access", "SignIn"]
 log = structlog.get_logger()
 
 SESSION_SECONDS = 600.0
-SIGN_IN_SECONDS = 30 * 86_400.0  # a browser that is used every month stays signed in
+SIGN_IN_SECONDS = 30 * 86_400.0
 SIGN_INS_PER_SECOND = 1.0
 SIGN_INS_BURST_SECONDS = 10.0
 SUBJECT = "dashboard"

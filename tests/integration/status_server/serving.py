@@ -123,7 +123,13 @@ async def serving(
     config = replace(status_server_config(settings), timeouts=timeouts)
     search = SearchService(database, search_config(settings))
     status = StatusServer(config, database, TOKENS, search)
-    http = http_server(status.asgi, "127.0.0.1", port, trusted_proxies=["127.0.0.1"])
+    http = http_server(
+        status.asgi,
+        "127.0.0.1",
+        port,
+        max_connections=2 * settings.max_connections,
+        trusted_proxies=["127.0.0.1"],
+    )
     running = Serving(f"http://127.0.0.1:{port}", status, http)
     try:
         await running.started()

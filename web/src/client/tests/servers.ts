@@ -117,7 +117,10 @@ export class Servers {
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", this.url);
     this.requests.push(url.pathname);
-    if (url.pathname === "/api/sign-in") return void this.signIn(response);
+    if (url.pathname === "/api/sign-in") {
+      this.signIn(response);
+      return;
+    }
     this.tokens.add(request.headers.authorization ?? "");
     if (url.pathname === "/api/session") {
       send(response, 200, this.session());
