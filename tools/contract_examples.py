@@ -87,6 +87,7 @@ def _requests() -> list[tuple[str, WireModel]]:
         ("idle", socket.ClientStatus.model_validate(made)),
         ("new token", socket.AuthRefresh(token="header.payload.signature")),  # noqa: S106 - no token
         ("test", http.SocketTestRequest(pipelineType="google_drive")),
+        ("first", http.SignInRequest(secret="the-one-time-secret")),  # noqa: S106 - no secret
         ("of one error", http.RetryRequest(code="embedding_unavailable")),
         ("named", http.RetryRequest(file_ids=["019a5c3e-7f01-7000-8000-000000000007"])),
     ]
@@ -233,6 +234,8 @@ def _answers() -> list[tuple[str, WireModel]]:
             ),
         ),
         ("queued again", http.RetryAnswer(requeued=3)),
+        ("without a token", http.SystemState.model_validate(_TIME | {"status": "healthy"})),
+        ("signed in", http.SignedIn.model_validate({"token": "a.b.c", "expires_at": at(300)})),
         ("viewer", http.Session.model_validate(session | page)),
         (
             "none",

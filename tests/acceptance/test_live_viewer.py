@@ -32,7 +32,9 @@ async def test_live_pages_are_exact_and_request_nothing(tmp_path: Path) -> None:
         await raglive.events()
         database = (await raglive.cli("db", "url"))[1].strip()
         pages = [
-            await stack.enter_async_context(dashboard(raglive.dashboard_url + address))
+            await stack.enter_async_context(
+                dashboard(raglive.dashboard_url + address, raglive.token)
+            )
             for address in ADDRESSES
         ]
         for page in pages:

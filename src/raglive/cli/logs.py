@@ -23,7 +23,7 @@ def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
     """Send every log line to `output`: as text to a terminal, otherwise as JSON by default."""
     level = _LEVELS[settings.log_level]
     as_text = settings.log_format == "console" or (
-        settings.log_format == "auto" and output.isatty()
+        settings.log_format == "auto" and output.isatty() and not settings.is_production
     )
     limit = LineLimit()
     shared: list[structlog.types.Processor] = [

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from raglive import __version__
 from raglive.bus.postgres import PostgresBus
-from raglive.dashboard.access import Access
+from raglive.dashboard.access import Access, SignIn
 from raglive.dashboard.endpoints import DashboardServices, add_endpoints, rag_status_endpoint
 from raglive.dashboard.status_cache import StatusCache
 from raglive.dashboard.status_probe import StatusProbe
@@ -66,15 +66,16 @@ SECURITY_HEADERS = {
 class DashboardConfig:
     """Hosts, limits and the status server of a dashboard server.
 
-    With `requires_token`, requests of the same machine need a token too.
+    `use_sign_in_secret` checks a one-time secret and replaces it; without it, a token is the only
+    way to sign in.
     """
 
     host: str  # that it listens on
     allowed_hosts: tuple[str, ...]
     request_rates: RequestRates
-    requires_token: bool
     heartbeat_interval_seconds: float
     status_server: StatusServerAddress
+    use_sign_in_secret: Callable[[str], bool] | None = None
 
 
 def create_dashboard(
@@ -96,13 +97,8 @@ def create_dashboard(
     address = config.status_server
     revocations = Revocations(database)
     limits = RequestLimits(config.request_rates)
-    access = Access(
-        tokens,
-        Authenticator(tokens, revocations),
-        address,
-        count=limits.request_of_subject,
-        requires_token=config.requires_token,
-    )
+    authenticator = Authenticator(tokens, revocations)
+    access = Access(tokens, authenticator, address, count=limits.request_of_subject)
     cache = StatusCache(reads, bus)
     probe = StatusProbe(address.internal_url)
 
@@ -113,6 +109,7 @@ def create_dashboard(
         cache,
         reads,
         access,
+        SignIn(tokens, config.use_sign_in_secret),
         redaction,
         address,
         probe,
@@ -126,12 +123,12 @@ def create_dashboard(
         redoc_url=None,
         responses=refusals(421),
     )
-    describe(api, token_required=False)
+    describe(api)
     install_error_handlers(api)
     api.include_router(
         pipelines_router(reads, listing, access.grant, redaction), prefix="/pipelines"
     )
-    api.include_router(operations_router(reads, database, access.operator), prefix="/pipelines")
+    api.include_router(operations_router(reads, database, access.identity), prefix="/pipelines")
     api.include_router(search_router(search, access.grant))
     add_endpoints(api, services)
 

@@ -19,7 +19,7 @@ class Places(BaseModel):
     environment: str = Field(
         "development",
         validation_alias="ENVIRONMENT",
-        description="`production`: JSON logs, and the dashboard asks for a token",
+        description="`production`: JSON logs, on a terminal too",
     )
     host: str = Field(
         "127.0.0.1",
@@ -49,7 +49,7 @@ class Places(BaseModel):
 
     @property
     def is_production(self) -> bool:
-        """Whether users other than the owner of this machine are served."""
+        """Whether logs are JSON even on a terminal."""
         return self.environment == "production"
 
 

@@ -258,7 +258,7 @@ async def test_throughput_has_a_bucket_for_each_minute(http: AsyncClient, work: 
 
 async def test_missing_and_forbidden_look_alike(database: Database, work: Work) -> None:
     await PipelineRecord.register(database, "secret", "local_files")
-    async with opened(database, client="10.0.0.7") as http:
+    async with opened(database, client="10.0.0.7", signed_in=False) as http:
         for end in (
             "",
             "/files",

@@ -1029,6 +1029,19 @@ export interface WebSocketPlace {
   namespaces: string[];
 }
 /**
+ * `POST /api/sign-in`: the one-time secret of the address that `raglive up` prints.
+ */
+export interface SignInRequest {
+  secret: string;
+}
+/**
+ * The answer to `POST /api/sign-in`: the token of the browser.
+ */
+export interface SignedIn {
+  token: string;
+  expires_at: string;
+}
+/**
  * The features that the status server offers at the moment.
  */
 export interface SocketFeatures {
@@ -1081,16 +1094,23 @@ export interface SocketTestRequest {
   pipelineType?: string;
 }
 /**
- * `GET /api/health`: the health of the system and of its services.
+ * `GET /api/health` with a token: the health of the system and of its services.
  */
 export interface SystemHealth {
   status: "healthy" | "degraded" | "unhealthy";
+  timestamp: string;
   services: ServiceHealth;
   version: string;
   /**
    * seconds
    */
   uptime: number;
+}
+/**
+ * `GET /api/health` without a token: the health of the whole system.
+ */
+export interface SystemState {
+  status: "healthy" | "degraded" | "unhealthy";
   timestamp: string;
 }
 /**

@@ -27,8 +27,13 @@ afterEach(async () => {
   await servers.stop();
 });
 
-function newClient({ preferPolling = false, timing = QUICK } = {}): Client {
-  const choices = new Map(preferPolling ? [["raglive.prefer-polling", "yes"]] : []);
+function newClient({
+  preferPolling = false,
+  timing = QUICK,
+  secret = null as string | null,
+  choices = new Map<string, string>(),
+} = {}): Client {
+  if (preferPolling) choices.set("raglive.prefer-polling", "yes");
   return new Client({
     base: servers.url,
     schedule: (run) => setTimeout(run, 5),
@@ -37,7 +42,8 @@ function newClient({ preferPolling = false, timing = QUICK } = {}): Client {
       get: (key) => choices.get(key) ?? null,
       set: (key, value) => (value === null ? choices.delete(key) : choices.set(key, value)),
     },
-    secrets: { get: () => null, set: () => undefined },
+    tabSecrets: { get: () => null, set: () => undefined },
+    takeSignInSecret: () => secret,
     timing,
   });
 }
@@ -88,6 +94,20 @@ async function expectExact(): Promise<void> {
   expect(audit()).toMatchObject({ seq: log.seq, applied: log.seq - (audit()?.baseline ?? 0), gaps: 0 });
   expect(client.store.pipeline(log.id)?.counts).toEqual(log.status().counts);
 }
+
+test("a one-time secret signs in before any other request; a used one keeps the token", async () => {
+  const choices = new Map<string, string>();
+  for (const refusal of [null, "It has been used."]) {
+    client = newClient({ secret: "secret", choices });
+    client.start();
+    await until(() => client.connection.state === "live", "it is not live");
+    expect(client.refusedSecret).toBe(refusal);
+    client.stop();
+  }
+  expect([...servers.tokens]).toEqual(["Bearer of-the-secret"]);
+  client.signOut();
+  expect(client.hasToken()).toBe(false);
+});
 
 test("goes live, and receives every event", async () => {
   work(3);

@@ -12,6 +12,9 @@ export class Servers {
   answersPings = true;
   polls = 0;
   readonly requests: string[] = [];
+  /** The `Authorization` headers of all requests except those to `/api/sign-in`. */
+  readonly tokens = new Set<string>();
+  private secretUsed = false;
   private dashboard: Server | null = null;
   private sockets: SocketServer | null = null;
   private socketHttp: Server | null = null;
@@ -114,6 +117,11 @@ export class Servers {
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", this.url);
     this.requests.push(url.pathname);
+    if (url.pathname === "/api/sign-in") {
+      this.signIn(response);
+      return;
+    }
+    this.tokens.add(request.headers.authorization ?? "");
     if (url.pathname === "/api/session") {
       send(response, 200, this.session());
       return;
@@ -124,6 +132,13 @@ export class Servers {
     }
     if (url.pathname === "/api/rag-status") return this.poll(url, request, response);
     send(response, 404, { error: { code: "not_found", message: "?", retryable: false } });
+  }
+
+  private signIn(response: ServerResponse): void {
+    const refusal = { code: "unauthenticated", message: "It has been used.", retryable: false };
+    if (this.secretUsed) send(response, 401, { error: refusal });
+    else send(response, 200, { token: "of-the-secret", expires_at: "2026-01-31T00:00:00.000Z" });
+    this.secretUsed = true;
   }
 
   private async poll(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {

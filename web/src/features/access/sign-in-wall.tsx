@@ -13,6 +13,10 @@ export function SignInWall({ children }: { children: ReactNode }) {
   return reason.code === "unauthorized" && nothingKnown ? <SignIn /> : children;
 }
 
+function Command({ children }: { children: string }) {
+  return <code className="font-mono text-xs text-ink">{children}</code>;
+}
+
 function SignIn() {
   const client = useClient();
   const [token, setToken] = useState("");
@@ -22,9 +26,17 @@ function SignIn() {
   };
   return (
     <Empty icon={LockKeyhole} title="You have no access yet" className="py-24">
+      {client.refusedSecret && (
+        <p role="alert" className="mb-2 text-failed">
+          {client.refusedSecret}
+        </p>
+      )}
       <p>
-        Paste a token. The person who runs this installation can make one with{" "}
-        <code className="font-mono text-xs text-ink">raglive token --role viewer</code>.
+        Does raglive run on this machine? <Command>raglive open</Command> in a terminal signs this browser in.
+      </p>
+      <p className="mt-2">
+        Otherwise paste a token. The person who runs this installation can make one with{" "}
+        <Command>raglive token --role viewer</Command>.
       </p>
       <form onSubmit={submit} className="mt-5 flex gap-2">
         <input

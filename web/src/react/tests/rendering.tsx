@@ -19,7 +19,7 @@ export class Page {
       schedule: (run) => run(),
       hidden: () => false,
       choices: { get: () => null, set: () => undefined },
-      secrets: { get: () => null, set: () => undefined },
+      tabSecrets: { get: () => null, set: () => undefined },
     });
     this.client.http.request = ((path: string) => {
       this.requests.push(path);
