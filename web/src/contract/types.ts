@@ -1027,6 +1027,10 @@ export interface WebSocketPlace {
   url: string;
   path: string;
   namespaces: string[];
+  /**
+   * the namespace of every pipeline, whatever its type
+   */
+  every_pipeline: string;
 }
 /**
  * The features that the status server offers at the moment.
@@ -1133,6 +1137,15 @@ export interface AuthExpiring {
  */
 export interface AuthRefresh {
   token: string;
+}
+/**
+ * The second argument of the answer to `ping`: how far the server's knowledge reaches.
+ */
+export interface Bookmark {
+  /**
+   * age of what this connection was sent: every event committed before that was sent before this answer. null while the connection is behind
+   */
+  lag_ms: number | null;
 }
 /**
  * Whether a client is active, idle or in the background.

@@ -85,7 +85,7 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
         <div className="sm:text-right" data-testid="pipeline-health" data-health={health}>
           <HealthLabel health={health} />
           <p className="flex gap-1 text-xs text-faint sm:justify-end">
-            <Freshness pipelineId={state.id} />
+            <Freshness />
             <NextCheck state={state} />
           </p>
           <Spending throughput={state.throughput} className="text-xs text-faint" />

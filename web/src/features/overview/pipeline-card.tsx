@@ -50,7 +50,7 @@ export function PipelineCard({ state }: { state: PipelineState }) {
         </div>
         <div className="shrink-0 text-right">
           <HealthLabel health={health} />
-          <Freshness pipelineId={state.id} className="block text-xs text-faint" />
+          <Freshness className="block text-xs text-faint" />
         </div>
       </div>
       {state.facts.problem && (

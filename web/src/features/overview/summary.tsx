@@ -2,10 +2,11 @@
 import { CircleCheck, CirclePause, CloudOff, LoaderCircle, TriangleAlert } from "lucide-react";
 import { classes } from "@/components/ui/classes";
 import { count, plural, roughly } from "@/components/ui/format";
-import { useNow } from "@/components/ui/now";
+import { useAge, useNow } from "@/components/ui/now";
 import { useSteady } from "@/components/ui/steady";
 import { healthOf, needsAttention } from "@/components/live/health";
 import { useConnection } from "@/react/hooks";
+import type { ConnectionState } from "@/client/connection";
 import type { PipelineState } from "@/client/pipeline-state";
 import { secondsLeft } from "./estimate";
 
@@ -25,8 +26,9 @@ const LOOKS = {
 /** One line that says whether all is well. */
 export function Summary({ pipelines }: { pipelines: readonly PipelineState[] }) {
   const now = useNow();
-  const { state, since, heardAt } = useConnection();
-  const { tone: wanted, text: words } = headline(pipelines, now, state === "offline");
+  const { state, since, completeAt } = useConnection();
+  const age = useAge(completeAt);
+  const { tone: wanted, text: words } = headline(pipelines, now, state);
   const [tone, text] = useSteady(`${wanted} ${words}`).split(/ (.*)/) as [Headline["tone"], string];
   const { icon: Icon, tone: color } = LOOKS[tone];
   const waiting = sum(pipelines, "queued") + sum(pipelines, "processing");
@@ -42,16 +44,17 @@ export function Summary({ pipelines }: { pipelines: readonly PipelineState[] }) 
         {text}
       </h1>
       <p className="num mt-0.5 text-base text-muted">
-        {state === "offline"
-          ? `Nothing new for ${roughly((now - (heardAt ?? since)) / 1000)}. What you see is the last known state.`
+        {state === "offline" || state === "stale"
+          ? `What you see is the state of ${roughly((age ?? now - since) / 1000)} ago.`
           : `${online === pipelines.length ? plural(online, "pipeline") : `${count(online)} of ${plural(pipelines.length, "pipeline")}`} online · ${plural(searchable, "file")} searchable${waiting > 0 && tone !== "busy" ? ` · ${count(waiting)} to go` : ""}`}
       </p>
     </div>
   );
 }
 
-function headline(pipelines: readonly PipelineState[], now: number, offline: boolean): Headline {
-  if (offline) return { text: "Not connected", tone: "offline" };
+function headline(pipelines: readonly PipelineState[], now: number, state: ConnectionState): Headline {
+  if (state === "offline") return { text: "Not connected", tone: "offline" };
+  if (state === "stale") return { text: "Not up to date", tone: "paused" };
   const troubled = pipelines.filter((pipeline) => needsAttention(healthOf(pipeline, now)));
   const [first] = troubled;
   if (first && troubled.length === 1)
