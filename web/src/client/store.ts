@@ -213,6 +213,7 @@ function emptyStatus(id: string, type: string, cursor: string): PipelineStatus {
     pipeline_id: id,
     pipeline_type: type,
     status: "offline",
+    managed: true,
     is_checking: false,
     files_processing: [],
     files_completed: [],

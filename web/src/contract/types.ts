@@ -444,6 +444,14 @@ export interface PipelineStatus {
   pipeline_id: string;
   pipeline_type: string;
   status: "online" | "offline";
+  /**
+   * why it is offline; absent while it is online, or never was
+   */
+  offline_reason?: "normal_shutdown" | "error" | "timeout";
+  /**
+   * raglive watches its source. Any event or heartbeat of another pipeline makes it online
+   */
+  managed: boolean;
   started_at?: string;
   watch_location?: string;
   problem?: Problem;
@@ -621,6 +629,10 @@ export interface FailureGroup {
    * message of the latest file
    */
   message: string;
+  /**
+   * every file of the group has this message
+   */
+  is_common: boolean;
   retryable: boolean;
   /**
    * earliest time among files that wait for a retry

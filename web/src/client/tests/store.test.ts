@@ -170,6 +170,7 @@ const failure = {
   message: "It is broken.",
   retryable: false,
   next_attempt_at: null,
+  is_common: true,
   what_to_do: "Repair it.",
 };
 

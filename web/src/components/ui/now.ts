@@ -1,16 +1,14 @@
 "use client";
 import { useSyncExternalStore } from "react";
-import { clock } from "@/client/clock";
 
 let now = Date.now();
-let ticked = clock.now();
 let timer: ReturnType<typeof setInterval> | null = null;
 const listeners = new Set<() => void>();
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   timer ??= setInterval(() => {
-    tick();
+    now = Date.now();
     for (const each of listeners) each();
   }, 1_000);
   return () => {
@@ -26,19 +24,8 @@ export function useNow(): number {
   return useSyncExternalStore(subscribe, current, () => 0);
 }
 
-/** How long ago a time of the page's clock was, in ms, updated once a second; null for no time. */
-export function useAge(at: number | null): number | null {
-  useNow();
-  return at === null ? null : Math.max(0, ticked - at);
-}
-
-function tick(): void {
-  now = Date.now();
-  ticked = clock.now();
-}
-
 function current(): number {
   // Before the timer starts, the time is read at most once a second, so that the first render is stable.
-  if (timer === null && Date.now() - now > 1_000) tick();
+  if (timer === null && Date.now() - now > 1_000) now = Date.now();
   return now;
 }

@@ -2,9 +2,10 @@
 import { CircleCheck, CirclePause, CloudOff, LoaderCircle, TriangleAlert } from "lucide-react";
 import { classes } from "@/components/ui/classes";
 import { count, plural, roughly } from "@/components/ui/format";
-import { useAge, useNow } from "@/components/ui/now";
+import { useNow } from "@/components/ui/now";
 import { useSteady } from "@/components/ui/steady";
-import { healthOf, needsAttention } from "@/components/live/health";
+import { useAge } from "@/components/live/freshness";
+import { healthOf, needsAttention, type Health } from "@/components/live/health";
 import { useConnection } from "@/react/hooks";
 import type { ConnectionState } from "@/client/connection";
 import type { PipelineState } from "@/client/pipeline-state";
@@ -58,7 +59,7 @@ function headline(pipelines: readonly PipelineState[], now: number, state: Conne
   const troubled = pipelines.filter((pipeline) => needsAttention(healthOf(pipeline, now)));
   const [first] = troubled;
   if (first && troubled.length === 1)
-    return { text: trouble(first, now), tone: healthOf(first, now) === "paused" ? "paused" : "bad" };
+    return { text: trouble(first, now), tone: isCalm(healthOf(first, now)) ? "paused" : "bad" };
   if (first) return { text: `${plural(troubled.length, "pipeline")} need attention`, tone: "bad" };
   const waiting = sum(pipelines, "waiting");
   const due = sum(pipelines, "queued") + sum(pipelines, "processing") - waiting;
@@ -76,6 +77,10 @@ function headline(pipelines: readonly PipelineState[], now: number, state: Conne
       tone: "paused",
     };
   return { text: "All is well", tone: "good" };
+}
+
+function isCalm(health: Health): boolean {
+  return health === "paused" || health === "silent";
 }
 
 function trouble(pipeline: PipelineState, now: number): string {
