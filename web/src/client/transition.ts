@@ -15,6 +15,7 @@ import {
   onSession,
   onSocketConfirmed,
   onSocketDown,
+  onStaleTimer,
   poll,
   prepareSocket,
   retryNow,
@@ -188,7 +189,7 @@ function signedOut({ connection }: State): boolean {
 function onTimer(state: State, name: TimerName, event: Event): Step {
   if (signedOut(state)) return [state, []];
   if (name === "retry") return prepareSocket(state);
-  if (name === "stale") return checkFreshness(state, event);
+  if (name === "stale") return onStaleTimer(state, event);
   if (name === "renew") return [state, state.socket === "live" ? [{ type: "renew_session" }] : []];
   return state.socket === "live" || state.polling
     ? [state, []]

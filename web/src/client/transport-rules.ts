@@ -75,8 +75,19 @@ export function onSocketConfirmed(state: State, completeAt: number, event: Event
 /** Records as of when everything is known, and sets the timer after which it is out of date. */
 function confirm(state: State, completeAt: number, { clock }: Event): Step {
   const latest = Math.max(completeAt, state.connection.completeAt ?? completeAt);
-  const ms = Math.max(0, latest + state.timing.staleAfterMs - clock);
-  return [shown(state, { completeAt: latest }), [{ type: "set_timer", name: "stale", ms }]];
+  const next = shown(state, { completeAt: latest });
+  return [next, [timeFreshness(next, latest, clock)]];
+}
+
+function timeFreshness({ timing }: State, completeAt: number, clock: number): Effect {
+  return { type: "set_timer", name: "stale", ms: Math.max(0, completeAt + timing.staleAfterMs - clock) };
+}
+
+/** The timer may be early by less than its unit. */
+export function onStaleTimer(state: State, event: Event): Step {
+  const { completeAt } = state.connection;
+  if (completeAt === null || !isFresh(state, event.clock)) return checkFreshness(state, event);
+  return [state, [timeFreshness(state, completeAt, event.clock)]];
 }
 
 function isFresh({ connection, timing }: State, clock: number): boolean {

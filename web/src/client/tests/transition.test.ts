@@ -278,6 +278,13 @@ const TABLE: Record<string, Partial<Record<keyof typeof STATES, string>>> = {
     polling: "stale/closed/socket_lost",
     preferred: "stale/closed/preferred",
   },
+  "timer stale early": {
+    live: "set_timer stale 7900",
+    polling: "set_timer stale 7900",
+    offline: "set_timer stale 7900",
+    preferred: "set_timer stale 7800",
+    stale: "set_timer stale 7900",
+  },
   lag_due: {},
 };
 
