@@ -107,7 +107,7 @@ def postgres(raglive: Installation) -> list[psutil.Process]:
 
 
 class Faults:
-    """Hangs, kills and cuts; `sampler.cut_at` is set while no server can answer from the database."""
+    """Hangs, kills and cuts; `sampler.cut_at` is set while nothing can answer from the database."""
 
     def __init__(
         self, raglive: Installation, pages: dict[str, Dashboard], sampler: Sampler

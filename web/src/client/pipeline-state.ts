@@ -49,7 +49,7 @@ export function factsOf(snapshot: PipelineStatus): PipelineFacts {
   return facts;
 }
 
-/** What any event or heartbeat of a producer outside raglive says: that its pipeline is alive. */
+/** What a heartbeat or an event of a file says of a pipeline that raglive does not run: that it is alive. */
 export function aliveIfExternal(facts: PipelineFacts): PipelineFacts {
   if (facts.managed || facts.status === "online") return facts;
   return { ...facts, status: "online", offline_reason: undefined };
@@ -57,7 +57,7 @@ export function aliveIfExternal(facts: PipelineFacts): PipelineFacts {
 
 function factsAfter(event: DurableEvent, before: PipelineFacts): PipelineFacts {
   const last_activity = event.timestamp;
-  const facts = aliveIfExternal(before);
+  const facts = "file" in event ? aliveIfExternal(before) : before;
   switch (event.type) {
     case "pipeline:online":
       return {

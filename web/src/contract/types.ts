@@ -449,7 +449,7 @@ export interface PipelineStatus {
    */
   offline_reason?: "normal_shutdown" | "error" | "timeout";
   /**
-   * raglive watches its source. Any event or heartbeat of another pipeline makes it online
+   * raglive watches its source. An event of a file, or a heartbeat, of another pipeline makes it online
    */
   managed: boolean;
   started_at?: string;

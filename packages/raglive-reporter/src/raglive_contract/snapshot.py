@@ -98,8 +98,8 @@ class PipelineStatus(WireModel):
     )
     managed: bool = Field(
         default=True,
-        description="raglive watches its source. Any event or heartbeat of another pipeline makes "
-        "it online",
+        description="raglive watches its source. An event of a file, or a heartbeat, of another "
+        "pipeline makes it online",
     )
     started_at: Maybe[Timestamp] = None
     watch_location: Maybe[str] = None

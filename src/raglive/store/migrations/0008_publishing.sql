@@ -168,8 +168,9 @@ DECLARE
     started jsonb;
     last jsonb; -- event about the pipeline
     updated jsonb;
-    -- any event of a producer outside raglive says that its pipeline is alive
-    is_external CONSTANT boolean := (SELECT NOT is_managed FROM raglive.pipelines WHERE pipeline_key = key);
+    -- an event of a file by a producer outside raglive says that its pipeline is alive
+    is_alive CONSTANT boolean := (SELECT NOT is_managed FROM raglive.pipelines WHERE pipeline_key = key)
+        AND EXISTS (SELECT FROM unnest(events) AS one (event) WHERE event ->> 'type' LIKE 'file:%');
     is_online boolean;
 BEGIN
     SELECT event INTO started FROM unnest(events) WITH ORDINALITY AS one (event, place)
@@ -180,7 +181,7 @@ BEGIN
     SELECT event -> 'changes' INTO updated FROM unnest(events) WITH ORDINALITY AS one (event, place)
     WHERE event ->> 'type' = 'status:update' AND event -> 'changes' ? 'problem' ORDER BY place DESC LIMIT 1;
 
-    is_online := CASE WHEN last IS NULL THEN nullif(is_external, false) ELSE last ->> 'type' = 'pipeline:online' END;
+    is_online := CASE WHEN last IS NULL THEN nullif(is_alive, false) ELSE last ->> 'type' = 'pipeline:online' END;
 
     UPDATE raglive.heads SET
         seq = seq + cardinality(events),
@@ -199,7 +200,7 @@ BEGIN
         problem = CASE WHEN updated IS NULL THEN problem
                        WHEN jsonb_typeof(updated -> 'problem') = 'object' THEN updated -> 'problem' END
     WHERE pipeline_key = key;
-    IF started IS NOT NULL OR is_external AND is_online THEN
+    IF started IS NOT NULL OR is_alive AND is_online THEN
         UPDATE raglive.pipelines SET last_heartbeat = clock_timestamp() WHERE pipeline_key = key;
     END IF;
 END $$;
