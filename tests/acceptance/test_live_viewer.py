@@ -91,8 +91,13 @@ async def change_files(
 async def sees_another_producer(database: str, overview: Dashboard) -> None:
     """A pipeline of a type that nobody configured is live, and ends without alarm."""
     file = {"id": "f", "name": "tax\u202efdp.exe", "failed_at": "2026-01-01T00:00:00Z"}
-    error = {"type": "Broken", "code": "broken", "message": "No.\x1b[31m"}
-    error |= {"stage": "extraction", "retryable": False}
+    error = {
+        "type": "Broken",
+        "code": "broken",
+        "message": "No.\x1b[31m",
+        "stage": "extraction",
+        "retryable": False,
+    }
     failed = {"file": file, "error": error, "attempt": 1}
     stopped = {"shutdown_at": "2026-01-01T00:00:00Z", "reason": "normal_shutdown"}
     card = overview.page.locator('[data-pipeline-id="nightly"]')
