@@ -106,6 +106,8 @@ def _acks() -> list[tuple[str, WireModel]]:
         ("subscribe", socket.SubscribeAck(pipelines=[joined])),
         ("unsubscribe", socket.StillSubscribed(pipelines=["local-files-pipeline"])),
         ("client:status", socket.Acknowledged()),
+        ("ping", socket.Bookmark(lag_ms=212.5)),
+        ("ping, behind", socket.Bookmark(lag_ms=None)),
         ("publish", socket.PublishAck(cursor=CURSOR, accepted=2, duplicates=1)),
         ("events:batch", socket.EventsBatch(events=EVENTS[2:5])),
         ("server:draining", socket.ServerDraining(retry_in=1500)),
@@ -214,7 +216,7 @@ def _answers() -> list[tuple[str, WireModel]]:
         },
     }
     session = {"token": "a.b.c", "expires_at": at(300), "role": "viewer", "version": "0.1.0"}
-    page = {"websocket": place, "may_operate": True}
+    page = {"websocket": {**place, "every_pipeline": socket.EVERY_PIPELINE}, "may_operate": True}
     server = {"version": "0.1.0", "connected_clients": 3, "uptime": 12.5}
     trip = {"success": True, "latency": 4.5, "transport": "websocket", "timestamp": at(9)}
     return [

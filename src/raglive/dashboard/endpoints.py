@@ -85,7 +85,7 @@ def add_endpoints(api: FastAPI, services: DashboardServices) -> None:
         "/rag-status",
         rag_status_endpoint(services),
         response_model=RagStatus,
-        responses=refusals(401, 404, 410, 429, 503)
+        responses=refusals(401, 403, 404, 410, 429, 503)
         | {304: {"description": "Nothing has changed since the `ETag` of `If-None-Match`"}},
         openapi_extra={"parameters": _parameters(StatusQuery)},
     )
@@ -100,7 +100,9 @@ def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awai
 
     async def rag_status(request: Request) -> Response:
         """Return the whole status and the events since `cursor`; 304 if nothing has changed."""
+        arrived_at = asyncio.get_running_loop().time()
         grant = await access.grant(request)
+        grant.check_viewing_role()
         query = _status_query(request)
         poll = await poll_status(
             services.cache,
@@ -112,7 +114,12 @@ def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awai
             poll = redacted(poll, services.redaction)
         is_available = (await services.probe.recent()).is_available
         tag = entity_tag(poll, is_fallback=not is_available, stale_seconds=stale_seconds)
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+        headers = {
+            "ETag": tag,
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization",
+            "X-Read-After-Ms": f"{(poll.read_at - arrived_at) * 1000:.0f}",
+        }
         if _is_known(tag, request):
             return Response(status_code=304, headers=headers)
         body = full_status(

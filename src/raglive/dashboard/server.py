@@ -5,14 +5,12 @@ It works without a status server.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -31,6 +29,7 @@ from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.dashboard.web_app import BUILT_APP, create_web_app
 from raglive.http_api.allowed_hosts import AllowedHosts
 from raglive.http_api.authentication import Authenticator
+from raglive.http_api.background import running
 from raglive.http_api.metrics import Metrics
 from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.openapi import describe, refusals
@@ -46,8 +45,6 @@ from raglive.store.pool import Database
 from raglive.store.registry.file_listing import FileListing
 
 __all__ = ["DashboardConfig", "create_dashboard"]
-
-log = structlog.get_logger()
 
 READ_SECONDS = 2.0
 MAX_BODY_BYTES = 64 * 1024
@@ -166,28 +163,15 @@ def _lifespan(
 ) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        tasks = [
-            asyncio.create_task(cache.run(), name="status-hints"),
-            asyncio.create_task(revocations.run(), name="revocations"),
-        ]
-        for task in tasks:
-            task.add_done_callback(_fail_loudly)
         try:
-            yield
+            async with running(status_hints=cache.run(), revocations=revocations.run()):
+                yield
         finally:
             cache.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await probe.close()
             await search.close()
 
     return lifespan
-
-
-def _fail_loudly(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("background_work_ended", task=task.get_name(), exc_info=error)
 
 
 class _SecurityHeaders:

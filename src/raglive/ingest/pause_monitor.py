@@ -98,7 +98,7 @@ class PauseMonitor:
             advice = f"{trouble.what_to_do} {_RESTART}"
             return PauseReason(trouble.code, trouble.why, _UNTIL_ACCEPTED, advice)
         if trouble is not None:
-            advice = what_to_do(trouble.code)
+            advice = what_to_do(trouble.code, is_waiting=True)
             return PauseReason(
                 ErrorCode.EMBEDDING_UNAVAILABLE, trouble.message, _UNTIL_AVAILABLE, advice
             )

@@ -37,6 +37,7 @@ from raglive.store.access.revocations import Revocations
 from raglive.store.log.event_log import EventLog, Head
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive.store.pool import Database
+from raglive_contract.socket import EVERY_PIPELINE
 
 __all__ = ["StatusComponents"]
 
@@ -189,7 +190,8 @@ class StatusComponents:
     def subscriptions(self) -> dict[str, PipelineSubscriptions]:
         """The subscriptions of each namespace."""
         return {
-            f"/{kind}": PipelineSubscriptions(
+            namespace: PipelineSubscriptions(
+                namespace,
                 kind,
                 hub=self.hub,
                 rooms=self.rooms,
@@ -198,7 +200,7 @@ class StatusComponents:
                 slow_seconds=self.timeouts.slow_viewer,
                 metrics=self.metrics,
             )
-            for kind in self.config.pipeline_types
+            for namespace, kind in self._types.items()
         }
 
     @cached_property
@@ -206,8 +208,8 @@ class StatusComponents:
         """The handlers of each namespace."""
         return [
             PipelineNamespace(
-                kind,
-                subscriptions=self.subscriptions[f"/{kind}"],
+                namespace,
+                subscriptions=subscriptions,
                 rooms=self.rooms,
                 back_pressure=self.back_pressure,
                 publisher=self.publisher,
@@ -217,9 +219,15 @@ class StatusComponents:
                 monitoring=self.monitoring,
                 tasks=self.tasks,
                 metrics=self.metrics,
+                lag_seconds=lambda: self.hub.lag_seconds,
             )
-            for kind in self.config.pipeline_types
+            for namespace, subscriptions in self.subscriptions.items()
         ]
+
+    @property
+    def _types(self) -> dict[str, str | None]:
+        """The pipeline type of each namespace; None stands for every type."""
+        return {**{f"/{kind}": kind for kind in self.config.pipeline_types}, EVERY_PIPELINE: None}
 
     def _state(self) -> ServerState:
         return ServerState(

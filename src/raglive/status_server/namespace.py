@@ -1,10 +1,11 @@
-"""The Socket.IO namespace of one pipeline type: connect, disconnect, and every request."""
+"""A Socket.IO namespace of pipelines: connect, disconnect, and every request."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -51,11 +52,14 @@ AUDITED_PIPELINES = 20  # of one subscription
 
 
 class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio is untyped
-    """Handles the clients of one pipeline type."""
+    """Handles the clients of the namespace's pipelines.
+
+    `lag_seconds` is the age of what was read of the logs, and handed to the rooms.
+    """
 
     def __init__(
         self,
-        pipeline_type: str,
+        namespace: str,
         *,
         subscriptions: PipelineSubscriptions,
         rooms: Rooms,
@@ -67,9 +71,10 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         monitoring: MonitoringRoom,
         tasks: BackgroundTasks,
         metrics: StatusMetrics,
+        lag_seconds: Callable[[], float],
     ) -> None:
-        super().__init__(f"/{pipeline_type}")
-        self._type = pipeline_type
+        super().__init__(namespace)
+        self._lag_seconds = lag_seconds
         self._subscriptions = subscriptions
         self._rooms = rooms
         self._back_pressure = back_pressure
@@ -164,9 +169,15 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         self._rooms.leave(subscriber, left)
         return {"pipelines": sorted(subscriber.pipelines)}
 
-    async def on_ping(self, _sid: str, *_sent: object) -> int:
-        """Return the server's time in milliseconds."""
-        return time.time_ns() // 1_000_000
+    async def on_ping(self, sid: str, *_sent: object) -> tuple[int, dict[str, object]]:
+        """Return the server's time in milliseconds, and the `Bookmark`.
+
+        The answer is queued behind what the client was sent before, unless the client is behind.
+        """
+        subscriber, lag = self._rooms.find(sid), self._lag_seconds()
+        is_known = subscriber is not None and subscriber.is_current and lag < math.inf
+        bookmark: dict[str, object] = {"lag_ms": round(lag * 1000, 1) if is_known else None}
+        return time.time_ns() // 1_000_000, bookmark
 
     @answered
     async def on_client_status(self, sid: str, data: object) -> dict[str, object]:
@@ -215,7 +226,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
 
     def show_new_log(self, head: Head) -> None:
         """Subscribe viewers to a new log that replaces theirs, and those that follow all logs."""
-        if head.pipeline_type == self._type:
+        if self._subscriptions.covers(head):
             displaced = self._rooms.empty(head.pipeline_id)
             showing = self._subscriptions.show_new_log(head.pipeline_id, displaced)
             self._tasks.start(showing, "show-new-log")

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from raglive.http_api.authentication import bearer_grant
+from raglive.http_api.background import running
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
 from raglive.search.service import SearchService
-from raglive.status_server.background import running
 from raglive.status_server.components import StatusComponents
 from raglive.status_server.config import StatusServerConfig
 from raglive.status_server.http.application import http_application, with_middleware

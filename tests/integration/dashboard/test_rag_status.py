@@ -316,7 +316,8 @@ async def test_a_remote_token_decides_what_is_shown(database: Database, work: Wo
         events = (await http.get(PATH, params={"cursor": "-1"}, headers=mine)).json()["events"]
         assert "secret" not in {event["pipeline_id"] for event in events}
         nothing = await http.get(PATH, headers=bearer("*", role=Role.PRODUCER))
-        assert nothing.json()["pipelines"] == []
+        assert (nothing.status_code, error_of(nothing)) == (403, "forbidden")
+        assert "role viewer" in nothing.json()["error"]["message"]
 
 
 async def test_another_host_name_is_refused(http: AsyncClient) -> None:

@@ -1,10 +1,11 @@
-import type { SignedIn } from "@/contract/types";
+import type { Session, SignedIn } from "@/contract/types";
 import { Http } from "./http";
 import { Poller } from "./polling";
 import { ConnectionRunner } from "./runner";
 import { SessionKeeper } from "./session";
 import { Store } from "./store";
 import { TIMING, type Timing } from "./timing";
+import type { SocketHandlers } from "./transports";
 
 /** What the client needs from its environment. */
 export interface Environment {
@@ -44,7 +45,7 @@ export class Client {
     this.store = new Store(schedule);
     const loadSocket = async () => {
       const { SocketConnection } = await import("./socket");
-      return (...args: ConstructorParameters<typeof SocketConnection>) => new SocketConnection(...args);
+      return (session: Session, handlers: SocketHandlers) => new SocketConnection(session, handlers, timing);
     };
     this.runner = new ConnectionRunner(
       this.http,

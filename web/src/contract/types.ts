@@ -444,6 +444,14 @@ export interface PipelineStatus {
   pipeline_id: string;
   pipeline_type: string;
   status: "online" | "offline";
+  /**
+   * why it is offline; absent while it is online, or never was
+   */
+  offline_reason?: "normal_shutdown" | "error" | "timeout";
+  /**
+   * raglive watches its source. An event of a file, or a heartbeat, of another pipeline makes it online
+   */
+  managed: boolean;
   started_at?: string;
   watch_location?: string;
   problem?: Problem;
@@ -621,6 +629,10 @@ export interface FailureGroup {
    * message of the latest file
    */
   message: string;
+  /**
+   * every file of the group has this message
+   */
+  is_common: boolean;
   retryable: boolean;
   /**
    * earliest time among files that wait for a retry
@@ -1027,6 +1039,10 @@ export interface WebSocketPlace {
   url: string;
   path: string;
   namespaces: string[];
+  /**
+   * the namespace of every pipeline, whatever its type
+   */
+  every_pipeline: string;
 }
 /**
  * `POST /api/sign-in`: the one-time secret of the address that `raglive up` prints.
@@ -1153,6 +1169,15 @@ export interface AuthExpiring {
  */
 export interface AuthRefresh {
   token: string;
+}
+/**
+ * The second argument of the answer to `ping`: how far the server's knowledge reaches.
+ */
+export interface Bookmark {
+  /**
+   * age of what this connection was sent: every event committed before that was sent before this answer. null while the connection is behind
+   */
+  lag_ms: number | null;
 }
 /**
  * Whether a client is active, idle or in the background.

@@ -220,6 +220,7 @@ class WebSocketPlace(WireModel):
     url: str
     path: str
     namespaces: list[str]
+    every_pipeline: str = Field(description="the namespace of every pipeline, whatever its type")
 
 
 class Session(WireModel):

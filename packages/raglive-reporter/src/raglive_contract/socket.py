@@ -19,9 +19,11 @@ from raglive_contract.model import (
 from raglive_contract.snapshot import PipelineStatus
 
 __all__ = [
+    "EVERY_PIPELINE",
     "Acknowledged",
     "AuthExpiring",
     "AuthRefresh",
+    "Bookmark",
     "ClientStatus",
     "EventsBatch",
     "PipelineRemoved",
@@ -35,6 +37,10 @@ __all__ = [
     "SubscribedPipeline",
     "Unsubscribe",
 ]
+
+
+EVERY_PIPELINE = "/pipelines"
+"""The namespace of every pipeline, whatever its type."""
 
 
 class Subscribe(WireModel):
@@ -95,6 +101,15 @@ class AuthRefresh(WireModel):
     """Replaces the token of an open connection."""
 
     token: Annotated[str, Field(min_length=1, max_length=16384)]
+
+
+class Bookmark(WireModel):
+    """The second argument of the answer to `ping`: how far the server's knowledge reaches."""
+
+    lag_ms: Annotated[float, Field(ge=0)] | None = Field(
+        description="age of what this connection was sent: every event committed before that was "
+        "sent before this answer. null while the connection is behind"
+    )
 
 
 class PublishAck(WireModel):

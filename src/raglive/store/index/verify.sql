@@ -215,14 +215,20 @@ WHERE (heads.total_processed, heads.total_failed)
 
 -- name: status_differs_from_log
 WITH last AS (
-    SELECT DISTINCT ON (pipeline_key) pipeline_key, type FROM raglive.events
-    WHERE type IN ('pipeline:online', 'pipeline:offline')
+    SELECT DISTINCT ON (pipeline_key) pipeline_key, type
+    FROM raglive.events JOIN raglive.pipelines USING (pipeline_key)
+    WHERE type IN ('pipeline:online', 'pipeline:offline') OR NOT is_managed AND type LIKE 'file:%'
     ORDER BY pipeline_key, seq DESC
 )
 SELECT pipeline_id, format('it is %s, but its log says %s', status, coalesce(last.type, 'nothing about it'))
 FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) JOIN raglive.log_starts AS begun USING (pipeline_key)
 LEFT JOIN last USING (pipeline_key)
-WHERE status <> coalesce(substring(last.type FROM '[a-z]+$'), CASE begun.seq WHEN 0 THEN 'offline' ELSE status END)
+WHERE status <> CASE
+    WHEN last.type IS NULL AND begun.seq > 0 THEN status -- the event that said it has expired
+    WHEN last.type IS NULL OR last.type = 'pipeline:offline' THEN 'offline'
+    ELSE 'online'
+END
+AND (is_managed OR status = 'offline') -- a heartbeat of another producer is not in the log
 
 -- name: problem_differs_from_log
 WITH last AS (

@@ -7,6 +7,7 @@ CREATE TABLE raglive.heads (
     seq             bigint NOT NULL DEFAULT 0 CHECK (seq >= 0),
     digest          bytea NOT NULL DEFAULT '' CHECK (octet_length(digest) = CASE WHEN seq = 0 THEN 0 ELSE 32 END),
     status          text NOT NULL DEFAULT 'offline' CHECK (status IN ('online', 'offline')),
+    offline_reason  text, -- of the last `pipeline:offline`, while the pipeline is offline
     started_at      timestamptz,
     check_interval  double precision, -- seconds
     watch_location  text,

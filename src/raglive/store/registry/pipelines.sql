@@ -14,6 +14,9 @@ WHERE pipeline.pipeline_key = $1 AND head.pipeline_key = $1
 RETURNING head.status, head.seq, head.digest, head.processing
 
 -- name: record_heartbeat
+WITH alive AS (
+    UPDATE raglive.heads SET status = 'online', offline_reason = NULL WHERE pipeline_key = $1 AND status = 'offline'
+)
 UPDATE raglive.pipelines
 SET last_heartbeat = clock_timestamp(), uptime = $2, memory_usage = $3
 WHERE pipeline_key = $1
