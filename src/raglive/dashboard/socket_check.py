@@ -27,7 +27,7 @@ def socket_info(probe: Probe, address: StatusServerAddress, request: Request) ->
     return {
         "available": probe.is_available,
         "url": address.origin(request),
-        "path": address.public_path,
+        "path": address.public(request)["path"],
         "namespaces": address.namespaces,
         "transports": ["websocket", "polling"],
         "version": probe.health.version if probe.health else __version__,

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from raglive.dashboard.status_server_address import StatusServerAddress
+from raglive.dashboard.status_server_address import WITH_THE_PAGE, StatusServerAddress
 from raglive.http_api.base_path import redirect_to_folder
 
 __all__ = ["BUILT_APP", "create_web_app"]
@@ -91,7 +91,9 @@ def _base(request: Request) -> str:
 
 
 def _policy(scripts: str, status_origin: str) -> str:
-    socket_origin = status_origin.replace("http", "ws", 1)
+    connections = ["'self'"]
+    if status_origin != WITH_THE_PAGE:
+        connections += [status_origin, status_origin.replace("http", "ws", 1)]
     return "; ".join(
         (
             "default-src 'self'",
@@ -99,7 +101,7 @@ def _policy(scripts: str, status_origin: str) -> str:
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
-            f"connect-src 'self' {status_origin} {socket_origin}",
+            f"connect-src {' '.join(connections)}",
             "object-src 'none'",
             "base-uri 'self'",
             "form-action 'self'",

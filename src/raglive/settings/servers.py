@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_network
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator
@@ -24,11 +25,11 @@ class Servers(BaseModel):
     dashboard_port: Port = Field(
         3000, validation_alias="RAGLIVE_DASHBOARD_PORT", description="port of the dashboard server"
     )
-    status_url: Url | None = Field(
+    status_url: Url | Literal["."] | None = Field(
         None,
         validation_alias="RAGLIVE_STATUS_URL",
         description="public address of the status server, which browsers use, if it differs from "
-        "host and port",
+        "host and port; `.` is the address of the page",
     )
     status_internal_url: Url | None = Field(
         None,
