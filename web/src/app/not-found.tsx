@@ -1,3 +1,4 @@
+"use client";
 import { Compass } from "lucide-react";
 import { buttonClass } from "@/components/ui/button";
 import { Link } from "@/components/ui/link";
