@@ -131,9 +131,10 @@ async def test_the_page_is_live_behind_each_proxy(dsn: str, tmp_path: Path) -> N
         of_proxy = {
             proxy.name: await open_documented(viewer, urls[proxy.name]) for proxy in proxies
         }
-        await viewer.open_overview(f"{urls['plain']}{BASE_PATH}/")
+        for url in (urls["plain"], urls["passing"]):
+            page = await viewer.open(f"{url}{BASE_PATH}?x")  # without its slash
+            await page.page.close()
         await check_pages(viewer, urls["nginx"])
-        await viewer.open_overview(f"{urls['passing']}{BASE_PATH}?reload")  # without its slash
         await check_sign_in(raglive, context)
         await check_bare(urls["bare"], raglive)
         await check_idle(idle)
@@ -181,7 +182,11 @@ async def check_pages(viewer: Viewer, url: str) -> None:
     """Each page below the path, from another page, from its address and after a reload."""
     opened = await viewer.open(f"{url}{BASE_PATH}/pipeline?id={PIPELINE}")  # without its slash
     page, answers = opened.page, list[Response]()
-    page.on("response", lambda answer: answers.append(answer))
+
+    def record(answer: Response) -> None:
+        answers.append(answer)
+
+    page.on("response", record)
     await page.get_by_test_id("file-row").first.get_by_role("link").first.click()
     await page.wait_for_url(f"{url}{BASE_PATH}/file/?*")
     await expect(page.get_by_test_id("chunk").first).to_be_visible()
