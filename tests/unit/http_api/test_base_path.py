@@ -13,7 +13,7 @@ async def seen(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse(found)(scope, receive, send)
 
 
-async def get(path: str) -> tuple[int, str]:
+async def get(path: str) -> tuple[int, str | list[str]]:
     transport = ASGITransport(BasePath(seen, "/team/rag"))
     async with AsyncClient(transport=transport, base_url="http://host") as http:
         answer = await http.get(path)
