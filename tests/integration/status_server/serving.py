@@ -46,7 +46,7 @@ __all__ = [
 
 SECRET = "for-tests-only-" * 3
 TOKENS = Tokens(SECRET)
-START_SECONDS = 20
+START_SECONDS = 60
 Event = dict[str, Any]
 
 
