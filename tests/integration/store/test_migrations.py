@@ -14,6 +14,7 @@ import pytest
 
 from raglive.store import migrate as migrations
 from raglive.store.migrate import MigrationError, all_migrations, check_schema, migrate
+from raglive_contract.errors import RagliveError
 
 SCHEMA = Path(__file__).with_name("schema.sql").read_text("utf-8")
 
@@ -123,7 +124,7 @@ async def test_a_migration_that_fails_leaves_nothing_of_it(
 ) -> None:
     broken = migrations.Migration(1, "broken", "CREATE TABLE raglive.half (); SELECT 1 / 0")
     monkeypatch.setattr(migrations, "all_migrations", lambda: [broken])
-    with pytest.raises(asyncpg.DivisionByZeroError):
+    with pytest.raises(RagliveError, match=r"refused a statement \(DivisionByZeroError\)"):
         await migrate(empty_dsn)
     monkeypatch.undo()
     assert await migrate(empty_dsn) == all_migrations()
