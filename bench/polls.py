@@ -49,7 +49,9 @@ async def main() -> None:
 
 
 async def settled_etag(installation: Installation) -> str:
-    async with httpx.AsyncClient(base_url=installation.dashboard_url) as client:
+    async with httpx.AsyncClient(
+        base_url=installation.dashboard_url, headers=installation.headers
+    ) as client:
         answer = await client.get("/api/rag-status")
         return str(answer.raise_for_status().headers["etag"])
 

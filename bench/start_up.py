@@ -76,7 +76,9 @@ async def _moments(installation: Installation, began: float) -> dict[str, float]
 async def _page_answers(installation: Installation, began: float) -> float:
     """Return when the page and its first requests succeed and show the pipeline."""
     paths = ("/", "/api/socket/info", "/api/rag-status")
-    async with httpx.AsyncClient(base_url=installation.dashboard_url, timeout=10) as client:
+    async with httpx.AsyncClient(
+        base_url=installation.dashboard_url, headers=installation.headers, timeout=10
+    ) as client:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 with suppress(httpx.HTTPError):

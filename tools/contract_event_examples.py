@@ -202,6 +202,7 @@ def failures() -> list[dict[str, Any]]:
         "count": 3,
         "message": "The embedding provider answered 503.",
         "retryable": True,
+        "is_common": True,
         "next_attempt_at": None,
         "what_to_do": "Nothing: the files are tried again.",
     }

@@ -87,6 +87,7 @@ def _requests() -> list[tuple[str, WireModel]]:
         ("idle", socket.ClientStatus.model_validate(made)),
         ("new token", socket.AuthRefresh(token="header.payload.signature")),  # noqa: S106 - no token
         ("test", http.SocketTestRequest(pipelineType="google_drive")),
+        ("first", http.SignInRequest(secret="the-one-time-secret")),  # noqa: S106 - no secret
         ("of one error", http.RetryRequest(code="embedding_unavailable")),
         ("named", http.RetryRequest(file_ids=["019a5c3e-7f01-7000-8000-000000000007"])),
     ]
@@ -105,9 +106,12 @@ def _acks() -> list[tuple[str, WireModel]]:
         ("subscribe", socket.SubscribeAck(pipelines=[joined])),
         ("unsubscribe", socket.StillSubscribed(pipelines=["local-files-pipeline"])),
         ("client:status", socket.Acknowledged()),
+        ("ping", socket.Bookmark(lag_ms=212.5)),
+        ("ping, behind", socket.Bookmark(lag_ms=None)),
         ("publish", socket.PublishAck(cursor=CURSOR, accepted=2, duplicates=1)),
         ("events:batch", socket.EventsBatch(events=EVENTS[2:5])),
         ("server:draining", socket.ServerDraining(retry_in=1500)),
+        ("pipeline:removed", socket.PipelineRemoved(pipeline_id="local-files-pipeline")),
         ("auth:expiring", socket.AuthExpiring.model_validate({"expires_at": at(600)})),
         ("server:closing", socket.ServerClosing(error=_closing())),
         *_monitoring(),
@@ -212,7 +216,7 @@ def _answers() -> list[tuple[str, WireModel]]:
         },
     }
     session = {"token": "a.b.c", "expires_at": at(300), "role": "viewer", "version": "0.1.0"}
-    page = {"websocket": place, "may_operate": True}
+    page = {"websocket": {**place, "every_pipeline": socket.EVERY_PIPELINE}, "may_operate": True}
     server = {"version": "0.1.0", "connected_clients": 3, "uptime": 12.5}
     trip = {"success": True, "latency": 4.5, "transport": "websocket", "timestamp": at(9)}
     return [
@@ -232,6 +236,8 @@ def _answers() -> list[tuple[str, WireModel]]:
             ),
         ),
         ("queued again", http.RetryAnswer(requeued=3)),
+        ("without a token", http.SystemState.model_validate(_TIME | {"status": "healthy"})),
+        ("signed in", http.SignedIn.model_validate({"token": "a.b.c", "expires_at": at(300)})),
         ("viewer", http.Session.model_validate(session | page)),
         (
             "none",

@@ -21,6 +21,7 @@ EXACT = "Exactly what this version sends and takes. A later version may send mor
 _REQUESTS: frozenset[type[WireModel]] = frozenset(
     {
         events.Submission,
+        http.SignInRequest,
         http.SocketTestRequest,
         socket.AuthRefresh,
         socket.ClientStatus,

@@ -8,7 +8,7 @@ from tools.reference_tables import code, table
 
 from raglive.extraction.errors import SkipCode
 from raglive.http_api.responses import status_of
-from raglive_contract.error_advice import WHAT_TO_DO
+from raglive_contract.error_advice import WHAT_TO_DO, WHILE_WAITING
 from raglive_contract.errors import REFUSALS, ErrorCode
 
 __all__ = ["MEANINGS", "failures", "refusals", "skips"]
@@ -102,13 +102,12 @@ def refusals() -> str:
 
 def failures() -> str:
     """Return the codes of files that failed."""
-    return _files([it for it in WHAT_TO_DO if it not in SKIPS])
+    codes = [it for it in WHAT_TO_DO if it not in SKIPS]
+    rows = [(code(it), WHAT_TO_DO[it], WHILE_WAITING.get(it, "")) for it in codes]
+    return table(("Code", "What to do", "While the file waits for its next attempt"), rows)
 
 
 def skips() -> str:
     """Return the codes of files that were skipped."""
-    return _files([it for it in WHAT_TO_DO if it in SKIPS])
-
-
-def _files(codes: list[str]) -> str:
+    codes = [it for it in WHAT_TO_DO if it in SKIPS]
     return table(("Code", "What to do"), [(code(it), WHAT_TO_DO[it]) for it in codes])

@@ -20,7 +20,7 @@ from typing import Literal
 from playwright.async_api import Page, ViewportSize, async_playwright, expect
 
 from tests.acceptance.installation import installed
-from tests.acceptance.page import BROWSERS, QUIET
+from tests.acceptance.page import BROWSERS, QUIET, sign_in
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ROOT / "examples" / "documents"
@@ -58,6 +58,7 @@ async def _take(theme: Theme) -> None:
             installed(folder, Path(scratch, "data"), RAGLIVE_WORKERS="2") as raglive,
             _page(theme) as page,
         ):
+            await sign_in(page, raglive.token)
             await page.goto(raglive.dashboard_url + PIPELINE_PAGE)
             await _until_done(page)
             await page.screenshot(path=frames / "still.png")

@@ -16,6 +16,9 @@ from typing import Any
 import httpx
 import psutil
 
+from raglive.http_api.tokens import Tokens
+from raglive_contract.permissions import Grant, Role
+
 COMMAND = [sys.executable, "-m", "raglive"]
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
@@ -47,6 +50,23 @@ class Installation:
     @property
     def status_url(self) -> str:
         return f"http://127.0.0.1:{self.ports['SOCKET_IO_PORT']}"
+
+    @property
+    def token(self) -> str:
+        """A token of an operator, made without starting a command."""
+        secret = (self.data_dir / "jwt.secret").read_text("ascii")
+        return Tokens(secret).issue(Grant(Role.OPERATOR, ("*",)), 3600, "tests")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of a signed-in request."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    @property
+    def printed_address(self) -> str:
+        """The address that `raglive up` has printed."""
+        [line] = [line for line in self.output if line.startswith("open http")]
+        return line.split()[1]
 
     @property
     def process(self) -> asyncio.subprocess.Process:
@@ -127,7 +147,7 @@ class Installation:
     async def status(self) -> dict[str, Any]:
         """Return `/api/rag-status`."""
         async with httpx.AsyncClient(timeout=10) as client:
-            answer = await client.get(f"{self.dashboard_url}/api/rag-status")
+            answer = await client.get(f"{self.dashboard_url}/api/rag-status", headers=self.headers)
             answer.raise_for_status()
             found: dict[str, Any] = answer.json()
             return found

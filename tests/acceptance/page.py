@@ -72,6 +72,11 @@ class Dashboard:
         return found
 
 
+async def sign_in(page: Page, token: str) -> None:
+    """Sign a page in, before it is opened."""
+    await page.add_init_script(f"sessionStorage.setItem('raglive.token', '{token}')")
+
+
 @asynccontextmanager
 async def chromium(*arguments: str) -> AsyncIterator[Browser]:
     """Run Chromium with further arguments; skip the test without Chromium."""
@@ -89,9 +94,11 @@ async def chromium(*arguments: str) -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def dashboard(url: str) -> AsyncIterator[Dashboard]:
-    """Open the page in a Chromium of its own; skip the test without Chromium."""
+async def dashboard(url: str, token: str | None = None) -> AsyncIterator[Dashboard]:
+    """Open the page in a Chromium of its own, signed in with a token; skip without Chromium."""
     async with chromium() as browser:
         opened = Dashboard(await browser.new_page())
+        if token is not None:
+            await sign_in(opened.page, token)
         await opened.page.goto(url)
         yield opened

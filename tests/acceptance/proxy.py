@@ -16,7 +16,7 @@ import pytest
 
 from tests.acceptance.installation import accepts_connections
 
-__all__ = ["HOST", "PROXIES", "Proxy", "Site", "running_proxy"]
+__all__ = ["FILES", "HOST", "PROXIES", "Proxy", "Site", "running_proxy"]
 
 HOST = "rag.example.com"
 START_SECONDS = 10.0

@@ -30,8 +30,15 @@ async def test_files_are_live_through_the_death_of_the_status_server(tmp_path: P
         token = (await raglive.cli("token", "--role", "viewer"))[1].strip()
         async with (
             recorded(raglive.status_url, token, "/local_files") as events,
-            dashboard(raglive.dashboard_url + PIPELINE_PAGE) as page,
+            dashboard(raglive.printed_address) as page,
         ):
+            assert page.page.url == f"{raglive.dashboard_url}/", "the secret is in the address"
+            await page.expect_connection("live", within_seconds=15)
+            assert page.page.url == f"{raglive.dashboard_url}/", "the secret came back"
+            again = (await raglive.cli("open"))[1].strip()
+            assert again.startswith(f"{raglive.dashboard_url}/#sign-in=")
+            assert again != raglive.printed_address, "a secret works twice"
+            await page.page.goto(raglive.dashboard_url + PIPELINE_PAGE)
             await page.expect_connection("live", within_seconds=15)
             await page.expect_file("glacier-1.txt", "completed", within_seconds=15)
 

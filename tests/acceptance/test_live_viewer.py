@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from playwright.async_api import expect
 
 from tests.acceptance.documents import pdf, write_text
 from tests.acceptance.installation import Installation, installed
@@ -32,7 +34,9 @@ async def test_live_pages_are_exact_and_request_nothing(tmp_path: Path) -> None:
         await raglive.events()
         database = (await raglive.cli("db", "url"))[1].strip()
         pages = [
-            await stack.enter_async_context(dashboard(raglive.dashboard_url + address))
+            await stack.enter_async_context(
+                dashboard(raglive.dashboard_url + address, raglive.token)
+            )
             for address in ADDRESSES
         ]
         for page in pages:
@@ -41,6 +45,7 @@ async def test_live_pages_are_exact_and_request_nothing(tmp_path: Path) -> None:
             await page.page.wait_for_load_state("networkidle")
             page.requests.clear()
         await change_files(raglive, folder, pages, database)
+        await sees_another_producer(database, pages[0])
         for page in pages:
             assert set(page.requests) <= {"/api/session"}
             assert (await page.pipelines())[PIPELINE]["resyncs"] == 0
@@ -83,6 +88,32 @@ async def change_files(
         for page in pages:
             await page.expect_seq(PIPELINE, len(log), within_seconds=10)
             await page.expect_counts(await counted(database), within_seconds=5)
+
+
+async def sees_another_producer(database: str, overview: Dashboard) -> None:
+    """A pipeline of a type that nobody configured is live, and ends without alarm."""
+    file = {"id": "f", "name": "tax\u202efdp.exe", "failed_at": "2026-01-01T00:00:00Z"}
+    error = {
+        "type": "Broken",
+        "code": "broken",
+        "message": "No.\x1b[31m",
+        "stage": "extraction",
+        "retryable": False,
+    }
+    failed = {"file": file, "error": error, "attempt": 1}
+    stopped = {"shutdown_at": "2026-01-01T00:00:00Z", "reason": "normal_shutdown"}
+    card = overview.page.locator('[data-pipeline-id="nightly"]')
+    connection = await asyncpg.connect(database)
+    publish = "SELECT raglive.publish('nightly', $1, $2, pipeline_type => 'object_store')"
+    try:
+        await connection.fetchval(publish, "file:failed", json.dumps(failed))
+        await expect(card).to_have_attribute("data-health", "publishing", timeout=10_000)
+        await expect(card).to_contain_text("tax\\u202efdp.exe — No.\\x1b[31m")
+        await connection.fetchval(publish, "pipeline:offline", json.dumps(stopped))
+        await expect(card).to_have_attribute("data-health", "ended", timeout=10_000)
+    finally:
+        await connection.close()
+    await expect(overview.page.get_by_test_id("headline")).not_to_contain_text("nightly")
 
 
 async def counted(database: str) -> dict[str, int]:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -21,14 +22,13 @@ from tests.acceptance.installation import (
     free_ports,
     installed,
 )
-from tests.acceptance.page import Dashboard, chromium
-from tests.acceptance.proxy import HOST, PROXIES, Site, running_proxy
+from tests.acceptance.page import Dashboard, chromium, sign_in
+from tests.acceptance.proxy import FILES, HOST, PROXIES, Site, running_proxy
 
 LIVE_SECONDS = 3.0
 SHORT_TIMEOUT_SECONDS = 10
 URL = f"https://{HOST}"
 SETTINGS = {
-    "ENVIRONMENT": "production",
     "RAGLIVE_ALLOWED_HOSTS": HOST,
     "RAGLIVE_STATUS_URL": URL,
     "SOCKET_IO_CORS_ORIGIN": URL,
@@ -68,7 +68,7 @@ class Viewer:
         context = await self.browser.new_context(ignore_https_errors=True)
         try:
             page = await context.new_page()
-            await page.add_init_script(f"sessionStorage.setItem('raglive.token', '{self.token}')")
+            await sign_in(page, self.token)
             opened = Dashboard(page)
             await page.goto(url)
             yield opened
@@ -101,10 +101,10 @@ async def test_the_page_is_live_behind_each_proxy(dsn: str, tmp_path: Path) -> N
         site.create_certificate()
         rules = f"--host-resolver-rules={site.resolver_rules}"
         browser = await stack.enter_async_context(chromium(rules))
-        _, token, _ = await raglive.cli("token", "--role", "viewer")
-        viewer = Viewer(raglive, browser, token.strip())
+        viewer = Viewer(raglive, browser, raglive.token)
         for name in PROXIES:
             await check_documented(name, site, viewer)
+        await check_bare(site, raglive)
         await check_unfavourable(site, viewer)
         await check_without_upgrade(site, viewer)
         await check_plain(site, viewer)
@@ -125,6 +125,27 @@ async def check_documented(name: str, site: Site, viewer: Viewer) -> None:
         await proxy.start()
         await page.expect_connection("live", within_seconds=LIVE_SECONDS)
         await viewer.expect_a_new_file(page)
+
+
+async def check_bare(site: Site, raglive: Installation) -> None:
+    """A bare `proxy_pass` adds no header: a token is needed, and no page can use the secret."""
+    text = (FILES / "nginx.conf").read_text("utf-8")
+    bare = {line: "" for line in text.splitlines(keepends=True) if "proxy_set_header" in line}
+    bare["http://raglive_dashboard;"] = f"http://127.0.0.1:{site.dashboard_port};"
+    secret = raglive.printed_address.partition("#sign-in=")[2]
+    async with (
+        running_proxy("nginx", site, bare),
+        httpx.AsyncClient(
+            base_url=f"https://127.0.0.1:{site.https_port}", verify=False
+        ) as stranger,
+    ):
+        for path in ("rag-status", "session", "pipelines", "search?q=glacier"):
+            assert (await stranger.get(f"/api/{path}")).status_code == 401, path
+        health = (await stranger.get("/api/health")).json()
+        assert health.keys() == {"status", "timestamp"}
+        for headers in ({"Origin": URL}, {"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 proxy"}):
+            refused = await stranger.post("/api/sign-in", json={"secret": secret}, headers=headers)
+            assert refused.status_code == 403, headers
 
 
 async def check_unfavourable(site: Site, viewer: Viewer) -> None:

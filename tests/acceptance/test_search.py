@@ -24,7 +24,7 @@ async def test_passages_are_found_filtered_and_opened(tmp_path: Path) -> None:
     async with installed(folder, tmp_path / "data") as raglive:
         await _index_too(raglive, archive)
         await raglive.until(lambda: any("2 searchable" in line for line in raglive.output))
-        async with dashboard(f"{raglive.dashboard_url}/") as opened:
+        async with dashboard(f"{raglive.dashboard_url}/", raglive.token) as opened:
             await opened.expect_connection("live", within_seconds=15)
             await _goes_from_the_palette_to_the_page(opened.page)
             await _keeps_to_filters(opened.page)

@@ -33,7 +33,7 @@ async def test_waiting_stuck_and_paused_look_different_and_pass(tmp_path: Path) 
             RAGLIVE_EMBEDDING_BUDGET="50",
             RAGLIVE_STUCK_SECONDS="2",
         ) as raglive,
-        dashboard(f"{raglive.dashboard_url}/pipeline/?id={PIPELINE}") as page,
+        dashboard(f"{raglive.dashboard_url}/pipeline/?id={PIPELINE}", raglive.token) as page,
     ):
         await page.expect_connection("live", within_seconds=15)
         await page.expect_file("calm.txt", "completed", within_seconds=20)
@@ -90,7 +90,8 @@ async def _sees_a_pause(
     await expect(banner).to_have_attribute("data-code", "embedding_rejected", timeout=20_000)
     await expect(banner.get_by_test_id("what-to-do")).to_contain_text("EMBEDDING_API_KEY")
     await page.expect_file("patient.txt", "queued", within_seconds=10)
-    answer = await page.page.request.get(f"{raglive.dashboard_url}/api/health")
+    health = f"{raglive.dashboard_url}/api/health"
+    answer = await page.page.request.get(health, headers=raglive.headers)
     local = (await answer.json())["services"]["rag_pipelines"]["local_files"]
     assert (local["state"], local["paused"]["code"]) == ("paused", "embedding_rejected")
     _, shown, _ = await raglive.cli("status")

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -59,3 +60,29 @@ async def test_processes_are_shown_with_their_ids(stopped: Installation) -> None
         mine = {child.pid for child in stopped.children()}
         assert {int(pid) for _, pid in shown} <= mine
         assert psutil.pid_exists(int(shown[0][1]))
+        await flood_fills_no_log(stopped)
+
+
+async def flood_fills_no_log(raglive: Installation) -> None:
+    """Cause every kind of refusal 150 times on every port, with long values."""
+    before = logged_bytes(raglive)
+    for port in raglive.ports.values():
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            for _ in range(150):
+                await client.get("/health", headers={"Host": "h" * 5000})
+                await client.get(
+                    "/" + "p" * 20_000, headers={"Authorization": "Bearer " + "t" * 5000}
+                )
+                await client.post("/v1/events", json=[])
+                await client.get("/socket.io/?EIO=4&transport=polling&sid=" + "s" * 5000)
+        for _ in range(150):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"\0" * 5000 + b"\r\n\r\n")
+            await reader.read()
+            writer.close()
+    lines = 150 * len(raglive.ports) * 5
+    assert logged_bytes(raglive) - before < 250_000, f"{lines} refusals"
+
+
+def logged_bytes(raglive: Installation) -> int:
+    return sum(file.stat().st_size for file in raglive.data_dir.rglob("*.log*"))

@@ -134,7 +134,9 @@ async def test_a_cursor_of_another_log(tmp_path: Path) -> None:
     async with installed(folder, tmp_path / "data") as raglive:
         await raglive.events()
         foreign = "00000000deadbeef.0000000000000001"
-        async with httpx.AsyncClient(base_url=raglive.dashboard_url) as client:
+        async with httpx.AsyncClient(
+            base_url=raglive.dashboard_url, headers=raglive.headers
+        ) as client:
             answer = await client.get("/api/rag-status", params={"cursor": foreign})
             assert (answer.status_code, answer.json()["error"]["code"]) == (410, "cursor_expired")
             answer = await client.get("/api/rag-status", params={"cursor": "rubbish"})
@@ -143,6 +145,8 @@ async def test_a_cursor_of_another_log(tmp_path: Path) -> None:
         for command in (("status",), ("tail",), ("retry",), ("search", "hotels")):
             message = await refusal(raglive, *command, "--pipeline", "nope")
             assert "no pipeline nope. There are: local-files-pipeline." in message
+        remove = ("pipeline", "remove", "local-files-pipeline", "--yes")
+        assert "in use by" in await refusal(raglive, *remove)
 
 
 async def problem(raglive: Installation, code: str | None) -> None:

@@ -11,6 +11,8 @@ from raglive.app.tokens import tokens_of
 from raglive.bus.postgres import PostgresBus
 from raglive.dashboard.server import DashboardConfig, create_dashboard
 from raglive.dashboard.status_server_address import StatusServerAddress
+from raglive.local_stack.data_folder import DataFolder
+from raglive.local_stack.sign_in import SignInSecret
 from raglive.search.service import SearchService
 from raglive.settings import Settings
 
@@ -25,7 +27,7 @@ async def run_dashboard(installation: Installation, stop: Awaitable[None]) -> No
         PostgresBus(database.dsn, listens=database.listens) as bus,
     ):
         search = SearchService(database, search_config(settings))
-        config = dashboard_config(settings)
+        config = dashboard_config(settings, installation.data_folder)
         app = create_dashboard(config, database, tokens_of(installation), bus, search)
         await serve_http(
             app,
@@ -38,15 +40,15 @@ async def run_dashboard(installation: Installation, stop: Awaitable[None]) -> No
         )
 
 
-def dashboard_config(settings: Settings) -> DashboardConfig:
-    """Return the settings of the dashboard server."""
+def dashboard_config(settings: Settings, data_folder: DataFolder | None = None) -> DashboardConfig:
+    """Return the settings of the dashboard server; `data_folder` is that of `raglive up`."""
     return DashboardConfig(
         host=settings.host,
         allowed_hosts=settings.allowed_hosts,
         request_rates=request_rates(settings),
-        requires_token=settings.is_production,
         heartbeat_interval_seconds=settings.heartbeat_interval,
         status_server=status_server_address(settings),
+        use_sign_in_secret=SignInSecret(data_folder).use if data_folder else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Operations of the command line: approving deletions, retrying files, reindexing."""
+"""Operations of the command line: approving deletions, removing, retrying files, reindexing."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from raglive.store.registry.held_deletions import (
     approve_deletions,
     list_held_deletions,
 )
+from raglive.store.registry.removal import RemovablePipeline, find_removable, remove_pipeline
 from raglive.store.registry.retry import file_ids_of, retry_files
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["Reindexed", "abort_reindex", "approve", "reindex_all", "retry"]
+__all__ = ["Reindexed", "abort_reindex", "approve", "reindex_all", "remove", "retry"]
 
 
 async def approve(installation: Installation, pipeline_id: str | None) -> HeldDeletions:
@@ -54,6 +55,22 @@ async def approve(installation: Installation, pipeline_id: str | None) -> HeldDe
             )
         await approve_deletions(database, one.pipeline_key)
         return one
+
+
+async def remove(
+    installation: Installation, pipeline_id: str, confirm: Callable[[RemovablePipeline], bool]
+) -> bool:
+    """Remove a pipeline with its files, chunks and log; return whether `confirm` agreed.
+
+    Raises `not_found`, and `conflict` while somebody uses the pipeline.
+    """
+    async with installation.database("remove", max_size=1) as database:
+        require_known([pipeline_id], [one.pipeline_id for one in await EventLog(database).heads()])
+        pipeline = await find_removable(database, pipeline_id)
+        if not confirm(pipeline):
+            return False
+        await remove_pipeline(database, pipeline)
+        return True
 
 
 async def retry(

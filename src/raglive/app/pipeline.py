@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from logging import INFO, WARNING
@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from raglive.app.embedder import budget_config, open_embedder
-from raglive.app.installation import Installation
+from raglive.app.installation import Installation, retention_of
 from raglive.app.serving import run_until, serve_http
 from raglive.bus.postgres import PostgresBus
 from raglive.embedding.budget import Budget
@@ -37,10 +37,15 @@ from raglive.settings import Settings
 from raglive.sources.source import Source
 from raglive.store.accounting.spending import Spending
 from raglive.store.index.drafts import Drafts
-from raglive.store.index.search_indexes import SearchIndexes, index_maintenance, maintain_indexes
+from raglive.store.index.search_indexes import (
+    SearchIndexes,
+    maintain_indexes,
+    maintain_indexes_regularly,
+)
 from raglive.store.index.vector_cache import VectorCache
 from raglive.store.registry.jobs import Jobs
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive.store.retention import delete_expired, delete_expired_regularly
 
 __all__ = ["PipelineDefaults", "health_app", "open_service", "run_service"]
 
@@ -134,8 +139,13 @@ async def open_service(
         )
         indexes = SearchIndexes(database.dsn, config=settings.text_search_config)
         is_single = settings.run_mode == "single"
+        retention = retention_of(settings)
+        if not is_single:
+            expiring = delete_expired_regularly(database, retention)
+            await stack.enter_async_context(_running(expiring, "retention"))
         if database.listens and not is_single:
-            await stack.enter_async_context(index_maintenance(indexes))
+            maintaining = maintain_indexes_regularly(indexes)
+            await stack.enter_async_context(_running(maintaining, "index-maintenance"))
         yield PipelineService(
             record,
             source,
@@ -146,8 +156,21 @@ async def open_service(
             check_interval_seconds=settings.check_interval,
             extraction_sandbox=sandbox,
         )
+        if is_single:
+            await delete_expired(database, retention)
         if database.listens and is_single:
             await maintain_indexes(indexes)
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    """Run a task until the block ends; it is then cancelled."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _extractor(settings: Settings) -> ExtractorPool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from raglive.app.dashboard_server import status_server_address
 from raglive.app.installation import Installation
 from raglive.app.queries import require_known
@@ -34,6 +36,7 @@ async def read_status(installation: Installation, pipeline_id: str | None) -> Ra
                     next_cursor=str(Cursor.of(row.head.position for row in rows)),
                     up_to_date=True,
                     revision=None,
+                    read_at=asyncio.get_running_loop().time(),
                 ),
                 websocket_url=address.public_url,
                 namespaces=address.namespaces,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from raglive.app.embedder import search_config
-from raglive.app.installation import Installation
+from raglive.app.installation import Installation, retention_of
 from raglive.app.serving import request_rates, serve_http
 from raglive.app.tokens import tokens_of
 from raglive.search.service import SearchService
@@ -13,6 +13,7 @@ from raglive.settings import Settings
 from raglive.status_server.admission import AdmissionConfig, origins_of
 from raglive.status_server.config import StatusServerConfig
 from raglive.status_server.server import StatusServer
+from raglive.store.access.producer_usage import PublishedToday
 
 __all__ = ["run_status_server", "status_server_config"]
 
@@ -43,6 +44,7 @@ def status_server_config(settings: Settings) -> StatusServerConfig:
         pipeline_types=settings.pipeline_types,
         heartbeat_interval_seconds=settings.heartbeat_interval,
         admission=_admission_config(settings),
+        retention=retention_of(settings),
         handshake_seconds=settings.handshake_seconds,
         idle_seconds=settings.idle_seconds,
         socket_timeout_seconds=settings.socket_timeout,
@@ -62,6 +64,11 @@ def _admission_config(settings: Settings) -> AdmissionConfig:
         connections_per_second=settings.address_connections_per_second,
         requests_per_second=settings.connection_requests_per_second,
         events_per_second=settings.pipeline_events_per_second,
+        daily_quota=PublishedToday(
+            settings.subject_events_per_day,
+            settings.subject_bytes_per_day,
+            settings.subject_pipelines_per_day,
+        ),
         request_rates=request_rates(settings),
         allowed_origins=own_origins | set(settings.cors_origins),
     )

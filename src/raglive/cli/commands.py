@@ -18,6 +18,7 @@ __all__ = ["Commands", "show_version"]
 
 _NAMES = (
     "up",
+    "open",
     "server",
     "dashboard",
     "pipeline",

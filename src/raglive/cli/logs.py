@@ -10,6 +10,7 @@ from typing import TextIO
 
 import structlog
 
+from raglive.cli.log_limits import LineLimit, cut, cut_values
 from raglive.cli.terminal import visible, visible_json, visible_lines
 from raglive.settings import Settings
 
@@ -22,10 +23,13 @@ def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
     """Send every log line to `output`: as text to a terminal, otherwise as JSON by default."""
     level = _LEVELS[settings.log_level]
     as_text = settings.log_format == "console" or (
-        settings.log_format == "auto" and output.isatty()
+        settings.log_format == "auto" and output.isatty() and not settings.is_production
     )
+    limit = LineLimit()
     shared: list[structlog.types.Processor] = [
+        limit,
         structlog.contextvars.merge_contextvars,
+        cut_values,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -51,6 +55,7 @@ def configure_logs(settings: Settings, output: TextIO = sys.stderr) -> None:
     plain = "%(levelname)s %(name)s %(message)s"
     handler = logging.StreamHandler(output)
     handler.setFormatter(_VisibleFormatter(plain))
+    handler.addFilter(limit)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # The caller reports a failed connection; the pool would add a traceback.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
@@ -75,7 +80,7 @@ class _VisibleFormatter(logging.Formatter):
     """Formats the lines of libraries that do not log with structlog."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - of the base class
-        return visible(super().formatMessage(record))
+        return visible(cut(super().formatMessage(record)))
 
     def formatException(  # noqa: N802 - of the base class
         self,

@@ -1,4 +1,4 @@
-"""`raglive pipeline`: run a pipeline."""
+"""`raglive pipeline`: run, approve and remove pipelines."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import typer
 
 from raglive.app.installation import find_installation
 from raglive.app.operations import approve as approve_deletions
+from raglive.app.operations import remove as remove_pipeline
 from raglive.app.sources import run_google_drive, run_local_files
 from raglive.cli.running import Parent, Pipeline, load_settings, run, serve
-from raglive.cli.terminal import print_line
+from raglive.cli.terminal import print_line, visible
 from raglive.local_stack.ports import require_free_port
 from raglive.settings import Settings
+from raglive.store.registry.removal import RemovablePipeline
 from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["pipeline"]
 
-pipeline = typer.Typer(no_args_is_help=True, help="Run a pipeline.")
+pipeline = typer.Typer(no_args_is_help=True, help="Run or remove a pipeline.")
 
 
 @pipeline.command("local-files")
@@ -77,3 +79,27 @@ def approve(pipeline: Pipeline = None) -> None:
         print_line(f"Approved: {held.pipeline_id} deletes them at its next check. {held.message}")
 
     run(approve_held)
+
+
+@pipeline.command()
+def remove(
+    pipeline_id: Annotated[str, typer.Argument(help="Id of the pipeline.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Remove a pipeline that no longer runs, with its files, chunks, vectors and log."""
+    settings = load_settings()
+
+    def confirm(found: RemovablePipeline) -> bool:
+        question = (
+            f"Remove {visible(found.pipeline_id)} with {found.files} files, their chunks and "
+            f"{found.events} events? This cannot be undone."
+        )
+        return yes or typer.confirm(question)
+
+    async def ask() -> None:
+        if await remove_pipeline(find_installation(settings), pipeline_id, confirm):
+            print_line(f"Removed: {pipeline_id}")
+        else:
+            print_line("Nothing was removed.")
+
+    run(ask)

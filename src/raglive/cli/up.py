@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from raglive.cli.logs import configure_logs
 from raglive.cli.running import exit_status_of, load_settings, refuse, run
 from raglive.cli.up_display import UpDisplay
 from raglive.local_stack.data_folder import data_folder_of
+from raglive.local_stack.sign_in import SignInSecret
 from raglive.local_stack.stack import local_stack, require_folder
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -48,11 +50,10 @@ def up(
         data_folder = data_folder_of(settings.data_dir, watched)
         data_folder.prepare()
         config = stack_config(settings, watched)
+        address = partial(SignInSecret(data_folder).address, config.dashboard_url)
         with (
             data_folder.up_log.open("a", encoding="utf-8") as log_file,
-            UpDisplay(
-                config.dashboard_url, data_folder.path, watched, pipelines_of(settings)
-            ) as display,
+            UpDisplay(address, data_folder.path, watched, pipelines_of(settings)) as display,
         ):
             configure_logs(settings, log_file)
             async with local_stack(config, data_folder, display.update) as stack:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -37,11 +37,16 @@ _MARKS = {
 class UpDisplay:
     """A live display on a terminal; elsewhere, a line for each change.
 
-    Counts the files of `pipeline_ids` only: other pipelines report to the same database.
+    Counts the files of `pipeline_ids` only: other pipelines report to the same database. `address`
+    is called for each display, because the secret in it changes with each use.
     """
 
     def __init__(
-        self, address: str, data_folder: Path, watched: Path, pipeline_ids: Sequence[str]
+        self,
+        address: Callable[[], str],
+        data_folder: Path,
+        watched: Path,
+        pipeline_ids: Sequence[str],
     ) -> None:
         self._address = address
         self._data_folder = data_folder
@@ -94,7 +99,7 @@ class UpDisplay:
         opened = ("open", ProcessState.READY, 0)
         if self._is_open and opened not in self._printed:
             self._printed.add(opened)
-            self._print(f"open {self._address}")
+            self._print(f"open {self._address()}")
 
     async def run(self, dsn: str) -> None:
         """Keep the number of files up to date until cancelled."""
@@ -141,7 +146,7 @@ class UpDisplay:
             Text(_described_counts(self._counts), "dim"),
         )
         address = Text.assemble(
-            "open ", (visible(self._address), "bold cyan underline"), ("   Ctrl-C stops", "dim")
+            "open ", (visible(self._address()), "bold cyan underline"), ("   Ctrl-C stops", "dim")
         )
         return Group(processes, Text(), files, Text(), address if self._is_open else Text())
 

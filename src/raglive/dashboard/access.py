@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import Request
+import structlog
+from starlette.requests import Request
 
 from raglive import __version__
 from raglive.dashboard.status_server_address import StatusServerAddress
-from raglive.http_api.allowed_hosts import on_one_machine
+from raglive.http_api.allowed_hosts import host_name, is_direct_from_this_machine, is_loopback
 from raglive.http_api.authentication import Authenticator, bearer_token
+from raglive.http_api.rate_limits import Rate, rate_limited
 from raglive.http_api.tokens import Identity, Tokens
+from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.model import rfc3339
 from raglive_contract.permissions import Grant, Role
 
-__all__ = ["Access"]
+__all__ = ["Access", "SignIn"]
+
+log = structlog.get_logger()
 
 SESSION_SECONDS = 600.0
-EVERYTHING = Grant(Role.VIEWER, ("*",))
-OPERATING = Grant(Role.OPERATOR, ("*",))
+SIGN_IN_SECONDS = 30 * 86_400.0
+SIGN_INS_PER_SECOND = 1.0
+SIGN_INS_BURST_SECONDS = 10.0
+SUBJECT = "dashboard"
+OWNER = Grant(Role.OPERATOR, ("*",))
 
 
 class Access:
-    """Grants everything to local requests, and to others what their token says.
-
-    With `requires_token`, local requests need a token too. `count` is called with each request's
-    subject, and may refuse it.
-    """
+    """Authorizes requests by their token. `count` applies the limit of the token's subject."""
 
     def __init__(
         self,
@@ -38,66 +43,82 @@ class Access:
         address: StatusServerAddress,
         *,
         count: Callable[[str], None],
-        requires_token: bool,
     ) -> None:
         self._tokens = tokens
         self._authenticator = authenticator
         self._address = address
         self._count = count
-        self._requires_token = requires_token
 
-    async def grant(self, request: Request) -> Grant:
-        """Authorize a viewer; raises what `Authenticator.identify` raises."""
-        if self._is_local(request):
-            return EVERYTHING
-        return (await self._caller(request)).grant
-
-    async def operator(self, request: Request) -> Identity:
-        """Identify an operator: on one machine the dashboard's own page, but no other page."""
-        if self._is_local(request) and _is_own_page(request):
-            return Identity("dashboard", OPERATING, time.time() + SESSION_SECONDS, None)
-        return await self._caller(request)
-
-    async def token(self, request: Request) -> str:
-        """Issue or pass on a token for the status server."""
-        if self._is_local(request):
-            return self._tokens.issue(EVERYTHING, SESSION_SECONDS, "dashboard")
-        await self._caller(request)
-        return bearer_token(request)
-
-    async def session(self, request: Request) -> dict[str, Any]:
-        """Build `Session`: a new token with the caller's rights, valid no longer than theirs."""
-        if self._is_local(request):
-            grant, ttl = EVERYTHING, SESSION_SECONDS
-            token = self._tokens.issue(grant, ttl, "dashboard")
-        else:
-            caller = await self._caller(request)
-            grant, ttl = caller.grant, min(SESSION_SECONDS, caller.expires_at - time.time())
-            token = self._tokens.issue(grant, int(ttl), caller.subject, like=caller)
-        expires_at = datetime.fromtimestamp((await self._tokens.verify(token)).expires_at, UTC)
-        return {
-            "token": token,
-            "expires_at": rfc3339(expires_at),
-            "role": str(grant.role),
-            "redacted": grant.redact,
-            "may_operate": self._is_local(request) or grant.role in {Role.OPERATOR, Role.ADMIN},
-            "websocket": self._address.public(request),
-            "version": __version__,
-        }
-
-    async def _caller(self, request: Request) -> Identity:
+    async def identity(self, request: Request) -> Identity:
+        """Identify the caller; raises what `Authenticator.identify` raises."""
         caller = await self._authenticator.identify(bearer_token(request))
         self._count(caller.subject)
         return caller
 
-    def _is_local(self, request: Request) -> bool:
-        return not self._requires_token and on_one_machine(request.scope)
+    async def grant(self, request: Request) -> Grant:
+        """Authorize the caller; raises the same."""
+        return (await self.identity(request)).grant
+
+    async def session(self, request: Request) -> dict[str, Any]:
+        """Build `Session`: a new token with the caller's rights, valid no longer than theirs."""
+        caller = await self.identity(request)
+        ttl = min(SESSION_SECONDS, caller.expires_at - time.time())
+        token = self._tokens.issue(caller.grant, int(ttl), caller.subject, like=caller)
+        return {
+            **_issued(token, await self._tokens.verify(token)),
+            "role": str(caller.grant.role),
+            "redacted": caller.grant.redact,
+            "may_operate": caller.grant.role in {Role.OPERATOR, Role.ADMIN},
+            "websocket": self._address.public(request),
+            "version": __version__,
+        }
 
 
-def _is_own_page(request: Request) -> bool:
-    """Check that a request comes from the dashboard's page, or from no page at all."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site in {"same-origin", "none"}
-    origin = request.headers.get("origin")
-    return origin is None or origin.partition("://")[2] == request.headers.get("host")
+class SignIn:
+    """Issues a token to a browser on this machine that presents the one-time secret.
+
+    `use` checks the secret and replaces it; without `use`, every request is refused.
+    """
+
+    def __init__(self, tokens: Tokens, use: Callable[[str], bool] | None) -> None:
+        self._tokens = tokens
+        self._use = use
+        self._attempts = Rate(SIGN_INS_PER_SECOND, SIGN_INS_BURST_SECONDS)
+
+    async def token(self, request: Request, secret: str) -> dict[str, Any]:
+        """Build `SignedIn`. Raises `unauthenticated`, `forbidden` and `rate_limited`."""
+        if not _may_sign_in(request):
+            raise RagliveError(
+                "This address works only in a browser on the machine that runs raglive, and not "
+                "through a proxy. Elsewhere, sign in with a token: `raglive token` makes one.",
+                code=ErrorCode.FORBIDDEN,
+            )
+        if wait := self._attempts.take(""):
+            raise rate_limited("this machine", "10 attempts, then one a second", wait)
+        if self._use is None or not await asyncio.to_thread(self._use, secret):
+            raise RagliveError(
+                "This address has been used, or raglive has started again since. "
+                "`raglive open` opens a new one.",
+                code=ErrorCode.UNAUTHENTICATED,
+            )
+        token = self._tokens.issue(OWNER, SIGN_IN_SECONDS, SUBJECT)
+        identity = await self._tokens.verify(token)
+        log.info("signed_in", subject=SUBJECT, token_id=identity.token_id)
+        return _issued(token, identity)
+
+
+def _may_sign_in(request: Request) -> bool:
+    """Check that the request is direct, of this machine, for this machine, and of no other page."""
+    host = request.headers.get("host", "")
+    origin = request.headers.get("origin", f"http://{host}")
+    return (
+        is_direct_from_this_machine(request.scope)
+        and is_loopback(host_name(host))
+        and origin == f"http://{host}"
+        and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+    )
+
+
+def _issued(token: str, identity: Identity) -> dict[str, Any]:
+    expires_at = datetime.fromtimestamp(identity.expires_at, UTC)
+    return {"token": token, "expires_at": rfc3339(expires_at)}

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, ValidationError
 
-from raglive.dashboard.access import Access
+from raglive.dashboard.access import Access, SignIn
 from raglive.dashboard.health import (
     database_health,
     pipelines_health,
@@ -25,22 +25,31 @@ from raglive.dashboard.socket_check import SocketTester, socket_info
 from raglive.dashboard.status_cache import StatusCache
 from raglive.dashboard.status_probe import StatusProbe
 from raglive.dashboard.status_server_address import StatusServerAddress
+from raglive.http_api.authentication import bearer_token
 from raglive.http_api.openapi import refusals
 from raglive.http_api.responses import json_response
+from raglive.log_reader.shared_read import SharedRead
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive_contract.cursor import CURSOR_PATTERN
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.http import (
     RagStatus,
     Session,
+    SignedIn,
+    SignInRequest,
     SocketInfo,
     SocketTest,
     SocketTestRequest,
     SystemHealth,
+    SystemState,
 )
+from raglive_contract.permissions import Grant, Role
 from raglive_contract.redaction import Redaction
 
 __all__ = ["DashboardServices", "add_endpoints"]
+
+
+WHOLE_SYSTEM = Grant(Role.VIEWER, ("*",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class DashboardServices:
     cache: StatusCache
     reads: PipelineReads
     access: Access
+    sign_in: SignIn
     redaction: Redaction
     address: StatusServerAddress
     probe: StatusProbe
@@ -75,10 +85,11 @@ def add_endpoints(api: FastAPI, services: DashboardServices) -> None:
         "/rag-status",
         rag_status_endpoint(services),
         response_model=RagStatus,
-        responses=refusals(401, 404, 410, 429, 503)
+        responses=refusals(401, 403, 404, 410, 429, 503)
         | {304: {"description": "Nothing has changed since the `ETag` of `If-None-Match`"}},
         openapi_extra={"parameters": _parameters(StatusQuery)},
     )
+    _add_sessions(api, services)
     _add_socket(api, services)
     _add_health(api, services)
 
@@ -89,7 +100,9 @@ def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awai
 
     async def rag_status(request: Request) -> Response:
         """Return the whole status and the events since `cursor`; 304 if nothing has changed."""
+        arrived_at = asyncio.get_running_loop().time()
         grant = await access.grant(request)
+        grant.check_viewing_role()
         query = _status_query(request)
         poll = await poll_status(
             services.cache,
@@ -101,7 +114,12 @@ def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awai
             poll = redacted(poll, services.redaction)
         is_available = (await services.probe.recent()).is_available
         tag = entity_tag(poll, is_fallback=not is_available, stale_seconds=stale_seconds)
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+        headers = {
+            "ETag": tag,
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization",
+            "X-Read-After-Ms": f"{(poll.read_at - arrived_at) * 1000:.0f}",
+        }
         if _is_known(tag, request):
             return Response(status_code=304, headers=headers)
         body = full_status(
@@ -116,14 +134,26 @@ def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awai
     return rag_status
 
 
-def _add_socket(api: FastAPI, services: DashboardServices) -> None:
-    access, address, probe = services.access, services.address, services.probe
-    tester = SocketTester(address, probe)
-
+def _add_sessions(api: FastAPI, services: DashboardServices) -> None:
     @api.get("/session", response_model=Session, responses=refusals(401, 429, 503))
     async def session(request: Request) -> Response:
         """Issue a short-lived token for the page, with the caller's rights."""
-        return json_response(await access.session(request))
+        return json_response(await services.access.session(request))
+
+    @api.post(
+        "/sign-in",
+        response_model=SignedIn,
+        responses=refusals(401, 403, 413, 422, 429, 503),
+        openapi_extra={"security": []},
+    )
+    async def sign_in(request: Request, asked: SignInRequest) -> Response:
+        """Exchange the one-time secret of `raglive up` for a token, on the same machine only."""
+        return json_response(await services.sign_in.token(request, asked.secret))
+
+
+def _add_socket(api: FastAPI, services: DashboardServices) -> None:
+    access, address, probe = services.access, services.address, services.probe
+    tester = SocketTester(address, probe)
 
     @api.get("/socket/info", response_model=SocketInfo, responses=refusals(401, 429, 503))
     async def info(request: Request) -> Response:
@@ -138,29 +168,32 @@ def _add_socket(api: FastAPI, services: DashboardServices) -> None:
     )
     async def test(request: Request, asked: SocketTestRequest) -> Response:
         """Connect to the status server as a viewer does, and ping it."""
-        token = await access.token(request)
+        await access.grant(request)
         if asked.pipelineType not in address.pipeline_types:
             raise RagliveError(
                 f"pipelineType must be one of {', '.join(address.pipeline_types)}.",
                 code=ErrorCode.INVALID_REQUEST,
             )
-        return json_response(await tester.test(asked.pipelineType, token))
+        return json_response(await tester.test(asked.pipelineType, bearer_token(request)))
 
 
 def _add_health(api: FastAPI, services: DashboardServices) -> None:
     started = time.monotonic()
+    database_read: SharedRead[dict[str, Any]] = SharedRead()  # probes need no token
 
     @api.get(
         "/health",
-        response_model=SystemHealth,
+        response_model=SystemHealth | SystemState,
         responses=refusals(401, 429)
-        | {503: {"model": SystemHealth, "description": "Nothing works"}},
+        | {503: {"model": SystemHealth | SystemState, "description": "Nothing works"}},
+        openapi_extra={"security": [{}, {"token": []}]},
     )
     async def health(request: Request) -> Response:
-        """Report the health of each service; 503 without a database."""
-        grant = await services.access.grant(request)
+        """Report the health of each service; without a token the state only; 503 if unhealthy."""
+        has_token = "authorization" in request.headers
+        grant = await services.access.grant(request) if has_token else WHOLE_SYSTEM
         database, found = await asyncio.gather(
-            database_health(services.reads), services.probe.fresh()
+            database_read.join(lambda: database_health(services.reads)), services.probe.fresh()
         )
         pipelines: dict[str, Any] = {}
         if database["status"] == "healthy":
@@ -168,6 +201,8 @@ def _add_health(api: FastAPI, services: DashboardServices) -> None:
             pipelines = pipelines_health(rows, services.stale_seconds)
         websocket = websocket_health(found, services.address.url(request))
         body = system_health(database, websocket, pipelines, time.monotonic() - started)
+        if not has_token:
+            body = {name: body[name] for name in SystemState.model_fields}
         status = 503 if body["status"] == "unhealthy" else 200
         return json_response(body, status, {"X-Health-Status": body["status"]})
 

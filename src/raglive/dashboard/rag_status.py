@@ -48,7 +48,8 @@ Choose = Callable[[SystemStatus], list[PipelineRow]]
 class StatusPoll:
     """The result of a poll: the events after its cursor, which `next_cursor` covers exactly.
 
-    `summaries` are those of `rows`, in the same order.
+    `summaries` are those of `rows`, in the same order. It is complete as of `read_at`, on the event
+    loop's clock, if it is `up_to_date`.
     """
 
     rows: list[PipelineRow]
@@ -57,6 +58,7 @@ class StatusPoll:
     next_cursor: str
     up_to_date: bool
     revision: int | None
+    read_at: float
     is_redacted: bool = False
 
 
@@ -92,6 +94,7 @@ async def poll_status(
         cursor if cursor is not None and asked == reached else str(_cursor(reached)),
         up_to_date=not any(_is_behind(row, reached) for row in rows),
         revision=status.revision(rows),
+        read_at=status.read_at,
     )
 
 

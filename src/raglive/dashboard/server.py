@@ -5,14 +5,12 @@ It works without a status server.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from raglive import __version__
 from raglive.bus.postgres import PostgresBus
-from raglive.dashboard.access import Access
+from raglive.dashboard.access import Access, SignIn
 from raglive.dashboard.endpoints import DashboardServices, add_endpoints, rag_status_endpoint
 from raglive.dashboard.status_cache import StatusCache
 from raglive.dashboard.status_probe import StatusProbe
@@ -31,6 +29,7 @@ from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.dashboard.web_app import BUILT_APP, create_web_app
 from raglive.http_api.allowed_hosts import AllowedHosts
 from raglive.http_api.authentication import Authenticator
+from raglive.http_api.background import running
 from raglive.http_api.metrics import Metrics
 from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.openapi import describe, refusals
@@ -46,8 +45,6 @@ from raglive.store.pool import Database
 from raglive.store.registry.file_listing import FileListing
 
 __all__ = ["DashboardConfig", "create_dashboard"]
-
-log = structlog.get_logger()
 
 READ_SECONDS = 2.0
 MAX_BODY_BYTES = 64 * 1024
@@ -66,15 +63,16 @@ SECURITY_HEADERS = {
 class DashboardConfig:
     """Hosts, limits and the status server of a dashboard server.
 
-    With `requires_token`, requests of the same machine need a token too.
+    `use_sign_in_secret` checks a one-time secret and replaces it; without it, a token is the only
+    way to sign in.
     """
 
     host: str  # that it listens on
     allowed_hosts: tuple[str, ...]
     request_rates: RequestRates
-    requires_token: bool
     heartbeat_interval_seconds: float
     status_server: StatusServerAddress
+    use_sign_in_secret: Callable[[str], bool] | None = None
 
 
 def create_dashboard(
@@ -96,13 +94,8 @@ def create_dashboard(
     address = config.status_server
     revocations = Revocations(database)
     limits = RequestLimits(config.request_rates)
-    access = Access(
-        tokens,
-        Authenticator(tokens, revocations),
-        address,
-        count=limits.request_of_subject,
-        requires_token=config.requires_token,
-    )
+    authenticator = Authenticator(tokens, revocations)
+    access = Access(tokens, authenticator, address, count=limits.request_of_subject)
     cache = StatusCache(reads, bus)
     probe = StatusProbe(address.internal_url)
 
@@ -113,6 +106,7 @@ def create_dashboard(
         cache,
         reads,
         access,
+        SignIn(tokens, config.use_sign_in_secret),
         redaction,
         address,
         probe,
@@ -126,12 +120,12 @@ def create_dashboard(
         redoc_url=None,
         responses=refusals(421),
     )
-    describe(api, token_required=False)
+    describe(api)
     install_error_handlers(api)
     api.include_router(
         pipelines_router(reads, listing, access.grant, redaction), prefix="/pipelines"
     )
-    api.include_router(operations_router(reads, database, access.operator), prefix="/pipelines")
+    api.include_router(operations_router(reads, database, access.identity), prefix="/pipelines")
     api.include_router(search_router(search, access.grant))
     add_endpoints(api, services)
 
@@ -169,28 +163,15 @@ def _lifespan(
 ) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        tasks = [
-            asyncio.create_task(cache.run(), name="status-hints"),
-            asyncio.create_task(revocations.run(), name="revocations"),
-        ]
-        for task in tasks:
-            task.add_done_callback(_fail_loudly)
         try:
-            yield
+            async with running(status_hints=cache.run(), revocations=revocations.run()):
+                yield
         finally:
             cache.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await probe.close()
             await search.close()
 
     return lifespan
-
-
-def _fail_loudly(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("background_work_ended", task=task.get_name(), exc_info=error)
 
 
 class _SecurityHeaders:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from raglive.http_api.allowed_hosts import host_name
+from raglive_contract.socket import EVERY_PIPELINE
 
 __all__ = ["StatusServerAddress"]
 
@@ -43,4 +44,9 @@ class StatusServerAddress:
 
     def public(self, request: HTTPConnection) -> dict[str, Any]:
         """Build `WebSocketPlace` for the caller."""
-        return {"url": self.url(request), "path": self.path, "namespaces": self.namespaces}
+        return {
+            "url": self.url(request),
+            "path": self.path,
+            "namespaces": self.namespaces,
+            "every_pipeline": EVERY_PIPELINE,
+        }

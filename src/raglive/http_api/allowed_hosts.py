@@ -18,11 +18,30 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from raglive.http_api.responses import refuse
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["AllowedHosts", "client_address", "is_loopback", "on_one_machine"]
+__all__ = [
+    "AllowedHosts",
+    "client_address",
+    "host_name",
+    "is_direct_from_this_machine",
+    "is_loopback",
+]
 
 log = structlog.get_logger()
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
+_PROXY_HEADERS = frozenset(
+    {"forwarded", "via", "client-ip", "fly-client-ip", "fastly-client-ip", "true-client-ip"}
+    | {"cdn-loop", "x-client-ip", "x-cluster-client-ip", "x-proxyuser-ip", "x-real-ip"}
+)
+_PROXY_HEADER_PREFIXES = (
+    "cf-",
+    "x-amzn-",
+    "x-appengine-",
+    "x-azure-",
+    "x-envoy-",
+    "x-forwarded",
+    "x-original-",
+)
 
 
 class AllowedHosts:
@@ -95,18 +114,19 @@ def is_loopback(host: str | None) -> bool:
     return (mapped or address).is_loopback
 
 
-def on_one_machine(scope: Scope) -> bool:
-    """Check that a request came from this machine, for this machine, and through no proxy."""
-    headers = Headers(scope=scope)
+def is_direct_from_this_machine(scope: Scope) -> bool:
+    """Check that the peer is loopback and that no header of a proxy is present.
+
+    A proxy on this machine that adds no header cannot be told from a local client, so this must
+    never grant rights by itself.
+    """
     client = scope.get("client")
     if client is None or not is_loopback(client[0]):
         return False
-    if not is_loopback(host_name(headers.get("host", ""))):
-        return False
-    hops = headers.get("x-forwarded-for", "")
-    if "forwarded" in headers or "x-real-ip" in headers:
-        return False
-    return all(is_loopback(hop.strip()) for hop in hops.split(",") if hop.strip())
+    return not any(
+        name in _PROXY_HEADERS or name.startswith(_PROXY_HEADER_PREFIXES)
+        for name in Headers(scope=scope)
+    )
 
 
 def client_address(scope: Scope) -> str:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid6 import uuid7
 
-from raglive.http_api.allowed_hosts import client_address
+from raglive.http_api.allowed_hosts import client_address, is_direct_from_this_machine
 from raglive.http_api.metrics import Metrics
 from raglive.http_api.responses import error_response, refuse, unexpected
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -96,7 +96,11 @@ class BodyLimit:
 
 
 class AddressLimit:
-    """Refuses requests of an address for which `count` raises. Health checks are not counted."""
+    """Refuses requests of an address for which `count` raises.
+
+    Health checks are not counted, nor direct requests of this machine: the dashboard makes requests
+    for others.
+    """
 
     def __init__(self, app: ASGIApp, count: Callable[[str], None]) -> None:
         self._app = app
@@ -104,13 +108,17 @@ class AddressLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the request, then pass it on or refuse it."""
-        if scope["type"] == "http" and not scope["path"].startswith(_UNCOUNTED):
+        if scope["type"] == "http" and not _is_uncounted(scope):
             try:
                 self._count(client_address(scope))
             except RagliveError as error:
                 await refuse(error, scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _is_uncounted(scope: Scope) -> bool:
+    return scope["path"].startswith(_UNCOUNTED) or is_direct_from_this_machine(scope)
 
 
 class _Response:

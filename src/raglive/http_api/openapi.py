@@ -43,8 +43,8 @@ def body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def describe(app: FastAPI, *bodies: type[BaseModel], token_required: bool) -> None:
-    """Add security to operations that answer 401, and the models of `bodies`."""
+def describe(app: FastAPI, *bodies: type[BaseModel]) -> None:
+    """Add the models of `bodies`, and security to operations that answer 401 and state none."""
 
     def complete() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -54,7 +54,7 @@ def describe(app: FastAPI, *bodies: type[BaseModel], token_required: bool) -> No
             components.setdefault("schemas", {}).update(_schemas(bodies))
             for path in document["paths"].values():
                 for operation in path.values():
-                    _complete(operation, token_required=token_required)
+                    _complete(operation)
             _remove_fastapi_models(components["schemas"])
         return app.openapi_schema or {}
 
@@ -66,10 +66,10 @@ def _schemas(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
     return dict(found.get("$defs", {}))
 
 
-def _complete(operation: dict[str, Any], *, token_required: bool) -> None:
+def _complete(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "401" in responses:
-        operation["security"] = [{"token": []}] if token_required else [{}, {"token": []}]
+        operation.setdefault("security", [{"token": []}])
     in_query = any(one["in"] == "query" for one in operation.get("parameters", ()))
     if in_query or "requestBody" in operation:
         refused = _COMPONENT.format(model=ErrorResponse.__name__)

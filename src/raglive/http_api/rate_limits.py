@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-from raglive.http_api.allowed_hosts import is_loopback
 from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["Rate", "RequestLimits", "RequestRates", "address_key", "rate_limited"]
@@ -92,10 +91,7 @@ class RequestRates:
 
 
 class RequestLimits:
-    """Counts requests by address and by subject.
-
-    Loopback addresses are not limited: a local proxy and the dashboard make requests for others.
-    """
+    """Counts requests by address and by subject."""
 
     def __init__(self, rates: RequestRates) -> None:
         self._requests_by_address = Rate(rates.per_address)
@@ -103,9 +99,7 @@ class RequestLimits:
 
     def request_of_address(self, address: str) -> None:
         """Count a request over HTTP. Raises `rate_limited`."""
-        if not is_loopback(address) and (
-            wait := self._requests_by_address.take(address_key(address))
-        ):
+        if wait := self._requests_by_address.take(address_key(address)):
             setting = "RAGLIVE_ADDRESS_REQUESTS_PER_SECOND"
             raise rate_limited(f"the address {address}", setting, wait)
 

@@ -14,7 +14,6 @@ from raglive.embedding.budget import Budget
 from raglive.store.errors import STORE_ERRORS
 from raglive.store.index.vector_space import ChosenSpace, EmbeddingModelChanged
 from raglive.store.registry.pipelines import PauseReason, PipelineRecord
-from raglive.store.retention import delete_expired
 from raglive_contract.error_advice import what_to_do
 from raglive_contract.errors import ErrorCode
 
@@ -23,7 +22,6 @@ __all__ = ["PauseMonitor"]
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
-CLEANUP_SECONDS = 3600.0
 _UNTIL_AVAILABLE = "Files wait until the embedding provider answers again."
 _UNTIL_ACCEPTED = "Files wait; the provider is tried again from time to time."
 _UNTIL_RESTARTED = "Files wait until the pipeline is restarted."
@@ -69,8 +67,6 @@ class PauseMonitor:
 
     async def run(self) -> None:
         """Check until cancelled."""
-        loop = asyncio.get_running_loop()
-        cleanup_at = loop.time()
         is_budget_published = False
         while True:
             try:
@@ -78,9 +74,6 @@ class PauseMonitor:
                     await self._record.set_budget(*astuple(self._budget.config))
                     is_budget_published = True
                 await self._check()
-                if loop.time() >= cleanup_at:
-                    await delete_expired(self._record.database)
-                    cleanup_at = loop.time() + CLEANUP_SECONDS
             except STORE_ERRORS as error:
                 log.warning("pause_check_failed", error=type(error).__name__)
             await asyncio.sleep(POLL_SECONDS)
@@ -105,7 +98,7 @@ class PauseMonitor:
             advice = f"{trouble.what_to_do} {_RESTART}"
             return PauseReason(trouble.code, trouble.why, _UNTIL_ACCEPTED, advice)
         if trouble is not None:
-            advice = what_to_do(trouble.code)
+            advice = what_to_do(trouble.code, is_waiting=True)
             return PauseReason(
                 ErrorCode.EMBEDDING_UNAVAILABLE, trouble.message, _UNTIL_AVAILABLE, advice
             )

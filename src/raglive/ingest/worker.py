@@ -113,7 +113,7 @@ class Worker:
         if files:
             raise RagliveError(
                 f"Left for another run: {files} file{'' if files == 1 else 's'} ({code}). "
-                f"{what_to_do(code)}",
+                f"{what_to_do(code, is_waiting=True)}",
                 code=code_of(code),
                 retryable=True,
             )

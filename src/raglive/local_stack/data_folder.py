@@ -22,6 +22,7 @@ __all__ = [
     "data_folder_of",
     "is_data_folder",
     "running_stacks",
+    "write_private",
 ]
 
 _MARKER = "raglive-data-folder"
@@ -98,7 +99,7 @@ class DataFolder:
         self.prepare()
         made = secrets.token_urlsafe(48)
         draft = path.with_suffix(f".{os.getpid()}.new")
-        _write_private(draft, made)
+        write_private(draft, made)
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -118,7 +119,7 @@ class DataFolder:
     def note_running(self, running: RunningStack) -> None:
         """Write down the stack that runs on this folder."""
         draft = self._note.with_suffix(".new")
-        _write_private(draft, orjson.dumps(asdict(running)).decode())
+        write_private(draft, orjson.dumps(asdict(running)).decode())
         draft.replace(self._note)
 
     def note_stopped(self) -> None:
@@ -161,7 +162,8 @@ def _default_parent() -> Path:
     return Path(platformdirs.user_data_dir("raglive", appauthor=False))
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

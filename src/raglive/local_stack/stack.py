@@ -14,6 +14,7 @@ from raglive.local_stack.data_folder import DataFolder, RunningStack
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
 from raglive.local_stack.log_file import LogFile, keep_small
 from raglive.local_stack.ports import require_free_port
+from raglive.local_stack.sign_in import SignInSecret
 from raglive.store.migrate import migrate
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -103,6 +104,7 @@ async def local_stack(
         async with _database(config, data_folder) as (dsn, embedded):
             await migrate(dsn)
             supervision = asyncio.create_task(embedded.supervise()) if embedded else None
+            SignInSecret(data_folder).replace()
             data_folder.note_running(_running(config, dsn))
             try:
                 yield LocalStack(dsn, children, tasks, supervision)
@@ -193,7 +195,7 @@ def _require_alone(data_folder: DataFolder) -> None:
     if running is not None:
         raise RagliveError(
             f"raglive already runs on {data_folder.path}, as process {running.pid}, and watches "
-            f"{running.folder}: open {running.dashboard_url}. Stop it first (Ctrl-C), or set "
+            f"{running.folder}: `raglive open` opens it. Stop it first (Ctrl-C), or set "
             "RAGLIVE_DATA_DIR to another data folder.",
             code=ErrorCode.CONFLICT,
         )

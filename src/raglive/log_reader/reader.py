@@ -64,7 +64,7 @@ class LogReader(Generic[Log]):
 
     @property
     def lag_seconds(self) -> float:
-        """The time since every log was last known to be read to its end; infinite before."""
+        """The age of the last complete read of every log; infinite before the first."""
         return asyncio.get_running_loop().time() - self._current_at
 
     @property
@@ -124,18 +124,23 @@ class LogReader(Generic[Log]):
         """Read every head, and each log to its end; concurrent callers share one reading."""
         before = self._head_reads
         async with self._reading_heads:
-            if self._head_reads > before:
-                return
-            self._head_reads += 1
-            reached = {key: followed.seq for key, followed in self._logs.items()}
-            heads = await self._heads()
-            for gone in reached.keys() - {head.pipeline_key for head in heads}:
-                if gone in self._logs:
-                    self._forget(self._logs[gone], None)
-            for head in heads:
-                self._take_head(head, reached.get(head.pipeline_key, 0))
+            if self._head_reads == before:
+                self._head_reads += 1
+                await self._read_heads()
+        for followed in self.logs():
+            await self.read(followed.head.pipeline_key, followed.head.seq)
+
+    async def _read_heads(self) -> None:
+        reached = {key: followed.seq for key, followed in self._logs.items()}
+        heads = await self._heads()
+        ids = {head.pipeline_id for head in heads}
+        for gone in reached.keys() - {head.pipeline_key for head in heads}:
+            if (followed := self._logs.get(gone)) is not None:
+                is_replaced = followed.head.pipeline_id in ids
+                why = LogReplaced("the pipeline was created again") if is_replaced else None
+                self._forget(followed, why)
         for head in heads:
-            await self.read(head.pipeline_key, head.seq)
+            self._take_head(head, reached.get(head.pipeline_key, 0))
 
     async def read(self, pipeline_key: int, seq: int) -> None:
         """Read a log to its end if it is known only to before `seq`."""
@@ -185,9 +190,10 @@ class LogReader(Generic[Log]):
                     await self.read(key, seq)
                 if loop.time() >= due or self._hints.in_doubt:
                     self._hints.in_doubt = False
-                    due = loop.time() + self._poll_seconds
+                    begun_at = loop.time()
+                    due = begun_at + self._poll_seconds
                     await self.read_all()
-                self._current_at = loop.time()
+                    self._current_at = begun_at
                 pause = self._poll_seconds
             except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
                 self._hints.in_doubt = True

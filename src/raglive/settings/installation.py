@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from raglive.settings.database_url import usable_database_url
-from raglive.settings.kinds import Url
+from raglive.settings.kinds import AtLeastOne, Url
 
-__all__ = ["Logs", "Places", "Tokens"]
+__all__ = ["Logs", "Places", "Retained", "Tokens"]
 
 
 class Places(BaseModel):
@@ -19,7 +19,7 @@ class Places(BaseModel):
     environment: str = Field(
         "development",
         validation_alias="ENVIRONMENT",
-        description="`production`: JSON logs, and the dashboard asks for a token",
+        description="`production`: JSON logs, on a terminal too",
     )
     host: str = Field(
         "127.0.0.1",
@@ -49,7 +49,7 @@ class Places(BaseModel):
 
     @property
     def is_production(self) -> bool:
-        """Whether users other than the owner of this machine are served."""
+        """Whether logs are JSON even on a terminal."""
         return self.environment == "production"
 
 
@@ -63,6 +63,22 @@ class Logs(BaseModel):
         "auto",
         validation_alias="RAGLIVE_LOG_FORMAT",
         description="`auto` is console on a terminal, else JSON",
+    )
+
+
+class Retained(BaseModel):
+    """Retention."""
+
+    keep_events_days: AtLeastOne = Field(
+        30,
+        validation_alias="RAGLIVE_KEEP_EVENTS_DAYS",
+        description="days for which the log retains events, and with them attempts and the rows "
+        "of deleted files",
+    )
+    keep_audit_days: AtLeastOne = Field(
+        365,
+        validation_alias="RAGLIVE_KEEP_AUDIT_DAYS",
+        description="days for which the audit log retains entries, at most 100,000 of them",
     )
 
 

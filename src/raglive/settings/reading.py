@@ -10,7 +10,7 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from raglive.settings.embeddings import Embeddings, Search
-from raglive.settings.installation import Logs, Places, Tokens
+from raglive.settings.installation import Logs, Places, Retained, Tokens
 from raglive.settings.pipelines import GoogleDrive, LocalFiles, Pipelines
 from raglive.settings.servers import Limits, Servers
 from raglive_contract.errors import ErrorCode, RagliveError
@@ -37,6 +37,7 @@ class SettingsError(RagliveError):
 class Settings(
     Places,
     Logs,
+    Retained,
     Servers,
     Tokens,
     Limits,

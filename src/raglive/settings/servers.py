@@ -140,6 +140,22 @@ class Limits(BaseModel):
         validation_alias="RAGLIVE_PIPELINE_EVENTS_PER_SECOND",
         description="events per second that are accepted for one pipeline",
     )
+    subject_events_per_day: AtLeastOne = Field(
+        10_000_000,
+        validation_alias="RAGLIVE_SUBJECT_EVENTS_PER_DAY",
+        description="events a day (UTC) that the status servers accept with tokens of one subject",
+    )
+    subject_bytes_per_day: AtLeastOne = Field(
+        10 * 2**30,
+        validation_alias="RAGLIVE_SUBJECT_BYTES_PER_DAY",
+        description="bytes of events a day (UTC) that the status servers accept with tokens of one "
+        "subject",
+    )
+    subject_pipelines_per_day: AtLeastOne = Field(
+        1000,
+        validation_alias="RAGLIVE_SUBJECT_PIPELINES_PER_DAY",
+        description="pipelines a day (UTC) that publishing with tokens of one subject creates",
+    )
     handshake_seconds: Positive = Field(
         10,
         validation_alias="RAGLIVE_HANDSHAKE_SECONDS",

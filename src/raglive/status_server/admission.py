@@ -16,7 +16,7 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from raglive.http_api.allowed_hosts import client_address, is_loopback
+from raglive.http_api.allowed_hosts import client_address, is_direct_from_this_machine
 from raglive.http_api.rate_limits import (
     Rate,
     RequestLimits,
@@ -26,6 +26,7 @@ from raglive.http_api.rate_limits import (
 )
 from raglive.http_api.responses import status_of
 from raglive.status_server.audit import Audit, ClientOrigin
+from raglive.store.access.producer_usage import PublishedToday
 from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = ["Admission", "AdmissionConfig", "AdmissionLimits", "AllowedOrigins", "origins_of"]
@@ -50,6 +51,7 @@ class AdmissionConfig:
     connections_per_second: float  # of one address
     requests_per_second: float  # over one connection
     events_per_second: float  # of one pipeline
+    daily_quota: PublishedToday  # of one subject
     request_rates: RequestRates
     allowed_origins: frozenset[str]
 
@@ -67,12 +69,13 @@ class AdmissionLimits(RequestLimits):
         self._connections_by_address: Counter[str] = Counter()
         self._connections_by_subject: Counter[str] = Counter()
 
-    def check_connection(self, address: str, open_connections: int) -> None:
-        """Check a new connection. Raises `limit_reached` and `rate_limited`."""
+    def check_connections(self, open_connections: int) -> None:
+        """Check the number of all connections. Raises `limit_reached`."""
         if open_connections >= self._config.max_connections:
             raise _limit_reached("the server", "RAGLIVE_MAX_CONNECTIONS")
-        if is_loopback(address):
-            return
+
+    def check_address(self, address: str) -> None:
+        """Check a new connection of an address. Raises `limit_reached` and `rate_limited`."""
         key = address_key(address)
         if self._connections_by_address[key] >= self._config.max_connections_per_address:
             raise _limit_reached(f"the address {address}", "RAGLIVE_MAX_CONNECTIONS_PER_ADDRESS")
@@ -199,7 +202,9 @@ class Admission:
             raise _draining()
         address = client_address(scope)
         try:
-            self._limits.check_connection(address, self._open_connections())
+            self._limits.check_connections(self._open_connections())
+            if not is_direct_from_this_machine(scope):
+                self._limits.check_address(address)
         except RagliveError as error:
             self._audit.record_refusal("connect", error, origin=ClientOrigin(address))
             raise

@@ -94,7 +94,11 @@ class Audit:
         origin: ClientOrigin,
         detail: Mapping[str, Any],
     ) -> None:
-        known = {name: value for name, value in detail.items() if value is not None}
+        known = {
+            name: _short(value) if isinstance(value, str) else value
+            for name, value in detail.items()
+            if value is not None
+        }
         self._write(
             AuditEvent(
                 timestamp=datetime.now(UTC),

@@ -22,6 +22,7 @@ from raglive.status_server.monitoring import MonitoringRoom
 from raglive.status_server.namespace import PipelineNamespace
 from raglive.status_server.offline_detector import OfflineDetector
 from raglive.status_server.publishing import EventPublisher
+from raglive.status_server.quotas import ProducerQuotas
 from raglive.status_server.sessions.eviction import SessionEviction
 from raglive.status_server.sessions.registry import SessionRegistry
 from raglive.status_server.shutdown import GracefulShutdown
@@ -36,6 +37,7 @@ from raglive.store.access.revocations import Revocations
 from raglive.store.log.event_log import EventLog, Head
 from raglive.store.log.pipeline_status import PipelineReads
 from raglive.store.pool import Database
+from raglive_contract.socket import EVERY_PIPELINE
 
 __all__ = ["StatusComponents"]
 
@@ -80,6 +82,7 @@ class StatusComponents:
             self.bus,
             self._deliver,
             on_log_started=self._show_new_log,
+            on_log_removed=self._report_removal,
             watched=self.rooms.watched,
             heartbeat_interval_seconds=self.config.heartbeat_interval_seconds,
         )
@@ -154,9 +157,21 @@ class StatusComponents:
         )
 
     @cached_property
+    def quotas(self) -> ProducerQuotas:
+        """The daily quotas of producers."""
+        return ProducerQuotas(self.database, self.config.admission.daily_quota)
+
+    @cached_property
     def publisher(self) -> EventPublisher:
         """Commits events of producers."""
-        return EventPublisher(self.database, self.bus, self.metrics, self.limits, self.hub.known)
+        return EventPublisher(
+            self.database,
+            self.bus,
+            self.metrics,
+            limits=self.limits,
+            quotas=self.quotas,
+            known=self.hub.known,
+        )
 
     @cached_property
     def back_pressure(self) -> BackPressure:
@@ -175,7 +190,8 @@ class StatusComponents:
     def subscriptions(self) -> dict[str, PipelineSubscriptions]:
         """The subscriptions of each namespace."""
         return {
-            f"/{kind}": PipelineSubscriptions(
+            namespace: PipelineSubscriptions(
+                namespace,
                 kind,
                 hub=self.hub,
                 rooms=self.rooms,
@@ -184,7 +200,7 @@ class StatusComponents:
                 slow_seconds=self.timeouts.slow_viewer,
                 metrics=self.metrics,
             )
-            for kind in self.config.pipeline_types
+            for namespace, kind in self._types.items()
         }
 
     @cached_property
@@ -192,8 +208,8 @@ class StatusComponents:
         """The handlers of each namespace."""
         return [
             PipelineNamespace(
-                kind,
-                subscriptions=self.subscriptions[f"/{kind}"],
+                namespace,
+                subscriptions=subscriptions,
                 rooms=self.rooms,
                 back_pressure=self.back_pressure,
                 publisher=self.publisher,
@@ -203,9 +219,15 @@ class StatusComponents:
                 monitoring=self.monitoring,
                 tasks=self.tasks,
                 metrics=self.metrics,
+                lag_seconds=lambda: self.hub.lag_seconds,
             )
-            for kind in self.config.pipeline_types
+            for namespace, subscriptions in self.subscriptions.items()
         ]
+
+    @property
+    def _types(self) -> dict[str, str | None]:
+        """The pipeline type of each namespace; None stands for every type."""
+        return {**{f"/{kind}": kind for kind in self.config.pipeline_types}, EVERY_PIPELINE: None}
 
     def _state(self) -> ServerState:
         return ServerState(
@@ -225,6 +247,10 @@ class StatusComponents:
     def _show_new_log(self, head: Head) -> None:
         for namespace in self.namespaces:
             namespace.show_new_log(head)
+
+    def _report_removal(self, head: Head) -> None:
+        for namespace in self.namespaces:
+            namespace.report_removal(head)
 
     async def _restart(self, subscriber: Subscriber, pipeline_id: str) -> None:
         await self.subscriptions[subscriber.namespace].restart(subscriber, pipeline_id)

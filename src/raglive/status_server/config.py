@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from raglive.status_server.admission import AdmissionConfig
 from raglive.status_server.timeouts import TIMEOUTS, Timeouts
+from raglive.store.retention import Retention
 
 __all__ = ["StatusServerConfig"]
 
@@ -20,6 +21,7 @@ class StatusServerConfig:
     pipeline_types: tuple[str, ...]  # each has a namespace
     heartbeat_interval_seconds: float
     admission: AdmissionConfig
+    retention: Retention
     handshake_seconds: float
     idle_seconds: float
     socket_timeout_seconds: int

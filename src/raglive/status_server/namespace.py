@@ -1,12 +1,14 @@
-"""The Socket.IO namespace of one pipeline type: connect, disconnect, and every request."""
+"""A Socket.IO namespace of pipelines: connect, disconnect, and every request."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import orjson
 import socketio
 import structlog
 
@@ -31,7 +33,13 @@ from raglive_contract.cursor import parse_cursor
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.monitoring import MONITORING_ROOM
 from raglive_contract.permissions import Grant
-from raglive_contract.socket import AuthRefresh, ClientStatus, Subscribe, Unsubscribe
+from raglive_contract.socket import (
+    AuthRefresh,
+    ClientStatus,
+    PipelineRemoved,
+    Subscribe,
+    Unsubscribe,
+)
 
 __all__ = ["PipelineNamespace"]
 
@@ -44,11 +52,14 @@ AUDITED_PIPELINES = 20  # of one subscription
 
 
 class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio is untyped
-    """Handles the clients of one pipeline type."""
+    """Handles the clients of the namespace's pipelines.
+
+    `lag_seconds` is the age of what was read of the logs, and handed to the rooms.
+    """
 
     def __init__(
         self,
-        pipeline_type: str,
+        namespace: str,
         *,
         subscriptions: PipelineSubscriptions,
         rooms: Rooms,
@@ -60,9 +71,10 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         monitoring: MonitoringRoom,
         tasks: BackgroundTasks,
         metrics: StatusMetrics,
+        lag_seconds: Callable[[], float],
     ) -> None:
-        super().__init__(f"/{pipeline_type}")
-        self._type = pipeline_type
+        super().__init__(namespace)
+        self._lag_seconds = lag_seconds
         self._subscriptions = subscriptions
         self._rooms = rooms
         self._back_pressure = back_pressure
@@ -157,9 +169,15 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         self._rooms.leave(subscriber, left)
         return {"pipelines": sorted(subscriber.pipelines)}
 
-    async def on_ping(self, _sid: str, *_sent: object) -> int:
-        """Return the server's time in milliseconds."""
-        return time.time_ns() // 1_000_000
+    async def on_ping(self, sid: str, *_sent: object) -> tuple[int, dict[str, object]]:
+        """Return the server's time in milliseconds, and the `Bookmark`.
+
+        The answer is queued behind what the client was sent before, unless the client is behind.
+        """
+        subscriber, lag = self._rooms.find(sid), self._lag_seconds()
+        is_known = subscriber is not None and subscriber.is_current and lag < math.inf
+        bookmark: dict[str, object] = {"lag_ms": round(lag * 1000, 1) if is_known else None}
+        return time.time_ns() // 1_000_000, bookmark
 
     @answered
     async def on_client_status(self, sid: str, data: object) -> dict[str, object]:
@@ -184,7 +202,11 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
     async def on_publish(self, sid: str, data: object) -> dict[str, object]:
         """Publish events; acknowledged events are committed."""
         _, identity = self._registry.authorize(sid)
-        return (await self._publisher.publish(identity.grant, data)).wire()
+        try:
+            size_bytes = len(orjson.dumps(data))
+        except orjson.JSONEncodeError:
+            size_bytes = 0  # the validation refuses it
+        return (await self._publisher.publish(identity, data, size_bytes)).wire()
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
         """Apply the rate limits, and dispatch a request to its handler."""
@@ -204,10 +226,23 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
 
     def show_new_log(self, head: Head) -> None:
         """Subscribe viewers to a new log that replaces theirs, and those that follow all logs."""
-        if head.pipeline_type == self._type:
+        if self._subscriptions.covers(head):
             displaced = self._rooms.empty(head.pipeline_id)
             showing = self._subscriptions.show_new_log(head.pipeline_id, displaced)
             self._tasks.start(showing, "show-new-log")
+
+    def report_removal(self, head: Head) -> None:
+        """Tell everyone who may see a pipeline that it was removed.
+
+        Its room remains: if it is created again, its members get the new log.
+        """
+        if head.pipeline_type != self._type:
+            return
+        body = PipelineRemoved(pipeline_id=head.pipeline_id).model_dump_json().encode()
+        for subscriber, session in self._registry.connected():
+            is_here = subscriber.namespace == self.namespace
+            if is_here and session.identity.grant.may_view(head.pipeline_id):
+                self._rooms.send(subscriber, "pipeline:removed", body)
 
     def record_refusal(self, sid: str, request: str, error: RagliveError) -> None:
         """Audit a refusal; evict a client that does not slow down when told to."""

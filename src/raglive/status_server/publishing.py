@@ -14,8 +14,11 @@ import structlog
 from pydantic import ValidationError
 
 from raglive.bus.postgres import PostgresBus
+from raglive.http_api.tokens import Identity
 from raglive.status_server.admission import AdmissionLimits
 from raglive.status_server.metrics import StatusMetrics
+from raglive.status_server.quotas import ProducerQuotas
+from raglive.store.access.producer_usage import PublishedToday
 from raglive.store.log.event_log import Appended, external_pipeline_key, publish_events
 from raglive.store.pool import Connection, Database
 from raglive.store.registry.pipelines import record_heartbeat
@@ -45,23 +48,28 @@ class EventPublisher:
         database: Database,
         bus: PostgresBus,
         metrics: StatusMetrics,
+        *,
         limits: AdmissionLimits,
+        quotas: ProducerQuotas,
         known: Callable[[], AbstractSet[str]],
     ) -> None:
         self._database = database
         self._bus = bus
         self._metrics = metrics
         self._limits = limits
+        self._quotas = quotas
         self._known = known
 
-    async def publish(self, grant: Grant, data: object) -> PublishAck:
+    async def publish(self, identity: Identity, data: object, size_bytes: int) -> PublishAck:
         """Commit a batch in one transaction, send its conflated events, and acknowledge it.
 
         Raises `invalid_event` with the first fault, `forbidden` for a pipeline that the grant does
         not cover, `pipeline_managed` for one that raglive runs, `rate_limited` and `limit_reached`.
         """
-        by_pipeline = _by_pipeline(grant, _read(data))
-        self._check_limits(by_pipeline)
+        by_pipeline = _by_pipeline(identity.grant, _read(data))
+        new = self._check_limits(by_pipeline)
+        events = sum(map(len, by_pipeline.values()))
+        await self._quotas.take(identity.subject, PublishedToday(events, size_bytes, new))
         live: list[WireLiveEvent] = []
         async with self._transaction(by_pipeline) as connection:
             appended = [
@@ -96,12 +104,15 @@ class EventPublisher:
             return self._database.transaction()
         return self._database.connection()
 
-    def _check_limits(self, by_pipeline: dict[str, list[WireSubmittedEvent]]) -> None:
+    def _check_limits(self, by_pipeline: dict[str, list[WireSubmittedEvent]]) -> int:
+        """Check rates and the number of pipelines; return how many pipelines are new."""
         for pipeline_id, events in by_pipeline.items():
             self._limits.publish(pipeline_id, len(events))
         known = self._known()
-        if not by_pipeline.keys() <= known:
+        new = len(by_pipeline.keys() - known)
+        if new:
             self._limits.check_new_pipeline(len(known))
+        return new
 
 
 def _read(data: object) -> list[WireSubmittedEvent]:

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from raglive.http_api.authentication import bearer_grant
+from raglive.http_api.background import running
 from raglive.http_api.pipelines import pipelines_router
 from raglive.http_api.search import search_router
 from raglive.http_api.tokens import Tokens
 from raglive.search.service import SearchService
-from raglive.status_server.background import running
 from raglive.status_server.components import StatusComponents
 from raglive.status_server.config import StatusServerConfig
 from raglive.status_server.http.application import http_application, with_middleware
@@ -20,6 +20,7 @@ from raglive.status_server.http.endpoints import Readiness, status_router
 from raglive.status_server.transport.connection_writer import StallTimeout
 from raglive.store.pool import Database
 from raglive.store.registry.file_listing import FileListing
+from raglive.store.retention import delete_expired_regularly
 
 __all__ = ["StatusServer"]
 
@@ -86,11 +87,13 @@ class StatusServer:
                 revocations=parts.revocations.run(),
                 monitoring=parts.monitoring.run(parts.audit),
                 offline_detector=parts.offline_detector.run(),
+                retention=delete_expired_regularly(parts.database, parts.config.retention),
             ):
                 yield
         finally:
             await self.drain()
             await parts.tasks.close()
+            await parts.quotas.save()
             await parts.sockets.shutdown()
             await parts.bus.close()
             await parts.search.close()

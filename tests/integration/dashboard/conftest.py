@@ -14,7 +14,7 @@ from tests.integration.dashboard.serving import Work, opened
 
 @pytest.fixture
 async def http(database: Database) -> AsyncIterator[AsyncClient]:
-    """A client on the same machine as the dashboard."""
+    """A client on the same machine as the dashboard, with an operator's token."""
     async with opened(database) as client:
         yield client
 

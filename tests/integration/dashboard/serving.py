@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,8 +49,11 @@ async def opened(
     bus: PostgresBus | None = None,
     app_folder: Path = Path("/nonexistent"),
     client: str = "127.0.0.1",
+    signed_in: bool = True,
+    use_sign_in_secret: Callable[[str], bool] | None = None,
     **environment: str,
 ) -> AsyncIterator[AsyncClient]:
+    """Open a client of a dashboard server, with an operator's token if `signed_in`."""
     addresses = {
         "RAGLIVE_STATUS_URL": PUBLIC_STATUS_URL,
         "RAGLIVE_STATUS_INTERNAL_URL": NO_STATUS_SERVER,
@@ -57,8 +61,9 @@ async def opened(
     settings = read_settings(addresses | environment)
     async with PostgresBus(database.dsn) as own_bus:
         search = SearchService(database, search_config(settings))
+        config = replace(dashboard_config(settings), use_sign_in_secret=use_sign_in_secret)
         app = create_dashboard(
-            dashboard_config(settings),
+            config,
             database,
             TOKENS,
             bus or own_bus,
@@ -68,7 +73,12 @@ async def opened(
         transport = ASGITransport(app, client=(client, 50000))
         async with (
             app.router.lifespan_context(app),
-            AsyncClient(transport=transport, base_url="http://127.0.0.1:3000", timeout=60) as http,
+            AsyncClient(
+                transport=transport,
+                base_url="http://127.0.0.1:3000",
+                timeout=60,
+                headers=bearer("*", role=Role.OPERATOR) if signed_in else None,
+            ) as http,
         ):
             yield http
 

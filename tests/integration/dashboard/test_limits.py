@@ -20,7 +20,9 @@ async def until_refused(http: AsyncClient, path: str, **headers: str) -> Respons
 
 
 async def test_an_address_is_limited_with_and_without_a_token(database: Database) -> None:
-    async with opened(database, client=ELSEWHERE, RAGLIVE_ADDRESS_REQUESTS_PER_SECOND="2") as http:
+    async with opened(
+        database, client=ELSEWHERE, signed_in=False, RAGLIVE_ADDRESS_REQUESTS_PER_SECOND="2"
+    ) as http:
         for path in ("/api/session", "/api/search?q=x", "/api/rag-status"):
             refused = await until_refused(http, path)
             error = refused.json()["error"]
@@ -34,12 +36,15 @@ async def test_an_address_is_limited_with_and_without_a_token(database: Database
 
 
 async def test_a_subject_is_limited_across_addresses(database: Database) -> None:
-    async with opened(database, client=ELSEWHERE, RAGLIVE_SUBJECT_REQUESTS_PER_SECOND="2") as http:
+    async with opened(
+        database, client=ELSEWHERE, signed_in=False, RAGLIVE_SUBJECT_REQUESTS_PER_SECOND="2"
+    ) as http:
         refused = await until_refused(http, "/api/session", **bearer("*"))
         assert "RAGLIVE_SUBJECT_REQUESTS_PER_SECOND" in refused.json()["error"]["message"]
 
 
-async def test_this_machine_has_no_limit(database: Database) -> None:
+async def test_this_machine_has_no_limit_without_a_proxy(database: Database) -> None:
     async with opened(database, RAGLIVE_ADDRESS_REQUESTS_PER_SECOND="2") as http:
         answers = [await http.get("/api/rag-status") for _ in range(50)]
         assert {answer.status_code for answer in answers} == {200}
+        await until_refused(http, "/api/rag-status", Via="1.1 proxy")

@@ -231,16 +231,18 @@ async def test_events_of_another_log_are_refused(http: AsyncClient, work: Work) 
 async def test_failures_are_grouped_with_what_to_do(http: AsyncClient, work: Work) -> None:
     for name in ("a.txt", "b.txt"):
         await work.fail(name, message=f"No: {name}", stage="extraction")
-    await work.fail("c.txt", code="made_up", retryable=True)
+    for name in ("c.txt", "e.txt"):
+        await work.fail(name, code="embedding_timeout")
     await work.skip("d.pdf", "encrypted")
     groups = FailureGroups.model_validate(await get(http, f"{PIPELINE}/failures")).groups
-    found = [(g.state, g.code, g.stage, g.count, g.message, g.retryable) for g in groups]
+    found = [(g.state, g.code, g.stage, g.count, g.message, g.is_common) for g in groups]
     assert found == [
+        ("failed", "embedding_timeout", None, 2, "No.", True),
         ("failed", "extraction_error", "extraction", 2, "No: b.txt", False),
-        ("failed", "made_up", None, 1, "No.", True),
-        ("skipped", "encrypted", None, 1, "Nothing in it.", False),
+        ("skipped", "encrypted", None, 1, "Nothing in it.", True),
     ]
     assert all(group.what_to_do for group in groups)
+    assert "raglive retries" not in groups[0].what_to_do  # it has given up
 
 
 async def test_throughput_has_a_bucket_for_each_minute(http: AsyncClient, work: Work) -> None:
@@ -258,7 +260,7 @@ async def test_throughput_has_a_bucket_for_each_minute(http: AsyncClient, work: 
 
 async def test_missing_and_forbidden_look_alike(database: Database, work: Work) -> None:
     await PipelineRecord.register(database, "secret", "local_files")
-    async with opened(database, client="10.0.0.7") as http:
+    async with opened(database, client="10.0.0.7", signed_in=False) as http:
         for end in (
             "",
             "/files",

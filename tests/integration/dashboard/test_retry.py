@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from httpx import AsyncClient
 
 from raglive.store.pool import Database
@@ -44,22 +43,12 @@ async def test_failed_files_are_tried_again_and_keep_their_diagnosis(
         pipeline.key,
     )
     assert last["changes"]["files_requeued"]["count"] == 1
-    assert last["changes"]["asked_by"] == "dashboard"
-
-
-@pytest.mark.parametrize(
-    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}]
-)
-async def test_no_page_of_another_origin_can_act(
-    http: AsyncClient, work: Work, headers: dict[str, str]
-) -> None:
-    await work.fail("broken.pdf")
-    assert (await http.post(PATH, json={}, headers=headers)).status_code == 401
+    assert last["changes"]["asked_by"] == "me"
 
 
 async def test_it_takes_an_operator(database: Database, work: Work) -> None:
     await work.fail("broken.pdf")
-    async with opened(database, client="10.0.0.7") as http:
+    async with opened(database, client="10.0.0.7", signed_in=False) as http:
         assert (await http.post(PATH, json={})).status_code == 401
         assert (await http.post(PATH, json={}, headers=bearer("*"))).status_code == 403
         elsewhere = bearer("other-*", role=Role.OPERATOR)

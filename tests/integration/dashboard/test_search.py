@@ -64,7 +64,7 @@ async def test_a_question_is_answered_without_a_status_server(indexed: Database,
 
 
 async def test_a_token_finds_what_its_pipelines_hold_and_nothing_else(indexed: Database) -> None:
-    async with opened(indexed, client="10.0.0.9", ENVIRONMENT="production") as http:
+    async with opened(indexed, client="10.0.0.9", signed_in=False) as http:
         query = {"q": "boiler"}
         assert refusal(await http.get("/api/search", params=query)) == (401, "unauthenticated")
         mine = await http.get("/api/search", params=query, headers=bearer("local-*"))

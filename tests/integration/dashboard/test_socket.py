@@ -85,7 +85,9 @@ async def test_the_round_trip_is_a_real_one(database: Database) -> None:
 async def test_a_caller_is_tested_with_its_own_token(database: Database) -> None:
     async with (
         status_server(database) as url,
-        opened(database, RAGLIVE_STATUS_INTERNAL_URL=url, client="10.0.0.7") as http,
+        opened(
+            database, RAGLIVE_STATUS_INTERNAL_URL=url, client="10.0.0.7", signed_in=False
+        ) as http,
     ):
         assert (await http.post("/api/socket/test", json={})).status_code == 401
         assert (await check(http, **bearer("*"))).success

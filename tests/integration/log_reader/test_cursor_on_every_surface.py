@@ -19,6 +19,7 @@ from raglive.log_reader.tail import tail_log
 from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive.store.retention import Retention, delete_expired
 from raglive_contract.cursor import parse_cursor
 from raglive_contract.errors import RagliveError
 from tests.integration.dashboard.serving import bearer, opened
@@ -40,7 +41,7 @@ def pipeline_of(epoch: str) -> str:
 
 @pytest.fixture
 async def logs(database: Database) -> Database:
-    """The logs of the test vectors, with their epochs, heads and deleted events."""
+    """The logs of the test vectors, with their epochs, heads and expired events."""
     for epoch, log in LOGS.items():
         record = await PipelineRecord.register(database, pipeline_of(epoch), "local_files")
         if events := [update() for _ in range(log["head_seq"])]:
@@ -48,11 +49,11 @@ async def logs(database: Database) -> Database:
         await database.execute(
             "UPDATE raglive.heads SET epoch = $1 WHERE pipeline_key = $2", epoch, record.key
         )
-        await database.execute(
-            "DELETE FROM raglive.events WHERE pipeline_key = $1 AND seq < $2",
-            record.key,
-            log["oldest_seq"],
+        expired = (
+            "UPDATE raglive.events SET appended_at = 'epoch' WHERE pipeline_key = $1 AND seq < $2"
         )
+        await database.execute(expired, record.key, log["oldest_seq"])
+    await delete_expired(database, Retention(events_days=1, audit_days=1))
     return database
 
 

@@ -52,7 +52,7 @@ async def files(pipeline: PipelineRecord) -> None:
 @asynccontextmanager
 async def served(app: ASGIApp, port: int) -> AsyncIterator[str]:
     stop = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve_http(app, "127.0.0.1", port, stop))
+    serving = asyncio.create_task(serve_http(app, "127.0.0.1", port, stop, max_connections=1000))
     try:
         yield f"http://127.0.0.1:{port}"
     finally:

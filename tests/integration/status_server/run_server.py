@@ -23,7 +23,7 @@ async def main(dsn: str, port: str) -> None:
     search = SearchService(database, search_config(settings))
     status = StatusServer(status_server_config(settings), database, TOKENS, search)
     stop = status.until_drained(input_ends())
-    await serve_http(status.asgi, "127.0.0.1", int(port), stop)
+    await serve_http(status.asgi, "127.0.0.1", int(port), stop, max_connections=20_000)
     await database.close()
 
 

@@ -188,6 +188,35 @@ async def test_events_of_a_pipeline_and_pipelines_of_the_server(database: Databa
         assert_refused(third, "limit_reached", "RAGLIVE_MAX_PIPELINES")
 
 
+@pytest.mark.parametrize(
+    ("setting", "most"),
+    [
+        ("RAGLIVE_SUBJECT_EVENTS_PER_DAY", 12),
+        ("RAGLIVE_SUBJECT_BYTES_PER_DAY", 3200),
+        ("RAGLIVE_SUBJECT_PIPELINES_PER_DAY", 2),
+    ],
+)
+async def test_a_daily_quota_holds_for_all_servers_and_after_a_restart(
+    database: Database, setting: str, most: int
+) -> None:
+    limits: dict[str, Any] = {setting: str(most)}
+
+    async def send(pipeline_id: str) -> ErrorBody | None:
+        async with serving(database, **limits) as server, server.client(Role.PRODUCER) as client:
+            new = {"pipeline_id": pipeline_id, "pipeline_type": "local_files"}
+            body = {"events": [update(text="x" * 100) | new for _ in range(5)]}
+            answer = await client.post("/v1/events", json=body)
+            return None if answer.is_success else ErrorBody(**answer.json()["error"])
+
+    accepted = 0
+    while (refused := await send(f"pipeline-{accepted}")) is None:
+        accepted += 1
+        assert accepted <= 2
+    assert accepted == 2
+    assert_refused(refused, "limit_reached", setting)
+    assert (refused.retry_after_ms or 0) <= 86_400_000
+
+
 async def test_idle_connections_and_those_without_a_namespace_are_closed(
     database: Database, log_lines: LogLines
 ) -> None:

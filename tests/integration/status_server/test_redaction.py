@@ -131,7 +131,7 @@ WITHHELD_PATHS = [
 async def test_http_redacts_the_same(server: Serving, database: Database) -> None:
     await publish(database, [online(), *EVENTS])
     async with (
-        opened(database, ENVIRONMENT="production") as dashboard,
+        opened(database, signed_in=False) as dashboard,
         server.client() as status_server,
     ):
         for http, root in ((dashboard, "/api/pipelines"), (status_server, "/v1/pipelines")):

@@ -129,7 +129,7 @@ async def test_the_dashboard_and_its_derived_tokens_follow_a_revocation(
 ) -> None:
     given = token(Role.VIEWER, subject="me")
     headers = {"Authorization": f"Bearer {given}"}
-    async with serving(database) as server, opened(database, ENVIRONMENT="production") as http:
+    async with serving(database) as server, opened(database, signed_in=False) as http:
         session = await http.get("/api/session", headers=headers)
         derived: str = session.json()["token"]
         viewer = await connected(server.url, derived)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
 
 from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database
+from raglive.store.registry.removal import find_removable, remove_pipeline
 from raglive_contract.cursor import parse_cursor
 from raglive_contract.permissions import Role
 from raglive_contract.socket import StillSubscribed, SubscribeAck
@@ -312,3 +314,20 @@ async def test_two_servers_serve_the_same(database: Database) -> None:
         await one.until(lambda: len(one.durable()) == 2)
         await two.until(lambda: len(two.durable()) == 2)
         assert one.durable() == two.durable()
+
+
+async def test_viewers_are_told_of_a_removed_pipeline(server: Serving, database: Database) -> None:
+    await publish(database, [processing("a")])
+    async with watching(server.url) as follower, watching(server.url) as viewer:
+        await viewer.subscribe(pipeline_id=PIPELINE)
+        [before] = await follower.subscribe()
+        await remove_pipeline(database, await find_removable(database, PIPELINE))
+        for one in (follower, viewer):
+            told = await one.until(partial(one.of, "pipeline:removed"))
+            assert told == [{"pipeline_id": PIPELINE}]
+        refused = await viewer.ask("subscribe", {"pipeline_id": PIPELINE})
+        assert refused["error"]["code"] == "not_found"
+        after = await publish(database, [processing("a")])
+        assert after > before["cursor"], "another epoch"
+        await follower.until(lambda: follower.of("pipeline:status")[-1]["cursor"] == after)
+        await viewer.until(lambda: viewer.of("pipeline:status")[-1]["cursor"] == after)

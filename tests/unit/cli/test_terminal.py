@@ -105,7 +105,7 @@ def test_search_tail_up_and_errors(text: str) -> None:
         event = {"file": {"name": text}, "timestamp": "2026-01-01T00:00:00.000Z", "seq": 1}
         error = {"type": "file:failed", "error": {"message": text}}
         console.print(tail_command._line(event | error))  # type: ignore[arg-type]
-        display = UpDisplay("http://127.0.0.1", Path("data"), Path("x"), [])
+        display = UpDisplay(lambda: "http://127.0.0.1", Path("data"), Path("x"), [])
         display._console = console
         display.note(text)
         terminal.print_line(RagliveError(text).message)

@@ -1,5 +1,6 @@
 import type { Metadata, Viewport } from "next";
 import { Suspense, type ReactNode } from "react";
+import { SIGN_IN_SCRIPT } from "@/client/sign-in";
 import { SignInWall } from "@/features/access/sign-in-wall";
 import { ConnectionBadge } from "@/features/connection/badge";
 import { Header } from "@/features/shell/header";
@@ -26,6 +27,7 @@ export default function RootLayout({ children }: { children: ReactNode }) {
   return (
     <html lang="en" suppressHydrationWarning>
       <head>
+        <script dangerouslySetInnerHTML={{ __html: SIGN_IN_SCRIPT }} />
         <script dangerouslySetInnerHTML={{ __html: THEME_SCRIPT }} />
       </head>
       <body>

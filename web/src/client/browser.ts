@@ -1,4 +1,5 @@
 import { Client, type Memory } from "./client";
+import { onSignInAddress, takeSignInSecret } from "./sign-in";
 
 declare global {
   interface Window {
@@ -23,7 +24,8 @@ export function createBrowserClient(): Client {
     schedule: onNextFrame,
     hidden: () => document.visibilityState === "hidden",
     choices: memoryIn(() => localStorage),
-    secrets: memoryIn(() => sessionStorage),
+    tabSecrets: memoryIn(() => sessionStorage),
+    takeSignInSecret,
   });
 }
 
@@ -67,6 +69,7 @@ function watchBrowser(client: Client): () => void {
     if (slept && document.visibilityState === "visible") wake();
     tell();
   }, TICK_MS);
+  onSignInAddress(signal);
   document.addEventListener("visibilitychange", onVisibility, { signal });
   document.addEventListener("resume", wake, { signal });
   window.addEventListener("online", wake, { signal });

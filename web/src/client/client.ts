@@ -1,9 +1,11 @@
+import type { Session, SignedIn } from "@/contract/types";
 import { Http } from "./http";
 import { Poller } from "./polling";
 import { ConnectionRunner } from "./runner";
 import { SessionKeeper } from "./session";
 import { Store } from "./store";
 import { TIMING, type Timing } from "./timing";
+import type { SocketHandlers } from "./transports";
 
 /** What the client needs from its environment. */
 export interface Environment {
@@ -12,10 +14,12 @@ export interface Environment {
   /** Calls back at the next frame. */
   schedule: (run: () => void) => void;
   hidden: () => boolean;
-  /** Remembers a choice on this device. */
+  /** Remembers choices, and the token of a one-time secret, in this browser. */
   choices: Memory;
-  /** Remembers the viewer's token until the tab is closed. */
-  secrets: Memory;
+  /** Remembers a token that the viewer entered, until the tab is closed. */
+  tabSecrets: Memory;
+  /** The one-time secret that the page was opened with, once. */
+  takeSignInSecret?: () => string | null;
   timing?: Timing;
 }
 
@@ -32,14 +36,16 @@ export class Client {
   readonly http: Http;
   readonly store: Store;
   private readonly runner: ConnectionRunner;
+  private stopped = false;
+  private signInRefusal: string | null = null;
 
   constructor(private readonly environment: Environment) {
-    const { base, schedule, hidden, choices, secrets, timing = TIMING } = environment;
-    this.http = new Http(base, () => secrets.get(TOKEN));
+    const { base, schedule, hidden, choices, timing = TIMING } = environment;
+    this.http = new Http(base, () => this.token());
     this.store = new Store(schedule);
     const loadSocket = async () => {
       const { SocketConnection } = await import("./socket");
-      return (...args: ConstructorParameters<typeof SocketConnection>) => new SocketConnection(...args);
+      return (session: Session, handlers: SocketHandlers) => new SocketConnection(session, handlers, timing);
     };
     this.runner = new ConnectionRunner(
       this.http,
@@ -58,10 +64,14 @@ export class Client {
   onConnection = (listener: () => void): (() => void) => this.runner.subscribe(listener);
 
   start(): void {
-    this.runner.dispatch({ type: "start" });
+    this.stopped = false;
+    const secret = this.environment.takeSignInSecret?.() ?? null;
+    if (secret === null) this.runner.dispatch({ type: "start" });
+    else void this.signInWithSecret(secret).then(() => this.startUnlessStopped());
   }
 
   stop(): void {
+    this.stopped = true;
     this.runner.dispatch({ type: "stop" });
   }
 
@@ -86,13 +96,43 @@ export class Client {
 
   /** Uses a token of the viewer's own until the tab is closed. */
   signIn(token: string): void {
-    this.environment.secrets.set(TOKEN, token);
+    this.signInRefusal = null;
+    this.environment.tabSecrets.set(TOKEN, token);
     this.runner.dispatch({ type: "signed_in" });
   }
 
-  /** Whether this tab uses a token of the viewer's own. */
+  /** Forgets the tokens of this tab and of this browser; the page must be loaded again. */
+  signOut(): void {
+    this.environment.tabSecrets.set(TOKEN, null);
+    this.environment.choices.set(TOKEN, null);
+  }
+
   hasToken(): boolean {
-    return this.environment.secrets.get(TOKEN) !== null;
+    return this.token() !== null;
+  }
+
+  /** Why the one-time secret was refused; null when there was none, or it was accepted. */
+  get refusedSecret(): string | null {
+    return this.signInRefusal;
+  }
+
+  private token(): string | null {
+    return this.environment.tabSecrets.get(TOKEN) ?? this.environment.choices.get(TOKEN);
+  }
+
+  /** Exchanges the secret for a token; when it is refused, a token of before may still be valid. */
+  private async signInWithSecret(secret: string): Promise<void> {
+    try {
+      const { body } = await this.http.request<SignedIn>("/api/sign-in", { body: { secret } });
+      this.signOut();
+      this.environment.choices.set(TOKEN, body?.token ?? null);
+    } catch (error) {
+      this.signInRefusal = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  private startUnlessStopped(): void {
+    if (!this.stopped) this.runner.dispatch({ type: "start" });
   }
 }
 

@@ -1,4 +1,8 @@
-export type ConnectionState = "connecting" | "live" | "polling" | "offline";
+/**
+ * `stale`: nothing has confirmed for a while that what is shown is complete. `signed_out`: the viewer's
+ * rights are missing or have ended, and nothing is requested until there are others.
+ */
+export type ConnectionState = "connecting" | "live" | "polling" | "stale" | "offline" | "signed_out";
 
 /** Why the connection is as it is; shown to people and matched by tests. */
 export type ReasonCode =
@@ -11,8 +15,12 @@ export type ReasonCode =
   | "socket_lost"
   | "socket_silent"
   | "socket_slow"
+  | "socket_behind"
+  | "unconfirmed"
   | "server_draining"
   | "unauthorized"
+  | "access_ended"
+  | "forbidden"
   | "server_unreachable"
   | "server_error";
 
@@ -31,8 +39,12 @@ const REASONS: Record<ReasonCode, string> = {
   socket_lost: "The connection to the status server broke.",
   socket_silent: "The status server stopped answering.",
   socket_slow: "The status server takes long to answer.",
+  socket_behind: "The status server is behind the database.",
+  unconfirmed: "No server has confirmed for a while that this is everything.",
   server_draining: "The status server is restarting.",
-  unauthorized: "You are not signed in, or no longer have access.",
+  unauthorized: "You are not signed in.",
+  access_ended: "Your access has ended.",
+  forbidden: "Your rights do not suffice.",
   server_unreachable: "The dashboard server cannot be reached.",
   server_error: "The dashboard server answers with errors.",
 };
@@ -57,8 +69,8 @@ export interface Connection extends SessionFacts {
   readonly reason: Reason;
   /** Round trip in ms, of the transport in use. */
   readonly latencyMs: number | null;
-  /** Unix time in ms of the last answer over any transport. */
-  readonly heardAt: number | null;
+  /** What is shown was complete at this time of the page's clock, in ms; null before the first data. */
+  readonly completeAt: number | null;
   /** Unix time in ms of the next WebSocket attempt; null when none is scheduled. */
   readonly retryAt: number | null;
   readonly preferPolling: boolean;
@@ -72,7 +84,7 @@ export const NOT_STARTED: Connection = {
   since: 0,
   reason: reason("starting"),
   latencyMs: null,
-  heardAt: null,
+  completeAt: null,
   retryAt: null,
   preferPolling: false,
   reconnects: 0,

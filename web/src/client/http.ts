@@ -32,7 +32,7 @@ export interface RequestOptions {
 
 export interface Answer<T> {
   status: number;
-  etag: string | null;
+  headers: Headers;
   /** Absent on 304. */
   body: T | null;
 }
@@ -73,10 +73,10 @@ export class Http {
         cache: "no-store",
         signal,
       });
-      const etag = response.headers.get("etag");
-      if (response.status === 304) return { status: 304, etag, body: null };
+      const { headers } = response;
+      if (response.status === 304) return { status: 304, headers, body: null };
       if (!response.ok) throw await refusal(response);
-      return { status: response.status, etag, body: (await response.json()) as T };
+      return { status: response.status, headers, body: (await response.json()) as T };
     } catch (error) {
       if (options.signal?.aborted) throw error;
       throw asApiError(error);

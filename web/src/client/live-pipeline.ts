@@ -18,7 +18,14 @@ import {
   type LiveFile,
 } from "./file-state";
 import { isDurable, type DurableEvent } from "./log-position";
-import { applyDurable, factsOf, withEvents, type PipelineFacts, type PipelineState } from "./pipeline-state";
+import {
+  aliveIfExternal,
+  applyDurable,
+  factsOf,
+  withEvents,
+  type PipelineFacts,
+  type PipelineState,
+} from "./pipeline-state";
 import { Verification, type PipelineAudit, type Trouble } from "./verification";
 
 type ConflatedEvent = Exclude<Event, DurableEvent>;
@@ -178,7 +185,7 @@ function factsAfterHeartbeat(
   event: Extract<Event, { type: "heartbeat" }>,
 ): PipelineFacts {
   return {
-    ...facts,
+    ...aliveIfExternal(facts),
     last_heartbeat: event.timestamp,
     is_checking: event.is_checking ?? false,
     last_check_time: event.last_check_time ?? facts.last_check_time,

@@ -42,6 +42,11 @@ export class LogPosition {
     return this.digestNow;
   }
 
+  /** Whether the server stated a digest of an event that has not come. */
+  get isAwaiting(): boolean {
+    return this.stated !== null;
+  }
+
   get position(): Position {
     return { epoch: this.epoch, seq: this.seqNow };
   }

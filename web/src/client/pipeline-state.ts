@@ -49,13 +49,21 @@ export function factsOf(snapshot: PipelineStatus): PipelineFacts {
   return facts;
 }
 
-function factsAfter(event: DurableEvent, facts: PipelineFacts): PipelineFacts {
+/** What a heartbeat or an event of a file says of a pipeline that raglive does not run: that it is alive. */
+export function aliveIfExternal(facts: PipelineFacts): PipelineFacts {
+  if (facts.managed || facts.status === "online") return facts;
+  return { ...facts, status: "online", offline_reason: undefined };
+}
+
+function factsAfter(event: DurableEvent, before: PipelineFacts): PipelineFacts {
   const last_activity = event.timestamp;
+  const facts = "file" in event ? aliveIfExternal(before) : before;
   switch (event.type) {
     case "pipeline:online":
       return {
         ...facts,
         status: "online",
+        offline_reason: undefined,
         started_at: event.started_at,
         check_interval: event.check_interval,
         watch_location: event.watch_location,
@@ -63,7 +71,7 @@ function factsAfter(event: DurableEvent, facts: PipelineFacts): PipelineFacts {
         last_activity,
       };
     case "pipeline:offline":
-      return { ...facts, status: "offline", is_checking: false, last_activity };
+      return { ...facts, status: "offline", offline_reason: event.reason, is_checking: false, last_activity };
     case "status:update":
       return factsOf(event.current_status);
     case "file:completed":

@@ -1,9 +1,10 @@
 import type { RagStatus } from "@/contract/types";
+import { clock } from "./clock";
 import { ApiError, type Http } from "./http";
 import type { Timing } from "./timing";
 import type { PollHandlers, PollingTransport } from "./transports";
 
-const LONG_POLL_SECONDS = 20;
+const ANSWER_TIMEOUT_SECONDS = 6;
 const HIDDEN_INTERVAL_MS = 10_000;
 const WORKING_INTERVAL_MS = 1_000;
 const SHORTEST_INTERVAL_MS = 100;
@@ -58,27 +59,27 @@ export class Poller implements PollingTransport {
   private async poll(): Promise<number> {
     const cursor = this.startOver ? null : this.handlers.cursor();
     const wait = this.waitSeconds();
-    const started = performance.now();
+    const started = clock.now();
     try {
-      const { status, body, etag } = await this.http.request<RagStatus>(this.path(cursor, wait), {
+      const { status, body, headers } = await this.http.request<RagStatus>(this.path(cursor, wait), {
         signal: this.stopping.signal,
-        timeoutMs: (wait + 10) * 1_000,
+        timeoutMs: (wait + ANSWER_TIMEOUT_SECONDS) * 1_000,
         headers: this.conditions(cursor),
       });
       if (this.stopped) return 0;
-      if (wait === 0) this.handlers.latency(performance.now() - started);
+      const tookMs = clock.now() - started;
+      const completeAt = readAt(headers, started);
+      if (wait === 0) this.handlers.latency(tookMs);
       this.failures = 0;
       this.first = false;
-      this.etag = etag;
+      this.etag = headers.get("etag");
       if (status === 304 || body === null) {
-        this.handlers.unchanged();
-        return this.intervalMs(null, wait, performance.now() - started);
+        this.handlers.unchanged(completeAt);
+        return this.intervalMs(null, wait, tookMs);
       }
       this.startOver = false;
-      this.handlers.answer(body, cursor !== null);
-      return body.up_to_date
-        ? this.intervalMs(body.poll_after_ms, wait, performance.now() - started)
-        : SHORTEST_INTERVAL_MS;
+      this.handlers.answer(body, cursor !== null, body.up_to_date ? completeAt : null);
+      return body.up_to_date ? this.intervalMs(body.poll_after_ms, wait, tookMs) : SHORTEST_INTERVAL_MS;
     } catch (error) {
       return this.stopped ? 0 : this.onFailure(error);
     }
@@ -114,7 +115,7 @@ export class Poller implements PollingTransport {
 
   private waitSeconds(): number {
     if (this.first || this.startOver || this.handlers.working() || this.handlers.hidden()) return 0;
-    return this.handlers.awaitsSocket() ? this.timing.shortPollSeconds : LONG_POLL_SECONDS;
+    return this.timing.longPollSeconds;
   }
 
   private intervalMs(askedMs: number | null, wait: number, tookMs: number): number {
@@ -136,4 +137,10 @@ export class Poller implements PollingTransport {
       this.wake = done;
     });
   }
+}
+
+/** The time on the page's clock as of which an answer is complete, never too late: the request took time to arrive. */
+function readAt(headers: Headers, started: number): number | null {
+  const after = Number.parseFloat(headers.get("x-read-after-ms") ?? "");
+  return Number.isNaN(after) ? null : started + after;
 }

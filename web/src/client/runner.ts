@@ -1,5 +1,6 @@
 import type { Session, SocketInfo } from "@/contract/types";
 import type { Connection, SessionFacts } from "./connection";
+import { clock } from "./clock";
 import { ApiError, type Http } from "./http";
 import type { SessionKeeper } from "./session";
 import type { Store } from "./store";
@@ -23,7 +24,11 @@ export interface RunnerOptions {
   timing?: Timing;
 }
 
-type Happening = Event extends infer E ? (E extends Event ? Omit<E, "at" | "random"> : never) : never;
+type Happening = Event extends infer E
+  ? E extends Event
+    ? Omit<E, "at" | "clock" | "random">
+    : never
+  : never;
 type Timer = ReturnType<typeof setTimeout>;
 
 const INFO_TIMEOUT_MS = 2_000;
@@ -48,10 +53,8 @@ export class ConnectionRunner {
     private readonly options: RunnerOptions,
   ) {
     this.state = initialState(options.preferPolling, options.timing);
-    store.onTrouble = (pipelineId, trouble, pipelineType) => {
-      const seq = this.seqOf(pipelineId);
-      this.dispatch({ type: "trouble", trouble, pipelineId, pipelineType, seq });
-    };
+    store.onTrouble = (pipelineId, trouble) =>
+      this.dispatch({ type: "trouble", trouble, pipelineId, seq: this.store.seqOf(pipelineId) });
   }
 
   get connection(): Connection {
@@ -80,6 +83,7 @@ export class ConnectionRunner {
     const [state, effects] = transition(this.state, {
       ...happening,
       at: Date.now(),
+      clock: clock.now(),
       random: Math.random(),
     });
     this.state = state;
@@ -103,7 +107,7 @@ export class ConnectionRunner {
         return this.socket?.tellActivity(this.options.clientId, effect.activity);
       case "resubscribe": {
         const cursor = effect.withCursor ? this.store.cursorOf(effect.pipelineId) : null;
-        return this.socket?.resubscribe(effect.pipelineType, effect.pipelineId, cursor);
+        return this.socket?.resubscribe(effect.pipelineId, cursor);
       }
       case "start_polling":
         this.poller = this.transports.createPoller(this.pollHandlers());
@@ -137,6 +141,8 @@ export class ConnectionRunner {
         return this.lagTimers.clear();
       case "flush_store":
         return this.store.flush();
+      case "forget_data":
+        return this.store.forget();
     }
   }
 
@@ -150,7 +156,7 @@ export class ConnectionRunner {
       this.createSocket = createSocket;
       this.dispatch({ type: "prepared", available, ...this.known(session) });
     } catch (error) {
-      this.dispatch({ type: "preparation_failed", denied: error instanceof ApiError && error.denied });
+      if (!this.isDenied(error)) this.dispatch({ type: "preparation_failed" });
     }
   }
 
@@ -175,16 +181,21 @@ export class ConnectionRunner {
   private socketHandlers(): SocketHandlers {
     return {
       connected: () => this.dispatch({ type: "socket_connected" }),
-      cursor: (pipelineType) => {
+      cursor: () => {
         this.store.flush();
-        return this.store.cursor(pipelineType);
+        return this.store.cursor();
       },
       events: (events) => this.store.enqueue(events),
       snapshot: (status) => this.store.takeSnapshot(status),
-      settled: (pipelines, everyOfType) => this.store.settle(pipelines, everyOfType),
+      settled: (pipelines, all) => this.store.settle(pipelines, all),
       live: () => this.dispatch({ type: "socket_live" }),
+      confirmed: (completeAt) => {
+        this.store.flush();
+        if (this.store.isComplete()) this.dispatch({ type: "socket_confirmed", completeAt });
+      },
       down: (reason, error) =>
         this.dispatch({ type: "socket_down", reason, retryAfterMs: error?.retry_after_ms ?? 0 }),
+      removed: (pipelineId) => this.store.remove(pipelineId),
       draining: (retryInMs) => this.dispatch({ type: "socket_draining", retryInMs }),
       expiring: () => this.dispatch({ type: "token_expiring" }),
       latency: (ms) => this.dispatch({ type: "socket_latency", ms }),
@@ -199,26 +210,37 @@ export class ConnectionRunner {
       },
       working: () => this.store.isWorking(),
       hidden: this.options.hidden,
-      awaitsSocket: () => !this.state.connection.preferPolling,
-      answer: (answer, sinceCursor) => {
+      answer: (answer, sinceCursor, completeAt) => {
         this.store.settlePoll(answer, sinceCursor);
-        this.dispatch({ type: "polled", websocketAvailable: answer.websocket_available });
+        this.polled(answer.websocket_available, completeAt);
       },
-      unchanged: () => {
-        this.store.confirmAll();
-        this.dispatch({ type: "polled", websocketAvailable: null });
+      unchanged: (completeAt) => this.polled(null, completeAt),
+      failed: (error, failures) => {
+        const { unreachable, message } = error;
+        if (!this.isDenied(error)) this.dispatch({ type: "poll_failed", unreachable, message, failures });
       },
-      failed: ({ denied, unreachable, message }, failures) =>
-        this.dispatch({ type: "poll_failed", denied, unreachable, message, failures }),
       latency: (ms) => this.dispatch({ type: "poll_latency", ms }),
     };
+  }
+
+  /** An answer confirms nothing while events are missing that it should have brought. */
+  private polled(websocketAvailable: boolean | null, completeAt: number | null): void {
+    const isComplete = this.store.isComplete();
+    this.dispatch({ type: "polled", websocketAvailable, completeAt: isComplete ? completeAt : null });
+  }
+
+  /** Reports a refusal for lack of rights. */
+  private isDenied(error: unknown): boolean {
+    if (!(error instanceof ApiError) || !error.denied) return false;
+    this.dispatch({ type: "denied", code: error.code, message: error.message });
+    return true;
   }
 
   private async reportSession(session: Promise<Session>): Promise<void> {
     try {
       this.dispatch({ type: "session", ...this.known(await session) });
-    } catch {
-      // Whatever needs the session reports that it has none.
+    } catch (error) {
+      this.isDenied(error); // Whatever else needs the session reports that it has none.
     }
   }
 
@@ -227,8 +249,8 @@ export class ConnectionRunner {
       const session = await this.session.refresh();
       this.dispatch({ type: "session", ...this.known(session) });
       await this.socket?.authorize(session);
-    } catch {
-      this.dispatch({ type: "renewal_failed" });
+    } catch (error) {
+      if (!this.isDenied(error)) this.dispatch({ type: "renewal_failed" });
     }
   }
 
@@ -244,13 +266,9 @@ export class ConnectionRunner {
     const due = () => {
       this.lagTimers.delete(pipelineId);
       this.store.flush();
-      this.dispatch({ type: "lag_due", pipelineId, seq: this.seqOf(pipelineId) });
+      this.dispatch({ type: "lag_due", pipelineId, seq: this.store.seqOf(pipelineId) });
     };
     this.lagTimers.set(pipelineId, setTimeout(due, ms));
-  }
-
-  private seqOf(pipelineId: string): number | null {
-    return this.store.seqOf(pipelineId);
   }
 
   private known(session: Session): { facts: SessionFacts; renewAt: number | null } {

@@ -1,14 +1,18 @@
 import { Manager, type Socket } from "socket.io-client";
 import type {
+  Bookmark,
   ErrorBody,
   Event,
   EventsBatch,
+  PipelineRemoved,
   PipelineStatus,
   ServerDraining,
   Session,
   SubscribeAck,
 } from "@/contract/types";
+import { clock } from "./clock";
 import { reason, type Reason } from "./connection";
+import type { Timing } from "./timing";
 import type { Activity, SocketHandlers, SocketTransport } from "./transports";
 
 interface Refusal {
@@ -18,9 +22,7 @@ interface Refusal {
 
 const OPENING_TIMEOUT_MS = 6_000;
 const ACK_TIMEOUT_MS = 5_000;
-const FIRST_PING_MS = 600;
-const PING_INTERVAL_MS = 5_000;
-const PING_TIMEOUT_MS = 4_000;
+const FIRST_MEASUREMENT_MS = 600;
 const EVENT_TYPES: Event["type"][] = [
   "pipeline:online",
   "pipeline:offline",
@@ -34,24 +36,24 @@ const EVENT_TYPES: Event["type"][] = [
   "heartbeat",
   "pipeline:summary",
 ];
-const REFUSED_FOR_GOOD = new Set(["forbidden", "not_found"]);
+const GONE = new Set(["forbidden", "not_found"]);
+const NOT_SIGNED_IN = new Set(["unauthenticated", "token_expired", "token_revoked"]);
 
-/** One Socket.IO connection with a namespace per pipeline type. It ends once, and is not reused. */
+/** One Socket.IO connection, to the namespace of every pipeline. It ends once, and is not reused. */
 export class SocketConnection implements SocketTransport {
   private readonly manager: Manager;
-  private readonly sockets = new Map<string, Socket>();
-  private readonly subscribed = new Set<string>();
-  private readonly subscribing = new Set<string>();
-  private readonly refused = new Map<string, ErrorBody | null>();
+  private readonly socket: Socket;
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
+  private subscribing = 0;
   private isLive = false;
   private ended = false;
 
   constructor(
     private session: Session,
     private readonly handlers: SocketHandlers,
+    private readonly timing: Timing,
   ) {
-    const { url, path } = session.websocket;
+    const { url, path, every_pipeline } = session.websocket;
     this.manager = new Manager(url, {
       path,
       transports: ["websocket"],
@@ -59,6 +61,9 @@ export class SocketConnection implements SocketTransport {
       timeout: OPENING_TIMEOUT_MS,
       autoConnect: false,
       forceNew: true,
+    });
+    this.socket = this.manager.socket(every_pipeline, {
+      auth: (give: (auth: object) => void) => give(this.session.token ? { token: this.session.token } : {}),
     });
   }
 
@@ -68,44 +73,31 @@ export class SocketConnection implements SocketTransport {
     });
     this.manager.on("error", (error) => this.end(reason("socket_unreachable", sentence(error.message))));
     this.manager.on("close", () => this.end(reason(this.isLive ? "socket_lost" : "socket_unreachable")));
-    for (const namespace of this.session.websocket.namespaces) this.join(namespace);
-    if (this.sockets.size === 0) this.end(reason("socket_refused", "It offers no namespace."));
+    this.listen(this.socket);
+    this.socket.connect();
   }
 
   /** Subscribes to one pipeline again: replays what follows the cursor, or sends a snapshot without one. */
-  resubscribe(pipelineType: string, pipelineId: string, cursor: string | null): void {
-    const entry = [...this.sockets].find(([name]) => typeOf(name) === pipelineType);
-    if (entry) void this.subscribe(entry[0], entry[1], pipelineId, cursor);
+  resubscribe(pipelineId: string, cursor: string | null): void {
+    void this.subscribe(pipelineId, cursor);
   }
 
   /** Presents a renewed token on the open connection. */
   async authorize(session: Session): Promise<void> {
     this.session = session;
-    for (const socket of this.sockets.values()) {
-      const answer = await this.ask<{ ok: true }>(socket, "auth:refresh", { token: session.token ?? "" });
-      if (answer && !answer.ok) this.end(reason("unauthorized"), answer.error);
-    }
+    const answer = await this.ask<{ ok: true }>("auth:refresh", { token: session.token ?? "" });
+    if (answer && !answer.ok) this.end(reason("unauthorized"), answer.error);
   }
 
   tellActivity(clientId: string, status: Activity): void {
-    for (const socket of this.connectedSockets())
-      socket.emit("client:status", { client_id: clientId, status, timestamp: new Date().toISOString() });
+    if (!this.socket.connected) return;
+    this.socket.emit("client:status", { client_id: clientId, status, timestamp: new Date().toISOString() });
   }
 
   /** Ends the connection unless the server answers in time. */
   async probe(timeoutMs: number): Promise<void> {
-    const socket = this.connectedSockets()[0];
-    if (!socket) {
-      this.end(reason("socket_lost"));
-      return;
-    }
-    const started = performance.now();
-    try {
-      await socket.timeout(timeoutMs).emitWithAck("ping", Date.now());
-      if (!this.ended) this.handlers.latency(performance.now() - started);
-    } catch {
-      this.end(reason("socket_silent"));
-    }
+    const tookMs = await this.ping(timeoutMs);
+    if (tookMs !== null) this.handlers.latency(tookMs);
   }
 
   /** Closes without telling the handlers. */
@@ -113,21 +105,17 @@ export class SocketConnection implements SocketTransport {
     if (this.ended) return;
     this.ended = true;
     for (const timer of this.timers) clearTimeout(timer);
-    for (const socket of this.sockets.values()) socket.removeAllListeners().disconnect();
+    this.socket.removeAllListeners().disconnect();
     this.manager.removeAllListeners();
     this.manager.engine?.close();
   }
 
-  private join(namespace: string): void {
-    const socket = this.manager.socket(namespace, {
-      auth: (give: (auth: object) => void) => give(this.session.token ? { token: this.session.token } : {}),
-    });
-    this.sockets.set(namespace, socket);
+  private listen(socket: Socket): void {
     socket.on("connect", () => {
-      if (this.subscribed.size === 0 && this.subscribing.size === 0) this.handlers.connected();
-      void this.subscribe(namespace, socket, null, this.handlers.cursor(typeOf(namespace)));
+      this.handlers.connected();
+      void this.subscribe(null, this.handlers.cursor());
     });
-    socket.on("connect_error", (error) => this.onRefused(namespace, error));
+    socket.on("connect_error", (error) => this.onRefused(error));
     socket.on("disconnect", (why) =>
       this.end(reason("socket_lost", why === "io server disconnect" ? "The server closed it." : undefined)),
     );
@@ -135,103 +123,88 @@ export class SocketConnection implements SocketTransport {
     socket.on("events:batch", (batch: EventsBatch) => this.handlers.events(batch.events));
     socket.on("pipeline:status", (status: PipelineStatus) => {
       // The acknowledgement of a pending subscription carries the snapshot and its cursor.
-      if (!this.subscribing.has(namespace)) this.handlers.snapshot(status);
+      if (this.subscribing === 0) this.handlers.snapshot(status);
     });
+    socket.on("pipeline:removed", (notice: PipelineRemoved) => this.handlers.removed(notice.pipeline_id));
     socket.on("server:draining", (notice: ServerDraining) => this.handlers.draining(notice.retry_in));
     socket.on("auth:expiring", () => this.handlers.expiring());
-    socket.connect();
   }
 
-  private async subscribe(
-    namespace: string,
-    socket: Socket,
-    pipelineId: string | null,
-    cursor: string | null,
-  ): Promise<void> {
-    this.subscribing.add(namespace);
-    const answer = await this.ask<SubscribeAck>(socket, "subscribe", {
+  /** Subscribes to one pipeline, or to all with null. */
+  private async subscribe(pipelineId: string | null, cursor: string | null): Promise<void> {
+    this.subscribing += 1;
+    const answer = await this.ask<SubscribeAck>("subscribe", {
       batch: true,
       ...(pipelineId === null ? {} : { pipeline_id: pipelineId }),
       ...(cursor === null ? {} : { cursor }),
     });
-    this.subscribing.delete(namespace);
+    this.subscribing -= 1;
     if (!answer) return;
     if (!answer.ok) {
-      this.onSubscribeRefused(namespace, pipelineId, cursor, answer.error);
+      this.onSubscribeRefused(pipelineId, cursor, answer.error);
       return;
     }
-    this.handlers.settled(answer.pipelines, pipelineId === null ? typeOf(namespace) : null);
-    this.subscribed.add(namespace);
-    this.goLiveWhenComplete();
+    this.handlers.settled(answer.pipelines, pipelineId === null);
+    if (pipelineId === null) this.goLive();
   }
 
-  private onSubscribeRefused(
-    namespace: string,
-    pipelineId: string | null,
-    cursor: string | null,
-    error: ErrorBody,
-  ): void {
-    const socket = this.sockets.get(namespace);
-    if (socket && cursor !== null && error.code.startsWith("cursor_"))
-      void this.subscribe(namespace, socket, pipelineId, null);
-    else if (pipelineId !== null) return;
-    else this.refuse(namespace, error);
+  /** A pipeline that was removed stays unsubscribed. Any other refusal would leave its data out of date. */
+  private onSubscribeRefused(pipelineId: string | null, cursor: string | null, error: ErrorBody): void {
+    if (cursor !== null && error.code.startsWith("cursor_")) void this.subscribe(pipelineId, null);
+    else if (pipelineId === null || !GONE.has(error.code)) this.refuse(error);
   }
 
-  private onRefused(namespace: string, error: Error & { data?: unknown }): void {
+  private onRefused(error: Error & { data?: unknown }): void {
     const body = errorBody(error.data);
-    if (!body && error.message !== "Invalid namespace")
-      this.end(reason("socket_unreachable", sentence(error.message)));
-    else this.refuse(namespace, body);
+    if (body) this.refuse(body);
+    else this.end(reason("socket_unreachable", sentence(error.message)));
   }
 
-  /** Continues without a namespace that this token may not see; any other refusal ends the attempt. */
-  private refuse(namespace: string, error: ErrorBody | null): void {
-    if (error && !REFUSED_FOR_GOOD.has(error.code)) {
-      const code =
-        error.code === "unauthenticated" || error.code === "token_expired"
-          ? "unauthorized"
-          : "socket_refused";
-      this.end(reason(code, sentence(error.message)), error);
-      return;
-    }
-    this.refused.set(namespace, error);
-    if (this.refused.size === this.sockets.size)
-      this.end(reason("socket_refused", error ? sentence(error.message) : undefined), error);
-    else this.goLiveWhenComplete();
+  private refuse(error: ErrorBody): void {
+    const code = NOT_SIGNED_IN.has(error.code) ? "unauthorized" : "socket_refused";
+    this.end(reason(code, sentence(error.message)), error);
   }
 
-  private goLiveWhenComplete(): void {
+  private goLive(): void {
     if (this.isLive || this.ended) return;
-    if (this.subscribed.size + this.refused.size < this.sockets.size) return;
     this.isLive = true;
     this.handlers.live();
-    // An earlier ping would measure the burst of the start.
-    this.after(FIRST_PING_MS, () => void this.keepMeasuring());
+    void this.ping(this.timing.pingTimeoutMs);
+    // An earlier measurement would be of the burst of the start.
+    this.after(FIRST_MEASUREMENT_MS, () => void this.keepMeasuring());
   }
 
   private async keepMeasuring(): Promise<void> {
-    await this.probe(PING_TIMEOUT_MS);
-    if (!this.ended) this.after(PING_INTERVAL_MS, () => void this.keepMeasuring());
+    await this.probe(this.timing.pingTimeoutMs);
+    if (!this.ended) this.after(this.timing.pingIntervalMs, () => void this.keepMeasuring());
+  }
+
+  /**
+   * Asks as of when this connection knows everything. Ends the connection without an answer in time;
+   * returns the round trip in ms, or null when it has ended.
+   */
+  private ping(timeoutMs: number): Promise<number | null> {
+    const started = clock.now();
+    return new Promise((resolve) => {
+      const answered = (late: Error | null, _serverTime?: number, bookmark?: Bookmark) => {
+        if (late) this.end(reason("socket_silent"));
+        else if (!this.ended && typeof bookmark?.lag_ms === "number")
+          this.handlers.confirmed(started - bookmark.lag_ms);
+        resolve(this.ended ? null : clock.now() - started);
+      };
+      this.socket.timeout(timeoutMs).emit("ping", Date.now(), answered);
+    });
   }
 
   /** Null when the connection ended before an answer came. */
-  private async ask<T extends { ok: true }>(
-    socket: Socket,
-    type: string,
-    body: object,
-  ): Promise<T | Refusal | null> {
+  private async ask<T extends { ok: true }>(type: string, body: object): Promise<T | Refusal | null> {
     try {
-      const answer = (await socket.timeout(ACK_TIMEOUT_MS).emitWithAck(type, body)) as T | Refusal;
+      const answer = (await this.socket.timeout(ACK_TIMEOUT_MS).emitWithAck(type, body)) as T | Refusal;
       return this.ended ? null : answer;
     } catch {
       this.end(reason("socket_silent"));
       return null;
     }
-  }
-
-  private connectedSockets(): Socket[] {
-    return [...this.sockets.values()].filter((socket) => socket.connected);
   }
 
   private after(ms: number, run: () => void): void {
@@ -247,10 +220,6 @@ export class SocketConnection implements SocketTransport {
     this.close();
     this.handlers.down(why, error);
   }
-}
-
-function typeOf(namespace: string): string {
-  return namespace.replace(/^\//, "");
 }
 
 function errorBody(data: unknown): ErrorBody | null {

@@ -13,19 +13,15 @@ const LONGEST_QUEUE = 5_000;
  * once per change of the whole.
  */
 export class Store {
-  onTrouble: (pipelineId: string, trouble: Trouble, pipelineType: string) => void = () => undefined;
+  onTrouble: (pipelineId: string, trouble: Trouble) => void = () => undefined;
   private readonly pipelines = new Map<string, LivePipeline>();
-  private readonly heardAt = new Map<string, number>();
   private states: readonly PipelineState[] = [];
   private ids: readonly string[] = [];
   private queue: Event[] = [];
   private scheduled = false;
   private readonly listeners = new Set<() => void>();
 
-  constructor(
-    private readonly schedule: (run: () => void) => void,
-    private readonly now: () => number = Date.now,
-  ) {}
+  constructor(private readonly schedule: (run: () => void) => void) {}
 
   subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -50,17 +46,14 @@ export class Store {
     return this.pipelines.get(pipelineId)?.allFiles() ?? [];
   }
 
-  /** When the server last confirmed this pipeline's state (Unix time in ms). */
-  freshAt(pipelineId: string): number | null {
-    return this.heardAt.get(pipelineId) ?? null;
+  /** Whether every event that the server told of has been applied. */
+  isComplete(): boolean {
+    return [...this.pipelines.values()].every(({ log }) => log.isComplete);
   }
 
-  /** The cursor of the pipelines of one type, or of all; null when nothing is known. */
-  cursor(pipelineType?: string): string | null {
-    const known = [...this.pipelines.values()].filter(
-      ({ state }) => pipelineType === undefined || state.type === pipelineType,
-    );
-    return composeCursor(known.map(({ log }) => log.position));
+  /** The cursor of all pipelines; null when nothing is known. */
+  cursor(): string | null {
+    return composeCursor([...this.pipelines.values()].map(({ log }) => log.position));
   }
 
   cursorOf(pipelineId: string): string | null {
@@ -102,9 +95,9 @@ export class Store {
 
   /**
    * Takes the acknowledgement of a subscription; what it replayed has arrived before. A subscription
-   * to every pipeline of a type names those that exist: the others of that type are forgotten.
+   * to all pipelines names those that exist: the others are forgotten.
    */
-  settle(answers: readonly SubscribedPipeline[], everyOfType: string | null = null): void {
+  settle(answers: readonly SubscribedPipeline[], all = false): void {
     const fresh = answers.filter(({ pipeline_id }) => !this.pipelines.has(pipeline_id));
     for (const { snapshot } of fresh) this.replace(snapshot);
     this.flush();
@@ -114,13 +107,8 @@ export class Store {
       const verdict = known.acknowledge(answer);
       if (verdict === "replace") this.replace(answer.snapshot);
       else this.report(known, verdict ?? known.reconcile(answer.snapshot));
-      this.heard(answer.pipeline_id);
     }
-    if (everyOfType !== null)
-      this.retain(
-        answers.map(({ pipeline_id }) => pipeline_id),
-        everyOfType,
-      );
+    if (all) this.retain(answers.map(({ pipeline_id }) => pipeline_id));
     this.publish();
   }
 
@@ -149,9 +137,10 @@ export class Store {
     this.publish();
   }
 
-  /** Records that the server confirmed every pipeline as it is known. */
-  confirmAll(): void {
-    for (const id of this.pipelines.keys()) this.heard(id);
+  /** Forgets everything: the viewer may no longer see it. */
+  forget(): void {
+    this.queue = [];
+    this.pipelines.clear();
     this.publish();
   }
 
@@ -165,7 +154,6 @@ export class Store {
     if (known && parsePosition(snapshot.cursor)?.epoch === known.log.epoch)
       this.report(known, known.reconcile(snapshot));
     else this.replace(snapshot);
-    this.heard(snapshot.pipeline_id);
     this.publish();
   }
 
@@ -176,25 +164,29 @@ export class Store {
     const known = this.pipelines.get(snapshot.pipeline_id);
     if (known) known.restart(position, snapshot);
     else this.pipelines.set(snapshot.pipeline_id, new LivePipeline(position, snapshot));
-    this.heard(snapshot.pipeline_id);
     this.publish();
   }
 
-  /** Forgets the pipelines, of one type or of all, that are not among `ids`. */
-  private retain(ids: readonly string[], type: string | null = null): void {
-    for (const [id, { state }] of this.pipelines)
-      if (!ids.includes(id) && (type === null || state.type === type)) this.pipelines.delete(id);
+  /** Forgets a pipeline that no longer exists. */
+  remove(pipelineId: string): void {
+    this.flush();
+    this.pipelines.delete(pipelineId);
+    this.publish();
+  }
+
+  /** Forgets the pipelines that are not among `ids`. */
+  private retain(ids: readonly string[]): void {
+    for (const id of this.pipelines.keys()) if (!ids.includes(id)) this.pipelines.delete(id);
   }
 
   private apply(event: Event): void {
     const pipeline = this.pipelines.get(event.pipeline_id) ?? this.begin(event);
     if (!pipeline) return;
-    this.heard(event.pipeline_id);
     this.report(pipeline, pipeline.take(event));
   }
 
   private report({ state }: LivePipeline, trouble: Trouble | null): void {
-    if (trouble) this.onTrouble(state.id, trouble, state.type);
+    if (trouble) this.onTrouble(state.id, trouble);
   }
 
   /** Follows a pipeline that is new to the page from its first event; otherwise asks for it. */
@@ -202,15 +194,11 @@ export class Store {
     const { pipeline_id: id, pipeline_type: type } = event;
     const epoch = isDurable(event) && event.seq === 1 ? parsePosition(event.cursor)?.epoch : undefined;
     if (epoch === undefined) {
-      this.onTrouble(id, "unknown", type);
+      this.onTrouble(id, "unknown");
       return null;
     }
     this.replace(emptyStatus(id, type, formatPosition({ epoch, seq: 0 })));
     return this.pipelines.get(id) ?? null;
-  }
-
-  private heard(id: string): void {
-    this.heardAt.set(id, this.now());
   }
 
   private publish(): void {
@@ -232,6 +220,7 @@ function emptyStatus(id: string, type: string, cursor: string): PipelineStatus {
     pipeline_id: id,
     pipeline_type: type,
     status: "offline",
+    managed: true,
     is_checking: false,
     files_processing: [],
     files_completed: [],

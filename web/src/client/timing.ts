@@ -8,8 +8,15 @@ export interface Backoff {
 export interface Timing {
   readonly socketRetry: Backoff;
   readonly pollRetry: Backoff;
-  /** The longest wait of a long poll that should also notice the status server's return. */
-  readonly shortPollSeconds: number;
+  /** The longest wait of a long poll: only its answer confirms what is shown. */
+  readonly longPollSeconds: number;
+  /** The pause between pings over the WebSocket, and the time-out of each. */
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
+  /** What is shown was complete this long ago at most; older data is shown as out of date. */
+  readonly staleAfterMs: number;
+  /** A status server that is further behind the log is left for polling. */
+  readonly behindAfterMs: number;
   /** How long events that the server announced may take to arrive. */
   readonly lagGraceMs: number;
   /** The time-out of the ping after the page wakes up. */
@@ -19,7 +26,11 @@ export interface Timing {
 export const TIMING: Timing = {
   socketRetry: { firstMs: 1_000, longestMs: 15_000 },
   pollRetry: { firstMs: 500, longestMs: 10_000 },
-  shortPollSeconds: 4,
+  longPollSeconds: 4,
+  pingIntervalMs: 3_500,
+  pingTimeoutMs: 3_000,
+  staleAfterMs: 8_000,
+  behindAfterMs: 5_000,
   lagGraceMs: 2_000,
   wakeProbeMs: 1_500,
 };

@@ -2,16 +2,20 @@ import { reason } from "./connection";
 import type { Effect, Event, EventType, State, TimerName } from "./connection-state";
 import {
   chain,
+  checkFreshness,
   dropSocket,
   hasSocket,
   moved,
+  onDenied,
   onDraining,
   onLive,
   onPolled,
   onPollFailed,
   onPrepared,
   onSession,
+  onSocketConfirmed,
   onSocketDown,
+  onStaleTimer,
   poll,
   prepareSocket,
   retryNow,
@@ -28,6 +32,7 @@ const RENEWAL_RETRY_MS = 2_000;
 const SOCKET_EVENTS: ReadonlySet<EventType> = new Set<EventType>([
   "socket_connected",
   "socket_live",
+  "socket_confirmed",
   "socket_down",
   "socket_draining",
   "socket_latency",
@@ -43,19 +48,21 @@ export function transition(state: State, event: Event): Step {
   if (SOCKET_EVENTS.has(event.type) && !hasSocket(state)) return [state, []];
   switch (event.type) {
     case "start":
-      return state.started ? [state, []] : start(state, event.at);
+      return state.started ? [state, []] : begin({ ...state, started: true }, event.at);
     case "stop":
       return stop(state);
     case "prefer_polling":
       return preferPolling(state, event.prefer, event.at);
     case "retry_now":
-      return retryNow(state);
+      return signedOut(state) ? begin(state, event.at) : retryNow(state);
     case "signed_in":
-      return chain([state, [{ type: "forget_session" }]], retryNow);
+      return chain([state, [{ type: "forget_session" }]], (next) =>
+        signedOut(next) ? begin(next, event.at) : retryNow(next),
+      );
     case "woke":
-      return state.socket === "live"
-        ? [state, [{ type: "probe_socket", timeoutMs: state.timing.wakeProbeMs }]]
-        : retryNow(state);
+      return onWoke(state, event);
+    case "denied":
+      return onDenied(state, event);
     case "activity":
       return changeActivity(state, event.activity);
     case "session":
@@ -66,21 +73,23 @@ export function transition(state: State, event: Event): Step {
       return onPrepared(state, event);
     case "preparation_failed":
       if (state.socket !== "preparing") return [state, []];
-      return onSocketDown(state, reason(event.denied ? "unauthorized" : "socket_unavailable"), 0, event);
+      return onSocketDown(state, reason("socket_unavailable"), 0, event);
     case "socket_connected":
       return stopPolling(state);
     case "socket_live":
-      return onLive(state, event.at);
+      return onLive(state, event);
+    case "socket_confirmed":
+      return onSocketConfirmed(state, event.completeAt, event);
     case "socket_down":
       return onSocketDown(state, event.reason, event.retryAfterMs, event);
     case "socket_draining":
       return onDraining(state, event.retryInMs, event.at);
     case "socket_latency":
-      return [shown(state, { latencyMs: event.ms, heardAt: event.at }), []];
+      return [shown(state, { latencyMs: event.ms }), []];
     case "token_expiring":
       return [state, [{ type: "renew_session" }]];
     case "polled":
-      return onPolled(state, event.websocketAvailable, event);
+      return onPolled(state, event);
     case "poll_failed":
       return onPollFailed(state, event);
     case "poll_latency":
@@ -88,7 +97,7 @@ export function transition(state: State, event: Event): Step {
     case "trouble":
       return onTrouble(state, event);
     case "timer":
-      return onTimer(state, event.name, event.at);
+      return onTimer(state, event.name, event);
     case "lag_due":
       return onLagDue(state, event.pipelineId, event.seq);
   }
@@ -102,8 +111,8 @@ function whileStopped(state: State, event: Event): Step {
   return [state, []];
 }
 
-function start(state: State, at: number): Step {
-  const started = moved({ ...state, started: true }, "connecting", reason("starting"), at);
+function begin(state: State, at: number): Step {
+  const started = moved(state, "connecting", reason("starting"), at);
   if (state.connection.preferPolling)
     return chain(poll(started, reason("preferred"), at), (next) => [next, [{ type: "load_session" }]]);
   return chain([started, [{ type: "set_timer", name: "fallback", ms: FALLBACK_AFTER_MS }]], prepareSocket);
@@ -116,6 +125,7 @@ function stop(state: State): Step {
       { type: "clear_timer", name: "fallback" },
       { type: "clear_timer", name: "retry" },
       { type: "clear_timer", name: "renew" },
+      { type: "clear_timer", name: "stale" },
       { type: "forget_lags" },
       { type: "close_socket" },
       { type: "stop_polling" },
@@ -126,6 +136,7 @@ function stop(state: State): Step {
 function preferPolling(state: State, prefer: boolean, at: number): Step {
   if (prefer === state.connection.preferPolling) return [state, []];
   const chosen = shown(state, { preferPolling: prefer });
+  if (signedOut(state)) return [chosen, []];
   if (!prefer) return retryNow(chosen);
   return chain(dropSocket(chosen), (next) => poll(shown(next, { retryAt: null }), reason("preferred"), at));
 }
@@ -140,34 +151,47 @@ function changeActivity(state: State, activity: Activity): Step {
 }
 
 function onTrouble(state: State, event: Event & { type: "trouble" }): Step {
-  const { trouble, pipelineId, pipelineType, seq } = event;
+  const { trouble, pipelineId, seq } = event;
   const overSocket = hasSocket(state);
   if (trouble === "behind") {
     if (!overSocket || state.lags.has(pipelineId)) return [state, []];
-    const lags = new Map(state.lags).set(pipelineId, { pipelineType, seq });
+    const lags = new Map(state.lags).set(pipelineId, seq);
     return [{ ...state, lags }, [{ type: "watch_lag", pipelineId, ms: state.timing.lagGraceMs }]];
   }
   if (!overSocket && trouble === "released") return [state, []];
   if (!overSocket) return [state, state.polling ? [{ type: "poll_from_start" }] : []];
   const withCursor = trouble === "gap" || trouble === "released";
-  return [state, [{ type: "resubscribe", pipelineType, pipelineId, withCursor }]];
+  return [state, [{ type: "resubscribe", pipelineId, withCursor }]];
 }
 
 /** Events may have been on their way; only a lag that lasts is a loss. */
 function onLagDue(state: State, pipelineId: string, seq: number | null): Step {
-  const lag = state.lags.get(pipelineId);
-  if (!lag) return [state, []];
+  if (!state.lags.has(pipelineId)) return [state, []];
   const lags = new Map(state.lags);
   lags.delete(pipelineId);
-  const { pipelineType } = lag;
-  return [
-    { ...state, lags },
-    seq === lag.seq ? [{ type: "resubscribe", pipelineType, pipelineId, withCursor: true }] : [],
-  ];
+  const unmoved = seq === state.lags.get(pipelineId);
+  return [{ ...state, lags }, unmoved ? [{ type: "resubscribe", pipelineId, withCursor: true }] : []];
 }
 
-function onTimer(state: State, name: TimerName, at: number): Step {
+function onWoke(state: State, event: Event): Step {
+  if (signedOut(state)) return begin(state, event.at);
+  return chain(checkFreshness(state, event), (next) =>
+    next.socket === "live"
+      ? [next, [{ type: "probe_socket", timeoutMs: next.timing.wakeProbeMs }]]
+      : retryNow(next),
+  );
+}
+
+function signedOut({ connection }: State): boolean {
+  return connection.state === "signed_out";
+}
+
+function onTimer(state: State, name: TimerName, event: Event): Step {
+  if (signedOut(state)) return [state, []];
   if (name === "retry") return prepareSocket(state);
+  if (name === "stale") return onStaleTimer(state, event);
   if (name === "renew") return [state, state.socket === "live" ? [{ type: "renew_session" }] : []];
-  return state.socket === "live" || state.polling ? [state, []] : poll(state, reason("socket_slow"), at);
+  return state.socket === "live" || state.polling
+    ? [state, []]
+    : poll(state, reason("socket_slow"), event.at);
 }

@@ -12,15 +12,18 @@ import type { ApiError } from "./http";
 export type Activity = "active" | "idle" | "background";
 
 export interface SocketHandlers {
-  /** A namespace is connected and about to be subscribed; the cursor is asked for next. */
+  /** It is connected and about to be subscribed; the cursor is asked for next. */
   connected(): void;
-  cursor(pipelineType: string): string | null;
+  cursor(): string | null;
   events(events: Event[]): void;
   snapshot(status: PipelineStatus): void;
-  /** `everyOfType` is the pipeline type when the answer lists all of its pipelines. */
-  settled(pipelines: SubscribedPipeline[], everyOfType: string | null): void;
+  /** `all` when the answer lists every pipeline. */
+  settled(pipelines: SubscribedPipeline[], all: boolean): void;
   live(): void;
+  /** Everything that was committed before this time of the page's clock has been handed over. */
+  confirmed(completeAt: number): void;
   down(why: Reason, error: ErrorBody | null): void;
+  removed(pipelineId: string): void;
   draining(retryInMs: number): void;
   expiring(): void;
   latency(ms: number): void;
@@ -31,10 +34,9 @@ export interface PollHandlers {
   /** True while files are in progress: polls are then short and frequent. */
   working(): boolean;
   hidden(): boolean;
-  /** True when a WebSocket is preferred: long polls are shorter, to notice the status server's return. */
-  awaitsSocket(): boolean;
-  answer(answer: RagStatus, sinceCursor: boolean): void;
-  unchanged(): void;
+  /** `completeAt` as in `SocketHandlers.confirmed`; null when more events follow. */
+  answer(answer: RagStatus, sinceCursor: boolean, completeAt: number | null): void;
+  unchanged(completeAt: number | null): void;
   failed(error: ApiError, failures: number): void;
   latency(ms: number): void;
 }
@@ -43,7 +45,7 @@ export interface PollHandlers {
 export interface SocketTransport {
   open(): void;
   close(): void;
-  resubscribe(pipelineType: string, pipelineId: string, cursor: string | null): void;
+  resubscribe(pipelineId: string, cursor: string | null): void;
   authorize(session: Session): Promise<void>;
   tellActivity(clientId: string, activity: Activity): void;
   probe(timeoutMs: number): Promise<void>;

@@ -51,6 +51,11 @@ export class Verification {
     return this.log.digest;
   }
 
+  /** Whether every event that the server told of has been applied. */
+  get isComplete(): boolean {
+    return !this.recovering && !this.log.isAwaiting;
+  }
+
   get position() {
     return this.log.position;
   }

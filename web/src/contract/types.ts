@@ -444,6 +444,14 @@ export interface PipelineStatus {
   pipeline_id: string;
   pipeline_type: string;
   status: "online" | "offline";
+  /**
+   * why it is offline; absent while it is online, or never was
+   */
+  offline_reason?: "normal_shutdown" | "error" | "timeout";
+  /**
+   * raglive watches its source. An event of a file, or a heartbeat, of another pipeline makes it online
+   */
+  managed: boolean;
   started_at?: string;
   watch_location?: string;
   problem?: Problem;
@@ -621,6 +629,10 @@ export interface FailureGroup {
    * message of the latest file
    */
   message: string;
+  /**
+   * every file of the group has this message
+   */
+  is_common: boolean;
   retryable: boolean;
   /**
    * earliest time among files that wait for a retry
@@ -1027,6 +1039,23 @@ export interface WebSocketPlace {
   url: string;
   path: string;
   namespaces: string[];
+  /**
+   * the namespace of every pipeline, whatever its type
+   */
+  every_pipeline: string;
+}
+/**
+ * `POST /api/sign-in`: the one-time secret of the address that `raglive up` prints.
+ */
+export interface SignInRequest {
+  secret: string;
+}
+/**
+ * The answer to `POST /api/sign-in`: the token of the browser.
+ */
+export interface SignedIn {
+  token: string;
+  expires_at: string;
 }
 /**
  * The features that the status server offers at the moment.
@@ -1081,16 +1110,23 @@ export interface SocketTestRequest {
   pipelineType?: string;
 }
 /**
- * `GET /api/health`: the health of the system and of its services.
+ * `GET /api/health` with a token: the health of the system and of its services.
  */
 export interface SystemHealth {
   status: "healthy" | "degraded" | "unhealthy";
+  timestamp: string;
   services: ServiceHealth;
   version: string;
   /**
    * seconds
    */
   uptime: number;
+}
+/**
+ * `GET /api/health` without a token: the health of the whole system.
+ */
+export interface SystemState {
+  status: "healthy" | "degraded" | "unhealthy";
   timestamp: string;
 }
 /**
@@ -1133,6 +1169,15 @@ export interface AuthExpiring {
  */
 export interface AuthRefresh {
   token: string;
+}
+/**
+ * The second argument of the answer to `ping`: how far the server's knowledge reaches.
+ */
+export interface Bookmark {
+  /**
+   * age of what this connection was sent: every event committed before that was sent before this answer. null while the connection is behind
+   */
+  lag_ms: number | null;
 }
 /**
  * Whether a client is active, idle or in the background.
@@ -1187,6 +1232,12 @@ export interface MonitoringStatus {
   refusals: {
     [k: string]: number;
   };
+}
+/**
+ * A pipeline was removed with its files and its log; one of the same id has another epoch.
+ */
+export interface PipelineRemoved {
+  pipeline_id: string;
 }
 /**
  * The answer to a publication. Accepted events are committed.

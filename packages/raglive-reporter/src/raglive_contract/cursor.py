@@ -117,7 +117,7 @@ class CursorExpired:
     def error(self) -> RagliveError:
         """Build the refusal `cursor_expired` that HTTP and the command line answer with."""
         return RagliveError(
-            f"{_EXPIRED[self.reason]} Start from `-1` or `now`, or without a cursor.",
+            f"{_EXPIRED[self.reason]} Start from {_STARTS[self.reason]}, or without a cursor.",
             code=ErrorCode.CURSOR_EXPIRED,
         )
 
@@ -125,7 +125,12 @@ class CursorExpired:
 _EXPIRED = {
     Expiry.AHEAD: "The cursor is ahead of the log, which was restored from a backup.",
     Expiry.OTHER_EPOCH: "The cursor belongs to another log, or to an earlier one of the pipeline.",
-    Expiry.TOO_OLD: "Events after the cursor are no longer kept.",
+    Expiry.TOO_OLD: "Events after the cursor are no longer kept (RAGLIVE_KEEP_EVENTS_DAYS).",
+}
+_STARTS = {
+    Expiry.AHEAD: "`-1` or `now`",
+    Expiry.OTHER_EPOCH: "`-1` or `now`",
+    Expiry.TOO_OLD: "`now`",  # the log no longer has its beginning
 }
 
 

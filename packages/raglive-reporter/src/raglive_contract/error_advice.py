@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from raglive_contract.errors import ErrorCode
 
-__all__ = ["OUTAGES", "WHAT_TO_DO", "what_to_do"]
+__all__ = ["OUTAGES", "WHAT_TO_DO", "WHILE_WAITING", "what_to_do"]
 
 WHAT_TO_DO: dict[str, str] = {
     ErrorCode.EXTRACTION_ERROR: (
@@ -20,24 +20,22 @@ WHAT_TO_DO: dict[str, str] = {
     ),
     ErrorCode.EXTRACTION_CRASHED: "Open the file in its own program and save it again, then retry.",
     ErrorCode.EXTRACTOR_UNAVAILABLE: (
-        "Nothing: raglive retries. If it lasts, read the pipeline's log."
+        "Read in the pipeline's log why the extractor does not start, then retry."
     ),
     ErrorCode.FILE_UNREADABLE: "Let the user that runs the pipeline read the file, then retry.",
     ErrorCode.FILE_CHANGED: (
-        "Nothing: the file was being written. raglive reads it when it no longer changes."
+        "The file was written to at every attempt. Retry when it no longer changes."
     ),
     ErrorCode.FILE_VANISHED: "Nothing, if it was meant to go; otherwise put the file back.",
     ErrorCode.EMBEDDING_REJECTED: (
         "Check EMBEDDING_API_KEY, EMBEDDING_MODEL and EMBEDDING_BASE_URL, start the pipeline "
         "again, and retry."
     ),
-    ErrorCode.EMBEDDING_RATE_LIMITED: "Nothing: raglive retries. If it lasts, raise the quota.",
+    ErrorCode.EMBEDDING_RATE_LIMITED: "Raise the quota at the embedding provider, then retry.",
     ErrorCode.EMBEDDING_UNAVAILABLE: (
-        "Check that the provider at EMBEDDING_BASE_URL runs and can be reached; raglive retries."
+        "Check that the provider at EMBEDDING_BASE_URL runs and can be reached, then retry."
     ),
-    ErrorCode.EMBEDDING_TIMEOUT: (
-        "Nothing: raglive retries. If it lasts, ask the embedding provider."
-    ),
+    ErrorCode.EMBEDDING_TIMEOUT: "Ask the embedding provider why it does not answer, then retry.",
     ErrorCode.EMBEDDING_INVALID_RESPONSE: (
         "Check that EMBEDDING_BASE_URL is an OpenAI-compatible address."
     ),
@@ -64,26 +62,22 @@ WHAT_TO_DO: dict[str, str] = {
         "Google classifies the file as malware; its owner can ask for a review."
     ),
     ErrorCode.TRANSFER_FAILED: (
-        "Nothing: raglive retries. If it lasts, open the file in Google Drive."
+        "Open the file in Google Drive to see whether it can be downloaded, then retry."
     ),
-    ErrorCode.DRIVE_UNAVAILABLE: (
-        "Nothing: raglive retries. If it lasts, see Google Workspace's status."
-    ),
-    ErrorCode.DRIVE_RATE_LIMITED: (
-        "Nothing: raglive retries. If it lasts, raise the project's quota."
-    ),
+    ErrorCode.DRIVE_UNAVAILABLE: ("See Google Workspace's status; retry when it has recovered."),
+    ErrorCode.DRIVE_RATE_LIMITED: "Raise the quota of the Google project, then retry.",
     ErrorCode.DRIVE_FORBIDDEN: "Give the pipeline's Google account the right to read the file.",
     ErrorCode.DRIVE_NOT_FOUND: "Share the file with the pipeline's Google account.",
-    ErrorCode.AUTH_REQUIRED: "Renew the Google credentials; then raglive retries.",
+    ErrorCode.AUTH_REQUIRED: "Renew the Google credentials, then retry.",
     ErrorCode.WORKER_LOST: (
         "Read in the pipeline's log why its process ended; split the file, or save it again, and "
         "retry."
     ),
     ErrorCode.DATABASE_UNAVAILABLE: (
-        "Check that the database runs and has free space; raglive retries."
+        "Check that the database runs and has free space, then retry."
     ),
     ErrorCode.DATABASE_REFUSED: "Retry; if it fails again, report it with the pipeline's log.",
-    ErrorCode.UNAVAILABLE: "Check that the database runs and has free space; raglive retries.",
+    ErrorCode.UNAVAILABLE: "Check that the database runs and has free space, then retry.",
     ErrorCode.INTERNAL_ERROR: "Retry; if it fails again, report it with the pipeline's log.",
     # skipped
     ErrorCode.UNSUPPORTED: (
@@ -98,6 +92,36 @@ WHAT_TO_DO: dict[str, str] = {
     ),
     ErrorCode.NO_DOWNLOAD_RIGHT: "Ask the file's owner to allow downloads.",
 }
+WHILE_WAITING: dict[str, str] = {
+    ErrorCode.EXTRACTOR_UNAVAILABLE: (
+        "Nothing: raglive retries. If it lasts, read the pipeline's log."
+    ),
+    ErrorCode.FILE_CHANGED: (
+        "Nothing: the file was being written. raglive reads it when it no longer changes."
+    ),
+    ErrorCode.EMBEDDING_RATE_LIMITED: "Nothing: raglive retries. If it lasts, raise the quota.",
+    ErrorCode.EMBEDDING_UNAVAILABLE: (
+        "Check that the provider at EMBEDDING_BASE_URL runs and can be reached; raglive retries."
+    ),
+    ErrorCode.EMBEDDING_TIMEOUT: (
+        "Nothing: raglive retries. If it lasts, ask the embedding provider."
+    ),
+    ErrorCode.TRANSFER_FAILED: (
+        "Nothing: raglive retries. If it lasts, open the file in Google Drive."
+    ),
+    ErrorCode.DRIVE_UNAVAILABLE: (
+        "Nothing: raglive retries. If it lasts, see Google Workspace's status."
+    ),
+    ErrorCode.DRIVE_RATE_LIMITED: (
+        "Nothing: raglive retries. If it lasts, raise the project's quota."
+    ),
+    ErrorCode.AUTH_REQUIRED: "Renew the Google credentials; then raglive retries.",
+    ErrorCode.DATABASE_UNAVAILABLE: (
+        "Check that the database runs and has free space; raglive retries."
+    ),
+    ErrorCode.UNAVAILABLE: "Check that the database runs and has free space; raglive retries.",
+}
+"""Advice that differs while a file waits for its next attempt."""
 OUTAGES = frozenset(
     {
         ErrorCode.AUTH_REQUIRED,
@@ -118,6 +142,11 @@ OUTAGES = frozenset(
 _UNKNOWN_CODE = "Read the message; the producer of this event defined its code."
 
 
-def what_to_do(code: str) -> str:
-    """Look up the advice for a code; a code of a producer has a general one."""
+def what_to_do(code: str, *, is_waiting: bool = False) -> str:
+    """Look up the advice for a code, of a file that failed for good or waits for its next attempt.
+
+    A code of a producer has a general one.
+    """
+    if is_waiting and code in WHILE_WAITING:
+        return WHILE_WAITING[code]
     return WHAT_TO_DO.get(code, _UNKNOWN_CODE)

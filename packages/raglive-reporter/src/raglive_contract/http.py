@@ -47,12 +47,15 @@ __all__ = [
     "ServerHealth",
     "ServiceHealth",
     "Session",
+    "SignInRequest",
+    "SignedIn",
     "SocketFeatures",
     "SocketInfo",
     "SocketServerInfo",
     "SocketTest",
     "SocketTestRequest",
     "SystemHealth",
+    "SystemState",
     "WebSocketHealth",
     "WebSocketPlace",
 ]
@@ -185,14 +188,19 @@ class ServiceHealth(WireModel):
     rag_pipelines: dict[str, PipelineHealth]
 
 
-class SystemHealth(WireModel):
-    """`GET /api/health`: the health of the system and of its services."""
+class SystemState(WireModel):
+    """`GET /api/health` without a token: the health of the whole system."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
+    timestamp: Timestamp
+
+
+class SystemHealth(SystemState):
+    """`GET /api/health` with a token: the health of the system and of its services."""
+
     services: ServiceHealth
     version: str
     uptime: Seconds
-    timestamp: Timestamp
 
 
 class ServerHealth(WireModel):
@@ -212,6 +220,7 @@ class WebSocketPlace(WireModel):
     url: str
     path: str
     namespaces: list[str]
+    every_pipeline: str = Field(description="the namespace of every pipeline, whatever its type")
 
 
 class Session(WireModel):
@@ -224,6 +233,19 @@ class Session(WireModel):
     may_operate: bool = Field(description="whether the page may retry files")
     websocket: WebSocketPlace
     version: str
+
+
+class SignInRequest(WireModel):
+    """`POST /api/sign-in`: the one-time secret of the address that `raglive up` prints."""
+
+    secret: Annotated[str, Field(pattern=r"^[\w-]{1,128}$")]
+
+
+class SignedIn(WireModel):
+    """The answer to `POST /api/sign-in`: the token of the browser."""
+
+    token: str
+    expires_at: Timestamp
 
 
 class PipelineList(WireModel):

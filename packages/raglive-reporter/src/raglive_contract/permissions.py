@@ -44,6 +44,15 @@ class Grant:
         """Whether the role may view any pipeline at all."""
         return self.role in _VIEWING
 
+    def check_viewing_role(self) -> None:
+        """Raise `forbidden` for a role that may not view any pipeline."""
+        if not self.has_viewing_role:
+            raise RagliveError(
+                f"A token of the role {self.role} may not view pipelines. "
+                "Use a token of the role viewer.",
+                code=ErrorCode.FORBIDDEN,
+            )
+
     def may_view(self, pipeline_id: str) -> bool:
         """The right to read the pipeline's status and events."""
         return self.has_viewing_role and self._names(pipeline_id)

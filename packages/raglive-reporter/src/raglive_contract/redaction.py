@@ -171,9 +171,10 @@ class Redaction:
             "stage": group["stage"],
             "count": group["count"],
             "message": WITHHELD,
+            "is_common": True,
             "retryable": group["retryable"],
             "next_attempt_at": group["next_attempt_at"],
-            "what_to_do": what_to_do(code),
+            "what_to_do": what_to_do(code, is_waiting=group["state"] == "waiting"),
         }
 
     def _event(self, event: WireEvent) -> Shape:

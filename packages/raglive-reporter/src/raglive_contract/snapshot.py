@@ -20,7 +20,7 @@ from raglive_contract.model import (
     Timestamp,
     WireModel,
 )
-from raglive_contract.states import PipelineState, ProcessingStanding, Stage
+from raglive_contract.states import OfflineReason, PipelineState, ProcessingStanding, Stage
 
 __all__ = [
     "CompletedEntry",
@@ -93,6 +93,14 @@ class PipelineStatus(WireModel):
     pipeline_id: PipelineId
     pipeline_type: PipelineType
     status: PipelineState
+    offline_reason: Maybe[OfflineReason] = Field(
+        default=None, description="why it is offline; absent while it is online, or never was"
+    )
+    managed: bool = Field(
+        default=True,
+        description="raglive watches its source. An event of a file, or a heartbeat, of another "
+        "pipeline makes it online",
+    )
     started_at: Maybe[Timestamp] = None
     watch_location: Maybe[str] = None
     problem: Maybe[Problem] = None

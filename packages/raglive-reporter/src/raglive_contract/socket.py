@@ -19,11 +19,14 @@ from raglive_contract.model import (
 from raglive_contract.snapshot import PipelineStatus
 
 __all__ = [
+    "EVERY_PIPELINE",
     "Acknowledged",
     "AuthExpiring",
     "AuthRefresh",
+    "Bookmark",
     "ClientStatus",
     "EventsBatch",
+    "PipelineRemoved",
     "PublishAck",
     "Refused",
     "ServerClosing",
@@ -34,6 +37,10 @@ __all__ = [
     "SubscribedPipeline",
     "Unsubscribe",
 ]
+
+
+EVERY_PIPELINE = "/pipelines"
+"""The namespace of every pipeline, whatever its type."""
 
 
 class Subscribe(WireModel):
@@ -96,6 +103,15 @@ class AuthRefresh(WireModel):
     token: Annotated[str, Field(min_length=1, max_length=16384)]
 
 
+class Bookmark(WireModel):
+    """The second argument of the answer to `ping`: how far the server's knowledge reaches."""
+
+    lag_ms: Annotated[float, Field(ge=0)] | None = Field(
+        description="age of what this connection was sent: every event committed before that was "
+        "sent before this answer. null while the connection is behind"
+    )
+
+
 class PublishAck(WireModel):
     """The answer to a publication. Accepted events are committed."""
 
@@ -135,6 +151,12 @@ class ServerDraining(WireModel):
     """The server is shutting down."""
 
     retry_in: Annotated[int, Field(ge=0, description="milliseconds to wait before reconnecting")]
+
+
+class PipelineRemoved(WireModel):
+    """A pipeline was removed with its files and its log; one of the same id has another epoch."""
+
+    pipeline_id: PipelineId
 
 
 class ServerClosing(WireModel):

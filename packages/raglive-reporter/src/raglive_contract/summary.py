@@ -45,6 +45,7 @@ class FailureGroup(WireModel):
     stage: Stage | None
     count: Count
     message: str = Field(description="message of the latest file")
+    is_common: bool = Field(description="every file of the group has this message")
     retryable: bool
     next_attempt_at: Timestamp | None = Field(
         description="earliest time among files that wait for a retry"

@@ -385,6 +385,8 @@ class WirePipelineStatus(TypedDict):
     pipeline_id: str
     pipeline_type: str
     status: Literal["online", "offline"]
+    offline_reason: NotRequired[Literal["normal_shutdown", "error", "timeout"]]
+    managed: bool
     started_at: NotRequired[str]
     watch_location: NotRequired[str]
     problem: NotRequired[WireProblem]
@@ -473,6 +475,7 @@ class WireFailureGroup(TypedDict):
     stage: Stage | None
     count: int
     message: str
+    is_common: bool
     retryable: bool
     next_attempt_at: str | None
     what_to_do: str

@@ -39,7 +39,7 @@ def http_application(
         openapi_url="/openapi.json",
         responses=refusals(421),
     )
-    describe(app, Submission, token_required=True)
+    describe(app, Submission)
     install_error_handlers(app, admission.record_refusal)
     for prefix, grouped in routers.items():
         for router in grouped:

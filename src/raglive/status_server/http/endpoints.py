@@ -141,14 +141,15 @@ def _add_publishing(router: APIRouter, publisher: EventPublisher, caller_of: Any
     async def publish_events(request: Request, caller: Identity = caller_of) -> PublishAck:
         """Publish a batch of events; acknowledged events are committed."""
         try:
-            batch = orjson.loads(await request.body())
+            body = await request.body()
+            batch = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise RagliveError(
                 f"The body is not JSON: {error}", code=ErrorCode.INVALID_REQUEST
             ) from None
         except ClientDisconnect:
             raise RagliveError("The body ended early.", code=ErrorCode.INVALID_REQUEST) from None
-        return await publisher.publish(caller.grant, batch)
+        return await publisher.publish(caller, batch, len(body))
 
 
 class StatusReport(PipelineList, ServerHealth):

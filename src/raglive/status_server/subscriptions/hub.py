@@ -24,12 +24,13 @@ from raglive.store.log.pipeline_status import PipelineReads
 from raglive_contract.cursor import Cursor, CursorExpired, resume
 from raglive_contract.wire import WirePipelineStatus
 
-__all__ = ["Deliver", "Hub", "Join", "LogStarted"]
+__all__ = ["Deliver", "Hub", "Join", "LogRemoved", "LogStarted"]
 
 log = structlog.get_logger()
 
 Join = Callable[[Recovery], None]
 LogStarted = Callable[[Head], None]
+LogRemoved = Callable[[Head], None]
 
 BACKFILL_PAGE = 1000  # events
 
@@ -39,6 +40,7 @@ class Hub:
 
     `deliver` receives new messages. `on_log_started` is told of every new log, also of one that
     replaces an earlier log of the same pipeline: its viewers need the status of the new one.
+    `on_log_removed` is told of the log of a pipeline that was removed.
     `watched` lists the pipelines that have viewers.
     """
 
@@ -50,6 +52,7 @@ class Hub:
         deliver: Deliver,
         *,
         on_log_started: LogStarted,
+        on_log_removed: LogRemoved = lambda _: None,
         watched: Callable[[], AbstractSet[str]],
         heartbeat_interval_seconds: float,
         poll_seconds: float = 0.25,
@@ -62,6 +65,7 @@ class Hub:
         self._reads = reads
         self._deliver = deliver
         self._on_log_started = on_log_started
+        self._on_log_removed = on_log_removed
         self._heartbeat_interval = heartbeat_interval_seconds
         self._tick_seconds = tick_seconds
         self._summaries = SummaryFeed(reads, self._reader, watched, deliver)
@@ -195,9 +199,11 @@ class Hub:
         self._on_log_started(head)
         return channel
 
-    def _end(self, channel: Channel, _why: LogBroken | None) -> None:
+    def _end(self, channel: Channel, why: LogBroken | None) -> None:
         self._ended_conflated += channel.conflation.replaced
         self._summaries.forget(channel)
+        if why is None:
+            self._on_log_removed(channel.head)
 
     def _conflate(self, events: Sequence[dict[str, object]]) -> None:
         for event in events:

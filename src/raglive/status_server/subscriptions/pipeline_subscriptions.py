@@ -1,4 +1,4 @@
-"""Subscribing to the pipelines of one type: rights, snapshot, replay, then live events."""
+"""Subscribing to the pipelines of a namespace: rights, snapshot, replay, then live events."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from raglive.status_server.subscriptions.channel import Recovery
 from raglive.status_server.subscriptions.hub import Hub
 from raglive.status_server.subscriptions.rooms import Rooms, Subscriber
 from raglive.store.errors import STORE_ERRORS
+from raglive.store.log.event_log import Head
 from raglive_contract.cursor import Cursor, Position
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.permissions import Grant
@@ -28,11 +29,15 @@ RETRY_SECONDS = 1.0
 
 
 class PipelineSubscriptions:
-    """Puts subscribers into rooms; rights are checked in the step that joins."""
+    """Puts subscribers into rooms; rights are checked in the step that joins.
+
+    The namespace has the pipelines of one type, or with None those of every type.
+    """
 
     def __init__(
         self,
-        pipeline_type: str,
+        namespace: str,
+        pipeline_type: str | None,
         *,
         hub: Hub,
         rooms: Rooms,
@@ -42,7 +47,7 @@ class PipelineSubscriptions:
         metrics: StatusMetrics,
     ) -> None:
         self._type = pipeline_type
-        self._namespace = f"/{pipeline_type}"
+        self._namespace = namespace
         self._hub = hub
         self._rooms = rooms
         self._registry = registry
@@ -102,24 +107,19 @@ class PipelineSubscriptions:
         """
         self.check_type(request.pipeline_type)
         if request.pipeline_id is None:
-            if not grant.has_viewing_role:
-                raise RagliveError(
-                    f"A token of the role {grant.role} may not view pipelines. "
-                    "Subscribe with a token of the role viewer.",
-                    code=ErrorCode.FORBIDDEN,
-                )
+            grant.check_viewing_role()
             await self._hub.refresh()
             return self._visible(grant)
         named = list(dict.fromkeys(named_pipelines(request.pipeline_id)))
         for name in named:
             head = await self._hub.find(name) if grant.may_view(name) else None
-            if head is None or head.pipeline_type != self._type:
+            if head is None or not self.covers(head):
                 raise _no_pipeline(name)
         return named
 
     def check_type(self, pipeline_type: str | None) -> None:
         """Raise `invalid_request` for the type of another namespace."""
-        if pipeline_type not in {None, self._type}:
+        if None not in {pipeline_type, self._type} and pipeline_type != self._type:
             raise RagliveError(
                 f"This is the namespace {self._namespace}: pipelines of type "
                 f"{pipeline_type} are in /{pipeline_type}.",
@@ -163,6 +163,10 @@ class PipelineSubscriptions:
             "replayed": replayed,
         }
 
+    def covers(self, head: Head) -> bool:
+        """Check that a pipeline is of the namespace's type."""
+        return self._type is None or head.pipeline_type == self._type
+
     def _may_see(self, subscriber: Subscriber, pipeline_id: str) -> bool:
         """Check that a subscriber is connected and has the right at this moment."""
         identity = self._registry.identity(subscriber.sid)
@@ -180,7 +184,7 @@ class PipelineSubscriptions:
         return [
             head.pipeline_id
             for head in self._hub.heads()
-            if head.pipeline_type == self._type and grant.may_view(head.pipeline_id)
+            if self.covers(head) and grant.may_view(head.pipeline_id)
         ]
 
     async def _wait_for_space(self, subscriber: Subscriber) -> None:

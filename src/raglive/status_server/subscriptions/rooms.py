@@ -49,6 +49,11 @@ class Subscriber:
         self._held: list[tuple[str, Burst]] = []
         self._held_bytes = 0
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the queue has every message that was delivered to the subscriber's rooms."""
+        return not (self.behind or self.joining)
+
     def hold(self, pipeline_id: str) -> None:
         """Hold the live events of a pipeline until `release`."""
         self.joining.add(pipeline_id)
@@ -171,14 +176,14 @@ class Rooms:
         if not room:
             return 0
         delivered = 0
-        bursts: dict[tuple[bool, bool], Burst] = {}  # by class of subscriber
+        bursts: dict[tuple[str, bool, bool], Burst] = {}  # by class of subscriber
         for subscriber in list(room.values()):
             if head.pipeline_id in subscriber.behind:
                 continue
-            burst = bursts.get((subscriber.batch, subscriber.redact))
+            kind = (subscriber.namespace, subscriber.batch, subscriber.redact)
+            burst = bursts.get(kind)
             if burst is None:
-                burst = self._burst(subscriber, messages)
-                bursts[subscriber.batch, subscriber.redact] = burst
+                burst = bursts[kind] = self._burst(subscriber, messages)
             delivered += self._write_live(subscriber, head.pipeline_id, messages, burst)
         return delivered
 

@@ -88,7 +88,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio is u
         return answer
 
     def _log_error_once(self, message: str, message_key: str) -> None:
-        log.info("engineio_request_refused", reason=message[:200], kind=message_key)
+        log.warning("engineio_request_refused", reason=message[:200], kind=message_key)
 
     def _method_not_found(self) -> Any:
         return self._bad_request("Bad handshake method")

@@ -74,7 +74,7 @@ class PayloadFilter:
             body = await _read_body(receive)
             _check_payload(body)
         except RagliveError as refusal:
-            log.info("payload_refused", reason=refusal.message)
+            log.warning("payload_refused", reason=refusal.message)
             await self._close_session(session)
             await _refuse(refusal, scope, receive, send)
             return
@@ -104,7 +104,7 @@ def _checked(receive: Receive, send: Send) -> Receive:
         fault = None if text is None else _packet_fault(text)
         if fault is None:
             return message
-        log.info("packet_refused", reason=fault)
+        log.warning("packet_refused", reason=fault)
         with suppress(Exception):  # the connection ends either way
             await send({"type": "websocket.close", "code": 1008, "reason": fault})
         return {"type": "websocket.disconnect", "code": 1008}

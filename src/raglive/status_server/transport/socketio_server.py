@@ -201,7 +201,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
         self._handshakes.pop(eio_sid, None)
         if any(self.manager.sid_from_eio_sid(eio_sid, name) for name in self.namespace_handlers):
             return
-        log.info(
+        log.warning(
             "handshake_not_completed",
             address=self._addresses.get(eio_sid),
             within_seconds=self._handshake_seconds,

@@ -8,8 +8,6 @@ vector index row by row: it is dropped before and built afterwards.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import asyncpg
@@ -33,8 +31,8 @@ __all__ = [
     "SearchIndexes",
     "build_vector_index",
     "drop_index",
-    "index_maintenance",
     "maintain_indexes",
+    "maintain_indexes_regularly",
     "prepare_match_scan",
     "vectors_indexed",
 ]
@@ -146,17 +144,6 @@ async def build_vector_index(
         await connection.execute(query, timeout=BUILD_SECONDS)
 
 
-@asynccontextmanager
-async def index_maintenance(indexes: SearchIndexes) -> AsyncIterator[None]:
-    """Maintain the indexes until the block ends; a build in progress is then cancelled."""
-    task = asyncio.create_task(_maintain_regularly(indexes), name="index-maintenance")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 async def maintain_indexes(indexes: SearchIndexes) -> None:
     """Maintain the indexes once; errors are logged only, because search works without them."""
     try:
@@ -165,7 +152,8 @@ async def maintain_indexes(indexes: SearchIndexes) -> None:
         log.warning("search_indexes_not_maintained", error=type(error).__name__, message=str(error))
 
 
-async def _maintain_regularly(indexes: SearchIndexes) -> None:
+async def maintain_indexes_regularly(indexes: SearchIndexes) -> None:
+    """Maintain the indexes until cancelled; a build in progress is then cancelled too."""
     while True:
         await maintain_indexes(indexes)
         await asyncio.sleep(CHECK_SECONDS)

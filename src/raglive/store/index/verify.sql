@@ -17,17 +17,19 @@ WHERE found <> jsonb_build_object('queued', queued, 'processing', processing, 'c
                                   'failed', failed, 'skipped', skipped)
 
 -- name: log_has_gaps
-SELECT pipeline_id, format('the log has %s events, its head is at %s', count(events.seq), heads.seq)
+SELECT pipeline_id, format('the log begins after %s and has %s events, its head is at %s', begun.seq, count(events.seq), heads.seq)
 FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
+LEFT JOIN raglive.log_starts AS begun USING (pipeline_key)
 LEFT JOIN raglive.events USING (pipeline_key)
-GROUP BY pipeline_id, heads.seq
-HAVING count(events.seq) <> heads.seq OR coalesce(max(events.seq), 0) <> heads.seq
+GROUP BY pipeline_id, heads.seq, begun.seq
+HAVING begun.seq IS NULL OR count(events.seq) <> heads.seq - begun.seq OR coalesce(max(events.seq), begun.seq) <> heads.seq
 
 -- name: digest_differs
 WITH rolled AS (
-    SELECT pipeline_key, seq, digest,
-           raglive.roll_digest(lag(digest, 1, '\x') OVER (PARTITION BY pipeline_key ORDER BY seq), id, seq) AS expected
-    FROM raglive.events
+    SELECT pipeline_key, events.seq, events.digest,
+           raglive.roll_digest(lag(events.digest, 1, begun.digest) OVER (PARTITION BY pipeline_key ORDER BY events.seq),
+                               id, events.seq) AS expected
+    FROM raglive.events JOIN raglive.log_starts AS begun USING (pipeline_key)
 )
 SELECT pipeline_id, format('the digest of event %s does not follow from the events before it', min(seq))
 FROM rolled JOIN raglive.pipelines USING (pipeline_key)
@@ -38,7 +40,9 @@ SELECT pipeline_id, 'the digest of the head is not that of the last event'
 FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
 WHERE heads.digest <> coalesce(
     (SELECT digest FROM raglive.events
-     WHERE events.pipeline_key = heads.pipeline_key AND events.seq = heads.seq), '\x')
+     WHERE events.pipeline_key = heads.pipeline_key AND events.seq = heads.seq),
+    (SELECT digest FROM raglive.log_starts AS begun
+     WHERE begun.pipeline_key = heads.pipeline_key AND begun.seq = heads.seq), '\x')
 
 -- name: completed_without_its_chunks
 SELECT pipeline_id, format('%s is completed with %s chunks, the index has %s',
@@ -184,9 +188,10 @@ WHERE NOT EXISTS (SELECT FROM raglive.pipelines JOIN raglive.heads USING (pipeli
 GROUP BY kind
 
 -- name: state_not_in_log
+-- Once events have expired, the event may be one of them.
 SELECT pipeline_id, format('%s is %s, but no event says so', name, state)
-FROM raglive.files JOIN raglive.pipelines USING (pipeline_key)
-WHERE state <> 'queued'
+FROM raglive.files JOIN raglive.pipelines USING (pipeline_key) JOIN raglive.log_starts AS begun USING (pipeline_key)
+WHERE state <> 'queued' AND begun.seq = 0
   AND NOT EXISTS (SELECT FROM raglive.events
                   WHERE events.pipeline_key = files.pipeline_key AND events.file_id = files.file_id)
 
@@ -198,35 +203,44 @@ WHERE file_id IS DISTINCT FROM payload #>> '{file,id}'
 
 -- name: totals_differ
 SELECT pipeline_id, format('the totals say %s processed and %s failed, the log has %s and %s',
-                           total_processed, total_failed, counted.completed, counted.failed_for_good)
-FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
+                           heads.total_processed, heads.total_failed, counted.completed, counted.failed_for_good)
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) JOIN raglive.log_starts AS begun USING (pipeline_key)
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE type = 'file:completed') AS completed,
            count(*) FILTER (WHERE type = 'file:failed' AND payload #>> '{error,next_attempt_at}' IS NULL) AS failed_for_good
     FROM raglive.events WHERE events.pipeline_key = heads.pipeline_key AND type IN ('file:completed', 'file:failed')
 ) AS counted
-WHERE (total_processed, total_failed) <> (counted.completed, counted.failed_for_good)
+WHERE (heads.total_processed, heads.total_failed)
+   <> (begun.total_processed + counted.completed, begun.total_failed + counted.failed_for_good)
 
 -- name: status_differs_from_log
 WITH last AS (
-    SELECT DISTINCT ON (pipeline_key) pipeline_key, type FROM raglive.events
-    WHERE type IN ('pipeline:online', 'pipeline:offline')
+    SELECT DISTINCT ON (pipeline_key) pipeline_key, type
+    FROM raglive.events JOIN raglive.pipelines USING (pipeline_key)
+    WHERE type IN ('pipeline:online', 'pipeline:offline') OR NOT is_managed AND type LIKE 'file:%'
     ORDER BY pipeline_key, seq DESC
 )
 SELECT pipeline_id, format('it is %s, but its log says %s', status, coalesce(last.type, 'nothing about it'))
-FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) LEFT JOIN last USING (pipeline_key)
-WHERE status <> coalesce(substring(last.type FROM '[a-z]+$'), 'offline')
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) JOIN raglive.log_starts AS begun USING (pipeline_key)
+LEFT JOIN last USING (pipeline_key)
+WHERE status <> CASE
+    WHEN last.type IS NULL AND begun.seq > 0 THEN status -- the event that said it has expired
+    WHEN last.type IS NULL OR last.type = 'pipeline:offline' THEN 'offline'
+    ELSE 'online'
+END
+AND (is_managed OR status = 'offline') -- a heartbeat of another producer is not in the log
 
 -- name: problem_differs_from_log
 WITH last AS (
-    SELECT DISTINCT ON (pipeline_key) pipeline_key, payload #> '{changes,problem}' AS problem FROM raglive.events
+    SELECT DISTINCT ON (pipeline_key) pipeline_key, type, payload #> '{changes,problem}' AS problem FROM raglive.events
     WHERE type = 'status:update' AND payload -> 'changes' ? 'problem'
     ORDER BY pipeline_key, seq DESC
 )
 SELECT pipeline_id, format('its problem is %s, but the last one in its log is %s',
                            coalesce(heads.problem ->> 'code', 'none'), coalesce(last.problem ->> 'code', 'none'))
-FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) LEFT JOIN last USING (pipeline_key)
-WHERE heads.problem IS DISTINCT FROM nullif(last.problem, 'null')
+FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key) JOIN raglive.log_starts AS begun USING (pipeline_key)
+LEFT JOIN last USING (pipeline_key)
+WHERE heads.problem IS DISTINCT FROM nullif(last.problem, 'null') AND (begun.seq = 0 OR last.type IS NOT NULL)
 
 -- name: older_version_done
 -- Not for files that a producer publishes events of: it knows no versions.

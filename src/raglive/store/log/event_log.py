@@ -27,7 +27,12 @@ __all__ = [
 ]
 
 _QUERIES = load_queries(__name__)
-_REFUSED = (asyncpg.InvalidParameterValueError, asyncpg.ObjectNotInPrerequisiteStateError)
+_REFUSED = (
+    asyncpg.InvalidParameterValueError,
+    asyncpg.ObjectInUseError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
+REMOVAL_RETRY_MS = 2000
 COUNTED_STATES = ("queued", "processing", "completed", "failed", "skipped")
 
 
@@ -60,15 +65,14 @@ class Head:
     @classmethod
     def of_row(cls, row: asyncpg.Record) -> Self:
         """Read a row of the queries `heads`, `head` or `pipelines`."""
-        seq, oldest_seq = row["seq"], row["oldest_seq"]
         return cls(
             row["pipeline_key"],
             row["pipeline_id"],
             row["pipeline_type"],
             row["epoch"],
-            seq,
+            row["seq"],
             bytes(row["digest"]),
-            seq + 1 if oldest_seq is None else oldest_seq,
+            row["oldest_seq"],
             tuple(row[state] for state in COUNTED_STATES),
         )
 
@@ -138,7 +142,7 @@ async def external_pipeline_key(
     """Look up a pipeline's key and type; a new pipeline is created if its type is given.
 
     Raises `invalid_event` for an unknown pipeline without a type, and for a type that differs, and
-    `pipeline_managed` for a pipeline that raglive runs.
+    `pipeline_managed` for a pipeline that raglive runs, `unavailable` while one is being removed.
     """
     try:
         row = await connection.fetchrow(
@@ -190,6 +194,10 @@ class EventLog:
 
 
 def _refusal(error: asyncpg.PostgresError) -> RagliveError:
+    if isinstance(error, asyncpg.ObjectInUseError):
+        return RagliveError(
+            str(error), code=ErrorCode.UNAVAILABLE, retryable=True, retry_after_ms=REMOVAL_RETRY_MS
+        )
     is_managed = isinstance(error, asyncpg.ObjectNotInPrerequisiteStateError)
     code = ErrorCode.PIPELINE_MANAGED if is_managed else ErrorCode.INVALID_EVENT
     return RagliveError(str(error), code=code)

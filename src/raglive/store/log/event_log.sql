@@ -9,17 +9,15 @@ SELECT pipeline_key, pipeline_type
 FROM raglive.external_pipeline_key($1, $2) AS key JOIN raglive.pipelines ON pipeline_key = key
 
 -- name: heads
-SELECT pipeline_key, pipeline_id, pipeline_type, epoch, seq, digest,
-       (SELECT min(event.seq) FROM raglive.events AS event WHERE event.pipeline_key = head.pipeline_key) AS oldest_seq,
+SELECT pipeline_key, pipeline_id, pipeline_type, epoch, head.seq, head.digest, start.seq + 1 AS oldest_seq,
        queued, processing, completed, failed, skipped
-FROM raglive.heads AS head JOIN raglive.pipelines USING (pipeline_key)
+FROM raglive.heads AS head JOIN raglive.pipelines USING (pipeline_key) JOIN raglive.log_starts AS start USING (pipeline_key)
 ORDER BY pipeline_key
 
 -- name: head
-SELECT pipeline_key, pipeline_id, pipeline_type, epoch, seq, digest,
-       (SELECT min(event.seq) FROM raglive.events AS event WHERE event.pipeline_key = head.pipeline_key) AS oldest_seq,
+SELECT pipeline_key, pipeline_id, pipeline_type, epoch, head.seq, head.digest, start.seq + 1 AS oldest_seq,
        queued, processing, completed, failed, skipped
-FROM raglive.heads AS head JOIN raglive.pipelines USING (pipeline_key)
+FROM raglive.heads AS head JOIN raglive.pipelines USING (pipeline_key) JOIN raglive.log_starts AS start USING (pipeline_key)
 WHERE pipeline_id = $1
 
 -- name: unfinished

@@ -1,10 +1,9 @@
 -- name: pipelines
-SELECT head.pipeline_key, pipeline.pipeline_id, pipeline.pipeline_type, head.epoch, head.seq, head.digest,
-       (SELECT min(event.seq) FROM raglive.events AS event WHERE event.pipeline_key = head.pipeline_key) AS oldest_seq,
+SELECT head.pipeline_key, pipeline.pipeline_id, pipeline.pipeline_type, head.epoch, head.seq, head.digest, start.seq + 1 AS oldest_seq,
        head.queued, head.processing, head.completed, head.failed, head.skipped,
        raglive.pipeline_status(head.pipeline_key) AS snapshot,
        extract(epoch FROM clock_timestamp() - pipeline.last_heartbeat)::double precision AS silent_seconds
-FROM raglive.heads AS head JOIN raglive.pipelines AS pipeline USING (pipeline_key)
+FROM raglive.heads AS head JOIN raglive.pipelines AS pipeline USING (pipeline_key) JOIN raglive.log_starts AS start USING (pipeline_key)
 ORDER BY pipeline.pipeline_id
 
 -- name: snapshot

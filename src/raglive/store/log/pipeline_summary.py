@@ -164,9 +164,10 @@ def _failure(row: asyncpg.Record) -> WireFailureGroup:
         "stage": row["stage"],
         "count": row["count"],
         "message": row["message"],
+        "is_common": row["is_common"],
         "retryable": row["retryable"],
         "next_attempt_at": due and rfc3339(due),
-        "what_to_do": what_to_do(row["code"]),
+        "what_to_do": what_to_do(row["code"], is_waiting=row["state"] == "waiting"),
     }
 
 

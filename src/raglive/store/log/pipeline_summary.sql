@@ -19,6 +19,8 @@ SELECT raglive.standing(files) AS state,
        error ->> 'stage' AS stage,
        count(*) AS count,
        (array_agg(coalesce(error ->> 'message', reason ->> 'message', '') ORDER BY finished_at DESC))[1] AS message,
+       min(coalesce(error ->> 'message', reason ->> 'message', ''))
+           = max(coalesce(error ->> 'message', reason ->> 'message', '')) AS is_common,
        coalesce(bool_or((error ->> 'retryable')::boolean), false) AS retryable,
        min(next_attempt_at) FILTER (WHERE state = 'queued') AS next_attempt_at
 FROM raglive.files

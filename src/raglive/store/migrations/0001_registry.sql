@@ -17,6 +17,7 @@ CREATE TABLE raglive.pipelines (
     uptime          double precision CHECK (uptime >= 0), -- seconds
     memory_usage    bigint CHECK (memory_usage >= 0), -- bytes
     is_managed      boolean NOT NULL DEFAULT false, -- a watcher of raglive has run it: no other producer may publish
+    is_removing     boolean NOT NULL DEFAULT false, -- `raglive pipeline remove` deletes it: nobody may publish or watch
     -- the process that watches the source, until when its lease lasts, and what it remembers of the source
     watch_owner     text,
     watch_until     timestamptz,
@@ -67,16 +68,18 @@ CREATE TABLE raglive.files (
 ) WITH (fillfactor = 70);
 ALTER TABLE raglive.files ENABLE ROW LEVEL SECURITY;
 CREATE INDEX files_due ON raglive.files (pipeline_key, next_attempt_at) WHERE state = 'queued' AND location IS NOT NULL;
-CREATE INDEX files_leased ON raglive.files (pipeline_key, lease_until) WHERE lease_owner IS NOT NULL;
+-- Without lease_until, so that the renewal of a lease changes no index.
+CREATE INDEX files_leased ON raglive.files (pipeline_key) WHERE lease_owner IS NOT NULL;
 -- State first: with the pipeline first, a plan that was cached while the table was empty looks up single files with this index.
-CREATE INDEX files_by_state ON raglive.files (state, pipeline_key, finished_at DESC);
+-- Ascending, although the newest are read first: values that grow fill its pages, and split them in half in a descending one.
+CREATE INDEX files_by_state ON raglive.files (state, pipeline_key, finished_at);
 CREATE INDEX files_by_location ON raglive.files (pipeline_key, location) WHERE state <> 'deleted';
-CREATE INDEX files_by_change ON raglive.files (pipeline_key, updated_at DESC, file_key DESC) WHERE state <> 'deleted';
+CREATE INDEX files_by_change ON raglive.files (pipeline_key, updated_at, file_key) WHERE state <> 'deleted';
 CREATE INDEX files_by_name ON raglive.files (pipeline_key, lower(name), file_key) WHERE state <> 'deleted';
 CREATE INDEX files_by_google_folder ON raglive.files (pipeline_key, (source ->> 'parent'))
     WHERE state <> 'deleted' AND source ? 'parent';
 
--- An attempt at a file. Attempts are never deleted before their file, so that a retry does not erase a diagnosis.
+-- An attempt at a file. A retry does not erase a diagnosis: attempts are deleted with the events that report them, when these expire.
 CREATE TABLE raglive.attempts (
     file_key    bigint NOT NULL REFERENCES raglive.files ON DELETE CASCADE,
     attempt     integer NOT NULL CHECK (attempt > 0),

@@ -12,7 +12,7 @@ BEGIN
                 coalesce(sum(n) FILTER (WHERE state = ''failed''), 0) AS failed,
                 coalesce(sum(n) FILTER (WHERE state = ''skipped''), 0) AS skipped
          FROM (SELECT pipeline_key, state, sum(n) AS n FROM (%s) AS moved GROUP BY 1, 2) AS net
-         WHERE n <> 0
+         WHERE n <> 0 AND state <> ''deleted''
          GROUP BY pipeline_key ORDER BY pipeline_key',
         CASE TG_OP
             WHEN 'INSERT' THEN 'SELECT pipeline_key, state, 1 AS n FROM arrived'

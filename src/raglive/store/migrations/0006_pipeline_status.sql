@@ -17,6 +17,7 @@ BEGIN ATOMIC
         'pipeline_id', pipeline.pipeline_id,
         'pipeline_type', pipeline.pipeline_type,
         'status', head.status,
+        'managed', pipeline.is_managed,
         'files_processing', coalesce((
             SELECT jsonb_agg(entry ORDER BY entry ->> 'started_at', entry ->> 'id')
             FROM (
@@ -59,6 +60,7 @@ BEGIN ATOMIC
     ) || jsonb_strip_nulls(jsonb_build_object(
         'started_at', raglive.rfc3339(head.started_at),
         'watch_location', head.watch_location,
+        'offline_reason', head.offline_reason,
         'problem', head.problem,
         'paused', head.paused,
         'check_interval', head.check_interval,

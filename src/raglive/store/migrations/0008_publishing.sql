@@ -21,6 +21,10 @@ BEGIN
         INSERT INTO raglive.pipelines (pipeline_id, pipeline_type) VALUES (p_id, p_type) ON CONFLICT DO NOTHING;
         SELECT pipeline_key, pipeline_type INTO STRICT key, known FROM raglive.pipelines WHERE pipeline_id = p_id;
         INSERT INTO raglive.heads (pipeline_key, epoch) VALUES (key, raglive.new_epoch()) ON CONFLICT DO NOTHING;
+        INSERT INTO raglive.log_starts (pipeline_key) VALUES (key) ON CONFLICT DO NOTHING;
+    END IF;
+    IF (SELECT is_removing FROM raglive.pipelines WHERE pipeline_key = key) THEN
+        RAISE EXCEPTION 'pipeline % is being removed: try again when it is gone', quote_literal(p_id) USING ERRCODE = 'object_in_use';
     END IF;
     IF known <> coalesce(p_type, known) THEN
         RAISE EXCEPTION 'pipeline % is of type %, not %', quote_literal(p_id), known, p_type
@@ -166,16 +170,22 @@ END $$;
 CREATE FUNCTION raglive.advance_head(key integer, events jsonb[], new_digest bytea) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     started jsonb;
-    stopped boolean;
+    last jsonb; -- event about the pipeline
     updated jsonb;
+    -- an event of a file by a producer outside raglive says that its pipeline is alive
+    is_alive CONSTANT boolean := (SELECT NOT is_managed FROM raglive.pipelines WHERE pipeline_key = key)
+        AND EXISTS (SELECT FROM unnest(events) AS one (event) WHERE event ->> 'type' LIKE 'file:%');
+    is_online boolean;
 BEGIN
     SELECT event INTO started FROM unnest(events) WITH ORDINALITY AS one (event, place)
     WHERE event ->> 'type' = 'pipeline:online' ORDER BY place DESC LIMIT 1;
-    SELECT event ->> 'type' = 'pipeline:offline' INTO stopped
+    SELECT event INTO last
     FROM unnest(events) WITH ORDINALITY AS one (event, place)
     WHERE event ->> 'type' LIKE 'pipeline:%' ORDER BY place DESC LIMIT 1;
     SELECT event -> 'changes' INTO updated FROM unnest(events) WITH ORDINALITY AS one (event, place)
     WHERE event ->> 'type' = 'status:update' AND event -> 'changes' ? 'problem' ORDER BY place DESC LIMIT 1;
+
+    is_online := CASE WHEN last IS NULL THEN nullif(is_alive, false) ELSE last ->> 'type' = 'pipeline:online' END;
 
     UPDATE raglive.heads SET
         seq = seq + cardinality(events),
@@ -186,14 +196,15 @@ BEGIN
         total_failed = total_failed
             + (SELECT count(*) FROM unnest(events) AS one (event)
                WHERE event ->> 'type' = 'file:failed' AND event #>> '{error,next_attempt_at}' IS NULL),
-        status = CASE WHEN stopped IS NULL THEN status WHEN stopped THEN 'offline' ELSE 'online' END,
+        status = CASE WHEN is_online IS NULL THEN status WHEN is_online THEN 'online' ELSE 'offline' END,
+        offline_reason = CASE WHEN is_online IS NULL THEN offline_reason WHEN is_online THEN NULL ELSE last ->> 'reason' END,
         started_at = coalesce((started ->> 'started_at')::timestamptz, started_at),
         check_interval = coalesce((started ->> 'check_interval')::double precision, check_interval),
         watch_location = coalesce(started ->> 'watch_location', watch_location),
         problem = CASE WHEN updated IS NULL THEN problem
                        WHEN jsonb_typeof(updated -> 'problem') = 'object' THEN updated -> 'problem' END
     WHERE pipeline_key = key;
-    IF started IS NOT NULL THEN
+    IF started IS NOT NULL OR is_alive AND is_online THEN
         UPDATE raglive.pipelines SET last_heartbeat = clock_timestamp() WHERE pipeline_key = key;
     END IF;
 END $$;

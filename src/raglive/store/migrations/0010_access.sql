@@ -12,6 +12,17 @@ CREATE TABLE raglive.revocations (
 );
 ALTER TABLE raglive.revocations ENABLE ROW LEVEL SECURITY;
 
+-- What the tokens of a subject have published over the status servers on a day (UTC), for the quotas.
+CREATE TABLE raglive.producer_usage (
+    day       date NOT NULL,
+    subject   text NOT NULL,
+    events    bigint NOT NULL DEFAULT 0,
+    bytes     bigint NOT NULL DEFAULT 0,
+    pipelines bigint NOT NULL DEFAULT 0, -- created
+    PRIMARY KEY (day, subject)
+);
+ALTER TABLE raglive.producer_usage ENABLE ROW LEVEL SECURITY;
+
 -- The audit log. What viewers do is in the servers' logs.
 CREATE TABLE raglive.operator_acts (
     act_key     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,10 +1,11 @@
 -- What embedding costs: usage, and reservations that keep processes within a shared budget.
 
--- What was requested of embedding providers, by pipeline, day (UTC), file and model.
+-- What was requested of embedding providers, by pipeline, day (UTC), file and model. It outlives the file's row, because the budget
+-- counts it: then the file's key is 0.
 CREATE TABLE raglive.embedding_usage (
     pipeline_key integer NOT NULL REFERENCES raglive.pipelines ON DELETE CASCADE,
     day          date NOT NULL,
-    file_key     bigint NOT NULL REFERENCES raglive.files ON DELETE CASCADE,
+    file_key     bigint NOT NULL,
     model        text NOT NULL,
     texts        bigint NOT NULL CHECK (texts > 0),
     tokens       bigint NOT NULL CHECK (tokens >= 0),

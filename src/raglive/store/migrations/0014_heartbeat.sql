@@ -99,6 +99,9 @@ BEGIN
         WHERE one.event ->> 'type' = 'heartbeat' ORDER BY place DESC LIMIT 1
     ) AS beat
     WHERE pipeline.pipeline_key = key;
+    IF FOUND THEN
+        UPDATE raglive.heads SET status = 'online', offline_reason = NULL WHERE pipeline_key = key AND status = 'offline';
+    END IF;
     FOR live IN
         SELECT raglive.conflated_event(one.event, key)::text
         FROM jsonb_array_elements(events) WITH ORDINALITY AS one (event, place) ORDER BY place

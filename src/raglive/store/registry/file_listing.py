@@ -240,7 +240,7 @@ def _advice(file: WireFileRow) -> str | None:
         reason = file["error"]
     elif file["standing"] == "skipped":
         reason = file["reason"]
-    return what_to_do(reason["code"]) if reason else None
+    return what_to_do(reason["code"], is_waiting=file["standing"] == "waiting") if reason else None
 
 
 def _attempt(row: asyncpg.Record) -> WireAttempt:

@@ -14,6 +14,9 @@ WHERE pipeline.pipeline_key = $1 AND head.pipeline_key = $1
 RETURNING head.status, head.seq, head.digest, head.processing
 
 -- name: record_heartbeat
+WITH alive AS (
+    UPDATE raglive.heads SET status = 'online', offline_reason = NULL WHERE pipeline_key = $1 AND status = 'offline'
+)
 UPDATE raglive.pipelines
 SET last_heartbeat = clock_timestamp(), uptime = $2, memory_usage = $3
 WHERE pipeline_key = $1
@@ -22,6 +25,7 @@ WHERE pipeline_key = $1
 UPDATE raglive.pipelines
 SET watch_owner = $2, watch_until = clock_timestamp() + make_interval(secs => $3), is_managed = true
 WHERE pipeline_key = $1
+  AND NOT is_removing
   AND (watch_owner IS NULL OR watch_owner = $2 OR watch_until < clock_timestamp() OR watch_owner = ANY ($4))
 RETURNING true
 

@@ -110,7 +110,7 @@ async def test_python_http_and_sql_agree_on_random_rights(
 
     collect()
     viewing = 0
-    async with opened(database, ENVIRONMENT="production") as http:
+    async with opened(database, signed_in=False) as http:
         for stated in tried:
             expected = by_python(stated)
             viewing += bool(expected[0])

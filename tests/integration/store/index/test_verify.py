@@ -67,7 +67,10 @@ BREAKS = {
     ],
     "event_of_another_file": [f"UPDATE raglive.events SET file_id = 'x' WHERE {LAST}"],
     "totals_differ": ["UPDATE raglive.heads SET total_failed = 7"],
-    "status_differs_from_log": ["UPDATE raglive.heads SET status = 'online'"],
+    "status_differs_from_log": [
+        "UPDATE raglive.pipelines SET is_managed = true",
+        "UPDATE raglive.heads SET status = 'online'",
+    ],
     "problem_differs_from_log": ["""UPDATE raglive.heads SET problem = '{"code": "x"}'"""],
     "older_version_done": ["UPDATE raglive.files SET desired_generation = 2 WHERE name = 'a'"],
     "ended_otherwise": [f"DELETE FROM raglive.attempts WHERE file_key = {A}"],

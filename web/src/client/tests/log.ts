@@ -175,6 +175,7 @@ export class Log {
       pipeline_id: this.id,
       pipeline_type: this.type,
       status: "online",
+      managed: true,
       is_checking: false,
       files_processing: processing,
       files_completed: completed.slice(0, 10),

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Session } from "@/contract/types";
+import { clock } from "../clock";
 import { reason } from "../connection";
 import { ApiError, Http } from "../http";
 import { ConnectionRunner } from "../runner";
@@ -13,7 +14,12 @@ const SESSION: Session = {
   expires_at: "2026-01-01T00:05:00.000Z",
   role: "viewer",
   redacted: false,
-  websocket: { url: "http://status", path: "/socket.io", namespaces: ["/local_files"] },
+  websocket: {
+    url: "http://status",
+    path: "/socket.io",
+    namespaces: ["/local_files"],
+    every_pipeline: "/pipelines",
+  },
   may_operate: true,
   version: "1",
 };
@@ -63,7 +69,7 @@ function newRunner(): ConnectionRunner {
           return {
             open: note("open"),
             close: note("close"),
-            resubscribe: (type, id, cursor) => void done.push(`resubscribe ${type} ${id} ${cursor ?? "-"}`),
+            resubscribe: (id, cursor) => void done.push(`resubscribe ${id} ${cursor ?? "-"}`),
             authorize: () => Promise.resolve(void done.push("authorize")),
             tellActivity: (_client, activity) => void done.push(`activity ${activity}`),
             probe: () => Promise.resolve(void done.push("probe")),
@@ -91,8 +97,9 @@ async function goLive(): Promise<SocketHandlers> {
   socket.connected();
   const { cursor, digest } = log;
   const answer = { snapshot: log.status(), cursor, digest, recovered: false, replayed: 0 };
-  socket.settled([{ pipeline_id: log.id, ...answer }], log.type);
+  socket.settled([{ pipeline_id: log.id, ...answer }], true);
   socket.live();
+  socket.confirmed(clock.now());
   return socket;
 }
 
@@ -138,13 +145,55 @@ test("a lost socket is closed and followed by polling and another attempt", asyn
   expect(newly()).toContain("open");
 });
 
-test("tells the session apart from the server: without access it is offline", async () => {
-  sessionError = new ApiError("No.", 401, "unauthenticated", false);
+test("without access, it forgets the data, asks nothing more, and starts again with another token", async () => {
+  const socket = await goLive();
+  newly();
+  sessionError = new ApiError("The token was revoked.", 401, "token_revoked", false);
+  socket.expiring();
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(newly()).toEqual(["GET /api/session", "close"]);
+  expect(runner.connection).toMatchObject({ state: "signed_out", reason: { code: "access_ended" } });
+  expect(store.pipelineIds()).toEqual([]);
+  sessionError = null;
+  runner.dispatch({ type: "signed_in" });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(newly()).toEqual(["GET /api/session", "GET /api/socket/info", "open"]);
+});
+
+test("a refused poll ends access too", async () => {
+  available = false;
   runner.dispatch({ type: "start" });
   await vi.advanceTimersByTimeAsync(0);
-  expect(runner.connection.reason.code).toBe("unauthorized");
-  polls[0]?.failed(sessionError, 1);
-  expect(runner.connection).toMatchObject({ state: "offline", reason: { code: "unauthorized" } });
+  newly();
+  polls[0]?.failed(new ApiError("Use a viewer's token.", 403, "forbidden", false), 1);
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(newly()).toEqual(["stop polling"]);
+  expect(runner.connection.reason).toMatchObject({ code: "forbidden" });
+});
+
+describe("what is shown is out of date", () => {
+  test("when nothing confirms it, and current again when something does", async () => {
+    const socket = await goLive();
+    expect(runner.connection.state).toBe("live");
+    await vi.advanceTimersByTimeAsync(7_900);
+    expect(runner.connection.state).toBe("live");
+    socket.latency(4);
+    socket.events([log.start("a")]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(runner.connection.state).toBe("stale");
+    socket.confirmed(clock.now());
+    expect(runner.connection.state).toBe("live");
+  });
+
+  test("while events are missing that the server told of", async () => {
+    const socket = await goLive();
+    log.start("lost");
+    socket.events([log.heartbeat()]);
+    await vi.advanceTimersByTimeAsync(4_000);
+    socket.confirmed(clock.now());
+    await vi.advanceTimersByTimeAsync(4_100);
+    expect(runner.connection.state).toBe("stale");
+  });
 });
 
 test("presents a renewed token on the open socket", async () => {
@@ -162,10 +211,10 @@ describe("what is wrong with the events", () => {
     log.start("lost");
     socket.events([log.complete("lost")]);
     store.flush();
-    expect(newly()).toEqual([`resubscribe local_files docs ${before}`]);
+    expect(newly()).toEqual([`resubscribe docs ${before}`]);
     socket.events([log.heartbeat(0, "f".repeat(64))]);
     store.flush();
-    expect(newly()).toEqual(["resubscribe local_files docs -"]);
+    expect(newly()).toEqual(["resubscribe docs -"]);
   });
 
   test("a lag is filled only when it lasts", async () => {
@@ -182,7 +231,7 @@ describe("what is wrong with the events", () => {
     socket.events([log.heartbeat()]);
     store.flush();
     await vi.advanceTimersByTimeAsync(2_000);
-    expect(newly()).toEqual([`resubscribe local_files docs ${cursor}`]);
+    expect(newly()).toEqual([`resubscribe docs ${cursor}`]);
   });
 });
 

@@ -1,15 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Client } from "../client";
+import { clock } from "../clock";
 import type { ConnectionState } from "../connection";
-import type { Timing } from "../timing";
+import { TIMING, type Timing } from "../timing";
 import { Servers } from "./servers";
 
 const DEADLINE_MS = 30_000;
 /** Pauses that no test is about are short. */
 const QUICK: Timing = {
+  ...TIMING,
   socketRetry: { firstMs: 200, longestMs: 15_000 },
   pollRetry: { firstMs: 100, longestMs: 10_000 },
-  shortPollSeconds: 1,
+  longPollSeconds: 1,
   lagGraceMs: 200,
   wakeProbeMs: 300,
 };
@@ -27,8 +29,13 @@ afterEach(async () => {
   await servers.stop();
 });
 
-function newClient({ preferPolling = false, timing = QUICK } = {}): Client {
-  const choices = new Map(preferPolling ? [["raglive.prefer-polling", "yes"]] : []);
+function newClient({
+  preferPolling = false,
+  timing = QUICK,
+  secret = null as string | null,
+  choices = new Map<string, string>(),
+} = {}): Client {
+  if (preferPolling) choices.set("raglive.prefer-polling", "yes");
   return new Client({
     base: servers.url,
     schedule: (run) => setTimeout(run, 5),
@@ -37,7 +44,8 @@ function newClient({ preferPolling = false, timing = QUICK } = {}): Client {
       get: (key) => choices.get(key) ?? null,
       set: (key, value) => (value === null ? choices.delete(key) : choices.set(key, value)),
     },
-    secrets: { get: () => null, set: () => undefined },
+    tabSecrets: { get: () => null, set: () => undefined },
+    takeSignInSecret: () => secret,
     timing,
   });
 }
@@ -89,6 +97,20 @@ async function expectExact(): Promise<void> {
   expect(client.store.pipeline(log.id)?.counts).toEqual(log.status().counts);
 }
 
+test("a one-time secret signs in before any other request; a used one keeps the token", async () => {
+  const choices = new Map<string, string>();
+  for (const refusal of [null, "It has been used."]) {
+    client = newClient({ secret: "secret", choices });
+    client.start();
+    await until(() => client.connection.state === "live", "it is not live");
+    expect(client.refusedSecret).toBe(refusal);
+    client.stop();
+  }
+  expect([...servers.tokens]).toEqual(["Bearer of-the-secret"]);
+  client.signOut();
+  expect(client.hasToken()).toBe(false);
+});
+
 test("goes live, and receives every event", async () => {
   work(3);
   client.start();
@@ -107,10 +129,10 @@ test(
     client.start();
     await state("live");
     work(5);
-    const killedAt = Date.now();
+    const killedAt = clock.now();
     await servers.killSocket();
     await state("polling");
-    expect(Date.now() - killedAt).toBeLessThan(3_000);
+    expect(clock.now() - killedAt).toBeLessThan(3_000);
     work(5, 5);
     await expectExact();
     await servers.startSocket();
@@ -136,10 +158,10 @@ test("is told by the answers to its polls that the status server is back", { tim
   client = newClient({ timing: { ...QUICK, socketRetry: { firstMs: 15_000, longestMs: 15_000 } } });
   client.start();
   await state("live");
-  const killedAt = Date.now();
+  const killedAt = clock.now();
   await servers.killSocket();
   await until(() => (client.connection.retryAt ?? 0) - Date.now() > 7_000, "wanted a long pause");
-  await until(() => (client.connection.heardAt ?? 0) >= killedAt, "wanted an answer to a poll");
+  await until(() => (client.connection.completeAt ?? 0) >= killedAt, "wanted an answer to a poll");
   await servers.startSocket();
   const startedAt = Date.now();
   await state("live");
@@ -281,6 +303,15 @@ test("a connection that no longer answers is given up", { timeout: 30_000 }, asy
   client.wake();
   await state("polling");
   expect(client.connection.reason.code).toBe("socket_silent");
+  work(2);
+  await expectExact();
+});
+
+test("a status server that is behind the log is left for polling", { timeout: 30_000 }, async () => {
+  servers.lagMs = 60_000;
+  client.start();
+  await state("polling");
+  expect(client.connection.reason.code).toBe("socket_behind");
   work(2);
   await expectExact();
 });

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server as SocketServer, type Socket } from "socket.io";
-import type { Event, RagStatus, Session, Subscribe, SubscribeAck } from "@/contract/types";
+import type { Bookmark, Event, RagStatus, Session, Subscribe, SubscribeAck } from "@/contract/types";
 import { Log } from "./log";
 
 /** A dashboard server and a status server over one log; each can be killed. */
@@ -10,8 +10,13 @@ export class Servers {
   /** Requests to `/api/rag-status` with a cursor before this seq are refused as too old. */
   oldestSeq = 0;
   answersPings = true;
+  /** How far the status server is behind the log. */
+  lagMs: number | null = 0;
   polls = 0;
   readonly requests: string[] = [];
+  /** The `Authorization` headers of all requests except those to `/api/sign-in`. */
+  readonly tokens = new Set<string>();
+  private secretUsed = false;
   private dashboard: Server | null = null;
   private sockets: SocketServer | null = null;
   private socketHttp: Server | null = null;
@@ -37,7 +42,7 @@ export class Servers {
   async startSocket(): Promise<void> {
     this.socketHttp = createServer();
     this.sockets = new SocketServer(this.socketHttp, { transports: ["websocket"] });
-    this.sockets.of("/local_files").on("connection", (socket) => this.onConnection(socket));
+    this.sockets.of("/pipelines").on("connection", (socket) => this.onConnection(socket));
     this.socketPort = await listen(this.socketHttp, this.socketPort);
   }
 
@@ -82,8 +87,8 @@ export class Servers {
 
   private onConnection(socket: Socket): void {
     socket.emit("pipeline:status", this.log.status());
-    socket.on("ping", (_at: number, answer: (time: number) => void) => {
-      if (this.answersPings) answer(Date.now());
+    socket.on("ping", (_at: number, answer: (time: number, bookmark: Bookmark) => void) => {
+      if (this.answersPings) answer(Date.now(), { lag_ms: this.lagMs });
     });
     socket.on("auth:refresh", (_body: object, answer: (body: object) => void) =>
       answer({ ok: true, pipelines: [] }),
@@ -114,6 +119,11 @@ export class Servers {
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", this.url);
     this.requests.push(url.pathname);
+    if (url.pathname === "/api/sign-in") {
+      this.signIn(response);
+      return;
+    }
+    this.tokens.add(request.headers.authorization ?? "");
     if (url.pathname === "/api/session") {
       send(response, 200, this.session());
       return;
@@ -124,6 +134,13 @@ export class Servers {
     }
     if (url.pathname === "/api/rag-status") return this.poll(url, request, response);
     send(response, 404, { error: { code: "not_found", message: "?", retryable: false } });
+  }
+
+  private signIn(response: ServerResponse): void {
+    const refusal = { code: "unauthenticated", message: "It has been used.", retryable: false };
+    if (this.secretUsed) send(response, 401, { error: refusal });
+    else send(response, 200, { token: "of-the-secret", expires_at: "2026-01-31T00:00:00.000Z" });
+    this.secretUsed = true;
   }
 
   private async poll(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -184,6 +201,7 @@ export class Servers {
         url: `http://127.0.0.1:${this.socketPort}`,
         path: "/socket.io",
         namespaces: ["/local_files"],
+        every_pipeline: "/pipelines",
       },
       may_operate: false,
       version: "test",
@@ -202,7 +220,8 @@ function rawConnections(sockets: SocketServer | null): RawConnection[] {
 }
 
 function send(response: ServerResponse, status: number, body: object | null, etag?: string): void {
-  response.writeHead(status, { "content-type": "application/json", ...(etag ? { etag } : {}) });
+  const headers = { "content-type": "application/json", "x-read-after-ms": "0" };
+  response.writeHead(status, { ...headers, ...(etag ? { etag } : {}) });
   response.end(body === null ? undefined : JSON.stringify(body));
 }
 

@@ -170,6 +170,7 @@ const failure = {
   message: "It is broken.",
   retryable: false,
   next_attempt_at: null,
+  is_common: true,
   what_to_do: "Repair it.",
 };
 
@@ -203,11 +204,11 @@ describe("files that return to the queue without an event", () => {
   });
 });
 
-test("a subscription to a whole type forgets its pipelines that are gone", () => {
+test("a subscription to all pipelines forgets those that are gone", () => {
   const [other, drive] = [new Log("other"), new Log("drive", "google_drive")];
   for (const each of [other, drive]) store.replace(each.status());
-  store.settle(ack(), log.type);
-  expect(store.pipelineIds()).toEqual(["docs", "drive"]);
+  store.settle(ack(), true);
+  expect(store.pipelineIds()).toEqual(["docs"]);
 });
 
 describe("progress", () => {

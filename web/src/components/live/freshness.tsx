@@ -1,16 +1,23 @@
 "use client";
-import { relative, absoluteTime } from "@/components/ui/format";
+import { absoluteTime, relative } from "@/components/ui/format";
 import { useNow } from "@/components/ui/now";
-import { useClient } from "@/react/provider";
+import { clock } from "@/client/clock";
+import { useConnection } from "@/react/hooks";
 
-/** How long ago the server confirmed what is shown of a pipeline. */
-export function Freshness({ pipelineId, className }: { pipelineId: string; className?: string }) {
+/** How long ago a time of the page's clock was, in ms, updated once a second; null for no time. */
+export function useAge(at: number | null): number | null {
+  useNow();
+  return at === null ? null : Math.max(0, clock.now() - at);
+}
+
+/** As of when everything that is shown is known to be complete. */
+export function Freshness({ className }: { className?: string }) {
   const now = useNow();
-  const at = useClient().store.freshAt(pipelineId);
-  if (at === null) return null;
+  const age = useAge(useConnection().completeAt);
+  if (age === null) return null;
   return (
-    <span className={className} title={absoluteTime(at)}>
-      fresh as of <span className="num">{relative(at, Math.max(now, at))}</span>
+    <span className={className} title={absoluteTime(now - age)} data-testid="freshness">
+      fresh as of <span className="num">{relative(now - age, now)}</span>
     </span>
   );
 }

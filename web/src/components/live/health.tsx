@@ -3,6 +3,7 @@ import {
   CircleCheck,
   CirclePause,
   CircleSlash2,
+  CircleStop,
   Clock,
   LoaderCircle,
   RefreshCw,
@@ -14,7 +15,8 @@ import { useNow } from "@/components/ui/now";
 import { useSteady } from "@/components/ui/steady";
 import type { PipelineState } from "@/client/pipeline-state";
 
-export type Health = "problem" | "offline" | "silent" | "paused" | "working" | "checking" | "watching";
+export type Health =
+  "problem" | "offline" | "silent" | "paused" | "working" | "checking" | "watching" | "publishing" | "ended";
 
 interface Look {
   word: string;
@@ -31,6 +33,8 @@ const LOOKS: Record<Health, Look> = {
   working: { word: "Working", icon: LoaderCircle, tone: "text-processing", spins: true },
   checking: { word: "Checking for changes", icon: RefreshCw, tone: "text-processing", spins: true },
   watching: { word: "Watching", icon: CircleCheck, tone: "text-completed" },
+  publishing: { word: "Online", icon: CircleCheck, tone: "text-completed" },
+  ended: { word: "Ended", icon: CircleStop, tone: "text-muted" },
 };
 
 const SILENT_AFTER_MS = 90_000;
@@ -38,12 +42,19 @@ const SILENT_AFTER_MS = 90_000;
 export function healthOf(state: PipelineState, now: number): Health {
   const { facts, counts } = state;
   if (facts.problem) return "problem";
-  if (facts.status === "offline") return "offline";
+  if (facts.status === "offline") return facts.managed ? "offline" : endingOf(facts);
   const beat = facts.last_heartbeat ? Date.parse(facts.last_heartbeat) : null;
   if (beat !== null && now - beat > SILENT_AFTER_MS) return "silent";
   if (facts.paused) return "paused";
   if (counts.processing > 0 || counts.queued > counts.waiting) return "working";
+  if (!facts.managed) return "publishing";
   return facts.is_checking ? "checking" : "watching";
+}
+
+/** A producer outside raglive may end when its work is done, and may send no heartbeats between its events. */
+function endingOf({ offline_reason }: PipelineState["facts"]): Health {
+  if (offline_reason === "error") return "offline";
+  return offline_reason === "normal_shutdown" ? "ended" : "silent";
 }
 
 export function useHealth(state: PipelineState): Health {

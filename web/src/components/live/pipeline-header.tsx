@@ -15,6 +15,7 @@ import type { PipelineState } from "@/client/pipeline-state";
 import { Freshness } from "./freshness";
 import { HealthLabel, useHealth } from "./health";
 import { Spending } from "./spending";
+import { visible } from "@/components/ui/visible";
 
 interface PipelineFrameProps {
   id: string;
@@ -65,6 +66,11 @@ function AllPipelines() {
   );
 }
 
+const START_IT =
+  "Start it again with `raglive up`, or the way it was started before. Its log says why it stopped.";
+const START_ITS_PRODUCER =
+  "raglive does not run this pipeline. Ask the log of the program that publishes it why it stopped.";
+
 function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "events" }) {
   const { facts } = state;
   const health = useHealth(state);
@@ -78,14 +84,14 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
               {state.id}
             </span>
           </h1>
-          <p className="truncate font-mono text-xs text-faint" title={facts.watch_location ?? undefined}>
-            {facts.watch_location ?? state.type}
+          <p className="truncate font-mono text-xs text-faint" title={visible(facts.watch_location ?? "")}>
+            {visible(facts.watch_location ?? state.type)}
           </p>
         </div>
         <div className="sm:text-right" data-testid="pipeline-health" data-health={health}>
           <HealthLabel health={health} />
           <p className="flex gap-1 text-xs text-faint sm:justify-end">
-            <Freshness pipelineId={state.id} />
+            <Freshness />
             <NextCheck state={state} />
           </p>
           <Spending throughput={state.throughput} className="text-xs text-faint" />
@@ -117,7 +123,7 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
               </>
             }
           >
-            <p>{facts.paused.message}</p>
+            <p>{visible(facts.paused.message)}</p>
             {facts.paused.what_to_do && (
               <p className="mt-1" data-testid="what-to-do">
                 <span className="font-medium">What to do: </span>
@@ -127,14 +133,14 @@ function PipelineHead({ state, tab }: { state: PipelineState; tab: "files" | "ev
           </Banner>
         </div>
       )}
-      {facts.status === "offline" && !facts.problem && (
+      {health === "offline" && (
         <div className="mt-4">
           <Banner tone="failed" title="This pipeline is not running">
-            Last heard from <Moment at={facts.last_heartbeat} />. Changes in the source wait until it runs
-            again.
+            Last heard from <Moment at={facts.last_heartbeat} />.{" "}
+            {facts.managed && "Changes in the source wait until it runs again."}
             <p className="mt-1" data-testid="what-to-do">
               <span className="font-medium">What to do: </span>
-              <Prose text="Start it again with `raglive up`, or the way it was started before. Its log says why it stopped." />
+              <Prose text={facts.managed ? START_IT : START_ITS_PRODUCER} />
             </p>
           </Banner>
         </div>

@@ -8,6 +8,7 @@ import { StageProgress, STAGE_WORDS } from "@/components/ui/stage-progress";
 import { isHeld, LOOKS, shownState } from "@/components/ui/state";
 import { Elapsed } from "@/components/ui/time";
 import { useLiveFile } from "@/react/hooks";
+import { visible } from "@/components/ui/visible";
 
 interface ProgressRowProps {
   pipelineId: string;
@@ -32,7 +33,7 @@ export function ProgressRow({ pipelineId, fileId, showPipeline = false }: Progre
       <span className="flex min-w-0 items-center gap-2 sm:col-start-1 sm:row-start-1">
         <FileIcon name={file.name} mimeType={file.mime_type} />
         <Link href={fileHref(pipelineId, fileId)} className="truncate hover:underline">
-          {file.name}
+          {visible(file.name)}
         </Link>
         {showPipeline && <span className="hidden shrink-0 text-xs text-faint xl:inline">{pipelineId}</span>}
         {file.attempt > 1 && <span className="shrink-0 text-xs text-waiting">attempt {file.attempt}</span>}
@@ -41,7 +42,7 @@ export function ProgressRow({ pipelineId, fileId, showPipeline = false }: Progre
         key={file.attempt}
         stage={stage}
         progress={file.progress ?? 0}
-        label={`${file.name}: ${STAGE_WORDS[stage]}`}
+        label={`${visible(file.name)}: ${STAGE_WORDS[stage]}`}
         held={held}
         className="col-span-2 row-start-2 sm:col-span-1 sm:col-start-2 sm:row-start-1"
       />

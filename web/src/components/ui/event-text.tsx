@@ -14,6 +14,7 @@ import { attemptSeconds } from "./attempt-seconds";
 import { classes } from "./classes";
 import { duration, plural, words } from "./format";
 import { STAGE_WORDS } from "./stage-progress";
+import { visible } from "./visible";
 
 type EventType = Event["type"];
 
@@ -49,6 +50,10 @@ export function EventLabel({ type, className }: { type: EventType; className?: s
 
 /** The details of an event, without its type and file. */
 export function eventText(event: Event): string {
+  return visible(textOf(event));
+}
+
+function textOf(event: Event): string {
   switch (event.type) {
     case "file:processing":
       return event.attempt > 1

@@ -1,11 +1,12 @@
 import type { ReactNode } from "react";
 import type { SearchHit } from "@/contract/types";
 import { classes } from "./classes";
+import { visibleLines } from "./visible";
 
 /** The most relevant part of a passage, with the matching words marked. */
 export function Snippet({ hit: { snippet, marks }, className }: { hit: SearchHit; className?: string }) {
   const characters = Array.from(snippet); // marks count code points
-  const text = (start: number, end?: number) => characters.slice(start, end).join("");
+  const text = (start: number, end?: number) => visibleLines(characters.slice(start, end).join(""));
   const pieces: ReactNode[] = [];
   let at = 0;
   for (const { start, end } of marks) {

@@ -3,28 +3,42 @@ import { LockKeyhole } from "lucide-react";
 import { useState, type SyntheticEvent, type ReactNode } from "react";
 import { Button } from "@/components/ui/button";
 import { Empty } from "@/components/ui/notice";
-import { useConnection, usePipelineIds } from "@/react/hooks";
+import { useConnection } from "@/react/hooks";
 import { useClient } from "@/react/provider";
 
-/** Asks for a token instead of showing the page while the viewer has no access. */
+/** Asks for a token instead of showing the page while the viewer has no rights, or no longer. */
 export function SignInWall({ children }: { children: ReactNode }) {
-  const { reason } = useConnection();
-  const nothingKnown = usePipelineIds().length === 0;
-  return reason.code === "unauthorized" && nothingKnown ? <SignIn /> : children;
+  const { state } = useConnection();
+  return state === "signed_out" ? <SignIn /> : children;
+}
+
+function Command({ children }: { children: string }) {
+  return <code className="font-mono text-xs text-ink">{children}</code>;
 }
 
 function SignIn() {
   const client = useClient();
+  const { reason } = useConnection();
   const [token, setToken] = useState("");
+  const isExplained = client.hasToken() || reason.code !== "unauthorized";
+  const refusal = client.refusedSecret ?? (isExplained ? reason.message : null);
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     if (token.trim()) client.signIn(token.trim());
   };
   return (
-    <Empty icon={LockKeyhole} title="You have no access yet" className="py-24">
+    <Empty icon={LockKeyhole} title="Sign in" className="py-24">
+      {refusal && (
+        <p role="alert" data-testid="why-signed-out" className="mb-3 text-failed">
+          {refusal}
+        </p>
+      )}
       <p>
-        Paste a token. The person who runs this installation can make one with{" "}
-        <code className="font-mono text-xs text-ink">raglive token --role viewer</code>.
+        Does raglive run on this machine? <Command>raglive open</Command> in a terminal signs this browser in.
+      </p>
+      <p className="mt-2">
+        Otherwise paste a token. The person who runs this installation can make one with{" "}
+        <Command>raglive token --role viewer</Command>.
       </p>
       <form onSubmit={submit} className="mt-5 flex gap-2">
         <input
@@ -40,11 +54,6 @@ function SignIn() {
           Continue
         </Button>
       </form>
-      {client.hasToken() && (
-        <p role="alert" className="mt-2 text-failed">
-          The token was refused: it is wrong, has expired, or may not see any pipeline.
-        </p>
-      )}
       <p className="mt-2 text-xs text-faint">It is remembered until this tab is closed.</p>
     </Empty>
   );

@@ -20,6 +20,7 @@ import { shownState, StateLabel } from "@/components/ui/state";
 import { usePipelineIds } from "@/react/hooks";
 import type { SearchHit } from "@/contract/types";
 import { useFileSearch, usePassages } from "./found";
+import { visible } from "@/components/ui/visible";
 
 export interface Command {
   id: string;
@@ -184,7 +185,7 @@ function useItems(
     id: `file ${pipelineId} ${file.id}`,
     group: "Files",
     icon: <FileIcon name={file.name} mimeType={file.mime_type} />,
-    label: file.name,
+    label: visible(file.name),
     aside: (
       <>
         {ids.length > 1 && <span className="max-sm:hidden">{pipelineId}</span>}
@@ -227,7 +228,7 @@ function passage(hit: SearchHit, index: number, go: (href: string) => void): Ite
     id: `passage ${index}`,
     group: "Passages",
     icon: <FileIcon name={hit.file.name} mimeType={hit.file.mime_type} />,
-    label: hit.file.name,
+    label: visible(hit.file.name),
     aside: place(hit),
     detail: <Snippet hit={hit} className="line-clamp-2 text-xs leading-[18px]" />,
     run: () => go(fileHref(hit.file.pipeline_id, hit.file.id)),

@@ -1,5 +1,5 @@
 "use client";
-import { CloudOff, LoaderCircle, Radio, RefreshCw } from "lucide-react";
+import { Clock, CloudOff, LoaderCircle, LockKeyhole, Radio, RefreshCw } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { buttonClass } from "@/components/ui/button";
 import { classes } from "@/components/ui/classes";
@@ -16,7 +16,9 @@ const LOOKS = {
   connecting: { word: "Connecting", icon: LoaderCircle, tone: "text-muted" },
   live: { word: "Live", icon: Radio, tone: "text-completed" },
   polling: { word: "Polling", icon: RefreshCw, tone: "text-waiting" },
+  stale: { word: "Not current", icon: Clock, tone: "text-waiting" },
   offline: { word: "Offline", icon: CloudOff, tone: "text-failed" },
+  signed_out: { word: "Signed out", icon: LockKeyhole, tone: "text-muted" },
 } satisfies Record<ConnectionState, object>;
 
 const EVENT = "raglive-connection-details";
@@ -87,7 +89,7 @@ function BadgeDetail({ connection }: { connection: Connection }) {
         {connection.latencyMs === null ? "" : `${Math.max(1, Math.round(connection.latencyMs))} ms`}
       </span>
     );
-  if (connection.state === "connecting") return null;
+  if (connection.state === "connecting" || connection.state === "signed_out") return null;
   return (
     <span className="num hidden text-xs font-normal text-faint sm:inline">
       {roughly(Math.max(0, now - connection.since) / 1000)}

@@ -1,5 +1,6 @@
 "use client";
 import type { ReactNode } from "react";
+import { Freshness } from "@/components/live/freshness";
 import { Button } from "@/components/ui/button";
 import { count, plural } from "@/components/ui/format";
 import { Moment } from "@/components/ui/time";
@@ -13,7 +14,9 @@ const TITLES: Record<ConnectionState, string> = {
   connecting: "Connecting",
   live: "Live over WebSocket",
   polling: "Polling over HTTP",
+  stale: "Not current",
   offline: "Offline",
+  signed_out: "Signed out",
 };
 
 export default function ConnectionDetails() {
@@ -36,8 +39,8 @@ export default function ConnectionDetails() {
         <Fact name="Round trip">
           {connection.latencyMs === null ? "–" : `${connection.latencyMs.toFixed(1)} ms`}
         </Fact>
-        <Fact name="Last heard">
-          <Moment at={connection.heardAt} />
+        <Fact name="Complete">
+          <Freshness />
         </Fact>
         {connection.retryAt !== null && (
           <Fact name="WebSocket again">
@@ -82,7 +85,7 @@ export default function ConnectionDetails() {
           <span className="block size-[14px] rounded-full bg-white shadow-sm transition-transform duration-150 group-aria-checked:translate-x-[14px]" />
         </button>
       </div>
-      <TestConnection offline={connection.state === "offline"} />
+      <TestConnection offline={connection.state === "offline" || connection.state === "stale"} />
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { Link } from "@/components/ui/link";
 import { fileHref } from "@/components/ui/links";
 import { classes } from "@/components/ui/classes";
 import type { DurableEvent } from "@/client/log-position";
+import { visible, visibleLines } from "@/components/ui/visible";
 
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const clock = new Intl.DateTimeFormat("en-GB", {
@@ -48,7 +49,7 @@ export const EventRow = memo(function EventRow({ event }: { event: DurableEvent 
               href={fileHref(event.pipeline_id, event.file.id)}
               className="relative z-10 truncate hover:underline sm:max-w-[55%] sm:shrink-0"
             >
-              {event.file.name}
+              {visible(event.file.name)}
             </Link>
           )}
           <span className="min-w-0 truncate text-faint">{eventText(event)}</span>
@@ -63,7 +64,7 @@ export const EventRow = memo(function EventRow({ event }: { event: DurableEvent 
       </div>
       {open && (
         <pre className="overflow-x-auto bg-subtle px-4 py-3 font-mono text-xs leading-[18px] text-muted sm:pl-[84px]">
-          {JSON.stringify(event, null, 2)}
+          {visibleLines(JSON.stringify(event, null, 2))}
         </pre>
       )}
     </div>

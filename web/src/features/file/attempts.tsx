@@ -9,6 +9,7 @@ import { isHeld, LOOKS as STANDINGS, shownState } from "@/components/ui/state";
 import { Elapsed, Moment } from "@/components/ui/time";
 import type { Attempt, Stage } from "@/contract/types";
 import type { LiveFile } from "@/client/file-state";
+import { visible } from "@/components/ui/visible";
 
 type Outcome = Attempt["outcome"];
 
@@ -97,9 +98,9 @@ function AttemptRow({ attempt, live, longest }: AttemptRowProps) {
         {attempt.worker && (
           <span
             className="max-w-56 truncate font-mono text-xs text-faint max-sm:hidden"
-            title={attempt.worker}
+            title={visible(attempt.worker)}
           >
-            {attempt.worker}
+            {visible(attempt.worker)}
           </span>
         )}
         <span className="num ml-auto font-medium">
@@ -122,7 +123,8 @@ function AttemptRow({ attempt, live, longest }: AttemptRowProps) {
       )}
       {attempt.error && (
         <p className="mt-2 text-muted [overflow-wrap:anywhere]">
-          <span className="font-mono text-xs text-faint">{attempt.error.code}</span> {attempt.error.message}
+          <span className="font-mono text-xs text-faint">{attempt.error.code}</span>{" "}
+          {visible(attempt.error.message)}
         </p>
       )}
     </li>

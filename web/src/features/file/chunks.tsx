@@ -5,6 +5,7 @@ import { count, plural } from "@/components/ui/format";
 import { Section } from "@/components/ui/section";
 import type { ChunkPage, FileDetail, IndexedChunk } from "@/contract/types";
 import { pipelinePath, usePages } from "@/react/queries";
+import { visibleLines } from "@/components/ui/visible";
 
 const SHOWN = 5;
 const PAGE = 20;
@@ -69,7 +70,7 @@ function Chunk({ chunk: { chunk_index, page, content } }: { chunk: IndexedChunk 
         <span className="font-mono">#{chunk_index}</span>
         {page != null && <span className="block">page {page}</span>}
       </div>
-      <Text content={content} />
+      <Text content={visibleLines(content)} />
     </li>
   );
 }

@@ -20,6 +20,7 @@ import { Attempts } from "./attempts";
 import { Chunks } from "./chunks";
 import { FileEvents } from "./file-events";
 import { Verdict } from "./verdict";
+import { visible } from "@/components/ui/visible";
 
 export function FilePage() {
   const [query] = useQuery();
@@ -36,7 +37,7 @@ function Page({ pipelineId, fileId }: { pipelineId: string; fileId: string }) {
   const { data, error, refetch } = usePipelineQuery<FileDetail>(pipelineId, path, changed);
   const name = data?.file.name;
   useEffect(() => {
-    if (name) document.title = `${name} · raglive`;
+    if (name) document.title = `${visible(name)} · raglive`;
   }, [name]);
   if (!data && error)
     return error.status === 404 ? (
@@ -94,7 +95,7 @@ function Head({ pipelineId, file }: { pipelineId: string; file: FileRow | LiveFi
             <span className="mt-1.5">
               <FileIcon name={file.name} mimeType={file.mime_type} />
             </span>
-            <span className="[overflow-wrap:anywhere]">{file.name}</span>
+            <span className="[overflow-wrap:anywhere]">{visible(file.name)}</span>
           </h1>
         </div>
         <div className="flex items-center gap-3">
@@ -139,7 +140,7 @@ function since(file: FileRow | LiveFile): string {
 function Facts({ file, detail }: { file: FileRow | LiveFile; detail: FileDetail }) {
   const { results } = file;
   const facts: [string, ReactNode][] = [
-    ["Folder", file.folder === "" ? "/" : file.folder],
+    ["Folder", file.folder === "" ? "/" : visible(file.folder)],
     ["Type", kind(file.mime_type, file.name)],
     ["Size", bytes(file.size)],
     ...(results
@@ -174,8 +175,8 @@ function Facts({ file, detail }: { file: FileRow | LiveFile; detail: FileDetail 
       ))}
       <div className="col-span-full flex flex-col gap-x-4 border-b py-1.5 lg:border-b-0">
         <dt className="text-faint">Identity</dt>
-        <dd className="truncate font-mono text-xs text-muted" title={file.id}>
-          {file.id}
+        <dd className="truncate font-mono text-xs text-muted" title={visible(file.id)}>
+          {visible(file.id)}
         </dd>
       </div>
     </dl>

@@ -7,6 +7,7 @@ import { LOOKS, shownState, StateIcon, type ShownState } from "@/components/ui/s
 import { Elapsed, Moment } from "@/components/ui/time";
 import type { FileRow } from "@/contract/types";
 import type { LiveFile } from "@/client/file-state";
+import { visible, visibleLines } from "@/components/ui/visible";
 
 type Shown = "failed" | "waiting" | "skipped" | "stuck" | "lost";
 
@@ -87,7 +88,7 @@ function Reason({ pipelineId, file, state, advice }: ReasonProps) {
           <span className="font-normal"> in {file.error.stage}</span>
         )}
       </Title>
-      <p className="mt-1 text-base [overflow-wrap:anywhere]">{why?.message}</p>
+      <p className="mt-1 text-base [overflow-wrap:anywhere]">{visible(why?.message ?? "")}</p>
       {state === "waiting" && file.next_attempt_at && (
         <p className="mt-1 text-muted">
           It is retried automatically <Moment due at={file.next_attempt_at} className="num" />.
@@ -110,7 +111,7 @@ function Reason({ pipelineId, file, state, advice }: ReasonProps) {
         <details className="mt-2">
           <summary className="inline text-muted hover:text-ink">Detail</summary>
           <pre className="mt-2 overflow-x-auto font-mono text-xs text-muted">
-            {JSON.stringify(file.error, null, 2)}
+            {visibleLines(JSON.stringify(file.error, null, 2))}
           </pre>
         </details>
       )}

@@ -16,6 +16,7 @@ import { useLiveFile } from "@/react/hooks";
 import type { PipelineState } from "@/client/pipeline-state";
 import { minutesOf, secondsLeft } from "./estimate";
 import { Sparkline } from "./sparkline";
+import { visible } from "@/components/ui/visible";
 
 export function PipelineCard({ state }: { state: PipelineState }) {
   const health = useHealth(state);
@@ -43,14 +44,14 @@ export function PipelineCard({ state }: { state: PipelineState }) {
           </h2>
           <p
             className="truncate font-mono text-xs text-faint"
-            title={state.facts.watch_location ?? undefined}
+            title={visible(state.facts.watch_location ?? "")}
           >
-            {state.facts.watch_location ?? state.type}
+            {visible(state.facts.watch_location ?? state.type)}
           </p>
         </div>
         <div className="shrink-0 text-right">
           <HealthLabel health={health} />
-          <Freshness pipelineId={state.id} className="block text-xs text-faint" />
+          <Freshness className="block text-xs text-faint" />
         </div>
       </div>
       {state.facts.problem && (
@@ -59,12 +60,14 @@ export function PipelineCard({ state }: { state: PipelineState }) {
         </p>
       )}
       {state.facts.paused && !state.facts.problem && state.facts.status === "online" && (
-        <p className="mx-4 mt-2 text-waiting">{state.facts.paused.message}</p>
+        <p className="mx-4 mt-2 text-waiting">{visible(state.facts.paused.message)}</p>
       )}
       <div className="px-4 pt-4 pb-3.5">
         {total === 0 ? (
           <p className="text-muted">
-            No files yet. Put a document into the watched folder; it appears here within a second.
+            {state.facts.managed
+              ? "No files yet. Put a document into the watched folder; it appears here within a second."
+              : "No files yet: the program that publishes this pipeline has reported none."}
           </p>
         ) : (
           <>
@@ -122,8 +125,8 @@ function LastFailure({ state }: { state: PipelineState }) {
       <CircleX size={14} aria-hidden className="shrink-0 text-failed" />
       {file?.error ? (
         <Link href={fileHref(state.id, file.id)} className="min-w-0 flex-1 truncate hover:underline">
-          <span className="font-medium">{file.name}</span>
-          <span className="text-muted"> — {file.error.message}</span>
+          <span className="font-medium">{visible(file.name)}</span>
+          <span className="text-muted"> — {visible(file.error.message)}</span>
         </Link>
       ) : (
         <span className="flex-1 text-muted">{plural(failed, "file")} failed</span>

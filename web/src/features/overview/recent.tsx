@@ -8,6 +8,7 @@ import { Moment } from "@/components/ui/time";
 import { useClient } from "@/react/provider";
 import type { LiveFile } from "@/client/file-state";
 import type { PipelineState } from "@/client/pipeline-state";
+import { visible } from "@/components/ui/visible";
 
 const SHOWN_RECENT = 10;
 
@@ -27,7 +28,7 @@ export function Recent({ pipelines }: { pipelines: readonly PipelineState[] }) {
             >
               <StateIcon state={shownState(file)} />
               <Link href={fileHref(pipelineId, file.id)} className="min-w-0 truncate hover:underline">
-                {file.name}
+                {visible(file.name)}
               </Link>
               <span className="hidden min-w-0 flex-1 truncate text-faint sm:block">{outcome(file)}</span>
               {pipelines.length > 1 && (
@@ -52,7 +53,7 @@ export function Recent({ pipelines }: { pipelines: readonly PipelineState[] }) {
 
 function outcome(file: LiveFile): string {
   if (file.results) return plural(file.results.chunks_created, "chunk");
-  return file.error?.message ?? file.reason?.message ?? "";
+  return visible(file.error?.message ?? file.reason?.message ?? "");
 }
 
 function useRecentFiles(pipelines: readonly PipelineState[]): { pipelineId: string; file: LiveFile }[] {

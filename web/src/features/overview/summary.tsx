@@ -4,8 +4,10 @@ import { classes } from "@/components/ui/classes";
 import { count, plural, roughly } from "@/components/ui/format";
 import { useNow } from "@/components/ui/now";
 import { useSteady } from "@/components/ui/steady";
-import { healthOf, needsAttention } from "@/components/live/health";
+import { useAge } from "@/components/live/freshness";
+import { healthOf, needsAttention, type Health } from "@/components/live/health";
 import { useConnection } from "@/react/hooks";
+import type { ConnectionState } from "@/client/connection";
 import type { PipelineState } from "@/client/pipeline-state";
 import { secondsLeft } from "./estimate";
 
@@ -25,8 +27,9 @@ const LOOKS = {
 /** One line that says whether all is well. */
 export function Summary({ pipelines }: { pipelines: readonly PipelineState[] }) {
   const now = useNow();
-  const { state, since, heardAt } = useConnection();
-  const { tone: wanted, text: words } = headline(pipelines, now, state === "offline");
+  const { state, since, completeAt } = useConnection();
+  const age = useAge(completeAt);
+  const { tone: wanted, text: words } = headline(pipelines, now, state);
   const [tone, text] = useSteady(`${wanted} ${words}`).split(/ (.*)/) as [Headline["tone"], string];
   const { icon: Icon, tone: color } = LOOKS[tone];
   const waiting = sum(pipelines, "queued") + sum(pipelines, "processing");
@@ -42,20 +45,21 @@ export function Summary({ pipelines }: { pipelines: readonly PipelineState[] }) 
         {text}
       </h1>
       <p className="num mt-0.5 text-base text-muted">
-        {state === "offline"
-          ? `Nothing new for ${roughly((now - (heardAt ?? since)) / 1000)}. What you see is the last known state.`
+        {state === "offline" || state === "stale"
+          ? `What you see is the state of ${roughly((age ?? now - since) / 1000)} ago.`
           : `${online === pipelines.length ? plural(online, "pipeline") : `${count(online)} of ${plural(pipelines.length, "pipeline")}`} online · ${plural(searchable, "file")} searchable${waiting > 0 && tone !== "busy" ? ` · ${count(waiting)} to go` : ""}`}
       </p>
     </div>
   );
 }
 
-function headline(pipelines: readonly PipelineState[], now: number, offline: boolean): Headline {
-  if (offline) return { text: "Not connected", tone: "offline" };
+function headline(pipelines: readonly PipelineState[], now: number, state: ConnectionState): Headline {
+  if (state === "offline") return { text: "Not connected", tone: "offline" };
+  if (state === "stale") return { text: "Not up to date", tone: "paused" };
   const troubled = pipelines.filter((pipeline) => needsAttention(healthOf(pipeline, now)));
   const [first] = troubled;
   if (first && troubled.length === 1)
-    return { text: trouble(first, now), tone: healthOf(first, now) === "paused" ? "paused" : "bad" };
+    return { text: trouble(first, now), tone: isCalm(healthOf(first, now)) ? "paused" : "bad" };
   if (first) return { text: `${plural(troubled.length, "pipeline")} need attention`, tone: "bad" };
   const waiting = sum(pipelines, "waiting");
   const due = sum(pipelines, "queued") + sum(pipelines, "processing") - waiting;
@@ -73,6 +77,10 @@ function headline(pipelines: readonly PipelineState[], now: number, offline: boo
       tone: "paused",
     };
   return { text: "All is well", tone: "good" };
+}
+
+function isCalm(health: Health): boolean {
+  return health === "paused" || health === "silent";
 }
 
 function trouble(pipeline: PipelineState, now: number): string {

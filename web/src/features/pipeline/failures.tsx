@@ -11,6 +11,7 @@ import { StateIcon } from "@/components/ui/state";
 import { Moment } from "@/components/ui/time";
 import type { FailureGroup } from "@/contract/types";
 import type { PipelineState } from "@/client/pipeline-state";
+import { visible } from "@/components/ui/visible";
 
 const SHOWN = 4;
 
@@ -103,9 +104,13 @@ function Group({ pipelineId, group, onShow }: GroupProps) {
             </span>
           )}
         </p>
-        <p className="line-clamp-2 text-muted [overflow-wrap:anywhere]" title={group.message}>
-          {group.message}
-        </p>
+        {group.is_common ? (
+          <p className="line-clamp-2 text-muted [overflow-wrap:anywhere]" title={visible(group.message)}>
+            {visible(group.message)}
+          </p>
+        ) : (
+          <p className="text-muted">Each file has a message of its own.</p>
+        )}
       </div>
       <p className="col-start-2 row-start-2 text-pretty sm:col-end-4 lg:col-start-3 lg:col-end-4 lg:row-start-1">
         <Prose text={group.what_to_do} />

@@ -12,6 +12,7 @@ import { useLiveFile } from "@/react/hooks";
 import { currentFile } from "@/client/file-state";
 import { attemptSeconds } from "@/components/ui/attempt-seconds";
 import type { File } from "./file-list";
+import { visible } from "@/components/ui/visible";
 
 /** Shared by the head and the rows, so that they align. */
 export const COLUMNS =
@@ -55,7 +56,7 @@ export const FileRow = memo(function FileRow({ pipelineId, row }: FileRowProps) 
           data-row-link
           className="truncate after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent sm:max-w-[70%] sm:shrink-0"
         >
-          {file.name}
+          {visible(file.name)}
         </Link>
         <span className="min-w-0 truncate text-xs text-faint sm:text-sm" title={remark(file)}>
           <span className="sm:hidden">
@@ -129,7 +130,8 @@ function facts(file: File): string {
 
 /** What follows the name: why the file is not searchable, else its folder. */
 function remark(file: File): string {
-  if (file.state === "failed" || file.state === "queued") return file.error?.message ?? file.folder ?? "";
-  if (file.state === "skipped") return file.reason?.message ?? file.folder ?? "";
-  return file.folder ?? "";
+  if (file.state === "failed" || file.state === "queued")
+    return visible(file.error?.message ?? file.folder ?? "");
+  if (file.state === "skipped") return visible(file.reason?.message ?? file.folder ?? "");
+  return visible(file.folder ?? "");
 }

@@ -17,6 +17,7 @@ import { usePipelineIds } from "@/react/hooks";
 import { useClient } from "@/react/provider";
 import { useSearch, type Found } from "@/react/queries";
 import { MODES, search, TIMES, TYPES } from "./query";
+import { visible } from "@/components/ui/visible";
 
 const TYPING_MS = 250;
 
@@ -204,7 +205,7 @@ function Hit({ hit }: { hit: SearchHit }) {
           href={fileHref(file.pipeline_id, file.id)}
           className="truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent"
         >
-          {file.name}
+          {visible(file.name)}
         </Link>
         <span className="num shrink-0 text-xs text-faint">{place(hit)}</span>
         <span className="num ml-auto shrink-0 text-xs text-faint" title={matchedBy(hit)}>
@@ -215,7 +216,7 @@ function Hit({ hit }: { hit: SearchHit }) {
       <p className="mt-1 truncate text-xs text-faint">
         {[
           kind(file.mime_type, file.name),
-          file.folder,
+          visible(file.folder),
           several ? file.pipeline_id : "",
           `found by ${matchedBy(hit)}`,
         ]

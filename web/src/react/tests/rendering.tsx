@@ -19,7 +19,7 @@ export class Page {
       schedule: (run) => run(),
       hidden: () => false,
       choices: { get: () => null, set: () => undefined },
-      secrets: { get: () => null, set: () => undefined },
+      tabSecrets: { get: () => null, set: () => undefined },
     });
     this.client.http.request = ((path: string) => {
       this.requests.push(path);
@@ -48,11 +48,11 @@ export class Page {
     return render(<ClientProvider client={this.client}>{what}</ClientProvider>);
   }
 
-  private async answer(path: string): Promise<{ status: number; etag: null; body: unknown }> {
+  private async answer(path: string): Promise<{ status: number; headers: Headers; body: unknown }> {
     await Promise.resolve();
     const [, answer] = [...this.answers].reverse().find(([start]) => path.startsWith(start)) ?? [];
     if (answer instanceof ApiError) throw answer;
     if (answer === undefined) throw new ApiError(`Nothing answers ${path}.`, 404, "not_found", false);
-    return { status: 200, etag: null, body: answer };
+    return { status: 200, headers: new Headers(), body: answer };
   }
 }

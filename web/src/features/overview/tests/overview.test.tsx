@@ -30,6 +30,7 @@ function group(change: Partial<FailureGroup>): FailureGroup {
     message: "The file is damaged.",
     retryable: false,
     next_attempt_at: null,
+    is_common: true,
     what_to_do: "Replace the file.",
     ...change,
   };

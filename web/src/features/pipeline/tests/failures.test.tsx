@@ -29,6 +29,7 @@ function group(code: string, state: FailureGroup["state"] = "failed"): FailureGr
     message: `About ${code}.`,
     retryable: true,
     next_attempt_at: state === "waiting" ? "2099-01-01T00:00:00Z" : null,
+    is_common: true,
     what_to_do: "Wait.",
   };
 }
