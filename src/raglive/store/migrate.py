@@ -12,6 +12,7 @@ from importlib.resources import files
 import asyncpg
 
 from raglive.store.errors import connect_with_retry, explain_errors, first_line, place_of
+from raglive.store.origin import recognize_origin
 from raglive.store.requirements import require_usable
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -67,18 +68,17 @@ def all_migrations() -> list[Migration]:
     return sorted(found, key=lambda migration: migration.version)
 
 
-async def migrate(dsn: str) -> list[Migration]:
-    """Apply the missing migrations one by one, and return them.
+async def migrate(dsn: str, cluster_files: str | None = None) -> list[Migration]:
+    """Apply the missing migrations one by one, and return them; then recognise a restored backup.
 
-    Idempotent, and safe in several processes at once. Raises `MigrationError` if a newer version
-    or other migrations made the schema, and what `connect_with_retry` and `require_usable` raise.
+    `cluster_files` is from `identity_of_files`, for an embedded database. Idempotent, and safe in
+    several processes at once. Raises `MigrationError` if a newer version or other migrations made
+    the schema, and what `connect_with_retry` and `require_usable` raise.
     """
     async with _connected(dsn) as connection:
-        return [
-            migration
-            for migration in all_migrations()
-            if await _apply(connection, migration, place_of(dsn))
-        ]
+        applied = [m for m in all_migrations() if await _apply(connection, m, place_of(dsn))]
+        await recognize_origin(connection, cluster_files)
+        return applied
 
 
 async def check_schema(dsn: str) -> None:
@@ -88,6 +88,8 @@ async def check_schema(dsn: str) -> None:
     """
     async with _connected(dsn) as connection:
         missing = [m for m in all_migrations() if not await _is_applied(connection, m)]
+        if not missing:
+            await recognize_origin(connection)
     if missing:
         raise MigrationError(
             f"The database at {place_of(dsn)} lacks {len(missing)} migration(s), from "
