@@ -23,6 +23,7 @@ __all__ = [
     "check_schema",
     "explain_schema_errors",
     "migrate",
+    "missing_migrations",
 ]
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
@@ -87,7 +88,7 @@ async def check_schema(dsn: str) -> None:
     Raises what `connect_with_retry` and `require_usable` raise, too.
     """
     async with _connected(dsn) as connection:
-        missing = [m for m in all_migrations() if not await _is_applied(connection, m)]
+        missing = await missing_migrations(connection)
         if not missing:
             await recognize_origin(connection)
     if missing:
@@ -95,6 +96,11 @@ async def check_schema(dsn: str) -> None:
             f"The database at {place_of(dsn)} lacks {len(missing)} migration(s), from "
             f"{missing[0].version:04d}. Run `raglive db migrate`."
         )
+
+
+async def missing_migrations(connection: asyncpg.Connection) -> list[Migration]:
+    """Return the migrations that a database lacks; raise `MigrationError` for another's schema."""
+    return [m for m in all_migrations() if not await _is_applied(connection, m)]
 
 
 @asynccontextmanager
