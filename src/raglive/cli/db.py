@@ -46,7 +46,8 @@ def restored() -> None:
     settings = load_settings()
 
     async def begin() -> None:
-        logs = await begin_epochs(find_installation(settings).dsn)
+        async with find_installation(settings).database("restored", max_size=1) as database:
+            logs = await begin_epochs(database)
         typer.echo(f"{logs} logs have a new epoch")
 
     run(begin)

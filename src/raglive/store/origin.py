@@ -7,20 +7,18 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from raglive.store.errors import connect_with_retry, explain_errors
+from raglive.store.pool import Database
 
 __all__ = ["begin_epochs", "identity_of_files", "recognize_origin"]
 
 log = structlog.get_logger()
 
-STATEMENT_SECONDS = 60.0
-
 
 def identity_of_files(cluster: Path) -> str:
     """Return what identifies the files of a database: a restored copy has another one.
 
-    `PG_VERSION` is written once. A copy has another inode, and a time of its own that no program
-    can set. Raises OSError.
+    `PG_VERSION` is written once. A copy has another inode, and a change time that no program can
+    set. Raises OSError.
     """
     found = (cluster / "PG_VERSION").stat()
     return f"{found.st_ino}/{found.st_ctime_ns}"
@@ -33,17 +31,7 @@ async def recognize_origin(connection: asyncpg.Connection, files: str | None = N
         log.warning("restored_database", logs=begun, effect="viewers get a new snapshot")
 
 
-async def begin_epochs(dsn: str) -> int:
-    """Give every log a new epoch, and return their number; raises `DatabaseUnavailable`."""
-    connection = await connect_with_retry(
-        dsn,
-        lambda: asyncpg.connect(
-            dsn, timeout=10, command_timeout=STATEMENT_SECONDS, statement_cache_size=0
-        ),
-    )
-    try:
-        with explain_errors(dsn):
-            begun: int = await connection.fetchval("SELECT raglive.begin_epochs()")
-            return begun
-    finally:
-        await connection.close(timeout=5)
+async def begin_epochs(database: Database) -> int:
+    """Give every log a new epoch, and return their number."""
+    begun: int = await database.fetchval("SELECT raglive.begin_epochs()")
+    return begun
