@@ -117,10 +117,20 @@ async def _make_template(dsn: str) -> str:
             await connection.execute(f"DROP DATABASE IF EXISTS {unfinished} WITH (FORCE)")
             await connection.execute(f"CREATE DATABASE {unfinished}")
             await migrate(at_database(dsn, unfinished))
+            await _forget_origin(at_database(dsn, unfinished))
             await connection.execute(f"ALTER DATABASE {unfinished} RENAME TO {name}")
     finally:
         await connection.close()
     return at_database(dsn, name)
+
+
+async def _forget_origin(dsn: str) -> None:
+    """Let copies of the template be new databases rather than restored ones."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        await connection.execute("DELETE FROM raglive.origin")
+    finally:
+        await connection.close()
 
 
 def at_database(dsn: str, name: str) -> str:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install the programs that the acceptance tests run: Chromium, and the proxies of deploy/proxy.
+# Install the programs that tests run: Chromium, the proxies of deploy/proxy, and PgBouncer.
 set -eu
 PATH="$PATH:/usr/sbin"
 
@@ -12,20 +12,20 @@ has_any() {
 
 missing=
 has_any chromium chromium-browser google-chrome google-chrome-stable || missing=" chromium"
-for program in caddy haproxy nginx openssl; do
+for program in caddy haproxy nginx openssl pgbouncer; do
     has_any "$program" || missing="$missing $program"
 done
 if [ -z "$missing" ]; then exit 0; fi
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing what the acceptance tests run:$missing." >&2
+    echo "Installing what tests run:$missing." >&2
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    # The tests start the proxies themselves, so the packages must not start them as services.
+    # The tests start these programs themselves, so the packages must not start them as services.
     export RUNLEVEL=1
     # shellcheck disable=SC2086 # one package for each word
     apt-get install -qq --no-install-recommends $missing >/dev/null
     exit 0
 fi
-echo "raglive: the acceptance tests need$missing, on the PATH. On Debian: apt install$missing" >&2
+echo "raglive: the tests need$missing, on the PATH. On Debian: apt install$missing" >&2
 [ "${CI:-}" != true ]

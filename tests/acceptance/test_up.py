@@ -53,8 +53,17 @@ async def test_a_google_drive_that_cannot_start_stops_nothing(stopped: Installat
         assert any("✗ google drive failed" in line for line in stopped.output)
 
 
-async def test_processes_are_shown_with_their_ids(stopped: Installation) -> None:
+async def test_processes_are_shown_and_found_sound(stopped: Installation) -> None:
     async with running(stopped):
+        status, output, _ = await stopped.cli("doctor", "--json")
+        findings = json.loads(output)["findings"]
+        assert [one for one in findings if one["state"] == "failed"] == []
+        assert status == 0
+        found = "\n".join(f"{one['subject']}: {one['message']}" for one in findings)
+        assert "a primary server" in found
+        assert "a WebSocket answers in" in found
+        assert "/api/health says" in found
+        assert f"watched folder {stopped.folder}: It can be read." in found
         shown = re.findall(r"✓ (.+) ready \(process (\d+)\)", "".join(stopped.output))
         assert sorted(name for name, _ in shown) == ["dashboard", "local files", "status server"]
         mine = {child.pid for child in stopped.children()}

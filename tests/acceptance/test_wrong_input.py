@@ -7,6 +7,7 @@ import json
 import socket
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
@@ -65,6 +66,17 @@ async def test_a_database_that_does_not_answer(stopped: Installation) -> None:
     assert "s3cret" not in message
     stopped.environment["DATABASE_URL"] = "not an address"
     assert "DATABASE_URL" in await refusal(stopped, "up", str(stopped.folder))
+
+
+async def test_a_database_that_cannot_be_used(stopped: Installation, dsn: str) -> None:
+    owner = await asyncpg.connect(dsn)
+    name = dsn.rpartition("/")[2]
+    await owner.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await owner.close()
+    stopped.environment["DATABASE_URL"] = dsn
+    status, _, errors = await stopped.cli("up", str(stopped.folder))
+    assert status == 2
+    assert "is in read-only mode" in json.loads(errors)["error"]["message"]
 
 
 async def test_nothing_runs(stopped: Installation) -> None:

@@ -17,6 +17,7 @@ from raglive.local_stack.data_folder import (
     running_stacks,
 )
 from raglive.settings import Settings
+from raglive.store.errors import explain_errors
 from raglive.store.migrate import check_schema
 from raglive.store.pool import Database
 from raglive.store.retention import Retention
@@ -43,12 +44,13 @@ class Installation:
 
         Raises a `RagliveError` that says what to do when the database or its schema is unusable.
         """
-        await check_schema(self.dsn)
-        database = await Database.connect(self.dsn, name=name, max_size=max_size)
-        try:
-            yield database
-        finally:
-            await database.close()
+        with explain_errors(self.dsn):
+            await check_schema(self.dsn)
+            database = await Database.connect(self.dsn, name=name, max_size=max_size)
+            try:
+                yield database
+            finally:
+                await database.close()
 
 
 def find_installation(settings: Settings) -> Installation:

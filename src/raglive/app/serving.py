@@ -19,7 +19,7 @@ from raglive_contract.errors import ErrorCode, RagliveError
 if sys.platform != "win32":
     import resource
 
-__all__ = ["request_rates", "run_until", "serve_http"]
+__all__ = ["OTHER_OPEN_FILES", "open_file_limit", "request_rates", "run_until", "serve_http"]
 
 # Servers hold many long-lived objects in few cycles. Python's default, a collection every 700
 # allocations, takes a third of the time of publishing.

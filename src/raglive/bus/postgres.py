@@ -221,6 +221,7 @@ async def _polled(
     connection: _Connection, heard: Callable[[], None]
 ) -> AsyncGenerator[Message, None]:
     known: dict[int, int] = {}
+    log.info("bus_polls", reason="a transaction pooler keeps no session for LISTEN")
     yield Reconnected()
     while True:
         heard()

@@ -31,6 +31,7 @@ _NAMES = (
     "revoke",
     "login",
     "verify",
+    "doctor",
     "db",
 )
 

@@ -7,6 +7,7 @@ import typer
 from raglive.app.installation import find_installation
 from raglive.cli.running import load_settings, run
 from raglive.store.migrate import migrate as apply_migrations
+from raglive.store.origin import begin_epochs
 
 __all__ = ["db"]
 
@@ -37,3 +38,16 @@ def migrate() -> None:
             typer.echo("nothing to do")
 
     run(apply)
+
+
+@db.command()
+def restored() -> None:
+    """Say that a backup was restored, so that viewers start again and miss no event."""
+    settings = load_settings()
+
+    async def begin() -> None:
+        async with find_installation(settings).database("restored", max_size=1) as database:
+            logs = await begin_epochs(database)
+        typer.echo(f"{logs} logs have a new epoch")
+
+    run(begin)

@@ -87,19 +87,21 @@ class ChildProcess:
         code = self._process.returncode if self._process else None
         if code is not None and code < 0:
             return f"ended by signal {-code}"
-        return _error(self._last_line()).get("message") or f"ended with status {code}"
+        return self._error().get("message") or f"ended with status {code}"
 
     def failure(self) -> ChildFailed:
         """Return the error of a child in the state `failed`, with the code that it printed."""
         code = self._process.returncode if self._process else None
         return ChildFailed(
             f"{self.name}: {self.exit_reason} (log: {self.log_file.path})",
-            code=code_of(_error(self._last_line()).get("code", ErrorCode.SETTINGS_INVALID)),
+            code=code_of(self._error().get("code", ErrorCode.SETTINGS_INVALID)),
             exit_status=code or 1,
         )
 
-    def _last_line(self) -> str:
-        return self.log_file.since_start().rpartition("\n")[2]
+    def _error(self) -> dict[str, str]:
+        """Return the last error object of its log, after which libraries may have written more."""
+        lines = reversed(self.log_file.since_start().splitlines())
+        return next(filter(None, map(_error, lines)), {})
 
     async def run(self) -> None:
         """Keep the child running until cancelled, then stop it.
@@ -174,7 +176,7 @@ class ChildProcess:
 
 
 def _error(line: str) -> dict[str, str]:
-    """Parse the error object that a command prints last; empty when the line is something else."""
+    """Parse the error object that a command prints; empty when the line is something else."""
     try:
         body = orjson.loads(line)["error"]
         return {"code": str(body["code"]), "message": str(body["message"])}

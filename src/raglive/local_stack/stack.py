@@ -102,7 +102,7 @@ async def local_stack(
     rotation = asyncio.create_task(keep_small(logs))
     try:
         async with _database(config, data_folder) as (dsn, embedded):
-            await migrate(dsn)
+            await migrate(dsn, embedded.files_identity if embedded else None)
             supervision = asyncio.create_task(embedded.supervise()) if embedded else None
             SignInSecret(data_folder).replace()
             data_folder.note_running(_running(config, dsn))

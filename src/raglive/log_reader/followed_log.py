@@ -11,7 +11,7 @@ from uuid import UUID
 from raglive.store.log.event_log import Head, LoggedEvent
 from raglive_contract.digest import roll
 
-__all__ = ["DigestMismatch", "FollowedLog", "LogBroken", "LogReplaced"]
+__all__ = ["DigestMismatch", "FollowedLog", "LogBroken", "LogCut", "LogReplaced"]
 
 
 class LogBroken(Exception):
@@ -20,6 +20,10 @@ class LogBroken(Exception):
 
 class DigestMismatch(LogBroken):
     """The log continues, but the events before are not those that were read."""
+
+
+class LogCut(LogBroken):
+    """The log ends before the event up to which it was read: a backup was restored."""
 
 
 class LogReplaced(LogBroken):

@@ -11,7 +11,13 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from raglive.log_reader.followed_log import DigestMismatch, FollowedLog, LogBroken, LogReplaced
+from raglive.log_reader.followed_log import (
+    DigestMismatch,
+    FollowedLog,
+    LogBroken,
+    LogCut,
+    LogReplaced,
+)
 from raglive.log_reader.hints import HeadHints
 from raglive.store.errors import DATABASE_ERRORS
 from raglive.store.log.event_log import EventLog, Head, LoggedEvent
@@ -55,6 +61,7 @@ class LogReader(Generic[Log]):
         self._poll_seconds = poll_seconds
         self._logs: dict[int, Log] = {}
         self._by_id: dict[str, Log] = {}
+        self._restored: dict[int, Head] = {}
         self._reading_heads = asyncio.Lock()
         self._head_reads = 0
         self._current_at = float("-inf")
@@ -131,6 +138,7 @@ class LogReader(Generic[Log]):
             await self.read(followed.head.pipeline_key, followed.head.seq)
 
     async def _read_heads(self) -> None:
+        await self._begin_epochs()
         reached = {key: followed.seq for key, followed in self._logs.items()}
         heads = await self._heads()
         ids = {head.pipeline_id for head in heads}
@@ -141,6 +149,16 @@ class LogReader(Generic[Log]):
                 self._forget(followed, why)
         for head in heads:
             self._take_head(head, reached.get(head.pipeline_key, 0))
+        if self._restored:
+            await self._begin_epochs()
+            for head in await self._heads():
+                self._take_head(head, 0)
+
+    async def _begin_epochs(self) -> None:
+        """Give restored logs another epoch: cursors of lost events must not continue in them."""
+        for key, head in list(self._restored.items()):
+            await read_within(READ_TIMEOUT_SECONDS, self._event_log.begin_epoch(head))
+            del self._restored[key]
 
     async def read(self, pipeline_key: int, seq: int) -> None:
         """Read a log to its end if it is known only to before `seq`."""
@@ -215,8 +233,10 @@ class LogReader(Generic[Log]):
             if followed.head.epoch == head.epoch and head.seq >= reached:
                 followed.head = head
                 return
-            kind = LogBroken if followed.head.epoch == head.epoch else LogReplaced
-            self._drop(followed, kind(f"the head is {head.position}"))
+            if followed.head.epoch == head.epoch:
+                self._drop(followed, LogCut(f"the head is {head.position}"))
+                return
+            self._drop(followed, LogReplaced(f"the head is {head.position}"))
         followed = self._begin(head)
         self._logs[head.pipeline_key] = followed
         self._by_id[head.pipeline_id] = followed
@@ -228,6 +248,8 @@ class LogReader(Generic[Log]):
         else:
             self.gaps += 1
         log.error("log_broken", pipeline=followed.head.pipeline_id, reason=str(broken))
+        if isinstance(broken, LogCut | DigestMismatch):
+            self._restored[followed.head.pipeline_key] = followed.head
         self._forget(followed, broken)
         self._hints.doubt()
 

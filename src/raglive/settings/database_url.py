@@ -7,8 +7,6 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 __all__ = ["usable_database_url"]
 
-TRANSACTION_POOLER_PORT = "6543"
-
 _FORM = "It should look like postgresql://user:password@host:5432/name."
 _ENCODE = (
     "it has a character that must be percent-encoded, probably in the password: "
@@ -50,7 +48,7 @@ _PASSED = frozenset(
         "client_encoding",
     ]
 )
-# Parameters of other clients' pools and sockets: raglive has its own, so they are dropped.
+# Parameters of other clients' pools and sockets, dropped: raglive has its own and detects poolers.
 _DROPPED = frozenset(
     [
         "connection_limit",
@@ -70,13 +68,11 @@ _DROPPED = frozenset(
         "load_balance_hosts",
         "supa",
         "sslaccept",
+        "pgbouncer",
+        "statement_cache_size",
+        "prepared_statement_cache_size",
     ]
 )
-_OF_POOLERS = {
-    "pgbouncer": "true",
-    "statement_cache_size": "0",
-    "prepared_statement_cache_size": "0",
-}
 
 
 def usable_database_url(text: str) -> str:
@@ -89,13 +85,13 @@ def usable_database_url(text: str) -> str:
         raise ValueError(f"it does not begin with postgresql:// or postgres://. {_FORM}")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     _require_encoded(authority, rest)
-    port = _port(authority.rpartition("@")[2])
+    _require_usable_hosts(authority.rpartition("@")[2])
     place, _, query = rest.partition("?")
     try:
         given = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
         raise ValueError(f"its parameters are not name=value pairs. {_FORM}") from None
-    parameters = _understood(dict(given), port)
+    parameters = _understood(dict(given))
     return f"{scheme}://{place}{'?' if parameters else ''}{urlencode(parameters, quote_via=quote)}"
 
 
@@ -107,27 +103,18 @@ def _require_encoded(authority: str, rest: str) -> None:
         raise ValueError(_ENCODE)
 
 
-def _port(hosts: str) -> str | None:
-    found = None
+def _require_usable_hosts(hosts: str) -> None:
     for host in hosts.split(","):
         match = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]*\]|[^\[\]:]*)(?::([0-9]{1,5}))?", host)
         if match is None or (match[1] and not 0 < int(match[1]) < 65536):
             raise ValueError(f"its host or port cannot be used. {_FORM}")
-        found = match[1]
-    return found
 
 
-def _understood(given: dict[str, str], port: str | None) -> dict[str, str]:
+def _understood(given: dict[str, str]) -> dict[str, str]:
     passed = {name: value for name, value in given.items() if name in _PASSED}
     for name, value in given.items():
         if name == "ssl":
             passed.setdefault("sslmode", "disable" if value in {"false", "0"} else "require")
-        elif name in _OF_POOLERS:
-            if value == _OF_POOLERS[name] and port != TRANSACTION_POOLER_PORT:
-                raise ValueError(
-                    f"its parameter {name} states a transaction pooler, which is supported on port "
-                    f"{TRANSACTION_POOLER_PORT} only: use the direct or session address"
-                )
         elif name == "schema":
             if value != "public":
                 raise ValueError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ __all__ = [
     "DatabaseUnavailable",
     "connect_with_retry",
     "explain",
+    "explain_errors",
+    "first_line",
     "place_of",
     "retry_transient",
 ]
@@ -39,10 +42,10 @@ TRANSIENT: ErrorGroup = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # of disk, memory or connections
+    asyncpg.ReadOnlySQLTransactionError,  # while another server becomes the primary
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
-    asyncpg.DiskFullError,
     asyncpg.LockNotAvailableError,
     asyncpg.InternalClientError,
 )
@@ -88,26 +91,85 @@ def place_of(dsn: str) -> str:
     return f"{host or 'localhost'}:{port or 5432}{parts.path or '/'}"
 
 
+_SENTENCES: tuple[tuple[type[BaseException], type[RagliveError], str], ...] = (
+    (
+        asyncpg.DiskFullError,
+        DatabaseUnavailable,
+        "{database} has no space left on its disk. Free or add space; nothing that was reported as "
+        "completed is lost.",
+    ),
+    (
+        asyncpg.TooManyConnectionsError,
+        DatabaseUnavailable,
+        "{database} has no free connection. Stop programs that hold connections, or raise its "
+        "max_connections.",
+    ),
+    (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        DatabaseMisconfigured,
+        "{database} refused the user name or password. Correct DATABASE_URL.",
+    ),
+    (
+        asyncpg.InvalidCatalogNameError,
+        DatabaseMisconfigured,
+        "{database} does not exist. Create it, or correct DATABASE_URL.",
+    ),
+    (
+        asyncpg.InsufficientPrivilegeError,
+        DatabaseMisconfigured,
+        "{database} refused a statement of the user of DATABASE_URL: {error}. Set DATABASE_URL to "
+        "the user that owns the schema raglive.",
+    ),
+    (
+        asyncpg.ReadOnlySQLTransactionError,
+        DatabaseMisconfigured,
+        "{database} is read-only: {error}. Set DATABASE_URL to the primary server, or end the "
+        "read-only mode.",
+    ),
+)
+
+
 def explain(error: BaseException, dsn: str) -> RagliveError:
-    """Return an error that says what to do about a failed connection to `dsn`."""
-    place = place_of(dsn)
-    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
-        return DatabaseMisconfigured(
-            f"The database at {place} refused the user name or password. Correct DATABASE_URL."
-        )
-    if isinstance(error, asyncpg.InvalidCatalogNameError):
-        return DatabaseMisconfigured(
-            f"There is no such database at {place}. Create it, or correct DATABASE_URL."
-        )
+    """Return an error with one sentence on what is wrong with the database of `dsn`."""
+    database = f"The database at {place_of(dsn)}"
     if isinstance(error, ValueError | asyncpg.ClientConfigurationError):
         return DatabaseMisconfigured(
             "DATABASE_URL is not an address of a database. It should look like "
             "postgresql://user:password@host:5432/name."
         )
+    if known := _known(error, database):
+        return known
+    if isinstance(error, asyncpg.PostgresError) and not isinstance(error, TRANSIENT):
+        log.error("statement_refused", error=type(error).__name__, exc_info=error)
+        return RagliveError(
+            f"{database} refused a statement ({type(error).__name__}). Check with `raglive doctor` "
+            "and `raglive verify`; if they find nothing, report it."
+        )
     return DatabaseUnavailable(
-        f"The database at {place} does not answer ({type(error).__name__}). "
+        f"{database} does not answer ({type(error).__name__}). "
         "Check that it runs and that DATABASE_URL names it."
     )
+
+
+def _known(error: BaseException, database: str) -> RagliveError | None:
+    for kind, explained, sentence in _SENTENCES:
+        if isinstance(error, kind):
+            return explained(sentence.format(database=database, error=first_line(error)))
+    return None
+
+
+def first_line(error: BaseException) -> str:
+    """Return the message of an error of the server, without its detail and its hint."""
+    return str(error.args[0]).partition("\n")[0].rstrip(".") if error.args else ""
+
+
+@contextmanager
+def explain_errors(dsn: str) -> Iterator[None]:
+    """Turn errors of the driver into a `RagliveError` with one sentence."""
+    try:
+        yield
+    except (TimeoutError, ConnectionError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        raise explain(error, dsn) from error
 
 
 async def connect_with_retry(
@@ -134,8 +196,11 @@ async def retry_transient(
     try:
         return await _retry(operation, RETRY, within_seconds, what)
     except TRANSIENT as error:
+        known = _known(error, "The database")
         raise DatabaseUnavailable(
-            f"The database did not answer for {within_seconds:.0f} s while {what} "
+            known.message
+            if known
+            else f"The database did not answer for {within_seconds:.0f} s while {what} "
             f"({type(error).__name__})."
         ) from error
 

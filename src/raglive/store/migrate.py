@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 
 import asyncpg
 
-from raglive.store.errors import connect_with_retry
+from raglive.store.errors import connect_with_retry, explain_errors, first_line, place_of
+from raglive.store.origin import recognize_origin
+from raglive.store.requirements import require_usable
 from raglive_contract.errors import ErrorCode, RagliveError
 
 __all__ = [
@@ -21,13 +23,14 @@ __all__ = [
     "check_schema",
     "explain_schema_errors",
     "migrate",
+    "missing_migrations",
 ]
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 _LOCK = 0x7261676C697665  # "raglive"
-OLDEST_SERVER = 15  # major version of Postgres
 OTHER_PROCESS_SECONDS = 60  # for another process that migrates
 LOCK_SECONDS = 5  # for a table in use; queries queue behind the migration for as long
+STATEMENT_SECONDS = 600.0
 _TABLE = """
 CREATE SCHEMA IF NOT EXISTS raglive;
 CREATE TABLE IF NOT EXISTS raglive.migrations (
@@ -66,53 +69,61 @@ def all_migrations() -> list[Migration]:
     return sorted(found, key=lambda migration: migration.version)
 
 
-async def migrate(dsn: str) -> list[Migration]:
-    """Apply the missing migrations one by one, and return them.
+async def migrate(dsn: str, cluster_files: str | None = None) -> list[Migration]:
+    """Apply the missing migrations one by one, and return them; then recognise a restored backup.
 
-    Idempotent, and safe in several processes at once. Raises `MigrationError` if a newer version
-    or other migrations made the schema, and what `connect_with_retry` raises.
+    `cluster_files` is from `identity_of_files`, for an embedded database. Idempotent, and safe in
+    several processes at once. Raises `MigrationError` if a newer version or other migrations made
+    the schema, and what `connect_with_retry` and `require_usable` raise.
     """
-    connection = await _connect(dsn)
-    try:
-        _refuse_old_server(connection)
-        return [migration for migration in all_migrations() if await _apply(connection, migration)]
-    finally:
-        await connection.close(timeout=5)
+    async with _connected(dsn) as connection:
+        applied = [m for m in all_migrations() if await _apply(connection, m, place_of(dsn))]
+        await recognize_origin(connection, cluster_files)
+        return applied
 
 
 async def check_schema(dsn: str) -> None:
-    """Raise `MigrationError` unless the database has exactly this version's schema."""
-    connection = await _connect(dsn)
-    try:
-        missing = [m for m in all_migrations() if not await _is_applied(connection, m)]
-    finally:
-        await connection.close(timeout=5)
+    """Raise `MigrationError` unless the database has exactly this version's schema.
+
+    Raises what `connect_with_retry` and `require_usable` raise, too.
+    """
+    async with _connected(dsn) as connection:
+        missing = await missing_migrations(connection)
+        if not missing:
+            await recognize_origin(connection)
     if missing:
         raise MigrationError(
-            f"The database lacks {len(missing)} migration(s), from {missing[0].version:04d}. "
-            "Run `raglive db migrate`."
+            f"The database at {place_of(dsn)} lacks {len(missing)} migration(s), from "
+            f"{missing[0].version:04d}. Run `raglive db migrate`."
         )
 
 
-async def _connect(dsn: str) -> asyncpg.Connection:
-    return await connect_with_retry(
-        dsn, lambda: asyncpg.connect(dsn, timeout=10, statement_cache_size=0)
+async def missing_migrations(connection: asyncpg.Connection) -> list[Migration]:
+    """Return the migrations that a database lacks; raise `MigrationError` for another's schema."""
+    return [m for m in all_migrations() if not await _is_applied(connection, m)]
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """Connect to a database that meets the requirements."""
+    connection = await connect_with_retry(
+        dsn,
+        lambda: asyncpg.connect(
+            dsn, timeout=10, command_timeout=STATEMENT_SECONDS, statement_cache_size=0
+        ),
     )
+    try:
+        with explain_errors(dsn):
+            await require_usable(connection, dsn)
+            yield connection
+    finally:
+        await connection.close(timeout=5)
 
 
-def _refuse_old_server(connection: asyncpg.Connection) -> None:
-    version = connection.get_server_version()
-    if version.major < OLDEST_SERVER:
-        raise MigrationError(
-            f"The database server is Postgres {version.major}, and raglive needs {OLDEST_SERVER} "
-            "or newer. Upgrade it, or unset DATABASE_URL to use the embedded server."
-        )
-
-
-async def _apply(connection: asyncpg.Connection, migration: Migration) -> bool:
+async def _apply(connection: asyncpg.Connection, migration: Migration, place: str) -> bool:
     if await _is_applied(connection, migration):
         return False
-    with explain_schema_errors():
+    with explain_schema_errors(place):
         async with connection.transaction():
             await connection.execute(f"SET LOCAL lock_timeout = '{OTHER_PROCESS_SECONDS}s'")
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
@@ -163,28 +174,32 @@ class MigrationError(RagliveError):
 
 
 @contextmanager
-def explain_schema_errors() -> Iterator[None]:
+def explain_schema_errors(place: str) -> Iterator[None]:
     """Turn errors of the server about the schema into `MigrationError`, with what to do."""
     try:
         yield
     except asyncpg.LockNotAvailableError as error:
         raise MigrationError(
-            "Another session holds a lock that the migration needs. Nothing was changed: try "
-            "again when long transactions on raglive's tables have ended.",
+            f"Another session of {place} holds a lock that the migration needs. Nothing was "
+            "changed: try again when long transactions on raglive's tables have ended.",
             retryable=True,
         ) from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
-            f"The database user may not make the schema: {error}. Use the database's owner, and "
-            "have a superuser create the extension `vector`."
+            f"The database user may not make the schema in {place}: {first_line(error)}. "
+            + (
+                "Let a superuser run CREATE EXTENSION vector in this database."
+                if "extension" in str(error)
+                else "Set DATABASE_URL to the database's owner."
+            )
         ) from error
     except (asyncpg.FeatureNotSupportedError, asyncpg.UndefinedFileError) as error:
         raise MigrationError(
-            f"The database server lacks a feature that raglive needs: {error}. It must be Postgres "
-            "15 or newer with pgvector installed."
+            f"The server of {place} lacks what raglive needs: {first_line(error)}. Install "
+            "pgvector there, such as the package postgresql-17-pgvector."
         ) from error
     except _NAME_CONFLICTS as error:
         raise MigrationError(
-            f"An object that raglive did not make is in the way: {error}. "
+            f"In {place}, an object that raglive did not make is in the way: {first_line(error)}. "
             "Rename it, or give raglive a database of its own."
         ) from error

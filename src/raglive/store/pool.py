@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
@@ -14,12 +13,12 @@ from asyncpg.pool import PoolConnectionProxy
 from pgvector.asyncpg import register_vector
 
 from raglive.store.errors import connect_with_retry
+from raglive.store.pooler import BehindPooler, keeps_sessions, refuse_pooler
 
 __all__ = ["Connection", "Database"]
 
 Connection = PoolConnectionProxy
 
-TRANSACTION_POOLER_PORT = 6543
 COMMAND_TIMEOUT_SECONDS = 60.0
 
 
@@ -30,8 +29,18 @@ class Database:
     of the database (`raglive.store.errors.DATABASE_ERRORS`).
     """
 
-    def __init__(self, dsn: str, pool: asyncpg.Pool, timer: _QueryTimer | None = None) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        pool: asyncpg.Pool,
+        timer: _QueryTimer | None = None,
+        *,
+        listens: bool = True,
+    ) -> None:
         self.dsn = dsn
+        self.listens = listens
+        """Whether a connection is a session, so that LISTEN and its locks work. Behind a
+        transaction pooler it is not."""
         self._pool = pool
         self._timer = timer or _QueryTimer()
 
@@ -50,19 +59,16 @@ class Database:
         `DatabaseUnavailable` when the time is over.
         """
         timer = _QueryTimer()
-        pool = await connect_with_retry(
-            dsn, lambda: _open_pool(dsn, name, max_size, timer), within_seconds=within_seconds
+        pool, listens = await connect_with_retry(
+            dsn,
+            lambda: _open_fitting_pool(dsn, name, max_size, timer),
+            within_seconds=within_seconds,
         )
-        return cls(dsn, pool, timer)
+        return cls(dsn, pool, timer, listens=listens)
 
     def time_queries(self, observe: Callable[[float], None]) -> None:
         """Call `observe` with the duration of every query from now on, in seconds."""
         self._timer.observe = observe
-
-    @property
-    def listens(self) -> bool:
-        """Whether a connection is a session, so that LISTEN works; behind a pooler it is not."""
-        return urlsplit(self.dsn).port != TRANSACTION_POOLER_PORT
 
     async def close(self) -> None:
         """Close every connection; after five seconds, terminate those still in use."""
@@ -115,19 +121,40 @@ class _QueryTimer:
             self.observe(query.elapsed)
 
 
-async def _open_pool(dsn: str, name: str, max_size: int, timer: _QueryTimer) -> asyncpg.Pool:
+async def _open_fitting_pool(
+    dsn: str, name: str, max_size: int, timer: _QueryTimer
+) -> tuple[asyncpg.Pool, bool]:
+    """Open a pool, and return whether its connections are sessions."""
+    try:
+        return await _open_pool(dsn, name, max_size, timer, refuse_pooler), True
+    except BehindPooler:
+        is_session = await keeps_sessions(dsn)
+    pool = await _open_pool(dsn, name, max_size, timer, keeps_statements=is_session)
+    return pool, is_session
+
+
+async def _open_pool(
+    dsn: str,
+    name: str,
+    max_size: int,
+    timer: _QueryTimer,
+    check: Callable[[asyncpg.Connection], Awaitable[None]] | None = None,
+    *,
+    keeps_statements: bool = True,
+) -> asyncpg.Pool:
     async def prepare(connection: asyncpg.Connection) -> None:
+        if check is not None:
+            await check(connection)
         await _prepare(connection)
         connection.add_query_logger(timer.log)
 
-    pooled = urlsplit(dsn).port == TRANSACTION_POOLER_PORT
     return await asyncpg.create_pool(
         dsn,
         min_size=1,
         max_size=max_size,
         timeout=5,
         command_timeout=COMMAND_TIMEOUT_SECONDS,
-        statement_cache_size=0 if pooled else 100,
+        statement_cache_size=100 if keeps_statements else 0,
         server_settings={"application_name": f"raglive {name}"},
         init=prepare,
         reset=_no_reset,

@@ -83,7 +83,8 @@ async def test_an_agent_role_can_only_read_the_index(
     await become(sql, "agent")
     shown = re.sub(r"--.*", "", search + look_around).split(";")
     queries = [query for query in shown if query.strip()]
-    assert len(queries) == 4
+    assert len(queries) == 5
+    assert len(await sql.fetch(queries[-1])) == 1
     for query in queries:
         await sql.prepare(query)
     found = await sql.fetch(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ import pytest
 
 from raglive.store import migrate as migrations
 from raglive.store.migrate import MigrationError, all_migrations, check_schema, migrate
+from raglive_contract.errors import RagliveError
 
 SCHEMA = Path(__file__).with_name("schema.sql").read_text("utf-8")
 
@@ -30,6 +32,12 @@ async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+@pytest.fixture
+def partial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permit a schema without its last migrations."""
+    monkeypatch.setattr(migrations, "recognize_origin", AsyncMock())
 
 
 @asynccontextmanager
@@ -61,6 +69,7 @@ async def test_runs_at_once_apply_each_migration_once(empty_dsn: str) -> None:
     await check_schema(empty_dsn)
 
 
+@pytest.mark.usefixtures("partial")
 async def test_a_migrated_schema_equals_a_fresh_one(
     empty_dsn: str, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +100,7 @@ async def test_missing_migrations_are_reported(empty_dsn: str) -> None:
         await check_schema(empty_dsn)
 
 
+@pytest.mark.usefixtures("partial")
 async def test_a_migration_fails_instead_of_waiting_long_for_a_lock(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +133,7 @@ async def test_a_migration_that_fails_leaves_nothing_of_it(
 ) -> None:
     broken = migrations.Migration(1, "broken", "CREATE TABLE raglive.half (); SELECT 1 / 0")
     monkeypatch.setattr(migrations, "all_migrations", lambda: [broken])
-    with pytest.raises(asyncpg.DivisionByZeroError):
+    with pytest.raises(RagliveError, match=r"refused a statement \(DivisionByZeroError\)"):
         await migrate(empty_dsn)
     monkeypatch.undo()
     assert await migrate(empty_dsn) == all_migrations()

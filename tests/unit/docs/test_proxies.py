@@ -32,8 +32,10 @@ def test_a_file_routes_to_the_default_ports(name: str) -> None:
 def test_time_outs_are_longer_than_what_they_wait_for() -> None:
     silence = read_settings({}).socket_timeout
     nginx = (ROOT / "deploy/proxy/nginx.conf").read_text("utf-8")
-    sockets, dashboard = map(int, re.findall(r"proxy_read_timeout (\d+)s;", nginx))
+    found_there = map(int, re.findall(r"proxy_read_timeout (\d+)s;", nginx))
+    sockets, dashboard, sockets_below_a_path, dashboard_below_a_path = found_there
     haproxy = (ROOT / "deploy/proxy/haproxy.cfg").read_text("utf-8")
     found = dict(re.findall(r"timeout (client|server|tunnel) (\d+)s", haproxy))
+    assert (sockets, dashboard) == (sockets_below_a_path, dashboard_below_a_path)
     assert min(sockets, int(found["tunnel"])) > silence
     assert min(dashboard, int(found["client"]), int(found["server"])) > LONG_POLL_SECONDS

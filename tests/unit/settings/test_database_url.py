@@ -29,6 +29,7 @@ RDS = "postgres://me:pw@x.rds.amazonaws.com:5432/db"
         (f"{SUPABASE}?supa=base-pooler.x&statement_cache_size=0", SUPABASE),
         (f"{NEON}?pgbouncer=false&pool_timeout=10&connect_timeout=15&schema=public", NEON),
         (f"{RDS}?sslmode=verify-full&sslrootcert=/ca.pem", None),
+        (f"{RDS}?pgbouncer=true", RDS),
         (f"{RDS}?ssl=true", f"{RDS}?sslmode=require"),
         (f"{RDS}?sslmode=no-verify", f"{RDS}?sslmode=require"),
         (f"{RDS}?application_name=x&target_session_attrs=read-write", None),
@@ -45,7 +46,6 @@ def test_parameters_are_understood(given: str, used: str | None) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        (f"{RDS}?pgbouncer=true", "pgbouncer states a transaction pooler"),
         (f"{RDS}?schema=app", "schema cannot be used"),
         (f"{RDS}?sslaccept=strict", "sslmode=verify-full"),
         (f"{RDS}?wishes=1", "parameter wishes cannot be used"),

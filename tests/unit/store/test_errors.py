@@ -68,7 +68,7 @@ async def test_a_connection_is_retried_while_the_server_starts() -> None:
     ("error", "message"),
     [
         (asyncpg.InvalidPasswordError(), "refused the user name or password"),
-        (asyncpg.InvalidCatalogNameError(), "no such database at db:5433/raglive"),
+        (asyncpg.InvalidCatalogNameError(), "database at db:5433/raglive does not exist"),
         (asyncpg.ClientConfigurationError("bad"), "not an address of a database"),
     ],
 )

@@ -27,6 +27,7 @@ from raglive.local_stack.embedded_postgres.configuration import choose_port
 from raglive.local_stack.embedded_postgres.errors import EmbeddedPostgresError, explain_os_errors
 from raglive.local_stack.embedded_postgres.folder import DatabaseFolder, FolderLock
 from raglive.local_stack.embedded_postgres.server import Server
+from raglive.store.origin import identity_of_files
 
 __all__ = ["EmbeddedPostgres"]
 
@@ -88,6 +89,11 @@ class EmbeddedPostgres:
     def port(self) -> int:
         """The TCP port on 127.0.0.1; it does not change during the life of this object."""
         return self._started.port
+
+    @property
+    def files_identity(self) -> str:
+        """What identifies the files of the cluster; those of a restored backup have another."""
+        return identity_of_files(self._folder.cluster)
 
     @property
     def socket_dir(self) -> str:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from raglive.store.errors import explain
+from raglive.store.errors import explain, place_of
 from raglive.store.index.index_statistics import BUILD_SECONDS, CHUNKS, analyze_table
 from raglive.store.index.model_source import ModelSource
 from raglive.store.index.search_indexes import (
@@ -74,7 +74,11 @@ async def reindexing(database: Database) -> AsyncIterator[Reindexing]:
     Raises `ReindexRefused` if another process holds it, and `DatabaseUnavailable`.
     """
     if not database.listens:
-        raise ReindexRefused("Set DATABASE_URL to a session connection: port 5432, not 6543.")
+        raise ReindexRefused(
+            f"{place_of(database.dsn)} is a transaction pooler, and reindexing needs one session "
+            "for the whole run. Set DATABASE_URL to the database's own address or to a session "
+            "pooler (Supabase: port 5432)."
+        )
     try:
         connection = await asyncpg.connect(database.dsn, timeout=10, statement_cache_size=0)
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:

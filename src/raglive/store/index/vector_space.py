@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import asyncpg
 
+from raglive.store.errors import place_of
 from raglive.store.index.model_source import (
     DEFAULT_SOURCE,
     ModelSource,
@@ -109,7 +110,8 @@ async def choose_vector_space(
         active = await read_space(connection, "active_model")
         chosen = ChosenSpace(0, wanted, source)
         if active is None:
-            chosen = replace(chosen, key=await _create(connection, wanted))
+            with explain_schema_errors(place_of(database.dsn)):
+                chosen = replace(chosen, key=await _create(connection, wanted))
         elif active.space == wanted:
             chosen = replace(chosen, key=active.key)
         else:
@@ -174,10 +176,9 @@ async def create_documents_view(connection: Connection | asyncpg.Connection) -> 
 
 
 async def _create(connection: Connection, space: VectorSpace) -> int:
-    with explain_schema_errors():
-        await connection.execute(_QUERIES["type_embeddings"].format(dimensions=space.dimensions))
-        await create_documents_view(connection)
-        await connection.execute(_QUERIES["create_match"].format(dimensions=space.dimensions))
+    await connection.execute(_QUERIES["type_embeddings"].format(dimensions=space.dimensions))
+    await create_documents_view(connection)
+    await connection.execute(_QUERIES["create_match"].format(dimensions=space.dimensions))
     key: int = await connection.fetchval(
         _QUERIES["add_model"], space.provider, space.model, space.dimensions
     )

@@ -168,6 +168,10 @@ class EventLog:
         """Read the head of every pipeline, in one statement."""
         return [Head.of_row(row) for row in await self._database.fetch(_QUERIES["heads"])]
 
+    async def begin_epoch(self, head: Head) -> None:
+        """Give a log another epoch, so that no cursor continues in it; others may have done so."""
+        await self._database.execute(_QUERIES["begin_epoch"], head.pipeline_key, head.epoch)
+
     async def unfinished(self) -> dict[str, tuple[int, bool]]:
         """Read, by epoch, each head's seq and whether its pipeline has nothing left to do."""
         rows = await self._database.fetch(_QUERIES["unfinished"])

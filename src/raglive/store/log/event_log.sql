@@ -36,3 +36,6 @@ LIMIT $3
 
 -- name: digest_at
 SELECT digest FROM raglive.events WHERE pipeline_key = $1 AND seq = $2
+
+-- name: begin_epoch
+UPDATE raglive.heads SET epoch = raglive.new_epoch() WHERE pipeline_key = $1 AND epoch = $2

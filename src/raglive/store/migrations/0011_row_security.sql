@@ -52,10 +52,11 @@ DECLARE
 BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA raglive TO %s', reader);
     EXECUTE format('GRANT EXECUTE ON FUNCTION raglive.claims(), raglive.matches(text, text), raglive.viewing_grant(),'
-        ' raglive.may_view(text), raglive.is_redacted(), raglive.pipeline_status(integer), raglive.rfc3339(timestamptz),'
+        ' raglive.may_view(text), raglive.is_redacted(), raglive.pipeline_status(integer),'
+        ' raglive.standing(raglive.files), raglive.rfc3339(timestamptz),'
         ' raglive.cursor(text, bigint) TO %s', reader);
     EXECUTE format('GRANT SELECT (pipeline_key, pipeline_id, pipeline_type, created_at, last_heartbeat, last_check_time,'
-        ' next_check_time, is_checking, uptime, memory_usage) ON raglive.pipelines TO %s', reader);
+        ' next_check_time, is_checking, uptime, memory_usage, is_managed) ON raglive.pipelines TO %s', reader);
     EXECUTE format('GRANT SELECT ON raglive.heads, raglive.events, raglive.files, raglive.attempts, raglive.chunks,'
         ' raglive.dataset_rows, public.document_metadata, public.document_rows, public.rag_pipeline_state TO %s', reader);
     IF to_regclass('public.documents') IS NOT NULL THEN -- made when the first pipeline starts

@@ -1,0 +1,1 @@
+"""The checks of `raglive doctor`, by what they check."""

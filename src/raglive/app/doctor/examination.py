@@ -1,0 +1,65 @@
+"""All checks that apply to an installation, with the settings of the environment."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+from raglive.app.doctor.checks import Check, Finding, failed, run_checks
+from raglive.app.doctor.database import check_database
+from raglive.app.doctor.machine import (
+    check_embedding,
+    check_folders,
+    check_limits,
+    check_sandbox,
+)
+from raglive.app.doctor.servers import check_dashboard, check_status_server, public_url
+from raglive.app.installation import Installation, find_installation
+from raglive.local_stack.data_folder import running_stacks
+from raglive.settings import Settings
+from raglive_contract.errors import RagliveError
+
+__all__ = ["examine"]
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Run every check; an installation that is not found is a finding too."""
+    checks: dict[str, Check] = {}
+    try:
+        installation = find_installation(settings)
+    except RagliveError as error:
+        checks["installation"] = partial(_not_found, error.message)
+    else:
+        checks |= _checks_of(installation)
+    running = running_stacks(settings.data_dir)
+    data = running[0][0].path if len(running) == 1 else settings.data_dir
+    watched = Path(running[0][1].folder) if len(running) == 1 else settings.watch_directory
+    checks["folders"] = partial(check_folders, data, watched)
+    checks["limits"] = partial(check_limits, settings)
+    checks["extraction"] = partial(check_sandbox, settings)
+    checks["embedding"] = partial(check_embedding, settings)
+    return await run_checks(checks)
+
+
+def _checks_of(installation: Installation) -> dict[str, Check]:
+    settings = installation.settings
+    checks: dict[str, Check] = {
+        "database": partial(check_database, installation.dsn),
+        "status server": partial(
+            check_status_server,
+            installation,
+            settings.internal_status_url,
+            "RAGLIVE_STATUS_INTERNAL_URL",
+        ),
+        "dashboard": partial(check_dashboard, installation),
+    }
+    if (public := public_url(settings)) is not None:
+        checks["public address"] = partial(
+            check_status_server, installation, public, "RAGLIVE_STATUS_URL"
+        )
+    return checks
+
+
+async def _not_found(message: str) -> AsyncIterator[Finding]:
+    yield failed("installation", message)
