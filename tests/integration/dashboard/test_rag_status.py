@@ -54,8 +54,8 @@ async def test_an_empty_database_is_a_status_too(http: AsyncClient, database: Da
     assert (body["status"], body["pipelines"], body["events"]) == ("offline", [], [])
     record = await PipelineRecord.register(database, "first", "local_files")
     await record.announce_online(60, "/documents")
-    events, _ = await follow(http, body["next_cursor"])
-    assert [event["type"] for event in events] == ["pipeline:online"]
+    answer = await poll(http, cursor=body["next_cursor"], wait=10)
+    assert [event["type"] for event in answer["events"]] == ["pipeline:online"]
 
 
 async def test_the_status_shows_what_the_pipelines_do(http: AsyncClient, work: Work) -> None:
