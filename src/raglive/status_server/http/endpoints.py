@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.requests import ClientDisconnect
@@ -142,14 +141,9 @@ def _add_publishing(router: APIRouter, publisher: EventPublisher, caller_of: Any
         """Publish a batch of events; acknowledged events are committed."""
         try:
             body = await request.body()
-            batch = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise RagliveError(
-                f"The body is not JSON: {error}", code=ErrorCode.INVALID_REQUEST
-            ) from None
         except ClientDisconnect:
             raise RagliveError("The body ended early.", code=ErrorCode.INVALID_REQUEST) from None
-        return await publisher.publish(caller, batch, len(body))
+        return await publisher.publish(caller, body)
 
 
 class StatusReport(PipelineList, ServerHealth):
