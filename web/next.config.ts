@@ -1,6 +1,7 @@
 import type { NextConfig } from "next";
 
-// In development the API of a running dashboard server is borrowed.
+// In development the API of a running dashboard server is borrowed. The export works at any path: its files are
+// found relative to the `<base>` element that the dashboard server adds.
 const dashboard = process.env.RAGLIVE_DASHBOARD_URL ?? "http://127.0.0.1:3000";
 const development = process.env.NODE_ENV === "development";
 
@@ -14,7 +15,7 @@ const config: NextConfig = {
         skipTrailingSlashRedirect: true,
         rewrites: () => Promise.resolve([{ source: "/api/:path*", destination: `${dashboard}/api/:path*` }]),
       }
-    : { output: "export" }),
+    : { output: "export", assetPrefix: "." }),
 };
 
 export default config;

@@ -72,9 +72,9 @@ class Dashboard:
         return found
 
 
-async def sign_in(page: Page, token: str) -> None:
+async def sign_in(page: Page, token: str, base_path: str = "") -> None:
     """Sign a page in, before it is opened."""
-    await page.add_init_script(f"sessionStorage.setItem('raglive.token', '{token}')")
+    await page.add_init_script(f"sessionStorage.setItem('raglive.token{base_path}', '{token}')")
 
 
 @asynccontextmanager

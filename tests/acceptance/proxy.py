@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,19 @@ import pytest
 
 from tests.acceptance.installation import accepts_connections
 
-__all__ = ["FILES", "HOST", "PROXIES", "Proxy", "Site", "running_proxy"]
+__all__ = [
+    "FILES",
+    "HOST",
+    "PROXIES",
+    "RESOLVER_RULES",
+    "Proxy",
+    "Site",
+    "Variant",
+    "running_proxy",
+]
 
 HOST = "rag.example.com"
+RESOLVER_RULES = f"--host-resolver-rules=MAP {HOST} 127.0.0.1"
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
 FILES = Path(__file__).parents[2] / "deploy/proxy"
@@ -26,20 +37,11 @@ FILES = Path(__file__).parents[2] / "deploy/proxy"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The ports of a proxy and of the servers behind it, and the folder of its certificate."""
+    """The servers behind the proxies, and the folder of the certificate."""
 
-    http_port: int
-    https_port: int
     status_port: int
     dashboard_port: int
     folder: Path
-
-    @property
-    def resolver_rules(self) -> str:
-        """The rules with which Chromium finds the proxy at the public name and ports."""
-        return (
-            f"MAP {HOST}:443 127.0.0.1:{self.https_port}, MAP {HOST}:80 127.0.0.1:{self.http_port}"
-        )
 
     def create_certificate(self) -> None:
         """Create a self-signed certificate; `combined.pem` has its private key too."""
@@ -54,12 +56,14 @@ class Site:
 
 
 class Proxy:
-    """A proxy as an ordinary process."""
+    """A proxy as an ordinary process, with its documented configuration on `port`."""
 
-    def __init__(self, command: list[str], site: Site) -> None:
+    def __init__(self, name: str, command: list[str], port: int, folder: Path) -> None:
+        self.name = name
+        self.port = port
         self._command = command
-        self._site = site
-        self._log = site.folder / "proxy.log"
+        self._folder = folder
+        self._log = folder / f"{name}.log"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -67,12 +71,12 @@ class Proxy:
         with self._log.open("a") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
-                env=os.environ | {"HOME": str(self._site.folder)},
+                env=os.environ | {"HOME": str(self._folder)},
                 stdout=log,
                 stderr=log,
             )
         async with asyncio.timeout(START_SECONDS):
-            while not await accepts_connections(self._site.https_port):
+            while not await accepts_connections(self.port):
                 assert self._process.returncode is None, self._log.read_text()
                 await asyncio.sleep(0.02)
 
@@ -90,38 +94,47 @@ class Proxy:
             await process.wait()
 
 
-def _nginx(site: Site) -> dict[str, str]:
-    temporary = "\n".join(
-        f"    {each}_temp_path {site.folder}/{each};"
+def _nginx(text: str, site: Site, port: int, variants: Iterable[Variant]) -> str:
+    server = text[text.index("    server {\n        listen 443 ") : text.rindex("}")]
+    copies = [
+        _replaced(server, {"listen 443 ": f"listen 127.0.0.1:{variant.port} ", **variant.changes})
+        for variant in variants
+    ]
+    temporary = "".join(
+        f"    {each}_temp_path {site.folder}/{each};\n"
         for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    return {
-        "listen 80;": f"listen 127.0.0.1:{site.http_port};",
-        "listen 443 ": f"listen 127.0.0.1:{site.https_port} ",
-        "http {\n": f"http {{\n    access_log off;\n{temporary}\n",
+    changes = {
+        "listen 80;": f"listen 127.0.0.2:{port};",
+        "listen 443 ": f"listen 127.0.0.1:{port} ",
+        "http {\n": f"http {{\n    access_log off;\n{temporary}",
     }
+    return _replaced(text, {server: "".join([server, *copies]), **changes})
 
 
-def _haproxy(site: Site) -> dict[str, str]:
-    return {
-        "maxconn 8000": "maxconn 100",
-        "bind :80\n": f"bind 127.0.0.1:{site.http_port}\n",
-        "bind :443 ": f"bind 127.0.0.1:{site.https_port} ",
-    }
+def _haproxy(text: str, _site: Site, port: int, _variants: Iterable[Variant]) -> str:
+    changes = {"bind :80\n": f"bind 127.0.0.2:{port}\n", "bind :443 ": f"bind 127.0.0.1:{port} "}
+    return _replaced(text, {"maxconn 8000": "maxconn 100", **changes})
 
 
-def _caddy(site: Site) -> dict[str, str]:
-    listening = f"admin off\n\tauto_https disable_redirects\n\thttps_port {site.https_port}"
-    return {
-        f"{HOST} {{\n": f"{{\n\t{listening}\n}}\n{HOST} {{\n\tbind 127.0.0.1\n",
-        "# tls /etc": "tls /etc",
-    }
+def _caddy(text: str, _site: Site, port: int, _variants: Iterable[Variant]) -> str:
+    options = f"{{\n\tadmin off\n\tauto_https disable_redirects\n\thttps_port {port}\n}}\n"
+    site_block = f"{HOST} {{\n"
+    return _replaced(text, {site_block: f"{options}{site_block}\tbind 127.0.0.1\n"})
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A further server of nginx on its own port: the documented one with changes to its text."""
+
+    port: int
+    changes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
     file_name: str
-    substitutions: Callable[[Site], dict[str, str]]
+    configuration: Callable[[str, Site, int, Iterable[Variant]], str]
     command: Callable[[Path], list[str]]
 
 
@@ -141,31 +154,37 @@ PROXIES = {
 }
 
 
+def _replaced(text: str, changes: Mapping[str, str]) -> str:
+    for old, new in changes.items():
+        assert old in text, f"the configuration has no {old!r}"
+        text = text.replace(old, new)
+    return text
+
+
+def _with_optional_settings(text: str) -> str:
+    """Uncomment the settings, which have no space after the `#`."""
+    return re.sub(r"(?m)^(\s*)#(?=\S)", r"\1", text)
+
+
 @asynccontextmanager
 async def running_proxy(
-    name: str, site: Site, changes: Mapping[str, str] | None = None
+    name: str, site: Site, port: int, variants: Iterable[Variant] = ()
 ) -> AsyncIterator[Proxy]:
-    """Run a proxy with its file of deploy/proxy; skip where it is not installed.
-
-    `changes` are further substitutions. Each text must occur in the file.
-    """
+    """Run a proxy with its file of deploy/proxy, at `/` and `/rag/`; skip where not installed."""
     kind = PROXIES[name]
     search_path = os.environ.get("PATH", "") + ":/usr/sbin"
     program = shutil.which(name, path=search_path)
     if program is None:
         pytest.skip(f"{name} is not installed: apt install {name}")
-    text = (FILES / kind.file_name).read_text("utf-8")
-    ports = {
+    text = _with_optional_settings((FILES / kind.file_name).read_text("utf-8"))
+    places = {
         "127.0.0.1:8103": f"127.0.0.1:{site.status_port}",
         "127.0.0.1:3000": f"127.0.0.1:{site.dashboard_port}",
         "/etc/ssl/raglive": str(site.folder),
     }
-    for old, new in {**kind.substitutions(site), **ports, **(changes or {})}.items():
-        assert old in text, f"{kind.file_name} has no {old!r}"
-        text = text.replace(old, new)
     file = site.folder / kind.file_name
-    file.write_text(text, "utf-8")
-    proxy = Proxy([program, *kind.command(file)[1:]], site)
+    file.write_text(_replaced(kind.configuration(text, site, port, variants), places), "utf-8")
+    proxy = Proxy(name, [program, *kind.command(file)[1:]], port, site.folder)
     try:
         await proxy.start()
         yield proxy

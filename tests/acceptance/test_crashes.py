@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,61 +21,47 @@ FILES = 40  # a round
 pytestmark = pytest.mark.timeout(240)
 
 
-@pytest.fixture
-async def raglive(tmp_path: Path) -> AsyncIterator[Installation]:
+@pytest.mark.long
+async def test_any_process_is_killed(tmp_path: Path) -> None:
+    """One product survives each kill in turn: another start would take most of the time."""
     folder = tmp_path / "documents"
     folder.mkdir()
     async with installed(
         folder, tmp_path / "data", RAGLIVE_LEASE_SECONDS="3", RAGLIVE_WORKERS="2"
-    ) as installation:
-        yield installation
+    ) as raglive:
+        for _ in range(3):
+            await working(raglive)
+            raglive.child("pipeline").kill()
+        await expect_every_file_once(raglive)
 
+        for _ in range(3):
+            await working(raglive)
+            await raglive.until(lambda: postmaster(raglive))
+            os.kill(postmaster(raglive), signal.SIGKILL)
+        await expect_every_file_once(raglive)
 
-async def test_a_killed_worker(raglive: Installation) -> None:
-    for round_ in range(3):
-        write_files(raglive, round_)
         await working(raglive)
-        raglive.child("pipeline").kill()
-    await expect_every_file_once(raglive)
+        everything = [*raglive.children(), psutil.Process(raglive.process.pid)]
+        for process in everything:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(everything, timeout=20)
+        await raglive.process.wait()
+        await raglive.start()
+        await expect_every_file_once(raglive)
 
-
-async def test_a_killed_database(raglive: Installation) -> None:
-    for round_ in range(3):
-        write_files(raglive, round_)
-        await working(raglive)
-        await raglive.until(lambda: postmaster(raglive))
-        os.kill(postmaster(raglive), signal.SIGKILL)
-    await expect_every_file_once(raglive)
-
-
-async def test_everything_killed_at_once(raglive: Installation) -> None:
-    write_files(raglive, 0)
-    await working(raglive)
-    everything = [*raglive.children(), psutil.Process(raglive.process.pid)]
-    for process in everything:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(everything, timeout=20)
-    await raglive.process.wait()
-    await raglive.start()
-    await expect_every_file_once(raglive)
-
-
-async def test_a_killed_parent_leaves_nothing_behind(raglive: Installation) -> None:
-    everything = raglive.children()
-    os.kill(raglive.process.pid, signal.SIGKILL)
-    await raglive.process.wait()
-    _, alive = await asyncio.to_thread(psutil.wait_procs, everything, timeout=20)
-    assert not alive
-
-
-def write_files(raglive: Installation, round_: int) -> None:
-    for number in range(FILES):
-        write_text(raglive.folder, round_ * FILES + number)
+        everything = raglive.children()
+        os.kill(raglive.process.pid, signal.SIGKILL)
+        await raglive.process.wait()
+        _, alive = await asyncio.to_thread(psutil.wait_procs, everything, timeout=20)
+        assert not alive, "a killed parent left processes behind"
 
 
 async def working(raglive: Installation) -> None:
-    """Wait until files are in progress, so that the kill hits an arbitrary step."""
+    """Write files, and wait until they are in progress, so that a kill hits an arbitrary step."""
+    written = len(list(raglive.folder.iterdir()))
+    for number in range(written, written + FILES):
+        write_text(raglive.folder, number)
     log = raglive.data_dir / "logs" / "local-files.log"
     before = log.stat().st_size if log.exists() else 0
     await raglive.until(lambda: log.exists() and log.stat().st_size > before)

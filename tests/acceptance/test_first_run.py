@@ -69,6 +69,7 @@ async def test_files_are_live_through_the_death_of_the_status_server(tmp_path: P
             assert seen["digest"] == status["pipelines"][0]["status_details"]["digest"]
             assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
         assert await raglive.json("verify") == {"ok": True, "problems": []}
+        await expect_no_second_start(raglive)
         everything = raglive.children()
         assert await raglive.stop(signal.SIGINT) == 0
         assert not [process for process in everything if process.is_running()]
@@ -85,10 +86,9 @@ def occupied(port: int, holder: psutil.Process) -> Iterator[None]:
         yield
 
 
-async def test_a_second_start_on_the_same_data_is_refused(tmp_path: Path) -> None:
-    async with installed(tmp_path, tmp_path.parent / f"{tmp_path.name}-data") as raglive:
-        other = Installation(tmp_path, raglive.data_dir)
-        status, _, errors = await other.cli("up", str(tmp_path))
-        assert status == 1
-        assert str(raglive.data_dir) in errors
-        assert str(raglive.process.pid) in errors
+async def expect_no_second_start(raglive: Installation) -> None:
+    other = Installation(raglive.folder, raglive.data_dir)
+    status, _, errors = await other.cli("up", str(raglive.folder))
+    assert status == 1
+    assert str(raglive.data_dir) in errors
+    assert str(raglive.process.pid) in errors

@@ -181,8 +181,12 @@ async def test_stale_data_never_looks_fresh(tmp_path: Path, seed: int) -> None:
         await raglive.events()
         database = (await raglive.cli("db", "url"))[1].strip()
         pages = {
-            "live": await stack.enter_async_context(dashboard(raglive.dashboard_url)),
-            "polling": await stack.enter_async_context(dashboard(raglive.dashboard_url)),
+            "live": await stack.enter_async_context(
+                dashboard(raglive.dashboard_url, raglive.token)
+            ),
+            "polling": await stack.enter_async_context(
+                dashboard(raglive.dashboard_url, raglive.token)
+            ),
         }
         polling = pages["polling"].page
         await polling.evaluate("localStorage.setItem('raglive.prefer-polling', 'yes')")

@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import BrowserContext, Response, expect
 
-from raglive.local_stack.child_process import answers
 from tests.acceptance.documents import write_text
-from tests.acceptance.installation import (
-    COMMAND,
-    START_SECONDS,
-    Installation,
-    free_ports,
-    installed,
-)
+from tests.acceptance.installation import Installation, free_ports, running
 from tests.acceptance.page import Dashboard, chromium, sign_in
-from tests.acceptance.proxy import FILES, HOST, PROXIES, Site, running_proxy
+from tests.acceptance.proxy import (
+    FILES,
+    HOST,
+    PROXIES,
+    RESOLVER_RULES,
+    Proxy,
+    Site,
+    Variant,
+    running_proxy,
+)
 
 LIVE_SECONDS = 3.0
 SHORT_TIMEOUT_SECONDS = 10
-URL = f"https://{HOST}"
-SETTINGS = {
-    "RAGLIVE_ALLOWED_HOSTS": HOST,
-    "RAGLIVE_STATUS_URL": URL,
-    "SOCKET_IO_CORS_ORIGIN": URL,
-}
+BASE_PATH = "/rag"
+PIPELINE = "local-files-pipeline"
 UNFAVOURABLE = {  # what proxies that nobody configured for raglive do
     "proxy_buffering off": "proxy_buffering on",
-    "proxy_read_timeout 90s": f"proxy_read_timeout {SHORT_TIMEOUT_SECONDS}s",
-    "proxy_send_timeout 90s": f"proxy_send_timeout {SHORT_TIMEOUT_SECONDS}s",
     "proxy_read_timeout 60s": f"proxy_read_timeout {SHORT_TIMEOUT_SECONDS}s",
+    "proxy_send_timeout 60s": f"proxy_send_timeout {SHORT_TIMEOUT_SECONDS}s",
     "Host              $http_host": "Host              127.0.0.1",
 }
-WITHOUT_UPGRADE = {
+WITHOUT_UPGRADE = UNFAVOURABLE | {
     "proxy_set_header Upgrade           $http_upgrade;": "",
     "proxy_set_header Connection        $connection_header;": "",
 }
+PATH_PASSED_ON = {
+    "http://raglive_status/socket.io/;": "http://raglive_status;",
+    "http://raglive_status/v1/;": "http://raglive_status;",
+    "http://raglive_dashboard/;": "http://raglive_dashboard;",
+}
+PLAIN = {" ssl http2;": ";"}
 RECORD_STATES = """
     const badge = document.querySelector('[data-testid="connection-badge"]');
     window.seenStates = [badge.dataset.state];
@@ -55,149 +55,198 @@ pytestmark = pytest.mark.timeout(240)
 
 
 class Viewer:
-    """Opens pages of one installation in one browser, signed in."""
+    """Opens pages of one installation, signed in."""
 
-    def __init__(self, raglive: Installation, browser: Browser, token: str) -> None:
+    def __init__(self, raglive: Installation, context: BrowserContext) -> None:
         self.raglive = raglive
-        self.browser = browser
-        self.token = token
+        self.context = context
+        self.overviews: list[Dashboard] = []
         self.files = 0
 
-    @asynccontextmanager
-    async def page(self, url: str = URL) -> AsyncIterator[Dashboard]:
-        context = await self.browser.new_context(ignore_https_errors=True)
-        try:
-            page = await context.new_page()
-            await sign_in(page, self.token)
-            opened = Dashboard(page)
-            await page.goto(url)
-            yield opened
-            assert opened.errors == []
-        finally:
-            await context.close()
+    async def open(self, url: str, state: str = "live") -> Dashboard:
+        """Open a page, and wait for its connection."""
+        page = await self.context.new_page()
+        base_path = BASE_PATH if urlsplit(url).path.startswith(BASE_PATH) else ""
+        await sign_in(page, self.raglive.token, base_path)
+        opened = Dashboard(page)
+        await page.goto(url)
+        within_seconds = LIVE_SECONDS if state == "live" else 10
+        await opened.expect_connection(state, within_seconds=within_seconds)
+        return opened
 
-    async def expect_a_new_file(self, page: Dashboard) -> None:
-        """Write a file, and wait until the page counts it."""
+    async def open_overview(self, url: str, state: str = "live") -> Dashboard:
+        """Open a page that `expect_a_new_file` looks at."""
+        self.overviews.append(await self.open(url, state))
+        return self.overviews[-1]
+
+    async def expect_a_new_file(self) -> None:
+        """Write a file, and wait until each page counts it."""
         write_text(self.raglive.folder, self.files)
         self.files += 1
-        await page.expect_counts({"completed": self.files}, within_seconds=20)
+        for page in self.overviews:
+            await page.expect_counts({"completed": self.files}, within_seconds=20)
 
 
 async def test_the_page_is_live_behind_each_proxy(dsn: str, tmp_path: Path) -> None:
-    documents = tmp_path / "documents"
-    documents.mkdir()
+    names = [*PROXIES, "unfavourable", "polling", "passing", "plain", "bare"]
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    urls = {name: f"https://{HOST}:{port}" for name, port in ports.items()}
+    urls["plain"] = urls["plain"].replace("https", "http")
     async with AsyncExitStack() as stack:
-        raglive = await stack.enter_async_context(
-            installed(documents, tmp_path / "data", DATABASE_URL=dsn, **SETTINGS)
-        )
-        http_port, https_port = free_ports(2)
+        raglive = product(dsn, tmp_path, urls)
         site = Site(
-            http_port,
-            https_port,
-            status_port=raglive.ports["SOCKET_IO_PORT"],
-            dashboard_port=raglive.ports["RAGLIVE_DASHBOARD_PORT"],
-            folder=tmp_path,
+            raglive.ports["SOCKET_IO_PORT"], raglive.ports["RAGLIVE_DASHBOARD_PORT"], tmp_path
         )
         site.create_certificate()
-        rules = f"--host-resolver-rules={site.resolver_rules}"
-        browser = await stack.enter_async_context(chromium(rules))
-        viewer = Viewer(raglive, browser, raglive.token)
-        for name in PROXIES:
-            await check_documented(name, site, viewer)
-        await check_bare(site, raglive)
-        await check_unfavourable(site, viewer)
-        await check_without_upgrade(site, viewer)
-        await check_plain(site, viewer)
+        variants = {
+            "unfavourable": UNFAVOURABLE,
+            "polling": WITHOUT_UPGRADE,
+            "passing": PATH_PASSED_ON,
+            "plain": PLAIN,
+            "bare": without_headers(site),
+        }
+        proxies = [
+            await stack.enter_async_context(
+                running_proxy(
+                    name,
+                    site,
+                    ports[name],
+                    [Variant(ports[each], variants[each]) for each in variants],
+                )
+            )
+            for name in PROXIES
+        ]
+        await stack.enter_async_context(running(raglive))
+        browser = await stack.enter_async_context(chromium(RESOLVER_RULES))
+        context = await browser.new_context(ignore_https_errors=True)
+        viewer = Viewer(raglive, context)
+        await viewer.expect_a_new_file()
+
+        idle = {
+            state: await viewer.open_overview(urls[name], state)
+            for name, state in (("unfavourable", "live"), ("polling", "polling"))
+        }
+        for page in idle.values():
+            await page.page.evaluate(RECORD_STATES)
+        of_proxy = {
+            proxy.name: await open_documented(viewer, urls[proxy.name]) for proxy in proxies
+        }
+        for url in (urls["plain"], urls["passing"]):
+            page = await viewer.open(f"{url}{BASE_PATH}?x")  # without its slash
+            await page.page.close()
+        await check_pages(viewer, urls["nginx"])
+        await check_sign_in(raglive, context)
+        await check_bare(urls["bare"], raglive)
+        await check_idle(idle)
+        await viewer.expect_a_new_file()
+        for proxy in proxies:
+            await check_restart(proxy, of_proxy[proxy.name])
+        await idle["live"].expect_connection("live", within_seconds=10)
+        await viewer.expect_a_new_file()
+        assert [page.errors for page in viewer.overviews if page.errors] == []
 
 
-async def check_documented(name: str, site: Site, viewer: Viewer) -> None:
-    """TLS and HTTP/2: live at once, and again after the proxy has restarted."""
-    async with running_proxy(name, site) as proxy, viewer.page() as page:
-        await page.expect_connection("live", within_seconds=LIVE_SECONDS)
-        protocol = await page.page.evaluate(
-            "performance.getEntriesByType('navigation')[0].nextHopProtocol"
-        )
-        assert protocol == "h2", name
-        await viewer.expect_a_new_file(page)
-        await proxy.stop()
-        badge = page.page.get_by_test_id("connection-badge")
-        await expect(badge).not_to_have_attribute("data-state", "live", timeout=10_000)
-        await proxy.start()
-        await page.expect_connection("live", within_seconds=LIVE_SECONDS)
-        await viewer.expect_a_new_file(page)
+def product(dsn: str, tmp_path: Path, urls: dict[str, str]) -> Installation:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    settings = {
+        "RAGLIVE_ALLOWED_HOSTS": HOST,
+        "RAGLIVE_STATUS_URL": ".",
+        "RAGLIVE_BASE_PATH": BASE_PATH,  # for the proxy that passes it on
+        "SOCKET_IO_CORS_ORIGIN": urls["unfavourable"],  # which replaces the Host
+    }
+    return Installation(documents, tmp_path / "data", DATABASE_URL=dsn, **settings)
 
 
-async def check_bare(site: Site, raglive: Installation) -> None:
+def without_headers(site: Site) -> dict[str, str]:
+    """A bare `proxy_pass`, which adds no header."""
+    lines = (FILES / "nginx.conf").read_text("utf-8").splitlines(keepends=True)
+    return {
+        **{line: "" for line in lines if "proxy_set_header" in line},
+        "http://raglive_dashboard;": f"http://127.0.0.1:{site.dashboard_port};",
+    }
+
+
+async def open_documented(viewer: Viewer, url: str) -> Dashboard:
+    """TLS and HTTP/2: live at once, at the root and below a path."""
+    page = await viewer.open(f"{url}/")
+    protocol = await page.page.evaluate(
+        "performance.getEntriesByType('navigation')[0].nextHopProtocol"
+    )
+    assert protocol == "h2", url
+    await page.page.close()
+    return await viewer.open_overview(f"{url}{BASE_PATH}/")
+
+
+async def check_pages(viewer: Viewer, url: str) -> None:
+    """Each page below the path, from another page, from its address and after a reload."""
+    opened = await viewer.open(f"{url}{BASE_PATH}/pipeline?id={PIPELINE}")  # without its slash
+    page, answers = opened.page, list[Response]()
+
+    def record(answer: Response) -> None:
+        answers.append(answer)
+
+    page.on("response", record)
+    await page.get_by_test_id("file-row").first.get_by_role("link").first.click()
+    await page.wait_for_url(f"{url}{BASE_PATH}/file/?*")
+    await expect(page.get_by_test_id("chunk").first).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_test_id("chunk").first).to_be_visible()
+    await page.get_by_role("link", name="raglive").click()
+    await page.wait_for_url(f"{url}{BASE_PATH}/")
+    await expect(page.get_by_test_id("pipeline-card")).to_be_visible()
+    await page.goto(f"{url}{BASE_PATH}/search/?q=heron")
+    await expect(page.locator(f'a[href^="{BASE_PATH}/file/?"]').first).to_be_visible()
+    await page.evaluate("fetch(document.querySelector('link[rel=icon]').href)")
+    wrong = [
+        (answer.status, answer.url)
+        for answer in answers
+        if answer.status >= 400 or not urlsplit(answer.url).path.startswith(f"{BASE_PATH}/")
+    ]
+    assert wrong == []
+    await page.goto(f"{url}{BASE_PATH}/no/such/page")
+    await page.get_by_role("link", name="All pipelines").last.click()
+    await page.wait_for_url(f"{url}{BASE_PATH}/")
+    await opened.expect_connection("live", within_seconds=LIVE_SECONDS)
+    assert opened.errors == []
+    await page.close()
+
+
+async def check_sign_in(raglive: Installation, context: BrowserContext) -> None:
+    """The address that was printed works below the path too, and without a proxy."""
+    address = raglive.printed_address.replace("/#", f"{BASE_PATH}/#")
+    opened = Dashboard(await context.new_page())
+    await opened.page.goto(address)
+    await opened.expect_connection("live", within_seconds=LIVE_SECONDS)
+    assert opened.page.url == f"{raglive.dashboard_url}{BASE_PATH}/"
+    await opened.page.close()
+
+
+async def check_bare(url: str, raglive: Installation) -> None:
     """A bare `proxy_pass` adds no header: a token is needed, and no page can use the secret."""
-    text = (FILES / "nginx.conf").read_text("utf-8")
-    bare = {line: "" for line in text.splitlines(keepends=True) if "proxy_set_header" in line}
-    bare["http://raglive_dashboard;"] = f"http://127.0.0.1:{site.dashboard_port};"
-    secret = raglive.printed_address.partition("#sign-in=")[2]
-    async with (
-        running_proxy("nginx", site, bare),
-        httpx.AsyncClient(
-            base_url=f"https://127.0.0.1:{site.https_port}", verify=False
-        ) as stranger,
-    ):
+    address = url.replace(HOST, "127.0.0.1")
+    async with httpx.AsyncClient(base_url=address, verify=False) as stranger:
         for path in ("rag-status", "session", "pipelines", "search?q=glacier"):
             assert (await stranger.get(f"/api/{path}")).status_code == 401, path
         health = (await stranger.get("/api/health")).json()
         assert health.keys() == {"status", "timestamp"}
-        for headers in ({"Origin": URL}, {"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 proxy"}):
+        secret = raglive.printed_address.partition("#sign-in=")[2]
+        for headers in ({"Origin": url}, {"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 proxy"}):
             refused = await stranger.post("/api/sign-in", json={"secret": secret}, headers=headers)
             assert refused.status_code == 403, headers
 
 
-async def check_unfavourable(site: Site, viewer: Viewer) -> None:
-    """Buffering, time-outs of ten seconds and another Host: live, and not closed when idle."""
-    async with running_proxy("nginx", site, UNFAVOURABLE), viewer.page() as page:
-        await page.expect_connection("live", within_seconds=LIVE_SECONDS)
-        await page.page.evaluate(RECORD_STATES)
-        idle = f"() => performance.now() > {(SHORT_TIMEOUT_SECONDS + 2) * 1000}"
-        await page.page.wait_for_function(idle, polling=500)
-        assert await page.page.evaluate("window.seenStates") == ["live"]
-        await viewer.expect_a_new_file(page)
+async def check_idle(pages: dict[str, Dashboard]) -> None:
+    """Time-outs of ten seconds change neither the transport nor how current the page is."""
+    over = f"() => performance.now() > {(SHORT_TIMEOUT_SECONDS + 2) * 1000}"
+    for state, page in pages.items():
+        await page.page.wait_for_function(over, polling=500)
+        assert await page.page.evaluate("window.seenStates") == [state]
 
 
-async def check_without_upgrade(site: Site, viewer: Viewer) -> None:
-    """No WebSockets: the page polls, and stays exact."""
-    async with running_proxy("nginx", site, WITHOUT_UPGRADE), viewer.page() as page:
-        await page.expect_connection("polling", within_seconds=10)
-        for _ in range(3):
-            await viewer.expect_a_new_file(page)
-        await page.expect_connection("polling", within_seconds=1)
-
-
-async def check_plain(site: Site, viewer: Viewer) -> None:
-    """Without TLS: a dashboard server of its own says so to its pages."""
-    url = f"http://{HOST}"
-    [port] = free_ports(1)
-    plain = {
-        f"listen 127.0.0.1:{site.http_port};": f"listen 127.0.0.1:{site.https_port};",
-        f"listen 127.0.0.1:{site.https_port} ssl http2;": f"listen 127.0.0.1:{site.http_port};",
-    }
-    async with (
-        another_dashboard(viewer.raglive, port, url),
-        running_proxy("nginx", replace(site, dashboard_port=port), plain),
-        viewer.page(url) as page,
-    ):
-        await page.expect_connection("live", within_seconds=LIVE_SECONDS)
-        await viewer.expect_a_new_file(page)
-
-
-@asynccontextmanager
-async def another_dashboard(
-    raglive: Installation, port: int, status_url: str
-) -> AsyncIterator[None]:
-    settings = {"RAGLIVE_DASHBOARD_PORT": str(port), "RAGLIVE_STATUS_URL": status_url}
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, "dashboard", env=raglive.environment | settings, stderr=subprocess.DEVNULL
-    )
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            while not await answers(f"http://127.0.0.1:{port}/metrics", 1):
-                await asyncio.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
+async def check_restart(proxy: Proxy, page: Dashboard) -> None:
+    await proxy.stop()
+    badge = page.page.get_by_test_id("connection-badge")
+    await expect(badge).not_to_have_attribute("data-state", "live", timeout=10_000)
+    await proxy.start()
+    await page.expect_connection("live", within_seconds=LIVE_SECONDS)

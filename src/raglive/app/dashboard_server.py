@@ -35,6 +35,7 @@ async def run_dashboard(installation: Installation, stop: Awaitable[None]) -> No
             settings.dashboard_port,
             stop,
             max_connections=2 * settings.max_connections,  # long-polling takes two
+            base_path=settings.base_path,
             trusted_proxies=settings.trusted_proxies,
             before_stop=app.state.release_waiting,
         )
@@ -58,7 +59,7 @@ def status_server_address(settings: Settings) -> StatusServerAddress:
     return StatusServerAddress(
         public_url=settings.public_status_url,
         internal_url=settings.internal_status_url,
-        path=settings.socket_path,
+        socket_path=settings.socket_path,
         pipeline_types=settings.pipeline_types,
         port_on_any_host=settings.status_port if is_on_any_host else None,
     )

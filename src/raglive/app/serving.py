@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp
 
+from raglive.http_api.base_path import BasePath
 from raglive.http_api.rate_limits import RequestRates
 from raglive.settings import Settings
 from raglive.status_server.transport.http_server import http_server
@@ -34,18 +35,19 @@ async def serve_http(
     stop: Awaitable[None],
     *,
     max_connections: int,
+    base_path: str = "",
     trusted_proxies: Sequence[str] = (),
     before_stop: Callable[[], None] | None = None,
 ) -> None:
     """Serve until `stop`, then call `before_stop`, and let running requests end.
 
-    Only `trusted_proxies` may set forwarded addresses. `max_connections` are TCP connections; there
-    are fewer where the operating system permits fewer open files. Raises `server_ended` when the
-    server ends before `stop`.
+    Paths may begin with `base_path`. Only `trusted_proxies` may set forwarded addresses.
+    `max_connections` are TCP connections; there are fewer where the operating system permits fewer
+    open files. Raises `server_ended` when the server ends before `stop`.
     """
     gc.set_threshold(*GC_THRESHOLDS)
     server = http_server(
-        app,
+        BasePath(app, base_path) if base_path else app,
         host,
         port,
         max_connections=min(max_connections, open_file_limit() - OTHER_OPEN_FILES),

@@ -31,6 +31,7 @@ async def run_status_server(installation: Installation, stop: Awaitable[None]) -
             settings.status_port,
             server.until_drained(stop),
             max_connections=2 * settings.max_connections,  # long-polling takes two
+            base_path=settings.base_path,
             trusted_proxies=settings.trusted_proxies,
         )
 

@@ -124,7 +124,7 @@ def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awai
             return Response(status_code=304, headers=headers)
         body = full_status(
             poll,
-            websocket_url=address.url(request),
+            websocket_url=address.origin(request),
             namespaces=address.namespaces,
             is_available=is_available,
             stale_seconds=stale_seconds,
@@ -199,7 +199,7 @@ def _add_health(api: FastAPI, services: DashboardServices) -> None:
         if database["status"] == "healthy":
             rows = (await services.cache.current()).visible(grant, None)
             pipelines = pipelines_health(rows, services.stale_seconds)
-        websocket = websocket_health(found, services.address.url(request))
+        websocket = websocket_health(found, services.address.origin(request))
         body = system_health(database, websocket, pipelines, time.monotonic() - started)
         if not has_token:
             body = {name: body[name] for name in SystemState.model_fields}

@@ -26,8 +26,8 @@ def socket_info(probe: Probe, address: StatusServerAddress, request: Request) ->
     """Build `SocketInfo` from a probe."""
     return {
         "available": probe.is_available,
-        "url": address.url(request),
-        "path": address.path,
+        "url": address.origin(request),
+        "path": address.public(request)["path"],
         "namespaces": address.namespaces,
         "transports": ["websocket", "polling"],
         "version": probe.health.version if probe.health else __version__,
@@ -72,7 +72,8 @@ class SocketTester:
 
     async def _round_trip(self, namespace: str, token: str) -> tuple[float, str]:
         address = self._address
-        return await round_trip(address.internal_url, address.path, namespace, token, TEST_SECONDS)
+        url, path = address.internal_url, address.internal_path
+        return await round_trip(url, path, namespace, token, TEST_SECONDS)
 
     async def _server_info(self) -> dict[str, Any] | None:
         health = (await self._probe.fresh()).health

@@ -1,4 +1,8 @@
-"""The built web app: static files, with a policy that allows only the page's own scripts."""
+"""The built web app: static files, with a policy that allows only the page's own scripts.
+
+The app's addresses are relative, so that it works at any path. Each page is told by a `<base>`
+element how far above its own address the app begins.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,15 @@ from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from raglive.dashboard.status_server_address import StatusServerAddress
+from raglive.dashboard.status_server_address import WITH_THE_PAGE, StatusServerAddress
+from raglive.http_api.base_path import redirect_to_folder
 
 __all__ = ["BUILT_APP", "create_web_app"]
 
@@ -26,8 +32,7 @@ _NOT_BUILT = """<!doctype html>
 <body style="font: 16px/1.5 system-ui; max-width: 36em; margin: 4em auto; padding: 0 1em">
 <h1>The web app is not built</h1>
 <p>Run <code>make setup</code> in the folder of raglive, then start the dashboard again.
-Everything below <code>/api/</code> works without it: <a href="/api/rag-status">the status</a>,
-<a href="/api/health">the health</a>.</p>
+Everything below <code>/api/</code> works without it.</p>
 </body>
 </html>
 """
@@ -45,25 +50,50 @@ class _WebApp(StaticFiles):
         folder = folder.resolve()
         super().__init__(directory=folder, html=True)
         self._address = address
-        self._scripts = {
-            str(page): " ".join(_script_hashes(page.read_text("utf-8")))
-            for page in folder.rglob("*.html")
-        }
+        self._pages = {str(page): _Page(page.read_text("utf-8")) for page in folder.rglob("*.html")}
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
+        if isinstance(response, RedirectResponse):
+            response = redirect_to_folder(Request(scope))
+        elif isinstance(response, FileResponse) and str(response.path) in self._pages:
+            page = self._pages[str(response.path)]
+            response = self._page(page, response.status_code, Request(scope))
         is_fixed = path.startswith("_next/static/") and response.status_code in {200, 304}
         response.headers["Cache-Control"] = _IMMUTABLE if is_fixed else "no-cache"
-        if isinstance(response, FileResponse):
-            scripts = self._scripts.get(str(response.path))
-            if scripts is not None:
-                url = self._address.url(Request(scope))
-                response.headers["Content-Security-Policy"] = _policy(scripts, url)
         return response
 
+    def _page(self, page: _Page, status: int, request: Request) -> Response:
+        body = page.at(_base(request))
+        policy = _policy(page.scripts, self._address.origin(request))
+        tag = sha256(f"{policy}\n{body}".encode()).hexdigest()[:32]
+        headers = Headers({"Content-Security-Policy": policy, "ETag": f'"{tag}"'})
+        if status == 200 and self.is_not_modified(headers, request.headers):
+            return NotModifiedResponse(headers)
+        return HTMLResponse(body, status, headers)
 
-def _policy(scripts: str, status_url: str) -> str:
-    socket_url = status_url.replace("http", "ws", 1)
+
+class _Page:
+    """A page of the app; `scripts` are the CSP sources of its inline scripts."""
+
+    def __init__(self, html: str) -> None:
+        self._html = html
+        self.scripts = " ".join(_script_hashes(html))
+
+    def at(self, base: str) -> str:
+        return self._html.replace("<head>", f'<head><base href="{base}"/>', 1)
+
+
+def _base(request: Request) -> str:
+    """Make the relative address of the app's root; an encoded slash is not a level of a path."""
+    levels = request.scope["raw_path"].count(b"/") - 1
+    return "../" * levels or "./"
+
+
+def _policy(scripts: str, status_origin: str) -> str:
+    connections = ["'self'"]
+    if status_origin != WITH_THE_PAGE:
+        connections += [status_origin, status_origin.replace("http", "ws", 1)]
     return "; ".join(
         (
             "default-src 'self'",
@@ -71,9 +101,9 @@ def _policy(scripts: str, status_url: str) -> str:
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
-            f"connect-src 'self' {status_url} {socket_url}",
+            f"connect-src {' '.join(connections)}",
             "object-src 'none'",
-            "base-uri 'none'",
+            "base-uri 'self'",
             "form-action 'self'",
             "frame-ancestors 'none'",
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator
@@ -10,6 +12,8 @@ from pydantic import BaseModel, Field, field_validator
 from raglive.settings.kinds import AtLeastOne, Listed, Port, Positive, Url
 
 __all__ = ["Limits", "Servers"]
+
+_BASE_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", re.ASCII)
 
 
 class Servers(BaseModel):
@@ -21,17 +25,23 @@ class Servers(BaseModel):
     dashboard_port: Port = Field(
         3000, validation_alias="RAGLIVE_DASHBOARD_PORT", description="port of the dashboard server"
     )
-    status_url: Url | None = Field(
+    status_url: Url | Literal["."] | None = Field(
         None,
         validation_alias="RAGLIVE_STATUS_URL",
         description="public address of the status server, which browsers use, if it differs from "
-        "host and port",
+        "host and port; `.` is the address of the page",
     )
     status_internal_url: Url | None = Field(
         None,
         validation_alias="RAGLIVE_STATUS_INTERNAL_URL",
         description="address at which the dashboard server reaches the status server, if that "
         "runs on another machine",
+    )
+    base_path: str = Field(
+        "",
+        validation_alias="RAGLIVE_BASE_PATH",
+        description="path such as `/rag` at which a proxy serves both servers, if the proxy does "
+        "not remove it",
     )
     socket_path: str = Field(
         "/socket.io", validation_alias="SOCKET_IO_PATH", description="path of Socket.IO"
@@ -71,6 +81,14 @@ class Servers(BaseModel):
             if origin != "*" and f"{parts.scheme}://{parts.netloc}" != origin.lower():
                 raise ValueError(f"{origin!r} is not an origin like https://example.com, or `*`")
         return tuple(origin.lower() for origin in origins)
+
+    @field_validator("base_path")
+    @classmethod
+    def _is_path(cls, path: str) -> str:
+        path = path.rstrip("/")
+        if path and not _BASE_PATH.fullmatch(path):
+            raise ValueError(f"{path!r} is not a path like /rag")
+        return path
 
     @field_validator("allowed_hosts")
     @classmethod

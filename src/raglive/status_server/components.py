@@ -245,8 +245,9 @@ class StatusComponents:
         self.metrics.note_delivery(messages, self.rooms.deliver(head, messages))
 
     def _show_new_log(self, head: Head) -> None:
+        displaced = self.rooms.empty(head.pipeline_id)
         for namespace in self.namespaces:
-            namespace.show_new_log(head)
+            namespace.show_new_log(head, displaced)
 
     def _report_removal(self, head: Head) -> None:
         for namespace in self.namespaces:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -226,10 +226,9 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
             return {"ok": False, "error": error.body()}
         return await super().trigger_event(event.replace(":", "_"), *args)
 
-    def show_new_log(self, head: Head) -> None:
+    def show_new_log(self, head: Head, displaced: Sequence[Subscriber]) -> None:
         """Subscribe viewers to a new log that replaces theirs, and those that follow all logs."""
         if self._subscriptions.covers(head):
-            displaced = self._rooms.empty(head.pipeline_id)
             showing = self._subscriptions.show_new_log(head.pipeline_id, displaced)
             self._tasks.start(showing, "show-new-log")
 
@@ -238,7 +237,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
 
         Its room remains: if it is created again, its members get the new log.
         """
-        if head.pipeline_type != self._type:
+        if not self._subscriptions.covers(head):
             return
         body = PipelineRemoved(pipeline_id=head.pipeline_id).model_dump_json().encode()
         for subscriber, session in self._registry.connected():

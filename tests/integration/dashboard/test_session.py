@@ -12,6 +12,7 @@ from raglive_contract.permissions import Grant, Role
 from tests.integration.dashboard.serving import PUBLIC_STATUS_URL, TOKENS, bearer, opened
 
 PATH = "/api/session"
+ANY_HOST = {"RAGLIVE_ALLOWED_HOSTS": "*"}
 
 
 async def session(http: AsyncClient, **headers: str) -> Session:
@@ -48,6 +49,9 @@ async def test_a_caller_gets_its_own_rights_and_expiry(http: AsyncClient) -> Non
             "[2001:db8::1]:3000",
             "http://[2001:db8::1]:8103",
         ),
+        ({"RAGLIVE_STATUS_URL": "."}, "127.0.0.1:3000", "http://127.0.0.1:9"),
+        ({"RAGLIVE_STATUS_URL": "."} | ANY_HOST, "rag.example", "."),
+        ({"RAGLIVE_STATUS_URL": "https://rag.example/rag/"}, "127.0.0.1:3000", PUBLIC_STATUS_URL),
     ],
 )
 async def test_the_page_gets_the_address_of_the_status_server(
@@ -56,3 +60,17 @@ async def test_the_page_gets_the_address_of_the_status_server(
     async with opened(database, **environment) as http:
         given = await session(http, Host=host, **bearer("*"))
         assert given.websocket.url == url
+
+
+async def test_the_path_of_socket_io_is_below_that_of_the_address(database: Database) -> None:
+    async with opened(database, RAGLIVE_STATUS_URL=f"{PUBLIC_STATUS_URL}/rag") as http:
+        given = await session(http, **bearer("*"))
+        assert given.websocket.path == "/rag/socket.io"
+
+
+async def test_a_page_behind_a_proxy_on_this_machine_is_not_told_a_local_address(
+    database: Database,
+) -> None:
+    async with opened(database, RAGLIVE_STATUS_URL=".") as http:
+        given = await session(http, **{"X-Forwarded-For": "203.0.113.7"}, **bearer("*"))
+        assert given.websocket.url == "."

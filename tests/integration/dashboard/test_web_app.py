@@ -12,7 +12,7 @@ from tests.integration.dashboard.serving import opened
 
 INLINE = 'self.__next_f.push([1,"a < b && c"])'
 PAGE = (
-    '<!doctype html><script src="/_next/static/chunks/main-1.js" async=""></script>'
+    "<!doctype html><head><script src='./_next/static/chunks/main-1.js' async=''></script></head>"
     f"<body><script>{INLINE}</script><script></script></body>"
 )
 
@@ -23,7 +23,7 @@ def app_folder(tmp_path: Path) -> Path:
     for name, text in {
         "index.html": PAGE,
         "pipeline/index.html": PAGE,
-        "404.html": "<p>Nothing here.</p>",
+        "404.html": "<head></head><p>Nothing here.</p>",
         "_next/static/chunks/main-1.js": "let a = 1;" * 500,
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -36,9 +36,10 @@ async def test_pages_may_run_their_own_scripts_and_no_others(
     database: Database, app_folder: Path
 ) -> None:
     async with opened(database, app_folder=app_folder) as http:
-        for path in ("/", "/pipeline/", "/pipeline/?id=x"):
+        for path, base in (("/", "./"), ("/pipeline/", "../"), ("/pipeline/?id=x/y", "../")):
             page = await http.get(path)
-            assert (page.status_code, page.text) == (200, PAGE)
+            assert page.status_code == 200
+            assert page.text == PAGE.replace("<head>", f'<head><base href="{base}"/>')
             assert page.headers["Cache-Control"] == "no-cache"
             rules = dict(
                 rule.split(" ", 1) for rule in page.headers["Content-Security-Policy"].split("; ")
@@ -61,15 +62,30 @@ async def test_immutable_files_are_cached_and_others_revalidated(
         page = await http.get("/")
         again = await http.get("/", headers={"If-None-Match": page.headers["ETag"]})
         assert again.status_code == 304
+    async with opened(database, app_folder=app_folder, RAGLIVE_STATUS_URL=".") as http:
+        proxied = {"X-Forwarded-For": "203.0.113.7"}
+        again = await http.get("/", headers={"If-None-Match": page.headers["ETag"], **proxied})
+        assert again.status_code == 200, "its policy has changed"
+        assert "connect-src 'self';" in again.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(
-    "path", ["/nowhere", "/_next/static/gone.js", "/../secret.html", "/%2e%2e/secret.html"]
+    ("path", "base"),
+    [
+        ("/nowhere", "./"),
+        ("/_next/static/gone.js", "../../"),
+        ("/a%2Fb/c", "../"),
+        ("/../secret.html", "./"),
+        ("/%2e%2e/secret.html", "../"),
+    ],
 )
-async def test_what_is_not_there_is_404(database: Database, app_folder: Path, path: str) -> None:
+async def test_what_is_not_there_is_404(
+    database: Database, app_folder: Path, path: str, base: str
+) -> None:
     async with opened(database, app_folder=app_folder) as http:
         page = await http.get(path)
-        assert (page.status_code, page.text) == (404, "<p>Nothing here.</p>")
+        assert page.status_code == 404
+        assert page.text == f'<head><base href="{base}"/></head><p>Nothing here.</p>'
         assert page.headers["Cache-Control"] == "no-cache"
 
 
@@ -79,7 +95,7 @@ async def test_a_route_without_its_slash_is_redirected(
     async with opened(database, app_folder=app_folder) as http:
         moved = await http.get("/pipeline?id=x")
         assert moved.status_code == 307
-        assert moved.headers["Location"].endswith("/pipeline/?id=x")
+        assert moved.headers["Location"] == "./pipeline/?id=x"
 
 
 async def test_an_app_that_is_not_built_says_how_to_build_it(http: AsyncClient) -> None:

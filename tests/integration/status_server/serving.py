@@ -32,6 +32,7 @@ __all__ = [
     "completed",
     "free_port",
     "now",
+    "offline",
     "online",
     "processing",
     "progress",
@@ -45,7 +46,7 @@ __all__ = [
 
 SECRET = "for-tests-only-" * 3
 TOKENS = Tokens(SECRET)
-START_SECONDS = 20
+START_SECONDS = 60
 Event = dict[str, Any]
 
 
@@ -167,6 +168,10 @@ def _event(event_type: str, **fields: Any) -> Event:
 def online() -> Event:
     fields = {"started_at": now(), "check_interval": 60, "watch_location": "/documents"}
     return _event("pipeline:online", **fields)
+
+
+def offline() -> Event:
+    return _event("pipeline:offline", shutdown_at=now(), reason="normal_shutdown")
 
 
 def processing(file_id: str, attempt: int = 1) -> Event:

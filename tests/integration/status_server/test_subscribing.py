@@ -17,6 +17,7 @@ from raglive_contract.socket import StillSubscribed, SubscribeAck
 from tests.integration.status_server.serving import (
     Serving,
     completed,
+    offline,
     online,
     processing,
     progress,
@@ -317,12 +318,17 @@ async def test_two_servers_serve_the_same(database: Database) -> None:
 
 
 async def test_viewers_are_told_of_a_removed_pipeline(server: Serving, database: Database) -> None:
-    await publish(database, [processing("a")])
-    async with watching(server.url) as follower, watching(server.url) as viewer:
+    await publish(database, [processing("a"), offline()])
+    async with (
+        watching(server.url) as follower,
+        watching(server.url) as viewer,
+        watching(server.url, namespace="/pipelines") as elsewhere,
+    ):
         await viewer.subscribe(pipeline_id=PIPELINE)
+        await elsewhere.subscribe(pipeline_id=PIPELINE)
         [before] = await follower.subscribe()
         await remove_pipeline(database, await find_removable(database, PIPELINE))
-        for one in (follower, viewer):
+        for one in (follower, viewer, elsewhere):
             told = await one.until(partial(one.of, "pipeline:removed"))
             assert told == [{"pipeline_id": PIPELINE}]
         refused = await viewer.ask("subscribe", {"pipeline_id": PIPELINE})
@@ -331,3 +337,4 @@ async def test_viewers_are_told_of_a_removed_pipeline(server: Serving, database:
         assert after > before["cursor"], "another epoch"
         await follower.until(lambda: follower.of("pipeline:status")[-1]["cursor"] == after)
         await viewer.until(lambda: viewer.of("pipeline:status")[-1]["cursor"] == after)
+        await elsewhere.until(lambda: elsewhere.of("pipeline:status")[-1]["cursor"] == after)

@@ -36,6 +36,16 @@ def test_the_internal_address_does_not_depend_on_the_public_one(
     assert (settings.public_status_url, settings.internal_status_url) == (public, internal)
 
 
+@pytest.mark.parametrize("path", ["rag", "/rag/../x", "//host", "/a b", "/?x", "https://x/rag"])
+def test_a_base_path_is_an_absolute_path(path: str) -> None:
+    with pytest.raises(SettingsError, match="RAGLIVE_BASE_PATH cannot be used"):
+        read_settings({"RAGLIVE_BASE_PATH": path})
+
+
+def test_a_base_path_has_no_slash_at_its_end() -> None:
+    assert read_settings({"RAGLIVE_BASE_PATH": "/team/rag/"}).base_path == "/team/rag"
+
+
 @pytest.mark.parametrize("name", ["RAGLIVE_STATUS_URL", "RAGLIVE_STATUS_INTERNAL_URL"])
 def test_an_address_without_a_scheme_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match=name):

@@ -12,6 +12,7 @@ import "./globals.css";
 export const metadata: Metadata = {
   title: { default: "raglive", template: "%s · raglive" },
   description: "See every document on its way into the search index, live.",
+  icons: "./icon.svg",
 };
 
 export const viewport: Viewport = {

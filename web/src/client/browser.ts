@@ -17,14 +17,14 @@ const IDLE_AFTER_MS = 120_000;
 const TICK_MS = 2_000;
 const ASLEEP_MS = 10_000;
 
-/** A client of the server that the page comes from; does nothing before it is started. */
-export function createBrowserClient(): Client {
+/** A client of the server that the page comes from, at a path of its host; does nothing before it is started. */
+export function createBrowserClient(basePath: string): Client {
   return new Client({
-    base: "",
+    base: (globalThis.location?.origin ?? "") + basePath, // no location while the app is built
     schedule: onNextFrame,
     hidden: () => document.visibilityState === "hidden",
-    choices: memoryIn(() => localStorage),
-    tabSecrets: memoryIn(() => sessionStorage),
+    choices: memoryIn(() => localStorage, basePath),
+    tabSecrets: memoryIn(() => sessionStorage, basePath),
     takeSignInSecret,
   });
 }
@@ -105,21 +105,24 @@ function onNextFrame(run: () => void): void {
   requestAnimationFrame(once);
 }
 
-/** Without storage, a choice holds for this page. */
-function memoryIn(storage: () => Storage): Memory {
+/**
+ * Without storage, a choice holds for this page. Apps at other paths of the host share the storage, so names end with
+ * the path.
+ */
+function memoryIn(storage: () => Storage, basePath: string): Memory {
   const here = new Map<string, string>();
   return {
     get(key) {
       try {
-        return storage().getItem(key);
+        return storage().getItem(key + basePath);
       } catch {
         return here.get(key) ?? null;
       }
     },
     set(key, value) {
       try {
-        if (value === null) storage().removeItem(key);
-        else storage().setItem(key, value);
+        if (value === null) storage().removeItem(key + basePath);
+        else storage().setItem(key + basePath, value);
       } catch {
         if (value === null) here.delete(key);
         else here.set(key, value);

@@ -9,7 +9,7 @@ import type { SocketHandlers } from "./transports";
 
 /** What the client needs from its environment. */
 export interface Environment {
-  /** Base address of the dashboard server; empty for the page's own. */
+  /** The address of the dashboard server, without a slash at its end. */
   base: string;
   /** Calls back at the next frame. */
   schedule: (run: () => void) => void;

@@ -42,7 +42,8 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** JSON over HTTP to the dashboard server; every request has a time-out. */
 export class Http {
   constructor(
-    private readonly base = "",
+    /** The address of the dashboard server, without a slash at its end. */
+    readonly base: string,
     private readonly token: () => string | null = () => null,
   ) {}
 

@@ -10,6 +10,14 @@ export class SessionKeeper {
 
   constructor(private readonly http: Http) {}
 
+  /** The status server's address may be relative to the dashboard server's. */
+  private located(session: Session): Session {
+    const { url, path } = session.websocket;
+    const { origin, pathname } = new URL(url, `${this.http.base}/`);
+    const websocket = { ...session.websocket, url: origin, path: pathname.replace(/\/$/, "") + path };
+    return { ...session, websocket };
+  }
+
   /** The last session, expired or not. */
   get known(): Session | null {
     return this.current;
@@ -23,7 +31,7 @@ export class SessionKeeper {
   refresh(): Promise<Session> {
     this.pending ??= this.http
       .get<Session>("/api/session", { timeoutMs: 5_000 })
-      .then((session) => (this.current = session))
+      .then((session) => (this.current = this.located(session)))
       .finally(() => (this.pending = null));
     return this.pending;
   }

@@ -1038,6 +1038,9 @@ export interface Session {
  * The public address of the status server, with its Socket.IO path and namespaces.
  */
 export interface WebSocketPlace {
+  /**
+   * an origin; `.` is the address of the dashboard
+   */
   url: string;
   path: string;
   namespaces: string[];

@@ -217,7 +217,7 @@ class ServerHealth(WireModel):
 class WebSocketPlace(WireModel):
     """The public address of the status server, with its Socket.IO path and namespaces."""
 
-    url: str
+    url: str = Field(description="an origin; `.` is the address of the dashboard")
     path: str
     namespaces: list[str]
     every_pipeline: str = Field(description="the namespace of every pipeline, whatever its type")

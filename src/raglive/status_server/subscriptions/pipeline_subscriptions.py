@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import orjson
 import structlog
@@ -69,7 +70,7 @@ class PipelineSubscriptions:
         except STORE_ERRORS as error:
             log.warning("snapshot_not_sent", connection=subscriber.sid, error=type(error).__name__)
 
-    async def show_new_log(self, pipeline_id: str, displaced: list[Subscriber]) -> None:
+    async def show_new_log(self, pipeline_id: str, displaced: Sequence[Subscriber]) -> None:
         """Subscribe those who follow all, and those of the log that the new one replaces."""
         for subscriber in self._rooms.everyone():
             if subscriber.namespace != self._namespace or pipeline_id in subscriber.pipelines:

@@ -26,7 +26,7 @@ __all__ = ["SocketServer", "TransportState", "heartbeat_times"]
 log = structlog.get_logger()
 
 FLUSH_SECONDS = 1.0
-PING_INTERVAL_SECONDS = 25
+PING_INTERVAL_SECONDS = 8  # proxies may close what is idle for ten seconds
 
 
 def heartbeat_times(timeout_seconds: int) -> tuple[int, int]:

@@ -36,6 +36,7 @@ async def processed(database: Database, pipeline: PipelineRecord) -> None:
     jobs = Jobs(pipeline, "worker", 30)
     for job in await jobs.claim(3):
         await complete(jobs, job)
+    await pipeline.announce_offline("normal_shutdown")
     await database.execute(USAGE, pipeline.key)
 
 
@@ -50,7 +51,7 @@ async def test_nothing_of_it_is_left_even_after_a_kill(
     await processed(database, other)
     found = await find_removable(database, "other")
     epoch = found.epoch
-    assert (found.files, found.events) == (3, 7)
+    assert (found.files, found.events) == (3, 8)
 
     async def killed(_database: Database, _query: str, *_args: object) -> None:
         raise ConnectionResetError
@@ -87,6 +88,7 @@ async def test_a_pipeline_in_use_is_not_removed(
         case "the worker":
             await enqueue(pipeline, "one")
             assert await Jobs(pipeline, "worker", 30).claim(1)
+            await pipeline.announce_offline("normal_shutdown")
         case _:
             await pipeline.announce_online(60, "somewhere")
     before = await rows(database)

@@ -56,7 +56,7 @@ class AnsweringHttp extends Http {
 }
 
 function newRunner(): ConnectionRunner {
-  const http = new AnsweringHttp();
+  const http = new AnsweringHttp("http://127.0.0.1:9");
   const note = (what: string) => () => void done.push(what);
   return new ConnectionRunner(
     http,

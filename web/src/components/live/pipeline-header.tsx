@@ -5,7 +5,7 @@ import { SourceIcon } from "@/components/ui/file-icon";
 import { buttonClass } from "@/components/ui/button";
 import { classes } from "@/components/ui/classes";
 import { Link } from "@/components/ui/link";
-import { eventsHref, pipelineHref } from "@/components/ui/links";
+import { eventsHref, OVERVIEW_HREF, pipelineHref } from "@/components/ui/links";
 import { Banner, Empty } from "@/components/ui/notice";
 import { Prose } from "@/components/ui/prose";
 import { Skeleton } from "@/components/ui/section";
@@ -60,7 +60,7 @@ export function PipelineFrame({ id, tab, children }: PipelineFrameProps) {
 
 function AllPipelines() {
   return (
-    <Link href="/" className={buttonClass()}>
+    <Link href={OVERVIEW_HREF} className={buttonClass()}>
       All pipelines
     </Link>
   );

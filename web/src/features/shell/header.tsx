@@ -1,6 +1,8 @@
 "use client";
+"use client";
 import { Link } from "@/components/ui/link";
-import type { ReactNode } from "react";
+import { OVERVIEW_HREF } from "@/components/ui/links";
+import type { MouseEvent, ReactNode } from "react";
 import { PipelineSwitch } from "./pipeline-switch";
 import { ThemeButton } from "./theme";
 
@@ -10,13 +12,14 @@ export function Header({ search, badge }: { search: ReactNode; badge: ReactNode 
     <header className="sticky top-0 z-30 border-b bg-canvas/90 backdrop-blur-md">
       <a
         href="#content"
+        onClick={skipToContent}
         className="absolute top-2 left-2 z-50 -translate-y-16 rounded-md bg-ink px-3 py-1.5 text-surface focus:translate-y-0"
       >
         Skip to content
       </a>
       <div className="mx-auto flex h-12 max-w-[1440px] items-center gap-1 px-3 sm:px-6">
         <Link
-          href="/"
+          href={OVERVIEW_HREF}
           className="-ml-1 flex items-center gap-2 rounded-md px-1 py-1 font-semibold tracking-[-0.01em]"
         >
           <Mark />
@@ -34,6 +37,12 @@ export function Header({ search, badge }: { search: ReactNode; badge: ReactNode 
       </div>
     </header>
   );
+}
+
+/** A plain `#content` would be relative to the app's root and not to this page. */
+function skipToContent(event: MouseEvent): void {
+  event.preventDefault();
+  window.location.hash = "content";
 }
 
 function Mark() {

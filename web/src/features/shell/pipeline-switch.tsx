@@ -6,7 +6,7 @@ import { useState } from "react";
 import { HealthLabel, useHealth } from "@/components/live/health";
 import { buttonClass } from "@/components/ui/button";
 import { SourceIcon } from "@/components/ui/file-icon";
-import { pipelineHref, pipelineIn } from "@/components/ui/links";
+import { BASE_PATH, OVERVIEW_HREF, pipelineHref, pipelineIn } from "@/components/ui/links";
 import { Popover } from "@/components/ui/popover";
 import { usePipeline, usePipelineIds } from "@/react/hooks";
 import type { PipelineState } from "@/client/pipeline-state";
@@ -42,7 +42,7 @@ export function PipelineSwitch() {
     >
       <nav aria-label="Pipelines">
         <Link
-          href="/"
+          href={OVERVIEW_HREF}
           onClick={close}
           className={itemClass}
           aria-current={current === null ? "page" : undefined}
@@ -60,8 +60,8 @@ export function PipelineSwitch() {
 
 /** On a file's page `id` is the file's. */
 function currentIn(pathname: string, query: URLSearchParams): string | null {
-  if (pathname.startsWith("/file")) return query.get("pipeline");
-  return pathname === "/" ? null : pipelineIn(query) || null;
+  if (pathname.startsWith(`${BASE_PATH}/file`)) return query.get("pipeline");
+  return pathname === OVERVIEW_HREF ? null : pipelineIn(query) || null;
 }
 
 function SwitchItem({ id, current, onChoose }: { id: string; current: boolean; onChoose: () => void }) {
