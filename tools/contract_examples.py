@@ -325,7 +325,7 @@ def _listings() -> list[tuple[str, WireModel]]:
     hit |= {"file": _hit_file()}
     logged = [event for event in EVENTS if hasattr(event, "seq")]
     return [
-        ("all", http.PipelineList(pipelines=[whole, _new_pipeline()])),
+        ("all", http.PipelineList(pipelines=[whole, _new_pipeline()], next=None, total=2)),
         ("a page", http.FilePage.model_validate({"files": [file], "next": "after", "total": 12})),
         (
             "tried twice",

@@ -1,1 +1,1 @@
-"""Hints and conflated events between processes; the log alone is authoritative."""
+"""Hints, conflated events and pipes between processes; the log alone is authoritative."""

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from raglive.bus.pipe_protocol import pack, read_frame
 from raglive.extraction.chunking import find_spans
 from raglive.extraction.document_channel import receive
 from raglive.extraction.file_reader import read_file
 from raglive.extraction.model import Extracted, ExtractionLimits, Refusal, failed
-from raglive.extraction.pipe_protocol import pack, read_frame
 from raglive.extraction.readers.kreuzberg_adapter import has_panicked
 from raglive.extraction.readers.pdf import load_pdf_library
 from raglive.extraction.sandbox import Limits, confine

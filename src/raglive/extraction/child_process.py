@@ -15,10 +15,10 @@ from typing import Any, Self
 
 import psutil
 
+from raglive.bus.pipe_protocol import Frame, pack, receive_frame
 from raglive.extraction.child_environment import child_environment
 from raglive.extraction.document_channel import PASSES_DESCRIPTORS, send
 from raglive.extraction.errors import ExtractionFailed, ExtractorUnavailable
-from raglive.extraction.pipe_protocol import Frame, pack, receive_frame
 from raglive.extraction.sandbox import Limits
 from raglive_contract.errors import ErrorCode
 

@@ -11,13 +11,13 @@ from typing import Any, Self
 
 import structlog
 
+from raglive.bus.pipe_protocol import Frame
 from raglive.extraction.child_process import ExtractorProcess, OnStage
 from raglive.extraction.chunking import OVERLAP_CHARS, TARGET_CHARS, Chunk, chunks_of
 from raglive.extraction.document_channel import PASSES_DESCRIPTORS, ReadableFile, open_document
 from raglive.extraction.errors import ExtractionFailed, Skipped
 from raglive.extraction.model import Extracted, Table
 from raglive.extraction.ocr import Recognition
-from raglive.extraction.pipe_protocol import Frame
 from raglive.extraction.sandbox import PROTECTIONS, Limits
 from raglive_contract.errors import ErrorCode
 

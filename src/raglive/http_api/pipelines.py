@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
 import structlog
@@ -12,10 +12,11 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from raglive.http_api.openapi import refusals
+from raglive.http_api.pipeline_pages import PipelineListQuery, pipeline_page
 from raglive.http_api.responses import json_response
 from raglive.http_api.tokens import Identity
 from raglive.store.log.event_log import Head
-from raglive.store.log.pipeline_status import PipelineReads, PipelineRow, no_such_pipeline
+from raglive.store.log.pipeline_status import PipelineReads, no_such_pipeline
 from raglive.store.pool import Database
 from raglive.store.registry.file_listing import FileListing, SortBy
 from raglive.store.registry.retry import retry_files
@@ -36,9 +37,8 @@ from raglive_contract.redaction import Redaction
 from raglive_contract.snapshot import PipelineStatus
 from raglive_contract.states import FileState, FinerStanding
 from raglive_contract.summary import Throughput
-from raglive_contract.wire import WirePipelineStatus
 
-__all__ = ["Operator", "Viewer", "operations_router", "pipelines_router", "visible_statuses"]
+__all__ = ["Operator", "Viewer", "operations_router", "pipelines_router"]
 
 Viewer = Callable[[Request], Awaitable[Grant]]
 
@@ -108,14 +108,6 @@ class ViewedPipeline(NamedTuple):
         return self.head
 
 
-def visible_statuses(
-    rows: Sequence[PipelineRow], grant: Grant, redaction: Redaction
-) -> list[WirePipelineStatus]:
-    """List the statuses that a grant may view, masked for a redacted grant."""
-    visible = [row.snapshot for row in rows if grant.may_view(row.head.pipeline_id)]
-    return [redaction.status(status) for status in visible] if grant.redact else visible
-
-
 def pipelines_router(
     reads: PipelineReads, listing: FileListing, viewer: Viewer, redaction: Redaction
 ) -> APIRouter:
@@ -129,10 +121,11 @@ def pipelines_router(
         return ViewedPipeline(await reads.head(pipeline_id), redaction if grant.redact else None)
 
     @router.get("", response_model=PipelineList)
-    async def pipelines(grant: Grant = viewing) -> Response:
-        """List the pipelines that the caller may see."""
-        shown = visible_statuses(await reads.pipelines(), grant, redaction)
-        return json_response({"pipelines": shown})
+    async def pipelines(
+        query: Annotated[PipelineListQuery, Query()], grant: Grant = viewing
+    ) -> Response:
+        """List the pipelines that the caller may see, page by page."""
+        return json_response(await pipeline_page(reads, grant, redaction, query))
 
     _add_status_routes(router, reads, Depends(visible))
     _add_file_routes(router, listing, Depends(visible))

@@ -43,8 +43,11 @@ class FollowedLog(ABC):
         self.digest = digest
         self.lock = asyncio.Lock()
 
-    async def advance(self, events: Sequence[LoggedEvent]) -> None:
-        """Accept the next events; raise `LogBroken` if they do not follow the last one."""
+    async def advance(self, events: list[LoggedEvent]) -> None:
+        """Accept the next events; raise `LogBroken` if they do not follow the last one.
+
+        The list may be changed.
+        """
         if not events:
             return
         first, last = events[0], events[-1]

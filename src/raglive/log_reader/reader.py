@@ -180,8 +180,9 @@ class LogReader(Generic[Log]):
         """Read a held log to its end, or to exactly `up_to`; raise `LogBroken` if that fails."""
         while limit := PAGE if up_to is None else min(PAGE, up_to - followed.seq):
             events = await self.page(followed, followed.seq, limit)
+            found = len(events)
             await followed.advance(events)
-            if len(events) < limit:
+            if found < limit:
                 break
         if up_to is not None and followed.seq != up_to:
             raise LogBroken(f"it ends at {followed.seq} and not at {up_to}")

@@ -100,7 +100,7 @@ class _TailedLog(FollowedLog):
         super().__init__(head, seq, None)
         self._pages = pages
 
-    async def advance(self, events: Sequence[LoggedEvent]) -> None:
+    async def advance(self, events: list[LoggedEvent]) -> None:
         """Accept the events before a gap too, so that they are printed before the error."""
         expected = range(self.seq + 1, self.seq + 1 + len(events))
         follow = [one.seq == seq for one, seq in zip(events, expected, strict=True)]

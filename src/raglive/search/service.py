@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -23,6 +25,8 @@ from raglive_contract.errors import ErrorCode, RagliveError
 __all__ = ["MAX_QUESTION_CHARS", "SearchConfig", "SearchMode", "SearchRequest", "SearchService"]
 
 MAX_QUESTION_CHARS = 2_000
+AT_ONCE = 4  # each holds a connection of the pool, which log and status need too
+RETRY_MS = 1000
 
 _UNAVAILABLE: Final = ErrorCode.EMBEDDING_UNAVAILABLE
 _CAUSED_BY_SETTINGS = frozenset(
@@ -76,6 +80,8 @@ class SearchService:
         )
         self._embedders: dict[ChosenSpace, Embedder] = {}  # by the models the index has had
         self._loading = asyncio.Lock()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._wait_seconds = config.timeout_seconds
 
     async def close(self) -> None:
         """Close the embedders. Idempotent."""
@@ -90,8 +96,8 @@ class SearchService:
         """Return the best matching chunks, best first.
 
         Raises `invalid_request` for a malformed question, `embedding_model_changed` when the
-        settings do not allow embedding with the index's model, and the errors of the embedder and
-        of the database.
+        settings do not allow embedding with the index's model, `unavailable` if other searches take
+        too long, and the errors of the embedder and of the database.
         """
         if fault := _fault(request):
             raise RagliveError(fault, code=ErrorCode.INVALID_REQUEST)
@@ -108,14 +114,33 @@ class SearchService:
         vector = None
         if request.mode is not SearchMode.TEXT:
             vector = await self._embed(request.text, index)
-        return await self._chunks.find(
-            request.text,
-            vector=vector,
-            space=None if vector is None else index.space,
-            full_text=request.mode is not SearchMode.VECTOR,
-            where=only,
-            limit=request.limit,
-        )
+        async with self._slot():
+            return await self._chunks.find(
+                request.text,
+                vector=vector,
+                space=None if vector is None else index.space,
+                full_text=request.mode is not SearchMode.VECTOR,
+                where=only,
+                limit=request.limit,
+            )
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """Wait until fewer than `AT_ONCE` searches run; raise `unavailable` after a time-out."""
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise RagliveError(
+                "Too many searches run at the same time. Try again later.",
+                code=ErrorCode.UNAVAILABLE,
+                retryable=True,
+                retry_after_ms=RETRY_MS,
+            ) from None
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     async def _filter_of(self, request: SearchRequest) -> SearchFilter:
         if request.pipeline_ids is None:

@@ -203,10 +203,12 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         """Publish events; acknowledged events are committed."""
         _, identity = self._registry.authorize(sid)
         try:
-            size_bytes = len(orjson.dumps(data))
-        except orjson.JSONEncodeError:
-            size_bytes = 0  # the validation refuses it
-        return (await self._publisher.publish(identity, data, size_bytes)).wire()
+            body = orjson.dumps(data)
+        except orjson.JSONEncodeError as error:
+            raise RagliveError(
+                f"The batch is not JSON: {error}.", code=ErrorCode.INVALID_EVENT
+            ) from None
+        return (await self._publisher.publish(identity, body)).wire()
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
         """Apply the rate limits, and dispatch a request to its handler."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
-from itertools import chain
-from typing import cast
 
 import asyncpg
 import structlog
-from pydantic import ValidationError
 
 from raglive.bus.postgres import PostgresBus
 from raglive.http_api.tokens import Identity
 from raglive.status_server.admission import AdmissionLimits
+from raglive.status_server.batch_reader import BatchReader
+from raglive.status_server.batches import LOGGED_IDS, PipelineEvents
 from raglive.status_server.metrics import StatusMetrics
 from raglive.status_server.quotas import ProducerQuotas
 from raglive.store.access.producer_usage import PublishedToday
@@ -24,7 +22,6 @@ from raglive.store.pool import Connection, Database
 from raglive.store.registry.pipelines import record_heartbeat
 from raglive_contract.cursor import Cursor, parse_cursor
 from raglive_contract.errors import ErrorCode, RagliveError
-from raglive_contract.events import CONFLATED_TYPES, Submission, SubmittedEvent
 from raglive_contract.model import now
 from raglive_contract.permissions import Grant
 from raglive_contract.socket import PublishAck
@@ -33,8 +30,6 @@ from raglive_contract.wire import WireHeartbeat, WireLiveEvent, WireSubmittedEve
 __all__ = ["EventPublisher"]
 
 log = structlog.get_logger()
-
-LOGGED_IDS = 10  # of a batch
 
 
 class EventPublisher:
@@ -59,128 +54,97 @@ class EventPublisher:
         self._limits = limits
         self._quotas = quotas
         self._known = known
+        self._reader = BatchReader()
 
-    async def publish(self, identity: Identity, data: object, size_bytes: int) -> PublishAck:
+    async def close(self) -> None:
+        """Release what validates large batches."""
+        await self._reader.close()
+
+    async def publish(self, identity: Identity, body: bytes) -> PublishAck:
         """Commit a batch in one transaction, send its conflated events, and acknowledge it.
 
-        Raises `invalid_event` with the first fault, `forbidden` for a pipeline that the grant does
-        not cover, `pipeline_managed` for one that raglive runs, `rate_limited` and `limit_reached`.
+        `body` is JSON text. Raises `invalid_request` or `invalid_event` with the first fault,
+        `forbidden` for a pipeline that the grant does not cover, `pipeline_managed` for one that
+        raglive runs, `rate_limited`, `limit_reached` and `unavailable`.
         """
-        by_pipeline = _by_pipeline(identity.grant, _read(data))
-        new = self._check_limits(by_pipeline)
-        events = sum(map(len, by_pipeline.values()))
-        await self._quotas.take(identity.subject, PublishedToday(events, size_bytes, new))
+        batch = await self._reader.read(body)
+        _check_grant(identity.grant, batch)
+        new = self._check_limits(batch)
+        events = sum(pipeline.count for pipeline in batch)
+        await self._quotas.take(identity.subject, PublishedToday(events, len(body), new))
         live: list[WireLiveEvent] = []
-        async with self._transaction(by_pipeline) as connection:
-            appended = [
-                await _append(connection, pipeline_id, by_pipeline[pipeline_id], live)
-                for pipeline_id in sorted(by_pipeline)
-            ]
+        async with self._transaction(batch) as connection:
+            appended = [await _append(connection, pipeline, live) for pipeline in batch]
         if live:
             await self._bus.send(live)
-        accepted = sum(one.accepted for one in appended) + len(live)
-        duplicates = sum(one.duplicates for one in appended)
-        self._metrics.accepted.inc(accepted)
-        self._metrics.duplicates.inc(duplicates)
-        cursors = [parse_cursor(one.cursor) for one in appended]
-        cursor = str(Cursor.of(p for cursor in cursors for p in cursor.positions.values()))
+        ack = _acknowledged(appended, len(live))
+        self._metrics.accepted.inc(ack.accepted)
+        self._metrics.duplicates.inc(ack.duplicates)
         log.info(
             "events_published",
-            pipelines=sorted(by_pipeline),
-            accepted=accepted,
-            duplicates=duplicates,
-            cursor=cursor,
-            events=[event["id"] for events in by_pipeline.values() for event in events][
-                :LOGGED_IDS
-            ],
+            pipelines=[pipeline.pipeline_id for pipeline in batch],
+            accepted=ack.accepted,
+            duplicates=ack.duplicates,
+            cursor=ack.cursor,
+            events=[id_ for pipeline in batch for id_ in pipeline.first_ids][:LOGGED_IDS],
         )
-        return PublishAck(cursor=cursor, accepted=accepted, duplicates=duplicates)
+        return ack
 
     def _transaction(
-        self, by_pipeline: dict[str, list[WireSubmittedEvent]]
+        self, batch: Sequence[PipelineEvents]
     ) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction, except for a single statement, which is atomic alone."""
-        if len(by_pipeline) > 1 or any(map(_conflated, chain(*by_pipeline.values()))):
+        if len(batch) > 1 or batch[0].conflated:
             return self._database.transaction()
         return self._database.connection()
 
-    def _check_limits(self, by_pipeline: dict[str, list[WireSubmittedEvent]]) -> int:
+    def _check_limits(self, batch: Sequence[PipelineEvents]) -> int:
         """Check rates and the number of pipelines; return how many pipelines are new."""
-        for pipeline_id, events in by_pipeline.items():
-            self._limits.publish(pipeline_id, len(events))
+        for pipeline in batch:
+            self._limits.publish(pipeline.pipeline_id, pipeline.count)
         known = self._known()
-        new = len(by_pipeline.keys() - known)
+        new = len({pipeline.pipeline_id for pipeline in batch} - known)
         if new:
             self._limits.check_new_pipeline(len(known))
         return new
 
 
-def _read(data: object) -> list[WireSubmittedEvent]:
-    """Validate a submission, and return the wire form of its events."""
-    try:
-        submission = Submission.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])[:200] or "the batch"
-        raise RagliveError(f"{place}: {first['msg']}", code=ErrorCode.INVALID_EVENT) from None
-    try:
-        events: list[WireSubmittedEvent] = submission.wire()["events"]
-    except (ValueError, OverflowError):
-        return [_wire(place, event) for place, event in enumerate(submission.events)]
-    return events
+def _acknowledged(appended: Sequence[Appended], live: int) -> PublishAck:
+    cursors = [parse_cursor(one.cursor) for one in appended]
+    return PublishAck(
+        cursor=str(Cursor.of(p for cursor in cursors for p in cursor.positions.values())),
+        accepted=sum(one.accepted for one in appended) + live,
+        duplicates=sum(one.duplicates for one in appended),
+    )
 
 
-def _wire(place: int, event: SubmittedEvent) -> WireSubmittedEvent:
-    try:
-        return cast("WireSubmittedEvent", event.wire())  # generated from this model
-    except (ValueError, OverflowError):
-        raise RagliveError(
-            f"events.{place}: a time is out of range, or it is nested too deep to be stored.",
-            code=ErrorCode.INVALID_EVENT,
-        ) from None
-
-
-def _by_pipeline(
-    grant: Grant, events: list[WireSubmittedEvent]
-) -> dict[str, list[WireSubmittedEvent]]:
-    by_pipeline: dict[str, list[WireSubmittedEvent]] = defaultdict(list)
-    for event in events:
-        by_pipeline[event["pipeline_id"]].append(event)
-    for pipeline_id in by_pipeline:
-        if not grant.may_publish(pipeline_id):
+def _check_grant(grant: Grant, batch: Sequence[PipelineEvents]) -> None:
+    for pipeline in batch:
+        if not grant.may_publish(pipeline.pipeline_id):
             raise RagliveError(
-                f"The token may not publish to {pipeline_id}.", code=ErrorCode.FORBIDDEN
+                f"The token may not publish to {pipeline.pipeline_id}.", code=ErrorCode.FORBIDDEN
             )
-    return by_pipeline
 
 
 async def _append(
-    connection: Connection,
-    pipeline_id: str,
-    events: list[WireSubmittedEvent],
-    live: list[WireLiveEvent],
+    connection: Connection, pipeline: PipelineEvents, live: list[WireLiveEvent]
 ) -> Appended:
     """Append a pipeline's durable events, and add its completed conflated ones to `live`."""
-    named = next((event["pipeline_type"] for event in events if "pipeline_type" in event), None)
-    conflated = [event for event in events if _conflated(event)]
-    durable = [event for event in events if not _conflated(event)] if conflated else events
+    pipeline_id, named = pipeline.pipeline_id, pipeline.pipeline_type
     try:
-        appended = await publish_events(connection, pipeline_id, named, durable)
+        appended = await publish_events(connection, pipeline_id, named, pipeline.durable)
     except asyncpg.ProgramLimitExceededError as error:
         raise RagliveError(
             f"An event of {pipeline_id} cannot be stored: {error.args[0]}.",
             code=ErrorCode.INVALID_EVENT,
         ) from None
-    if conflated:
+    if pipeline.conflated:
         key, pipeline_type = await external_pipeline_key(connection, pipeline_id, named)
         live += [
-            await _complete(connection, key, pipeline_type, event, appended) for event in conflated
+            await _complete(connection, key, pipeline_type, event, appended)
+            for event in pipeline.conflated
         ]
     return appended
-
-
-def _conflated(event: WireSubmittedEvent) -> bool:
-    return event["type"] in CONFLATED_TYPES
 
 
 async def _complete(

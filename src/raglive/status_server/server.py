@@ -93,6 +93,7 @@ class StatusServer:
         finally:
             await self.drain()
             await parts.tasks.close()
+            await parts.publisher.close()
             await parts.quotas.save()
             await parts.sockets.shutdown()
             await parts.bus.close()

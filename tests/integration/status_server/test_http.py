@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from uuid6 import uuid7
 
 from raglive.status_server.timeouts import Timeouts
 from raglive.store.log.event_log import EventLog
@@ -108,6 +109,32 @@ async def test_status_shows_what_the_caller_may_see(server: Serving, database: D
         ]
         assert {answer.status_code for answer in refusals} == {404}
         assert len({answer.json()["error"]["message"] for answer in refusals}) == 1
+
+
+async def test_pipelines_are_listed_in_pages_of_at_most_100_kb(
+    server: Serving, database: Database
+) -> None:
+    names = [f"mine-{number:02d}" for number in range(12)]
+    events = [completed(f"{number}" + "x" * 500) for number in range(10)]
+    for name in ["theirs", *names]:
+        await publish(database, [event | {"id": str(uuid7())} for event in events], name)
+    async with server.client(Role.VIEWER, "mine-*") as client:
+        for path, limit in (("/v1/pipelines", 5), ("/v1/pipelines", 100), ("/status", 100)):
+            listed: list[str] = []
+            query: dict[str, Any] = {"limit": limit}
+            sizes: list[int] = []
+            while query.get("after", "") is not None:
+                answer = await client.get(path, params=query)
+                page = answer.json()
+                assert (len(answer.content) < 100_000, page["total"]) == (True, 12)
+                sizes.append(len(page["pipelines"]))
+                listed += [one["pipeline_id"] for one in page["pipelines"]]
+                query["after"] = page["next"]
+            assert listed == names
+            assert len(sizes) > 1, "the statuses are longer than a page"
+            assert max(sizes) <= limit
+        past = (await client.get("/v1/pipelines", params={"after": "z"})).json()
+        assert past == {"pipelines": [], "next": None, "total": 12}
 
 
 @pytest.mark.parametrize("path", ["/status", "/v1/pipelines", "/v1/pipelines/x"])

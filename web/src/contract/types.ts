@@ -869,10 +869,12 @@ export interface Pause1 {
   since: string;
 }
 /**
- * The status of every pipeline that the caller may view.
+ * A page of pipelines that the caller may view; pass `next` as `after` to get the next page.
  */
 export interface PipelineList {
   pipelines: PipelineStatus[];
+  next: string | null;
+  total: number;
 }
 /**
  * `GET /api/rag-status`: the status of every pipeline, and the events since `cursor`.

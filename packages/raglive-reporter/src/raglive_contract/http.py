@@ -249,9 +249,11 @@ class SignedIn(WireModel):
 
 
 class PipelineList(WireModel):
-    """The status of every pipeline that the caller may view."""
+    """A page of pipelines that the caller may view; pass `next` as `after` to get the next page."""
 
     pipelines: list[PipelineStatus]
+    next: str | None
+    total: Count
 
 
 class FileRow(WireModel):

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-import orjson
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.requests import ClientDisconnect
 
 from raglive import __version__
 from raglive.http_api.authentication import Authenticator, bearer
 from raglive.http_api.openapi import body, refusals
-from raglive.http_api.pipelines import visible_statuses
+from raglive.http_api.pipeline_pages import PipelineListQuery, pipeline_page
 from raglive.http_api.responses import json_response
 from raglive.http_api.tokens import Identity
 from raglive.status_server.admission import AdmissionLimits
@@ -118,11 +117,13 @@ def _add_status_routes(
     redaction: Redaction,
     caller_of: Any,
 ) -> None:
-    @router.get("/status", response_model=StatusReport, responses=refusals(401, 429, 503))
-    async def read_status(caller: Identity = caller_of) -> Response:
-        """Return the server's health and the status of every pipeline that the caller may see."""
-        shown = visible_statuses(await reads.pipelines(), caller.grant, redaction)
-        return json_response(health().wire() | {"pipelines": shown})
+    @router.get("/status", response_model=StatusReport, responses=refusals(401, 422, 429, 503))
+    async def read_status(
+        query: Annotated[PipelineListQuery, Query()], caller: Identity = caller_of
+    ) -> Response:
+        """Return the server's health, and a page of the pipelines that the caller may see."""
+        page = await pipeline_page(reads, caller.grant, redaction, query)
+        return json_response(health().wire() | page)
 
 
 def _add_metrics(router: APIRouter, metrics: StatusMetrics) -> None:
@@ -142,14 +143,9 @@ def _add_publishing(router: APIRouter, publisher: EventPublisher, caller_of: Any
         """Publish a batch of events; acknowledged events are committed."""
         try:
             body = await request.body()
-            batch = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise RagliveError(
-                f"The body is not JSON: {error}", code=ErrorCode.INVALID_REQUEST
-            ) from None
         except ClientDisconnect:
             raise RagliveError("The body ended early.", code=ErrorCode.INVALID_REQUEST) from None
-        return await publisher.publish(caller, batch, len(body))
+        return await publisher.publish(caller, body)
 
 
 class StatusReport(PipelineList, ServerHealth):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from raglive.log_reader.followed_log import FollowedLog, LogBroken
 from raglive.status_server.subscriptions.conflation import Conflation
-from raglive.status_server.subscriptions.messages import Message
+from raglive.status_server.subscriptions.messages import Message, encode_in_slices
 from raglive.status_server.subscriptions.ring import Ring
 from raglive.store.log.event_log import Head, LoggedEvent
 from raglive_contract.cursor import LogRange, Position, parse_cursor
@@ -64,6 +64,7 @@ class Channel(FollowedLog):
         self.conflation = Conflation(heartbeat_interval_seconds)
         self.backfilling = asyncio.Lock()
         self.sent_summary: SentSummary | None = None
+        self._encoded: list[Message] = []
         self._snapshot: WirePipelineStatus | None = None
         self._snapshot_seq = -1
         self._snapshot_at = float("-inf")
@@ -73,9 +74,14 @@ class Channel(FollowedLog):
         """The events that the log holds, up to the last one that was read."""
         return LogRange(self.head.epoch, self.head.oldest_seq, self.seq)
 
-    async def receive(self, events: Sequence[LoggedEvent]) -> None:
-        """Add events to the ring and deliver them, in one step of the event loop."""
-        messages = [Message.durable(logged) for logged in events]
+    async def advance(self, events: list[LoggedEvent]) -> None:
+        """Accept the next events in slices, and empty the list; between slices other tasks run."""
+        async for part, self._encoded in encode_in_slices(events):
+            await super().advance(part)
+
+    async def receive(self, events: Sequence[LoggedEvent]) -> None:  # noqa: ARG002 - encoded
+        """Add a slice of events to the ring and deliver it, in one step of the event loop."""
+        messages, self._encoded = self._encoded, []
         self.ring.extend(messages)
         self.conflation.observe(messages)
         self._deliver(self.head, messages)

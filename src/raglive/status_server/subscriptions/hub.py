@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import chain
 
 import structlog
 
@@ -17,7 +18,7 @@ from raglive.log_reader.followed_log import LogBroken
 from raglive.log_reader.hints import HeadHints
 from raglive.log_reader.reader import LogReader
 from raglive.status_server.subscriptions.channel import Channel, Deliver, Recovery
-from raglive.status_server.subscriptions.messages import Message
+from raglive.status_server.subscriptions.messages import Message, encode_in_slices
 from raglive.status_server.subscriptions.summary_feed import SummaryFeed
 from raglive.store.log.event_log import EventLog, Head
 from raglive.store.log.pipeline_status import PipelineReads
@@ -181,7 +182,8 @@ class Hub:
             while ring.floor > seq >= ring.seq - ring.max_messages:
                 first = max(seq, ring.floor - BACKFILL_PAGE)
                 page = await self._reader.page(channel, first, ring.floor - first)
-                if not ring.prepend([Message.durable(logged) for logged in page]):
+                slices = [messages async for _, messages in encode_in_slices(page)]
+                if not ring.prepend(list(chain.from_iterable(slices))):
                     return
 
     async def _snapshot(self, held: Channel) -> WirePipelineStatus:

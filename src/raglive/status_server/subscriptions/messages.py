@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -10,7 +12,9 @@ import orjson
 from raglive.store.log.event_log import LoggedEvent
 from raglive_contract.wire import WireDurableEvent, WireEvent, WirePipelineSummary
 
-__all__ = ["Message"]
+__all__ = ["Message", "encode_in_slices"]
+
+SLICE_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -80,6 +84,28 @@ class Message:
             attempt=attempt,
             head_seq=head_seq,
         )
+
+
+async def encode_in_slices(
+    events: list[LoggedEvent],
+) -> AsyncIterator[tuple[list[LoggedEvent], list[Message]]]:
+    """Encode events of the log; other tasks run after each quarter of a megabyte.
+
+    `events` is emptied: to free many large events at once would hold the event loop.
+    """
+    rest = deque(events)
+    events.clear()
+    while rest:
+        part: list[LoggedEvent] = []
+        messages: list[Message] = []
+        size = 0
+        while rest and size < SLICE_BYTES:
+            part.append(rest.popleft())
+            messages.append(Message.durable(part[-1]))
+            size += len(messages[-1].body)
+        yield part, messages
+        if rest:
+            await asyncio.sleep(0)
 
 
 def _attempt(event: WireDurableEvent) -> int:

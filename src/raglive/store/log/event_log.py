@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import asyncpg
+import orjson
 
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
@@ -117,17 +118,15 @@ async def publish_events(
     connection: Connection,
     pipeline_id: str,
     pipeline_type: str | None,
-    events: Sequence[NewEvent | WireSubmittedEvent],
+    events: Sequence[NewEvent | WireSubmittedEvent] | orjson.Fragment,
 ) -> Appended:
     """Append events to a pipeline in one statement; a new pipeline is created if its type is given.
 
-    Outside a transaction the events are committed on return. Raises what `external_pipeline_key`
-    and `append_events` do.
+    `events` may be the text of a JSON array. Outside a transaction the events are committed on
+    return. Raises what `external_pipeline_key` and `append_events` do.
     """
     try:
-        row = await connection.fetchrow(
-            _QUERIES["publish"], pipeline_id, pipeline_type, list(events)
-        )
+        row = await connection.fetchrow(_QUERIES["publish"], pipeline_id, pipeline_type, events)
     except _REFUSED as error:  # some are also a DataError
         raise _refusal(error) from error
     except (asyncpg.UntranslatableCharacterError, asyncpg.DataError) as error:

@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import asyncpg
@@ -58,6 +59,17 @@ class PipelineReads:
         return [
             PipelineRow(Head.of_row(row), row["snapshot"], row["silent_seconds"]) for row in rows
         ]
+
+    async def keys(self) -> dict[str, int]:
+        """Read the keys of all pipelines by their ids."""
+        rows = await self._fetch(_QUERIES["keys"])
+        return {row["pipeline_id"]: row["pipeline_key"] for row in rows}
+
+    async def statuses(self, pipeline_keys: Sequence[int]) -> list[WirePipelineStatus]:
+        """Read the statuses of some pipelines, by id, without those that are gone."""
+        rows = await self._fetch(_QUERIES["statuses"], pipeline_keys)
+        statuses: list[WirePipelineStatus] = [row["snapshot"] for row in rows if row["snapshot"]]
+        return sorted(statuses, key=itemgetter("pipeline_id"))
 
     async def snapshot(self, pipeline_key: int) -> WirePipelineStatus:
         """Read `pipeline:status`; raise `not_found` for a pipeline that is gone."""

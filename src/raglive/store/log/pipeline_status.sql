@@ -6,6 +6,12 @@ SELECT head.pipeline_key, pipeline.pipeline_id, pipeline.pipeline_type, head.epo
 FROM raglive.heads AS head JOIN raglive.pipelines AS pipeline USING (pipeline_key) JOIN raglive.log_starts AS start USING (pipeline_key)
 ORDER BY pipeline.pipeline_id
 
+-- name: keys
+SELECT pipeline_id, pipeline_key FROM raglive.pipelines JOIN raglive.heads USING (pipeline_key)
+
+-- name: statuses
+SELECT raglive.pipeline_status(key) AS snapshot FROM unnest($1::integer[]) AS key
+
 -- name: snapshot
 SELECT raglive.pipeline_status($1)
 
