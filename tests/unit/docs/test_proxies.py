@@ -7,6 +7,7 @@ import re
 import pytest
 
 from raglive.settings import Settings, read_settings
+from raglive.status_server.transport.socketio_server import heartbeat_times
 from tests.unit.docs.markdown import ROOT, links
 
 PAGE = ROOT / "docs/how-to/put-a-proxy-in-front.md"
@@ -30,7 +31,7 @@ def test_a_file_routes_to_the_default_ports(name: str) -> None:
 
 
 def test_time_outs_are_longer_than_what_they_wait_for() -> None:
-    silence = read_settings({}).socket_timeout
+    silence, _ = heartbeat_times(read_settings({}).socket_timeout)
     nginx = (ROOT / "deploy/proxy/nginx.conf").read_text("utf-8")
     found_there = map(int, re.findall(r"proxy_read_timeout (\d+)s;", nginx))
     sockets, dashboard, sockets_below_a_path, dashboard_below_a_path = found_there

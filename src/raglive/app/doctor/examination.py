@@ -22,6 +22,8 @@ from raglive_contract.errors import RagliveError
 
 __all__ = ["examine"]
 
+_INSTALLATION = "installation"
+
 
 async def examine(settings: Settings) -> list[Finding]:
     """Run every check; an installation that is not found is a finding too."""
@@ -29,7 +31,7 @@ async def examine(settings: Settings) -> list[Finding]:
     try:
         installation = find_installation(settings)
     except RagliveError as error:
-        checks["installation"] = partial(_not_found, error.message)
+        checks[_INSTALLATION] = partial(_not_found, error.message)
     else:
         checks |= _checks_of(installation)
     running = running_stacks(settings.data_dir)
@@ -62,4 +64,4 @@ def _checks_of(installation: Installation) -> dict[str, Check]:
 
 
 async def _not_found(message: str) -> AsyncIterator[Finding]:
-    yield failed("installation", message)
+    yield failed(_INSTALLATION, message)
