@@ -116,7 +116,7 @@ clean: ## Remove everything that was made here
 	@touch $@
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json | .make/python
-	$(WITH_NODE) npm ci --prefix web --loglevel error
+	$(WITH_NODE) npm ci --prefix web --loglevel error --prefer-offline --no-audit --no-fund
 	@touch $@
 
 $(APP)/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)

@@ -10,6 +10,7 @@ const config: NextConfig = {
   reactStrictMode: true,
   images: { unoptimized: true },
   devIndicators: false,
+  typescript: { ignoreBuildErrors: true }, // `npm run check` finds them; here they would delay every installation
   ...(development
     ? {
         skipTrailingSlashRedirect: true,

@@ -44,7 +44,7 @@ async def states(database: Database) -> Counter[str]:
 
 
 @pytest.mark.long
-@pytest.mark.drawn(2)
+@pytest.mark.drawn(1)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("share", range(SHARES))
 async def test_killed_at_every_step(
