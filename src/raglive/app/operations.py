@@ -86,11 +86,16 @@ async def retry(
             require_known([pipeline_id], [head.pipeline_id for head in heads])
         keys = [head.pipeline_key for head in heads if pipeline_id in {None, head.pipeline_id}]
         wanted = await file_ids_of(database, keys, files) if files else dict.fromkeys(keys)
-        counts = [
-            await retry_files(database, key, file_ids=ids, code=code, asked_by="command-line")
-            for key, ids in wanted.items()
-        ]
-        return sum(counts)
+        requeued = 0
+        for key, ids in wanted.items():
+            try:
+                requeued += await retry_files(
+                    database, key, file_ids=ids, code=code, asked_by="command-line"
+                )
+            except RagliveError as refused:
+                if pipeline_id is not None or files or refused.code != ErrorCode.CONFLICT:
+                    raise  # of all pipelines, those of other programs are left out
+        return requeued
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,7 @@ def operations_router(reads: PipelineReads, database: Database, operator: Operat
     router = APIRouter(tags=["operations"])
     acting = Depends(operator)
 
-    @router.post("/{pipeline_id}/retry", responses=refusals(401, 403, 404, 413, 429, 503))
+    @router.post("/{pipeline_id}/retry", responses=refusals(401, 403, 404, 409, 413, 429, 503))
     async def retry(
         pipeline_id: str, wanted: RetryRequest, caller: Identity = acting
     ) -> RetryAnswer:

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from httpx import AsyncClient
 
+from raglive.store.log.event_log import EventLog
+from raglive.store.log.new_events import new_event_id
 from raglive.store.pool import Database
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive_contract.model import now
 from raglive_contract.permissions import Role
+from raglive_contract.wire import NewFileFailed
 from tests.integration.dashboard.serving import Work, bearer, opened
 
 PATH = "/api/pipelines/local-files-pipeline/retry"
@@ -55,3 +59,18 @@ async def test_it_takes_an_operator(database: Database, work: Work) -> None:
         assert (await http.post(PATH, json={}, headers=elsewhere)).status_code == 404
         operator = bearer("local-*", role=Role.OPERATOR)
         assert (await http.post(PATH, json={}, headers=operator)).json() == {"requeued": 1}
+
+
+async def test_files_of_another_program_are_refused(http: AsyncClient, database: Database) -> None:
+    failed = NewFileFailed(
+        id=new_event_id(),
+        timestamp=now(),
+        type="file:failed",
+        file={"id": "a", "name": "a.pdf", "failed_at": now()},
+        error={"type": "X", "code": "extraction_error", "message": "broken", "retryable": False},
+        success=False,
+        attempt=1,
+    )
+    await EventLog(database).publish("crm", "crm", [failed])
+    refused = await http.post("/api/pipelines/crm/retry", json={})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")

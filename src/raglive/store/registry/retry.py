@@ -30,6 +30,7 @@ async def retry_files(
 
     `file_ids` and `code` limit it to files of these ids and with this error code. Skipped files
     are retried only if `file_ids` names them. Earlier attempts and their errors stay recorded.
+    Raises `conflict` if only another program can process the files.
     """
     async with database.transaction() as connection:
         ids = None if file_ids is None else list(file_ids)
@@ -41,6 +42,11 @@ async def retry_files(
             detail = {"count": len(rows), "code": code}
             await append_entry(
                 connection, asked_by, "files_retried", pipeline_id=pipeline_id, detail=detail
+            )
+        elif await connection.fetchval(_QUERIES["is_of_another_program"], pipeline_key):
+            raise RagliveError(
+                "Another program processes the files of this pipeline. Retry them there.",
+                code=ErrorCode.CONFLICT,
             )
         return len(rows)
 

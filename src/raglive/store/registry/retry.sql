@@ -13,6 +13,12 @@ WHERE file_key IN (
     FOR UPDATE)
 RETURNING file_id, name
 
+-- name: is_of_another_program
+-- raglive cannot read files that only their producer has.
+SELECT NOT is_managed AND EXISTS (
+    SELECT FROM raglive.files WHERE files.pipeline_key = pipelines.pipeline_key AND state = 'failed' AND location IS NULL)
+FROM raglive.pipelines WHERE pipeline_key = $1
+
 -- name: pipeline_id
 SELECT pipeline_id FROM raglive.pipelines WHERE pipeline_key = $1
 
