@@ -18,6 +18,7 @@ __all__ = ["main"]
 
 NAMESPACE = "/local_files"
 AT_ONCE = 50
+TEXT, PING, PONG = 1, 9, 10  # opcodes of frames
 _MASK = b"\0\0\0\0"  # a client must mask; a mask of zeros changes nothing
 
 
@@ -57,7 +58,10 @@ class Viewer(asyncio.Protocol):
         at = 0
         while (frame := _frame(data, at)) is not None:
             start, end = frame
-            self._take(data[start:end])
+            if data[at] & 0x0F == PING:
+                self._send(data[start:end], PONG)
+            else:
+                self._take(data[start:end])
             at = end
         self._rest = data[at:]
 
@@ -70,23 +74,22 @@ class Viewer(asyncio.Protocol):
         if packet.startswith(b"42"):
             self._counts.events += 1
         elif packet.startswith(b"0"):
-            self._send(f"40{NAMESPACE},{json.dumps({'token': self._token})}")
+            self._send(f"40{NAMESPACE},{json.dumps({'token': self._token})}".encode())
         elif packet.startswith(b"40"):
-            self._send(f'42{NAMESPACE},0["subscribe",{{}}]')
+            self._send(f'42{NAMESPACE},0["subscribe",{{}}]'.encode())
         elif packet.startswith(b"43"):
             if not self.subscribed.done():
                 self.subscribed.set_result(None)
         elif packet.startswith(b"44"):
             self._fail(packet)
         elif packet == b"2":
-            self._send("3")
+            self._send(b"3")
 
-    def _send(self, text: str) -> None:
-        body = text.encode()
+    def _send(self, body: bytes, opcode: int = TEXT) -> None:
         size = (
             bytes([0x80 | len(body)]) if len(body) < 126 else b"\xfe" + struct.pack(">H", len(body))
         )
-        self._transport.write(b"\x81" + size + _MASK + body)
+        self._transport.write(bytes([0x80 | opcode]) + size + _MASK + body)
 
     def _fail(self, why: bytes) -> None:
         if not self.subscribed.done():
