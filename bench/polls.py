@@ -28,6 +28,7 @@ from tests.acceptance.installation import Installation, accepts_connections, ins
 
 CONNECTIONS = 32
 START_SECONDS = 30.0
+UNLIMITED = {"RAGLIVE_SUBJECT_REQUESTS_PER_SECOND": "1000000"}
 
 
 async def main() -> None:
@@ -36,11 +37,12 @@ async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="raglive-bench-") as place:
         folder = Path(place, "documents")
         write_notes(folder, 20)
-        async with installed(folder, Path(place, "data")) as installation:
+        async with installed(folder, Path(place, "data"), **UNLIMITED) as installation:
             await installation.events()  # until all files are done
             etag = await settled_etag(installation)
             port = installation.ports["RAGLIVE_DASHBOARD_PORT"]
-            own = await measure(port, installation.child("dashboard"), etag, seconds)
+            dashboard = installation.child("dashboard")
+            own = await measure(port, dashboard, etag, installation.token, seconds)
     bare = await measure_bare(seconds)
     report.figure("304 per CPU second, /api/rag-status", f"{own:,.0f}", ">= 3,000")
     report.figure("304 per CPU second, the bare server", f"{bare:,.0f}")
@@ -56,11 +58,13 @@ async def settled_etag(installation: Installation) -> str:
         return str(answer.raise_for_status().headers["etag"])
 
 
-async def measure(port: int, process: psutil.Process, etag: str, seconds: float) -> float:
+async def measure(
+    port: int, process: psutil.Process, etag: str, token: str, seconds: float
+) -> float:
     """Return the unchanged answers per CPU second of the process."""
     before = cpu_seconds(process)
     unchanged = await repeat_poll(
-        port, "/api/rag-status", etag, connections=CONNECTIONS, seconds=seconds
+        port, "/api/rag-status", etag, token, connections=CONNECTIONS, seconds=seconds
     )
     return unchanged / (cpu_seconds(process) - before)
 
@@ -76,7 +80,7 @@ async def measure_bare(seconds: float) -> float:
         async with asyncio.timeout(START_SECONDS):
             while not await accepts_connections(port):
                 await asyncio.sleep(0.05)
-        return await measure(port, psutil.Process(process.pid), '"bare"', seconds)
+        return await measure(port, psutil.Process(process.pid), '"bare"', "none", seconds)
     finally:
         process.terminate()
         await process.wait()

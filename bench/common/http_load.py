@@ -63,10 +63,12 @@ class _Poller(asyncio.Protocol):
         self._transport.close()
 
 
-async def repeat_poll(port: int, path: str, etag: str, *, connections: int, seconds: float) -> int:
+async def repeat_poll(
+    port: int, path: str, etag: str, token: str, *, connections: int, seconds: float
+) -> int:
     """Return the number of 304 answers; raise ValueError for any status but 200 and 304."""
     loop = asyncio.get_running_loop()
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
     until = time.perf_counter() + seconds
     made = [
         await loop.create_connection(lambda: _Poller(request, etag, until), "127.0.0.1", port)
