@@ -43,11 +43,15 @@ class FollowedLog(ABC):
         self.digest = digest
         self.lock = asyncio.Lock()
 
+    @abstractmethod
     async def advance(self, events: list[LoggedEvent]) -> None:
-        """Accept the next events; raise `LogBroken` if they do not follow the last one.
+        """Accept the next events, and take them over; raise what `accept` raises.
 
-        The list may be changed.
+        While it waits, nothing more of this log is read. The list may be changed.
         """
+
+    def accept(self, events: Sequence[LoggedEvent]) -> None:
+        """Move to the last of these events; raise `LogBroken` if they do not follow."""
         if not events:
             return
         first, last = events[0], events[-1]
@@ -58,11 +62,3 @@ class FollowedLog(ABC):
             if digest != first.digest:
                 raise DigestMismatch(f"event {first.seq} follows another event {self.seq}")
         self.seq, self.digest = last.seq, last.digest
-        await self.receive(events)
-
-    @abstractmethod
-    async def receive(self, events: Sequence[LoggedEvent]) -> None:
-        """Take over events that are known to follow those received before.
-
-        While it waits, nothing more of this log is read.
-        """

@@ -105,11 +105,9 @@ class _TailedLog(FollowedLog):
         expected = range(self.seq + 1, self.seq + 1 + len(events))
         follow = [one.seq == seq for one, seq in zip(events, expected, strict=True)]
         end = len(events) if all(follow) else follow.index(False)
-        await super().advance(events[:end])
-        await super().advance(events[end:])
-
-    async def receive(self, events: Sequence[LoggedEvent]) -> None:
-        await self._pages.put(list(events))
+        for page in filter(None, (events[:end], events[end:])):
+            self.accept(page)
+            await self._pages.put(page)
 
 
 class _Stream:

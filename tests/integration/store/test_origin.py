@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -128,5 +128,5 @@ class _Log(FollowedLog):
     def __init__(self, head: Head) -> None:
         super().__init__(head, head.seq, head.digest)
 
-    async def receive(self, events: Sequence[LoggedEvent]) -> None:
-        """Nothing is done with events here."""
+    async def advance(self, events: list[LoggedEvent]) -> None:
+        self.accept(events)

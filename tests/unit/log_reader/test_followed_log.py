@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +17,8 @@ class Recording(FollowedLog):
         super().__init__(Head(1, "p", "local_files", "e", seq, digest or b""), seq, digest)
         self.received: list[LoggedEvent] = []
 
-    async def receive(self, events: Sequence[LoggedEvent]) -> None:
+    async def advance(self, events: list[LoggedEvent]) -> None:
+        self.accept(events)
         self.received += events
 
 

@@ -64,7 +64,6 @@ class Channel(FollowedLog):
         self.conflation = Conflation(heartbeat_interval_seconds)
         self.backfilling = asyncio.Lock()
         self.sent_summary: SentSummary | None = None
-        self._encoded: list[Message] = []
         self._snapshot: WirePipelineStatus | None = None
         self._snapshot_seq = -1
         self._snapshot_at = float("-inf")
@@ -76,15 +75,11 @@ class Channel(FollowedLog):
 
     async def advance(self, events: list[LoggedEvent]) -> None:
         """Accept the next events in slices, and empty the list; between slices other tasks run."""
-        async for part, self._encoded in encode_in_slices(events):
-            await super().advance(part)
-
-    async def receive(self, events: Sequence[LoggedEvent]) -> None:  # noqa: ARG002 - encoded
-        """Add a slice of events to the ring and deliver it, in one step of the event loop."""
-        messages, self._encoded = self._encoded, []
-        self.ring.extend(messages)
-        self.conflation.observe(messages)
-        self._deliver(self.head, messages)
+        async for part, messages in encode_in_slices(events):
+            self.accept(part)
+            self.ring.extend(messages)
+            self.conflation.observe(messages)
+            self._deliver(self.head, messages)
 
     @property
     def summary(self) -> Message | None:
