@@ -110,6 +110,11 @@ class Database:
         async with self.connection() as connection:
             return await connection.execute(query, *args)
 
+    async def execute_in_batches(self, query: str, *args: Any) -> None:
+        """Execute a statement that changes a limited number of rows, until it changes none."""
+        while not (await self.execute(query, *args)).endswith(" 0"):
+            pass
+
 
 class _QueryTimer:
     """Reports the duration of every query of a pool."""

@@ -42,15 +42,16 @@ async def delete_expired(database: Database, retention: Retention) -> int:
 
     Raises the database's errors.
     """
-    await _repeat(database, "delete_drafts", CACHE_DAYS * DAY, BATCH_ROWS)
+    delete = database.execute_in_batches
+    await delete(_QUERIES["delete_drafts"], CACHE_DAYS * DAY, BATCH_ROWS)
     await database.execute(_QUERIES["delete_producer_usage"])
-    await _repeat(database, "delete_reservations", BATCH_ROWS)
-    await _repeat(database, "delete_vectors", CACHE_DAYS * DAY, BATCH_ROWS)
-    await _repeat(database, "delete_audit_entries", retention.audit_days * DAY, BATCH_ROWS)
+    await delete(_QUERIES["delete_reservations"], BATCH_ROWS)
+    await delete(_QUERIES["delete_vectors"], CACHE_DAYS * DAY, BATCH_ROWS)
+    await delete(_QUERIES["delete_audit_entries"], retention.audit_days * DAY, BATCH_ROWS)
     removed = 0
     for row in await database.fetch(_QUERIES["pipelines"]):
         key, seconds = row["pipeline_key"], retention.events_days * DAY
-        await _repeat(database, "merge_usage", key, seconds, BATCH_ROWS)
+        await database.execute_in_batches(_QUERIES["merge_usage"], key, seconds, BATCH_ROWS)
         while batch := await database.fetchval(
             _QUERIES["remove_events"], key, seconds, BATCH_EVENTS
         ):
@@ -70,9 +71,3 @@ async def delete_expired_regularly(database: Database, retention: Retention) -> 
         except STORE_ERRORS as error:
             log.warning("retention_failed", error=type(error).__name__)
         await asyncio.sleep(PASS_SECONDS)
-
-
-async def _repeat(database: Database, name: str, *args: float) -> None:
-    """Run a query until it changes no row."""
-    while not (await database.execute(_QUERIES[name], *args)).endswith(" 0"):
-        pass

@@ -220,9 +220,7 @@ class Reindexing:
         if await self._connection.fetchval(_QUERIES["is_unvalidated"]):
             await self._connection.execute(_QUERIES["validate"], timeout=BUILD_SECONDS)
             await self._alter(lambda: self._connection.execute(_QUERIES["require_vectors"]))
-        delete = _QUERIES["delete_cached"]
-        while await self._database.execute(delete, BATCH_ROWS) != "DELETE 0":
-            pass
+        await self._database.execute_in_batches(_QUERIES["delete_cached"], BATCH_ROWS)
         await analyze_table(self._connection, CHUNKS)
 
     async def _alter(self, change: Callable[[], Awaitable[Result]]) -> Result:

@@ -57,16 +57,10 @@ async def remove_pipeline(
             pipeline_id=pipeline.pipeline_id,
             detail=detail,
         )
-    while not (
-        await database.execute(_QUERIES["delete_files"], pipeline.key, BATCH_FILES)
-    ).endswith(" 0"):
-        pass
+    await database.execute_in_batches(_QUERIES["delete_files"], pipeline.key, BATCH_FILES)
     while await database.fetchval(_QUERIES["remove_events"], pipeline.key, BATCH_ROWS):
         pass
-    while not (await database.execute(_QUERIES["delete_usage"], pipeline.key, BATCH_ROWS)).endswith(
-        " 0"
-    ):
-        pass
+    await database.execute_in_batches(_QUERIES["delete_usage"], pipeline.key, BATCH_ROWS)
     await database.execute(_QUERIES["delete_pipeline"], pipeline.key)
 
 
