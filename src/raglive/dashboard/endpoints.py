@@ -13,13 +13,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, ValidationError
 
-from raglive.dashboard.access import Access, SignIn
 from raglive.dashboard.health import (
     database_health,
     pipelines_health,
     system_health,
     websocket_health,
 )
+from raglive.dashboard.page_tokens import Sessions, SignIn
 from raglive.dashboard.rag_status import entity_tag, full_status, poll_status, redacted
 from raglive.dashboard.socket_check import SocketTester, socket_info
 from raglive.dashboard.status_cache import StatusCache
@@ -58,7 +58,8 @@ class DashboardServices:
 
     cache: StatusCache
     reads: PipelineReads
-    access: Access
+    grant_of: Callable[[Request], Awaitable[Grant]]
+    sessions: Sessions
     sign_in: SignIn
     redaction: Redaction
     address: StatusServerAddress
@@ -96,12 +97,12 @@ def add_endpoints(api: FastAPI, services: DashboardServices) -> None:
 
 def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awaitable[Response]]:
     """Create the endpoint `rag-status`, which parses its own parameters."""
-    access, address, stale_seconds = services.access, services.address, services.stale_seconds
+    address, stale_seconds = services.address, services.stale_seconds
 
     async def rag_status(request: Request) -> Response:
         """Return the whole status and the events since `cursor`; 304 if nothing has changed."""
         arrived_at = asyncio.get_running_loop().time()
-        grant = await access.grant(request)
+        grant = await services.grant_of(request)
         grant.check_viewing_role()
         query = _status_query(request)
         poll = await poll_status(
@@ -138,7 +139,7 @@ def _add_sessions(api: FastAPI, services: DashboardServices) -> None:
     @api.get("/session", response_model=Session, responses=refusals(401, 429, 503))
     async def session(request: Request) -> Response:
         """Issue a short-lived token for the page, with the caller's rights."""
-        return json_response(await services.access.session(request))
+        return json_response(await services.sessions.session(request))
 
     @api.post(
         "/sign-in",
@@ -152,13 +153,13 @@ def _add_sessions(api: FastAPI, services: DashboardServices) -> None:
 
 
 def _add_socket(api: FastAPI, services: DashboardServices) -> None:
-    access, address, probe = services.access, services.address, services.probe
+    address, probe = services.address, services.probe
     tester = SocketTester(address, probe)
 
     @api.get("/socket/info", response_model=SocketInfo, responses=refusals(401, 429, 503))
     async def info(request: Request) -> Response:
         """Report whether the status server accepts WebSocket connections."""
-        await access.grant(request)
+        await services.grant_of(request)
         found = await probe.fresh()
         headers = {"X-Socket-Health": found.verdict}
         return json_response(socket_info(found, address, request), headers=headers)
@@ -168,7 +169,7 @@ def _add_socket(api: FastAPI, services: DashboardServices) -> None:
     )
     async def test(request: Request, asked: SocketTestRequest) -> Response:
         """Connect to the status server as a viewer does, and ping it."""
-        await access.grant(request)
+        await services.grant_of(request)
         if asked.pipelineType not in address.pipeline_types:
             raise RagliveError(
                 f"pipelineType must be one of {', '.join(address.pipeline_types)}.",
@@ -191,7 +192,7 @@ def _add_health(api: FastAPI, services: DashboardServices) -> None:
     async def health(request: Request) -> Response:
         """Report the health of each service; without a token the state only; 503 if unhealthy."""
         has_token = "authorization" in request.headers
-        grant = await services.access.grant(request) if has_token else WHOLE_SYSTEM
+        grant = await services.grant_of(request) if has_token else WHOLE_SYSTEM
         database, found = await asyncio.gather(
             database_read.join(lambda: database_health(services.reads)), services.probe.fresh()
         )

@@ -21,14 +21,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from raglive import __version__
 from raglive.bus.postgres import PostgresBus
-from raglive.dashboard.access import Access, SignIn
 from raglive.dashboard.endpoints import DashboardServices, add_endpoints, rag_status_endpoint
+from raglive.dashboard.page_tokens import Sessions, SignIn
 from raglive.dashboard.status_cache import StatusCache
 from raglive.dashboard.status_probe import StatusProbe
 from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.dashboard.web_app import BUILT_APP, create_web_app
 from raglive.http_api.allowed_hosts import AllowedHosts
-from raglive.http_api.authentication import Authenticator
+from raglive.http_api.authentication import Authenticator, bearer, bearer_grant
 from raglive.http_api.background import running
 from raglive.http_api.metrics import Metrics
 from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
@@ -95,7 +95,8 @@ def create_dashboard(
     revocations = Revocations(database)
     limits = RequestLimits(config.request_rates)
     authenticator = Authenticator(tokens, revocations)
-    access = Access(tokens, authenticator, address, count=limits.request_of_subject)
+    identify = bearer(authenticator, limits.request_of_subject)
+    grant_of = bearer_grant(authenticator, limits.request_of_subject)
     cache = StatusCache(reads, bus)
     probe = StatusProbe(address.internal_url)
 
@@ -105,7 +106,8 @@ def create_dashboard(
     services = DashboardServices(
         cache,
         reads,
-        access,
+        grant_of,
+        Sessions(tokens, identify, address),
         SignIn(tokens, config.use_sign_in_secret),
         redaction,
         address,
@@ -122,11 +124,9 @@ def create_dashboard(
     )
     describe(api)
     install_error_handlers(api)
-    api.include_router(
-        pipelines_router(reads, listing, access.grant, redaction), prefix="/pipelines"
-    )
-    api.include_router(operations_router(reads, database, access.identity), prefix="/pipelines")
-    api.include_router(search_router(search, access.grant))
+    api.include_router(pipelines_router(reads, listing, grant_of, redaction), prefix="/pipelines")
+    api.include_router(operations_router(reads, database, identify), prefix="/pipelines")
+    api.include_router(search_router(search, grant_of))
     add_endpoints(api, services)
 
     app = Starlette(

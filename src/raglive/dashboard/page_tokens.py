@@ -1,10 +1,10 @@
-"""Authorization on the dashboard server, and the tokens that it issues to its page."""
+"""The tokens that the dashboard server issues to its page."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,14 +14,13 @@ from starlette.requests import Request
 from raglive import __version__
 from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.http_api.allowed_hosts import host_name, is_direct_from_this_machine, is_loopback
-from raglive.http_api.authentication import Authenticator, bearer_token
 from raglive.http_api.rate_limits import Rate, rate_limited
 from raglive.http_api.tokens import Identity, Tokens
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.model import rfc3339
 from raglive_contract.permissions import Grant, Role
 
-__all__ = ["Access", "SignIn"]
+__all__ = ["Sessions", "SignIn"]
 
 log = structlog.get_logger()
 
@@ -33,35 +32,22 @@ SUBJECT = "dashboard"
 OWNER = Grant(Role.OPERATOR, ("*",))
 
 
-class Access:
-    """Authorizes requests by their token. `count` applies the limit of the token's subject."""
+class Sessions:
+    """Issues tokens to pages that have one. `identify` is from `bearer`."""
 
     def __init__(
         self,
         tokens: Tokens,
-        authenticator: Authenticator,
+        identify: Callable[[Request], Awaitable[Identity]],
         address: StatusServerAddress,
-        *,
-        count: Callable[[str], None],
     ) -> None:
         self._tokens = tokens
-        self._authenticator = authenticator
+        self._identify = identify
         self._address = address
-        self._count = count
-
-    async def identity(self, request: Request) -> Identity:
-        """Identify the caller; raises what `Authenticator.identify` raises."""
-        caller = await self._authenticator.identify(bearer_token(request))
-        self._count(caller.subject)
-        return caller
-
-    async def grant(self, request: Request) -> Grant:
-        """Authorize the caller; raises the same."""
-        return (await self.identity(request)).grant
 
     async def session(self, request: Request) -> dict[str, Any]:
         """Build `Session`: a new token with the caller's rights, valid no longer than theirs."""
-        caller = await self.identity(request)
+        caller = await self._identify(request)
         ttl = min(SESSION_SECONDS, caller.expires_at - time.time())
         token = self._tokens.issue(caller.grant, int(ttl), caller.subject, like=caller)
         return {
