@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = ["SUPABASE_AUDIENCE", "Identity", "Issuer", "Tokens"]
 ISSUER = "raglive"
 SUPABASE_AUDIENCE = "authenticated"
 MAX_TOKEN_CHARACTERS = 16 * 1024
+MAX_VERIFIED = 1000  # tokens that are remembered
 MIN_SECRET_BYTES = 32
 MAX_SUBJECT_CHARACTERS = 255
 LATEST = 253402300799  # 9999-12-31T23:59:59Z
@@ -90,14 +92,22 @@ class Tokens:
             secret = _secret(supabase_secret, "SUPABASE_JWT_SECRET")
             self._secrets.append(_Key(secret, "HS256", None, SUPABASE_AUDIENCE))
         self._issuers = {issuer.name: issuer for issuer in issuers}
+        self._verified: OrderedDict[str, Identity] = OrderedDict()
 
     async def verify(self, token: str) -> Identity:
         """Verify a token.
 
-        Raises `unauthenticated`, `token_expired`, `forbidden` for a token without rights, and
+        What a token of a secret says changes only when it expires, so it is remembered: a page that
+        polls sends the same one each second. Keys of other issuers may be withdrawn. Raises
+        `unauthenticated`, `token_expired`, `forbidden` for a token without rights, and
         `unavailable` when its issuer's keys cannot be read.
         """
-        return _identity(await self._claims(token))
+        known = self._verified.get(token)
+        if known is not None and time.time() < int(known.expires_at):
+            self._verified.move_to_end(token)
+            return known
+        self._verified.pop(token, None)
+        return await self._read(token)
 
     def issue(
         self, grant: Grant, ttl_seconds: float, subject: str, *, like: Identity | None = None
@@ -121,21 +131,25 @@ class Tokens:
         """Make the redaction of names; equal for every process with the same local secret."""
         return Redaction(self._local.secret)
 
-    async def _claims(self, token: str) -> dict[str, Any]:
+    async def _read(self, token: str) -> Identity:
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise _refused(f"it is longer than {MAX_TOKEN_CHARACTERS} characters")
         if _FORM.fullmatch(token) is None:  # the decoder ignores characters outside base64
             raise _refused("it cannot be read")
         header = _header(token)
         if header.get("alg") not in ALGORITHMS:
-            return _checked(self._secrets, token)
+            identity = self._verified[token] = _identity(_checked(self._secrets, token))
+            if len(self._verified) > MAX_VERIFIED:
+                self._verified.popitem(last=False)
+            return identity
         issuer = self._issuers.get(_stated_issuer(token))
         if issuer is None:
             raise _refused("its issuer is not accepted here")
         key = await issuer.keys.find(header.get("kid"))
         if key is None or key.algorithm != header["alg"]:
             raise _refused("its issuer has no such key")
-        return _checked([_Key(key.key, key.algorithm, issuer.name, issuer.audience)], token)
+        keys = [_Key(key.key, key.algorithm, issuer.name, issuer.audience)]
+        return _identity(_checked(keys, token))
 
 
 def _header(token: str) -> dict[str, Any]:

@@ -83,3 +83,23 @@ async def test_anything_else_is_refused(token: str, code: str) -> None:
 def test_a_short_secret_is_refused_with_its_name() -> None:
     with pytest.raises(RagliveError, match="SUPABASE_JWT_SECRET is too short"):
         Tokens(LOCAL, "short")
+
+
+async def test_a_token_of_a_secret_is_verified_once_until_it_expires(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tokens = Tokens(LOCAL)
+    token = tokens.issue(VIEWER, 60, "someone")
+    first = await tokens.verify(token)
+    decode, decoded = jwt.decode, list[str]()
+
+    def counted(given: str, *args: Any, **options: Any) -> Any:
+        decoded.append(given)
+        return decode(given, *args, **options)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    assert await tokens.verify(token) == first
+    assert decoded == []
+    monkeypatch.setattr(time, "time", lambda: first.expires_at)
+    await tokens.verify(token)
+    assert decoded == [token]
