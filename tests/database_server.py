@@ -26,7 +26,7 @@ import asyncpg
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
 from raglive.store.migrate import all_migrations, migrate
 
-__all__ = ["DatabaseServer", "ask_for_template", "at_database"]
+__all__ = ["DatabaseServer", "ask_for_template", "at_database", "connected"]
 
 URL_VARIABLE = "RAGLIVE_TEST_DATABASE_URL"
 START_SECONDS = 120.0
@@ -148,3 +148,13 @@ def ask_for_template(address: str) -> str:
     if "error" in answer:
         raise RuntimeError(f"The tests' database did not start: {answer['error']}")
     return str(answer["dsn"])
+
+
+@asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection without a pool."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()

@@ -10,12 +10,12 @@ from unittest.mock import AsyncMock
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from raglive.store import migrate as migrations
 from raglive.store.migrate import MigrationError, all_migrations, check_schema, migrate
 from raglive_contract.errors import RagliveError
+from tests.database_server import connected
 
 SCHEMA = Path(__file__).with_name("schema.sql").read_text("utf-8")
 
@@ -23,15 +23,6 @@ SCHEMA = Path(__file__).with_name("schema.sql").read_text("utf-8")
 async def schema_of(dsn: str) -> list[tuple[Any, ...]]:
     async with connected(dsn) as connection:
         return [tuple(row) for row in await connection.fetch(SCHEMA)]
-
-
-@asynccontextmanager
-async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 @pytest.fixture

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
 from raglive.app.installation import Installation
@@ -17,7 +14,7 @@ from raglive.settings import read_settings
 from raglive.store.errors import DatabaseMisconfigured, DatabaseUnavailable, place_of
 from raglive.store.migrate import MigrationError, check_schema, migrate
 from raglive.store.requirements import ServerFacts
-from tests.database_server import at_database
+from tests.database_server import at_database, connected
 from tests.standby import running_standby
 
 FULL = """
@@ -27,15 +24,6 @@ CREATE FUNCTION public.fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 END $$;
 CREATE TRIGGER fill BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION public.fill();
 """
-
-
-@asynccontextmanager
-async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 async def refused(dsn: str) -> str:
