@@ -47,7 +47,7 @@ from raglive.store.registry.file_listing import FileListing
 __all__ = ["DashboardConfig", "create_dashboard"]
 
 READ_SECONDS = 2.0
-MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 192 * 1024  # the cursor of a few thousand pipelines
 STALE_HEARTBEATS = 3
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -132,7 +132,7 @@ def create_dashboard(
     app = Starlette(
         routes=[
             # the most frequent request by far, so it avoids the overhead of FastAPI
-            Route("/api/rag-status", rag_status_endpoint(services)),
+            Route("/api/rag-status", rag_status_endpoint(services), methods=["GET", "POST"]),
             Route("/metrics", _metrics_endpoint(metrics)),
             Mount("/api", api),
             Mount("/", create_web_app(address, app_folder)),

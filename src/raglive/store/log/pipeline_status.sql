@@ -1,9 +1,17 @@
 -- name: pipelines
+-- `progress` changes whenever a file in progress does; null where none is.
 SELECT head.pipeline_key, pipeline.pipeline_id, pipeline.pipeline_type, head.epoch, head.seq, head.digest, start.seq + 1 AS oldest_seq,
        head.queued, head.processing, head.completed, head.failed, head.skipped,
-       raglive.pipeline_status(head.pipeline_key) AS snapshot,
-       extract(epoch FROM clock_timestamp() - pipeline.last_heartbeat)::double precision AS silent_seconds
+       head.status, head.problem, head.paused,
+       raglive.rfc3339(head.last_activity) AS last_activity, raglive.rfc3339(pipeline.last_heartbeat) AS last_heartbeat,
+       extract(epoch FROM clock_timestamp() - pipeline.last_heartbeat)::double precision AS silent_seconds,
+       CASE WHEN head.processing > 0 THEN (
+           SELECT hashtextextended(
+               string_agg(concat_ws(' ', file_key, attempt, stage, progress, moved_at, raglive.standing(files)), ',' ORDER BY file_key), 0)
+           FROM raglive.files WHERE state = 'processing' AND pipeline_key = head.pipeline_key) END AS progress
+       {snapshot}
 FROM raglive.heads AS head JOIN raglive.pipelines AS pipeline USING (pipeline_key) JOIN raglive.log_starts AS start USING (pipeline_key)
+{only}
 ORDER BY pipeline.pipeline_id
 
 -- name: keys
