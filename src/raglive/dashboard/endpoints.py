@@ -140,14 +140,13 @@ def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awai
             return entity_tag(answer, told)
 
         headers = {
-            "ETag": tag(poll.unchanged()),
             "Cache-Control": "private, no-cache",
             "Vary": "Authorization",
             "X-Read-After-Ms": f"{(poll.status.read_at - arrived_at) * 1000:.0f}",
         }
-        if poll.is_unchanged and _is_known(headers["ETag"], request):
+        if poll.is_unchanged and _is_known(unchanged := tag(poll.unchanged()), request):
             services.cache.refresh_summaries(poll.rows)
-            return Response(status_code=304, headers=headers)
+            return Response(status_code=304, headers=headers | {"ETag": unchanged})
         answer = await read_answer(services.cache, poll)
         headers["ETag"] = tag(answer)
         body = full_status(

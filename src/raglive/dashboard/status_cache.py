@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from raglive.bus.postgres import PostgresBus
@@ -17,14 +18,16 @@ from raglive.dashboard.system_status import SystemStatus
 from raglive.log_reader.hints import HeadHints
 from raglive.log_reader.shared_read import SharedRead
 from raglive.log_reader.summaries import Summaries
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.log.pipeline_status import PipelineReads, PipelineRow, PipelineSnapshot
 from raglive.store.log.pipeline_summary import Summary
 from raglive_contract.wire import WirePipelineStatus
 
-__all__ = ["ShownPipeline", "StatusCache"]
+__all__ = ["BATCH", "ShownPipeline", "StatusCache"]
 
 FRESH_SECONDS = 1.0
 LEAST_SECONDS = 0.05
+BATCH = 32  # pipelines; about as many fit into an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,12 @@ class StatusCache:
         self.closing = False
 
     async def run(self) -> None:
-        """Collect hints until cancelled."""
+        """Read what the first poll needs, then collect hints until cancelled."""
+        with suppress(*STORE_ERRORS):  # the first poll says why
+            rows = (await self.current()).rows
+            await self.pipelines(rows[:BATCH])
+            self.refresh_summaries(rows)
+        self._hints.doubt()  # until now, hints were missed
         await self._hints.listen()
 
     async def current(self) -> SystemStatus:

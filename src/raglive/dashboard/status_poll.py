@@ -11,7 +11,7 @@ import orjson
 
 from raglive.dashboard.rag_status import StatusAnswer, wire_pipeline
 from raglive.dashboard.seen_pipelines import NOT_SENT, SeenPipelines, revision
-from raglive.dashboard.status_cache import ShownPipeline, StatusCache
+from raglive.dashboard.status_cache import BATCH, ShownPipeline, StatusCache
 from raglive.dashboard.system_status import SystemStatus
 from raglive.store.log.event_log import Head
 from raglive.store.log.pipeline_status import PipelineRow
@@ -26,7 +26,6 @@ MAX_WAIT_SECONDS = 30.0
 MAX_BYTES = 100_000  # of an answer, unless one pipeline or one event alone is larger
 FRAME_BYTES = 6_000  # for the fields that are not measured
 EVENTS_BYTES = 20_000  # that pipelines leave for events
-BATCH = 32  # pipelines; about as many fit into an answer
 
 Choose = Callable[[SystemStatus], list[PipelineRow]]
 
@@ -165,7 +164,7 @@ async def read_answer(cache: StatusCache, poll: Poll) -> StatusAnswer:
     cache.refresh_summaries(poll.rows)
     rows = {row.head.epoch: row for row in (*poll.rows, *(it.row for it in part.shown))}
     reached = poll.reached | _first_seqs(question, part.shown)
-    events = await _read_events(poll.status, rows.values(), reached, part.room + reserved)
+    events = await _read_events(poll, rows.values(), reached, part.room + reserved)
     reached |= {event["cursor"].partition(".")[0]: event["seq"] for event in events}
     is_behind = any(_is_behind(row.head, reached) for row in rows.values())
     return StatusAnswer(
@@ -206,11 +205,13 @@ def _first_seqs(question: Question, shown: Sequence[ShownPipeline]) -> dict[str,
 
 
 async def _read_events(
-    status: SystemStatus, rows: Iterable[PipelineRow], reached: dict[str, int], room: int
+    poll: Poll, rows: Iterable[PipelineRow], reached: dict[str, int], room: int
 ) -> list[WireDurableEvent]:
     """Read the next events of each pipeline, as many as fit, but at least one."""
     starts = [(row.head, reached[row.head.epoch]) for row in rows if _is_behind(row.head, reached)]
-    events = await status.events(starts) if starts else []
+    events = await poll.status.events(starts) if starts else []
+    if poll.question.redaction is not None:
+        events = [poll.question.redaction.event(event) for event in events]
     for number, event in enumerate(events):
         room -= len(orjson.dumps(event))
         if room < 0:
