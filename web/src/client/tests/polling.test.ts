@@ -63,12 +63,18 @@ function handlers() {
   };
 }
 
-function part(sent: Log[], named: Log[], seen: string, left = 0, events: RagStatus["events"] = []): RagStatus {
+function part(
+  sent: Log[],
+  named: Log[],
+  seen: string,
+  left = 0,
+  events: RagStatus["events"] = [],
+): RagStatus {
   const pipelines = sent.map((log) => ({ status_details: log.status(), summary: log.summary() }));
   return {
     pipelines: pipelines as unknown as RagStatusPipeline[],
     events,
-    next_cursor: composeCursor(named.map((log) => parsePosition(log.cursor)!)) ?? "-1",
+    next_cursor: composeCursor(named.flatMap((log) => parsePosition(log.cursor) ?? [])) ?? "-1",
     up_to_date: left === 0,
     poll_after_ms: 0,
     seen,
