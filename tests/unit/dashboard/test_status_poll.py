@@ -70,7 +70,7 @@ class Database:
             "text": "x" * 500,
         }
         self.logs.setdefault(pipeline.key, []).append(
-            LoggedEvent(pipeline.seq, b"", cast("Any", event))
+            LoggedEvent(pipeline.seq, b"", 0.0, event, "{}")
         )
 
     async def pipelines(self) -> list[PipelineRow]:

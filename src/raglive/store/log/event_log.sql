@@ -28,7 +28,7 @@ SELECT epoch, seq,
 FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
 
 -- name: read_after
-SELECT seq, id, type, occurred_at, payload, digest
+SELECT seq, id, type, occurred_at, payload::text, digest
 FROM raglive.events
 WHERE pipeline_key = $1 AND seq > $2
 ORDER BY seq

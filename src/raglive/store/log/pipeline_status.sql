@@ -27,7 +27,7 @@ SELECT raglive.pipeline_status($1)
 SELECT 1
 
 -- name: events_after
-SELECT event.pipeline_key, event.seq, event.id, event.type, event.occurred_at, event.payload, event.digest
+SELECT event.pipeline_key, event.seq, event.id, event.type, event.occurred_at, event.payload::text, event.digest
 FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS asked (pipeline_key, after_seq, up_to_seq)
 CROSS JOIN LATERAL (
     SELECT * FROM raglive.events AS logged
@@ -37,7 +37,7 @@ CROSS JOIN LATERAL (
 ORDER BY event.pipeline_key, event.seq
 
 -- name: event_page
-SELECT seq, id, type, occurred_at, payload, digest
+SELECT seq, id, type, occurred_at, payload::text, digest
 FROM raglive.events
 WHERE pipeline_key = $1 AND seq < $2 AND seq > $3 {only}
 ORDER BY seq DESC
