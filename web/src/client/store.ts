@@ -138,11 +138,12 @@ export class Store {
         .map(({ pipeline_id }) => pipeline_id),
     );
     for (const event of events) if (!replaced.has(event.pipeline_id)) this.apply(event);
-    for (const { status_details, summary } of pipelines) {
+    for (const { status_details, summary, is_active } of pipelines) {
       const known = this.pipelines.get(status_details.pipeline_id);
       if (!known || replaced.has(status_details.pipeline_id)) this.replace(status_details);
       else this.report(known, known.reconcile(status_details));
       this.apply(summary);
+      this.pipelines.get(status_details.pipeline_id)?.hear(is_active);
     }
     if (seen === undefined) this.retain(pipelines.map(({ pipeline_id }) => pipeline_id));
     else if (!this.isPartial) this.retainLogs(parseCursor(next_cursor) ?? []);

@@ -70,7 +70,11 @@ function part(
   left = 0,
   events: RagStatus["events"] = [],
 ): RagStatus {
-  const pipelines = sent.map((log) => ({ status_details: log.status(), summary: log.summary() }));
+  const pipelines = sent.map((log) => ({
+    status_details: log.status(),
+    summary: log.summary(),
+    is_active: log.id !== "b",
+  }));
   return {
     pipelines: pipelines as unknown as RagStatusPipeline[],
     events,
@@ -80,6 +84,11 @@ function part(
     seen,
     ...(left > 0 ? { pipelines_left: left } : {}),
   } as RagStatus;
+}
+
+function ackOf(log: Log) {
+  const { cursor, digest } = log;
+  return { pipeline_id: log.id, snapshot: log.status(), cursor, digest, recovered: true, replayed: 0 };
 }
 
 async function play(...script: ((asked: Asked) => RagStatus)[]): Promise<void> {
@@ -112,6 +121,9 @@ test("many pipelines come in parts, and then as they change", async () => {
   expect(asked[1]?.cursor).toBe(first.next_cursor);
   expect(store.audit().b).toMatchObject({ seq: 1, applied: 1, resyncs: 0 });
   expect(store.pipelineIds(), "c is gone").toEqual(["a", "b"]);
+  expect(store.all().map(({ isActive }) => isActive)).toEqual([true, false]);
+  store.settle([ackOf(a)]);
+  expect(store.pipeline("a")?.isActive, "heartbeats are received here again").toBeNull();
 });
 
 test("a long cursor is sent in a body", async () => {
