@@ -67,7 +67,7 @@ class StatusServer:
             metrics=parts.metrics,
             reads=parts.reads,
             readiness=self._readiness,
-            is_alive=lambda: parts.hub.idle_seconds < parts.timeouts.log_reader_stall,
+            stuck=self._stuck,
         )
         viewer = bearer_grant(parts.authenticator, parts.limits.request_of_subject)
         files = FileListing(parts.database)
@@ -98,6 +98,10 @@ class StatusServer:
             await parts.sockets.shutdown()
             await parts.bus.close()
             await parts.search.close()
+
+    def _stuck(self) -> str | None:
+        idle, limit = self.components.hub.idle_seconds, self.components.timeouts.log_reader_stall
+        return f"it has not tried to read the log for {idle:.0f} s" if idle >= limit else None
 
     def _readiness(self) -> Readiness:
         parts = self.components
