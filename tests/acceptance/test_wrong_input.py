@@ -16,6 +16,11 @@ from tests.acceptance.installation import Installation, installed, running
 
 pytestmark = pytest.mark.timeout(180)
 
+DRIVE_WITHOUT_CREDENTIALS = {
+    "RAG_WATCH_FOLDER_ID": "1h9RUo5QEGychpOlLNZAASCL8vp4cazTE",
+    "GOOGLE_DRIVE_CREDENTIALS_JSON": "{}",
+}
+
 
 async def refusal(installation: Installation, *arguments: str) -> str:
     """Run a command that must fail; return its error message."""
@@ -34,8 +39,8 @@ def stopped(tmp_path: Path) -> Installation:
 
 
 async def test_a_folder_that_does_not_exist(stopped: Installation) -> None:
-    message = await refusal(stopped, "up", "/no/such/folder")
-    assert "/no/such/folder does not exist" in message
+    status, _, errors = await stopped.cli("up", "/no/such/folder")
+    assert (status, "/no/such/folder does not exist" in errors) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,9 @@ async def test_a_running_product(tmp_path: Path) -> None:
     folder.mkdir()
     for number in range(3):
         write_text(folder, number)
-    async with installed(folder, tmp_path / "data", CHECK_INTERVAL="1") as raglive:
+    settings = DRIVE_WITHOUT_CREDENTIALS | {"CHECK_INTERVAL": "1"}
+    async with installed(folder, tmp_path / "data", **settings) as raglive:
+        assert any("✗ google drive failed" in line for line in raglive.output)
         await raglive.events()
         await cursors_of_another_log_are_refused(raglive)
         await unknown_pipelines_are_named(raglive)
