@@ -16,6 +16,7 @@ from playwright.async_api import expect
 from tests.acceptance.documents import pdf, write_text
 from tests.acceptance.installation import Installation, installed
 from tests.acceptance.page import Dashboard, dashboard
+from tests.redis_server import running_redis
 
 PIPELINE = "local-files-pipeline"
 ADDRESSES = ("/", f"/pipeline/?id={PIPELINE}")
@@ -31,7 +32,11 @@ async def test_live_pages_are_exact_and_request_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "documents"
     folder.mkdir()
     write_text(folder, 0)
-    async with installed(folder, tmp_path / "data") as raglive, AsyncExitStack() as stack:
+    async with (
+        running_redis() as redis,
+        installed(folder, tmp_path / "data", REDIS_URL=redis.url) as raglive,
+        AsyncExitStack() as stack,
+    ):
         await raglive.events()
         database = (await raglive.cli("db", "url"))[1].strip()
         pages = [
@@ -50,6 +55,7 @@ async def test_live_pages_are_exact_and_request_nothing(tmp_path: Path) -> None:
         watched = pages[0].page.locator(f'[data-pipeline-id="{PIPELINE}"]')
         await expect(watched).to_have_attribute("data-health", "watching", timeout=10_000)
         await change_files(raglive, folder, pages, database)
+        assert "raglive:" in str(await redis.command("PUBSUB", "CHANNELS"))
         await sees_another_producer(database, pages[0])
         for page in pages:
             assert set(page.requests) <= {"/api/session"}

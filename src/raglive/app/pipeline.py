@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from raglive.app.bus import open_bus
 from raglive.app.embedder import budget_config, open_embedder
 from raglive.app.installation import Installation, retention_of
 from raglive.app.serving import run_until, serve_http
-from raglive.bus.postgres import PostgresBus
 from raglive.embedding.budget import Budget
 from raglive.embedding.cached_embedder import CachedEmbedder, VectorLookup
 from raglive.extraction.ocr import find_recognition
@@ -100,7 +100,7 @@ async def open_service(
         database = await stack.enter_async_context(
             installation.database(name, max_size=settings.workers + 6)
         )
-        bus = await stack.enter_async_context(PostgresBus(database.dsn, listens=database.listens))
+        bus = await stack.enter_async_context(open_bus(settings, database))
         embedder, space = await stack.enter_async_context(open_embedder(settings, database))
         extractor = await stack.enter_async_context(_extractor(settings))
         sandbox = extractor.sandbox()

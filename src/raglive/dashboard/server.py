@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from raglive import __version__
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.dashboard.endpoints import DashboardServices, add_endpoints, rag_status_endpoint
 from raglive.dashboard.page_tokens import Sessions, SignIn
 from raglive.dashboard.status_cache import StatusCache
@@ -80,7 +80,7 @@ def create_dashboard(
     config: DashboardConfig,
     database: Database,
     tokens: Tokens,
-    bus: PostgresBus,
+    bus: Bus,
     search: SearchService,
     *,
     app_folder: Path = BUILT_APP,

@@ -34,12 +34,16 @@ __all__ = ["Readiness", "status_router"]
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What decides `/health/ready`; `lag_seconds` is the age of the last complete read."""
+    """The state behind `/health`; `lag_seconds` is the age of the last complete read.
+
+    `silent` names the services of the bus whose messages do not arrive. Events are then delivered
+    by reading the log, so the server stays ready.
+    """
 
     is_draining: bool
     lag_seconds: float
     is_lagging: bool
-    is_bus_silent: bool
+    silent: list[str]
 
     @property
     def fault(self) -> str | None:
@@ -48,9 +52,13 @@ class Readiness:
             return "the server is shutting down"
         if self.is_lagging:
             return f"the log was last read {self.lag_seconds:.0f} s ago"
-        if self.is_bus_silent:
-            return "the bus does not answer, so progress does not arrive"
         return None
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong."""
+        silent = [f"messages do not arrive over {name}" for name in self.silent]
+        return [self.fault, *silent] if self.fault else silent
 
 
 def status_router(
@@ -72,7 +80,8 @@ def status_router(
     def health() -> ServerHealth:
         state = readiness()
         return ServerHealth(
-            status="degraded" if state.is_lagging or state.is_bus_silent else "healthy",
+            status="degraded" if state.is_lagging or state.silent else "healthy",
+            problems=state.problems,
             http_server="running",
             websocket_server="draining" if state.is_draining else "running",
             connected_clients=len(rooms),
