@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.dashboard.system_status import SystemStatus
 from raglive.log_reader.hints import HeadHints
 from raglive.log_reader.shared_read import SharedRead
@@ -48,7 +48,7 @@ class _Read:
 class StatusCache:
     """Caches the system status; hints arrive while `run` runs."""
 
-    def __init__(self, reads: PipelineReads, bus: PostgresBus) -> None:
+    def __init__(self, reads: PipelineReads, bus: Bus) -> None:
         self._reads = reads
         self._hints = HeadHints(bus)
         self._summaries = Summaries(reads)
