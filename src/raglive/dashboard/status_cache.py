@@ -97,35 +97,36 @@ class StatusCache:
 
         A pipeline is shown as in its row or later. Raises `DatabaseUnavailable`.
         """
-        await self._hold_snapshots(rows)
-        keys = [row.head.pipeline_key for row in rows]
-        held = {key: self._snapshots[key].snapshot for key in keys if key in self._snapshots}
-        summaries = await self._summaries.current([it.row.head for it in held.values()])
+        snapshots = await self._current_snapshots(rows)
+        summaries = await self._summaries.current([it.row.head for it in snapshots.values()])
         return [
             # of two equal rows, the given one knows better how old the heartbeat is
             ShownPipeline(row if row == it.row else it.row, it.status, summaries[key])
-            for key, row in zip(keys, rows, strict=True)
-            if (it := held.get(key)) is not None and key in summaries
+            for row in rows
+            if (key := row.head.pipeline_key) in summaries
+            for it in [snapshots[key]]
         ]
 
-    async def _hold_snapshots(self, rows: Sequence[PipelineRow]) -> None:
-        if all(map(self._is_held, rows)):
-            return
-        async with self._reading_snapshots:  # those that wait here may find theirs read
-            await self._read_snapshots(
-                [row.head.pipeline_key for row in rows if not self._is_held(row)]
-            )
+    async def _current_snapshots(self, rows: Sequence[PipelineRow]) -> dict[int, PipelineSnapshot]:
+        found = self._held(rows)
+        if len(found) == len(rows):
+            return found
+        async with self._reading_snapshots:
+            found |= self._held(rows)  # read by others meanwhile
+            keys = [key for row in rows if (key := row.head.pipeline_key) not in found]
+            read_at = asyncio.get_running_loop().time()
+            read = await self._reads.snapshots(keys) if keys else []
+            self._snapshots |= {it.row.head.pipeline_key: _Read(it, read_at) for it in read}
+        return found | {it.row.head.pipeline_key: it for it in read}
 
-    async def _read_snapshots(self, keys: Sequence[int]) -> None:
-        read_at = asyncio.get_running_loop().time()
-        for key in keys:
-            self._snapshots.pop(key, None)
-        for snapshot in await self._reads.snapshots(keys) if keys else ():
-            self._snapshots[snapshot.row.head.pipeline_key] = _Read(snapshot, read_at)
-
-    def _is_held(self, row: PipelineRow) -> bool:
-        held = self._snapshots.get(row.head.pipeline_key)
-        return held is not None and held.snapshot.row == row and _is_fresh(held.read_at)
+    def _held(self, rows: Sequence[PipelineRow]) -> dict[int, PipelineSnapshot]:
+        """The snapshots that are fresh and that the rows do not contradict."""
+        held = ((row, self._snapshots.get(row.head.pipeline_key)) for row in rows)
+        return {
+            row.head.pipeline_key: it.snapshot
+            for row, it in held
+            if it is not None and it.snapshot.row == row and _is_fresh(it.read_at)
+        }
 
     async def wait(self, status: SystemStatus, within_seconds: float) -> None:
         """Wait until a status is no longer current; at most `within_seconds`."""

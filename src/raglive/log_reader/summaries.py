@@ -21,6 +21,7 @@ RESTING_SECONDS = 60.0  # the length of an interval of the throughput
 REST_FACTOR = 9  # a reading is followed by a pause nine times as long
 READINGS_AT_ONCE = 4
 BATCH = 32
+PAUSE_SECONDS = 0.02  # between the batches of a refresh: requests come first
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ class Summaries:
         with suppress(*STORE_ERRORS):  # the next poll tries again, or says why
             for start in range(0, len(due), BATCH):
                 await self.read(due[start : start + BATCH])
+                await asyncio.sleep(PAUSE_SECONDS)
 
     def forget(self, pipeline_key: int) -> None:
         """Drop the summary of a pipeline that is gone."""
