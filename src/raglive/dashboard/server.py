@@ -177,6 +177,7 @@ def _lifespan(
 ) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        probe.warm_up()
         try:
             async with running(status_hints=cache.run(), revocations=revocations.run()):
                 yield
