@@ -58,7 +58,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio is u
     async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; accepts and closes a second WebSocket of an upgraded session.
 
-        A session of another process is answered as closed, so that the client starts again.
+        A poll of another process' session is answered as closed, so that the client starts again.
         """
         query = parse_qs(scope["query_string"].decode("latin-1"))
         sid = query.get("sid", [""])[0]
@@ -67,7 +67,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio is u
             await receive()
             await send({"type": "websocket.accept"})
             await send({"type": "websocket.close"})
-        elif scope["type"] == "http" and self._is_elsewhere(sid):
+        elif scope.get("method") == "GET" and self._is_elsewhere(sid):
             await self._answer_closed(scope, receive, send)
         else:
             await super().handle_request(scope, receive, send)
@@ -83,9 +83,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio is u
 
     async def _answer_closed(self, scope: Scope, receive: Receive, send: Send) -> None:
         environ = await self._async["translate_request"](scope, receive, send)
-        answer = self._ok()
-        if scope["method"] == "GET":
-            answer["response"] = CLOSED_ELSEWHERE
+        answer = self._ok() | {"response": CLOSED_ELSEWHERE}
         await self._make_response(answer, environ)
 
     async def _handle_connect(
