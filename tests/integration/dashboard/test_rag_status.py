@@ -294,11 +294,14 @@ async def test_many_pipelines_are_sent_in_parts_and_then_by_difference(
 
     assert (await next_part())["pipelines"] == []
     await work.fail("a.txt")
-    part = await next_part(wait=20)
-    while len(part["events"]) < 2:
+    seen_events: list[dict[str, Any]] = []
+    changed: set[str] = set()
+    while len(seen_events) < 3 or not body["up_to_date"]:
         part = await next_part(wait=20)
-    assert [it["pipeline_id"] for it in part["pipelines"]] == [work.pipeline.pipeline_id]
-    assert body["up_to_date"]
+        seen_events += part["events"]
+        changed |= {it["pipeline_id"] for it in part["pipelines"]}
+    assert [event["seq"] for event in seen_events] == [1, 2, 3]
+    assert changed == {work.pipeline.pipeline_id}
 
     await database.execute("DELETE FROM raglive.pipelines WHERE pipeline_id = 'p2'")
     gone = next(
