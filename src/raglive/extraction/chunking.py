@@ -35,6 +35,7 @@ _TAIL = 1.25
 _FINGERPRINT_CHARS = 24
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f")
 _NON_SPACE = re.compile(r"\S")
+_LINE_START = re.compile(r"\n\s*(?=\S)")
 _WORD_START = re.compile(r"\s+(?=\S)")
 
 
@@ -117,11 +118,11 @@ def _whole_character(text: str, low: int, high: int) -> int:
 
 
 def _overlapped(text: str, start: int, earliest: int) -> int:
-    """Return where a chunk begins so that its overlap consists of whole words."""
+    """Return where a chunk begins so that its overlap consists of whole lines, or else words."""
     if earliest >= start:
         return start
-    word = _WORD_START.search(text, earliest, start)
-    return word.end() if word else start
+    found = _LINE_START.search(text, earliest, start) or _WORD_START.search(text, earliest, start)
+    return found.end() if found else start
 
 
 def _skip_space(text: str, position: int) -> int:

@@ -22,7 +22,7 @@ from raglive.extraction.model import (
 )
 from raglive.extraction.readers.format_registry import reader_for
 from raglive.extraction.readers.pdf import SCAN_TYPES, read_scan
-from raglive.extraction.text_normalisation import normalise, one_line
+from raglive.extraction.text_normalisation import drop_encoded_data, normalise, one_line
 from raglive_contract.errors import ErrorCode
 
 __all__ = ["read_file"]
@@ -89,7 +89,7 @@ def _too_large(what: str, size: int, limit: int, unit: str) -> Exception:
 
 
 def _finished(draft: ReaderOutput, mime_type: str, limits: ExtractionLimits) -> Extracted:
-    parts = [normalise(part) for part in draft.parts]
+    parts = [normalise(drop_encoded_data(part)) for part in draft.parts]
     if not draft.paged:
         parts = [part.strip("\n") for part in parts if part.strip()]
     glue = _PAGE_BREAK if draft.paged and not draft.is_markdown else _PART_BREAK

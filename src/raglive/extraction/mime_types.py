@@ -30,6 +30,7 @@ XLSB = "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 ODP = "application/vnd.oasis.opendocument.presentation"
+MBOX = "application/mbox"
 
 _EXTENSIONS = {
     "pdf": "application/pdf",
@@ -57,6 +58,9 @@ _EXTENSIONS = {
     **dict.fromkeys(("rss", "atom"), "application/rss+xml"),
     "svg": "image/svg+xml",
     **dict.fromkeys(("eml", "mht", "mhtml"), "message/rfc822"),
+    **dict.fromkeys(("mbox", "mbx"), MBOX),
+    **dict.fromkeys(("ics", "ifb"), "text/calendar"),
+    **dict.fromkeys(("vcf", "vcard"), "text/vcard"),
     "zip": "application/zip",
     "tar": "application/x-tar",
     **dict.fromkeys(("gz", "tgz"), "application/gzip"),
@@ -119,6 +123,17 @@ _ZIP_PARTS = (
     ("xl/workbook.bin", XLSB),
     ("xl/", XLSX),
 )
+# Zip containers of documents that are not read; unpacked, they would be XML and pictures.
+_UNREAD_CONTAINERS = (
+    ("visio/", "application/vnd.ms-visio.drawing"),
+    ("FixedDocSeq.fdseq", "application/vnd.ms-xpsdocument"),
+    ("FixedDocumentSequence.fdseq", "application/vnd.ms-xpsdocument"),
+    ("Index/Document.iwa", "application/vnd.apple.iwork"),
+    ("Index.zip", "application/vnd.apple.iwork"),
+    ("index.apxl", "application/vnd.apple.iwork"),
+    ("META-INF/MANIFEST.MF", "application/java-archive"),
+    ("AndroidManifest.xml", "application/vnd.android.package-archive"),
+)
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S
 )
@@ -180,11 +195,11 @@ def _zip_type(data: bytes, named: str | None) -> str:
                     return stated.removesuffix("-template")
     except (*DAMAGE_ERRORS, RuntimeError):  # RuntimeError: a password is required
         return named if named in _ZIPPED else "application/zip"
-    if "[Content_Types].xml" in names:
-        for prefix, mime in _ZIP_PARTS:
-            if any(part.startswith(prefix) for part in names):
-                return mime
-    return "application/zip"
+    is_package = "[Content_Types].xml" in names
+    known = (*(_ZIP_PARTS if is_package else ()), *_UNREAD_CONTAINERS)
+    unknown = "application/x-opc-package" if is_package else "application/zip"
+    found = (mime for prefix, mime in known if any(part.startswith(prefix) for part in names))
+    return next(found, unknown)
 
 
 def _ole_type(data: bytes, named: str | None) -> str:
@@ -215,11 +230,18 @@ def _text_type(data: bytes, named: str | None) -> str:
         return "application/rss+xml" if _FEED.search(head) else "application/xml"
     if named is None and _is_mail(head):
         return "message/rfc822"
+    if named in {None, MBOX} and _is_mailbox(head):
+        return MBOX
     known = named is not None and (named.startswith(("text/", "message/")) or named in _TEXTUAL)
     return named if known and named else "text/plain"
 
 
 _TEXTUAL = {mime for mime in _EXTENSIONS.values() if mime.endswith(("xml", "json"))}
+
+
+def _is_mailbox(head: str) -> bool:
+    envelope, _, message = head.partition("\n")
+    return envelope.startswith("From ") and _MAIL.match(message) is not None
 
 
 def _is_mail(head: str) -> bool:

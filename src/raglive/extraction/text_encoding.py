@@ -64,6 +64,8 @@ def looks_binary(data: bytes) -> bool:
     head = data[:8192]
     if any(head.startswith(mark) for mark, _ in _BOMS) or _wide_encoding(head):
         return False
+    if head.startswith(b"\0"):  # a log that was truncated while a program wrote it
+        head = data.lstrip(b"\0")[:8192]
     return b"\0" in head or len(_CONTROLS.findall(head)) > len(head) // 50
 
 

@@ -16,12 +16,17 @@ from raglive.extraction.readers.archives import (
 from raglive.extraction.readers.epub import read_epub
 from raglive.extraction.readers.html import read_html
 from raglive.extraction.readers.kreuzberg_adapter import kreuzberg_reader
-from raglive.extraction.readers.mail import read_mail
+from raglive.extraction.readers.mail import read_mail, read_mailbox
 from raglive.extraction.readers.nested_files import NestedFileReader
 from raglive.extraction.readers.opendocument import read_odp, read_ods, read_odt
 from raglive.extraction.readers.outlook import read_msg, read_tnef
 from raglive.extraction.readers.pdf import read_pdf
-from raglive.extraction.readers.plain_text import read_json, read_markdown, read_text
+from raglive.extraction.readers.plain_text import (
+    read_calendar,
+    read_json,
+    read_markdown,
+    read_text,
+)
 from raglive.extraction.readers.powerpoint import read_presentation
 from raglive.extraction.readers.powerpoint97 import read_ppt
 from raglive.extraction.readers.spreadsheets import delimited_reader, workbook_reader
@@ -83,6 +88,8 @@ _READERS: dict[str, Reader] = {
     "application/epub+zip": read_epub,
     "text/html": read_html,
     "text/markdown": read_markdown,
+    "text/calendar": read_calendar,
+    "text/vcard": read_calendar,
     "text/csv": delimited_reader(None),
     "text/tab-separated-values": delimited_reader("\t"),
     "application/json": read_json,
@@ -94,6 +101,7 @@ _READERS: dict[str, Reader] = {
 }
 _CONTAINERS: dict[str, Callable[..., ReaderOutput]] = {
     "message/rfc822": read_mail,
+    mime_types.MBOX: read_mailbox,
     "application/vnd.ms-outlook": read_msg,
     "application/ms-tnef": read_tnef,
     "application/zip": read_zip,

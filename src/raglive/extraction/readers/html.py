@@ -41,6 +41,9 @@ _KEPT_SPACE, _KEPT_NEWLINE, _KEPT_TAB = "\ue000", "\ue001", "\ue002"
 _KEEP = str.maketrans({" ": _KEPT_SPACE, "\n": _KEPT_NEWLINE, "\t": _KEPT_TAB})
 _RELEASE = str.maketrans({_KEPT_SPACE: " ", _KEPT_NEWLINE: "\n", _KEPT_TAB: "\t"})
 _SHORT_CELL_CHARS = 160
+_MAX_SPAN = 100
+_CURRENCY = frozenset("$€£¥")
+_QUESTIONS = {*_HEADINGS, "dt", "summary"}  # where a button is the text of a heading
 
 
 def read_html(data: bytes, _name: str) -> ReaderOutput:
@@ -67,12 +70,83 @@ def html_to_text(markup: str) -> tuple[str, str | None]:
     return page.text(), page.title
 
 
-class _Rows:
-    """The current row and cell of a table that is being read."""
+class _Table:
+    """A table that is being read: its rows, and the cell that is open."""
 
     def __init__(self) -> None:
+        self.rows: list[list[str]] = []
         self.row: list[str] = []
         self.cell: list[str] | None = None
+        self._spans = (1, 1)
+        self._is_header = False
+        self._below: dict[int, tuple[int, str]] = {}  # column: rows left to fill, and with what
+
+    def start_cell(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.end_cell()
+        self._fill_from_above()
+        values = dict(attrs)
+        self._spans = _span(values.get("rowspan")), _span(values.get("colspan"))
+        self._is_header = tag == "th"
+        self.cell = []
+
+    def end_cell(self) -> None:
+        if self.cell is None:
+            return
+        text, (rows, columns) = _tidy(self.cell), self._spans
+        is_short = len(text) <= _SHORT_CELL_CHARS
+        text = _flat(text) if is_short else text
+        repeated = text if is_short and self._is_header else ""
+        for column, content in enumerate([text, *[repeated] * (columns - 1)], len(self.row)):
+            if rows > 1:
+                self._below[column] = (rows - 1, content if is_short else "")
+        self.row += [text, *[repeated] * (columns - 1)]
+        self.cell = None
+
+    def end_row(self) -> None:
+        self.end_cell()
+        if self.row:
+            self._fill_from_above()
+            self.rows.append(self.row)
+            self.row = []
+
+    def _fill_from_above(self) -> None:
+        while len(self.row) in self._below:
+            column = len(self.row)
+            left, content = self._below.pop(column)
+            if left > 1:
+                self._below[column] = (left - 1, content)
+            self.row.append(content)
+
+    def lines(self) -> list[str]:
+        """Return the rows as text, with empty cells in their places unless most are empty."""
+        rows = [_joined_amounts(row) for row in self.rows]
+        used = {i for row in rows for i, cell in enumerate(row) if cell}
+        kept = [[cell for i, cell in enumerate(row) if i in used] for row in rows]
+        kept = [row for row in kept if any(row)]
+        filled = sum(map(bool, (cell for row in kept for cell in row)))
+        is_layout = 2 * filled < sum(map(len, kept))
+        return [_row_as_text([c for c in row if c] if is_layout else row) for row in kept]
+
+
+def _span(value: str | None) -> int:
+    return min(int(value), _MAX_SPAN) if value and value.isdecimal() and int(value) > 0 else 1
+
+
+def _joined_amounts(row: list[str]) -> list[str]:
+    """Join currency signs in cells of their own with the amounts in the next cells."""
+    joined = list(row)
+    for i, cell in enumerate(row[:-1]):
+        if cell in _CURRENCY and row[i + 1]:
+            joined[i : i + 2] = ["", cell + row[i + 1]]
+    return joined
+
+
+def _row_as_text(row: list[str]) -> str:
+    if any("\n" in cell for cell in row):
+        return "\n\n".join(filter(None, row))
+    while row and not row[-1]:
+        row = row[:-1]
+    return " | ".join(row)
 
 
 class _Page(HTMLParser):
@@ -82,7 +156,8 @@ class _Page(HTMLParser):
         self._navigation = _NAVIGATION if drop_navigation else frozenset()
         self._hides = drop_navigation
         self._pieces: list[str] = []
-        self._tables: list[_Rows] = []
+        self._tables: list[_Table] = []
+        self._question_depth = 0
         self._skipped_tag: str | None = None
         self._skipped_depth = 0
         self._title_pieces: list[str] | None = None
@@ -133,6 +208,8 @@ class _Page(HTMLParser):
             self._add(_SPACES.sub(" ", data))
 
     def _is_dropped(self, tag: str, attrs: list[tuple[str, str | None]]) -> bool:
+        if tag == "button" and (self._question_depth or "aria-expanded" in dict(attrs)):
+            return False
         if tag in _INVISIBLE or tag in self._navigation:
             return True
         return self._hides and tag in _CONTAINERS and any(map(_hides, attrs))
@@ -140,12 +217,14 @@ class _Page(HTMLParser):
     def _open(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "table":
             self._break()
-            self._tables.append(_Rows())
+            self._tables.append(_Table())
         elif tag == "tr":
             self._end_row()
         elif tag in {"td", "th"}:
-            self._start_cell()
+            if self._tables:
+                self._tables[-1].start_cell(tag, attrs)
         elif tag in _HEADINGS:
+            self._question_depth += 1
             self._add(f"\n\n{_HEADINGS[tag]} ")
         elif tag == "img":
             self._add(next((f" {value} " for key, value in attrs if key == "alt" and value), ""))
@@ -153,6 +232,7 @@ class _Page(HTMLParser):
             self._open_inline(tag)
 
     def _open_inline(self, tag: str) -> None:
+        self._question_depth += tag in _QUESTIONS
         if tag == "li":
             self._add("\n- ")
         elif tag in {"br", "hr"}:
@@ -164,12 +244,14 @@ class _Page(HTMLParser):
             self._break()
 
     def _close(self, tag: str) -> None:
+        self._question_depth = max(0, self._question_depth - (tag in _QUESTIONS))
         if tag == "table":
             self._end_table()
         elif tag == "tr":
             self._end_row()
         elif tag in {"td", "th"}:
-            self._end_cell()
+            if self._tables:
+                self._tables[-1].end_cell()
         elif tag == "pre":
             self._pre_depth = max(0, self._pre_depth - 1)
             self._break()
@@ -183,38 +265,18 @@ class _Page(HTMLParser):
     def _break(self) -> None:
         self._add("\n\n")
 
-    def _start_cell(self) -> None:
-        if self._tables:
-            self._end_cell()
-            self._tables[-1].cell = []
-
-    def _end_cell(self) -> None:
-        if self._tables and self._tables[-1].cell is not None:
-            table = self._tables[-1]
-            text = _tidy(table.cell or [])
-            table.row.append(_flat(text) if len(text) <= _SHORT_CELL_CHARS else text)
-            table.cell = None
-
     def _end_row(self) -> None:
-        if not self._tables:
-            return
-        self._end_cell()
-        cells = [cell for cell in self._tables[-1].row if cell]
-        self._tables[-1].row = []
-        separator = "\n\n" if any("\n" in cell for cell in cells) else " | "
-        if cells:
-            self._add_row(separator.join(cells).replace("$ | ", "$") + "\n")
+        if self._tables:
+            self._tables[-1].end_row()
 
     def _end_table(self) -> None:
-        if self._tables:
-            self._end_row()
-            self._tables.pop()
-            self._break()
-
-    def _add_row(self, row: str) -> None:
-        """Add a completed row to the element that contains its table."""
-        outer = self._tables[-2].cell if len(self._tables) > 1 else None
-        (self._pieces if outer is None else outer).append(row)
+        if not self._tables:
+            return
+        self._end_row()
+        table = self._tables.pop()
+        for line in table.lines():
+            self._add(line + "\n")
+        self._break()
 
 
 def _hides(attribute: tuple[str, str | None]) -> bool:

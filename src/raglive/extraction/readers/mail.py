@@ -1,4 +1,4 @@
-"""Internet mail: headers, text and attachments."""
+"""Internet mail, single messages and mailboxes: headers, text and attachments."""
 
 from __future__ import annotations
 
@@ -9,22 +9,36 @@ from email.message import EmailMessage
 from functools import partial
 from typing import cast
 
-from raglive.extraction.model import ReaderOutput
+from raglive.extraction.model import ReaderOutput, Table
 from raglive.extraction.readers.html import html_to_text
 from raglive.extraction.readers.nested_files import Attached, NestedFileReader, add_attachments
 from raglive.extraction.text_encoding import decode
 from raglive.extraction.text_normalisation import one_line
 
-__all__ = ["read_mail"]
+__all__ = ["read_mail", "read_mailbox"]
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _ALTERNATIVES = {"text/plain", "text/html"}
+_ENVELOPE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\d\d:\d\d[^\n]*\n")
+_QUOTED_ENVELOPE = re.compile(rb"(?m)^>(?=>*From )")
+_WORD = re.compile(r"\w+")
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 
 
 def read_mail(data: bytes, _name: str, nested: NestedFileReader) -> ReaderOutput:
     """Read an RFC 822 message and its attachments, including other messages."""
     return _read_message(message_from_bytes(_readable(data), policy=policy.default), nested)
+
+
+def read_mailbox(data: bytes, name: str, nested: NestedFileReader) -> ReaderOutput:
+    """Read the messages of a mailbox (mbox), one after the other."""
+    parts: list[str] = []
+    tables: list[Table] = []
+    for message in filter(None, _ENVELOPE.split(data)):
+        draft = read_mail(_QUOTED_ENVELOPE.sub(b"", message), name, nested)
+        parts += draft.parts
+        tables += draft.tables
+    return ReaderOutput(parts, tables=tuple(tables))
 
 
 def _readable(data: bytes) -> bytes:
@@ -65,12 +79,23 @@ def _header(message: EmailMessage, name: str) -> str:
 
 
 def _body(message: EmailMessage) -> EmailMessage | None:
-    """Return the part to show as the message: plain text, unless that is blank."""
+    """Return the part to show as the message: plain text, unless it only stands for the HTML."""
     kinds = (message.get_body((kind,)) for kind in ("plain", "html"))
     found = [cast("EmailMessage", part) for part in kinds if part is not None]
     if not found and message.get_content_maintype() == "multipart" and not message.is_multipart():
         return message  # multipart without a boundary
+    if len(found) > 1 and _is_placeholder(*map(_text, found)):
+        found.reverse()
     return next(filter(_text, found), None)
+
+
+def _is_placeholder(plain: str, html: str) -> bool:
+    """Check for plain text that is far shorter than the HTML, or says something else."""
+    words, shown = _WORD.findall(plain.lower()), _WORD.findall(html.lower())
+    if len(shown) > 3 * len(words):
+        return True
+    common = len(set(words) & set(shown))
+    return len(shown) > len(words) // 2 and common < len(set(words)) // 2
 
 
 def _text(part: EmailMessage) -> str:

@@ -1,18 +1,33 @@
-"""Plain text, Markdown and JSON."""
+"""Plain text, Markdown, JSON, calendars and contacts."""
 
 from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 
 from raglive.extraction.model import ReaderOutput
 from raglive.extraction.text_encoding import decode
 
-__all__ = ["read_json", "read_markdown", "read_text"]
+__all__ = ["read_calendar", "read_json", "read_markdown", "read_text"]
 
 # The encoding comment of Python, Emacs and Vim, in one of the first two lines.
 _CODING = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*[^\w\s][^\n]*?coding[:=][ \t]*([-\w.]+)")
-_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-fA-F]{4})+)")
+_JSON_ESCAPES = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\(.)")
+_JSON_SPACES = {"n": "\n", "r": "", "t": "\t"}
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.M | re.S)
+_FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*\r?$", re.M)
+_CODE_OR_HEADING = re.compile(r"^ {0,3}(`{3,}|~{3,})|^# (.+)$", re.M)
+_TABLE = re.compile(
+    r"^[ ]{0,3}(\S.*\|.*)\n[ ]{0,3}(\|?[ ]*:?-+:?[ ]*(?:\|[ ]*:?-+:?[ ]*)*\|?)[ \t]*\n"
+    r"((?:.*\|.*\n?)+)",
+    re.M,
+)
+_CELL_BORDER = re.compile(r"(?<!\\)\|")
+_LONG_TABLE_CHARS = 800  # a longer one is split into chunks
+_FOLD = re.compile(r"\r?\n[ \t]")
+_CALENDAR_ESCAPE = re.compile(r"\\([\\;,nN])")
+_BINARY_PROPERTY = re.compile(r"(?im)^[^:\n]*;ENCODING=(?:b|base64)\b[^:\n]*:.*$\n?")
 _LONG_LINE_CHARS = 2_000
 
 
@@ -23,24 +38,66 @@ def read_text(data: bytes, _name: str) -> ReaderOutput:
 
 
 def read_markdown(data: bytes, _name: str) -> ReaderOutput:
-    """Read Markdown without changes; its first heading is the title."""
-    text = decode(data)
-    heading = next((line[2:] for line in text.splitlines() if line.startswith("# ")), None)
-    return ReaderOutput([text], title=heading, is_markdown=True)
+    """Read Markdown. Rows of long tables name their columns, as each chunk needs them.
+
+    The title is that of the front matter, or else the first heading outside of code.
+    """
+    text = decode(data).replace("\r\n", "\n")
+    front = _FRONT_MATTER.match(text)
+    stated = _FRONT_TITLE.search(front[1]) if front else None
+    title = stated[2] if stated else _first_heading(text[front.end() if front else 0 :])
+    return ReaderOutput([_TABLE.sub(_with_column_names, text)], title=title, is_markdown=True)
+
+
+def _first_heading(text: str) -> str | None:
+    fence = ""
+    for found in _CODE_OR_HEADING.finditer(text):
+        mark, heading = found.groups()
+        if heading and not fence:
+            return heading
+        if mark and not fence:
+            fence = mark
+        elif mark and mark.startswith(fence):
+            fence = ""
+    return None
+
+
+def _with_column_names(found: re.Match[str]) -> str:
+    names = _cells(found[1])
+    is_table = len(names) > 1 and len(_cells(found[2])) == len(names)
+    if not is_table or len(found[0]) <= _LONG_TABLE_CHARS:
+        return found[0]
+    rows = (zip(names, _cells(row), strict=False) for row in found[3].splitlines())
+    lines = ("; ".join(f"{n}: {cell}" if n else cell for n, cell in row if cell) for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: str) -> list[str]:
+    inner = row.strip().removeprefix("|").removesuffix("|")
+    return [cell.strip().replace("\\|", "|") for cell in _CELL_BORDER.split(inner)]
+
+
+def read_calendar(data: bytes, _name: str) -> ReaderOutput:
+    """Read an iCalendar or vCard file with its lines unfolded, without pictures and keys."""
+    text = _BINARY_PROPERTY.sub("", _FOLD.sub("", decode(data)))
+    return ReaderOutput([_CALENDAR_ESCAPE.sub(_calendar_character, text)])
+
+
+def _calendar_character(found: re.Match[str]) -> str:
+    return "\n" if found[1] in "nN" else found[1]
 
 
 def read_json(data: bytes, _name: str) -> ReaderOutput:
-    """Read JSON with unescaped letters, and with line breaks if it has none."""
+    """Read JSON with unescaped letters and white space, and with line breaks if it has none."""
     text = decode(data)
-    text = _ESCAPED.sub(_unescaped, text) if "\\u" in text else text
-    if max(map(len, text.splitlines()), default=0) <= _LONG_LINE_CHARS:
-        return ReaderOutput([text])
-    try:
-        return ReaderOutput([json.dumps(json.loads(text), ensure_ascii=False, indent=1)])
-    except (ValueError, RecursionError):
-        return ReaderOutput([text])
+    if max(map(len, text.splitlines()), default=0) > _LONG_LINE_CHARS:
+        with suppress(ValueError, RecursionError):
+            text = json.dumps(json.loads(text), ensure_ascii=False, indent=1)
+    return ReaderOutput([_JSON_ESCAPES.sub(_unescaped, text) if "\\" in text else text])
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    letters: str = json.loads(f'"{found[2]}"')
-    return found[0] if min(letters) < "\xa0" else found[1] + letters
+    if found[2]:
+        return _JSON_SPACES.get(found[2], found[0])
+    letters: str = json.loads(f'"{found[1]}"')
+    return found[0] if min(letters) < "\xa0" else letters

@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice, zip_longest
+from itertools import chain, groupby, islice, zip_longest
 from typing import Any, Literal
 
 from raglive.extraction.model import ReaderOutput, Table
@@ -15,12 +15,14 @@ from raglive.extraction.readers.password_protection import refuse_protected
 from raglive.extraction.text_encoding import decode
 from raglive.extraction.text_normalisation import normalise, one_line
 
-__all__ = ["delimited_reader", "read_delimited", "workbook_reader"]
+__all__ = ["delimited_reader", "read_delimited", "tables_of", "workbook_reader"]
 
 MAX_TABLE_ROWS = 10_000
 MAX_TABLE_COLUMNS = 1_000
 _MAX_FIELD_CHARS = 2**31 - 1
-_MAX_TITLE_LINES = 6
+_MAX_TITLE_LINES = 30
+_SAMPLE_ROWS = 200
+_TITLE_SHARE = 0.7  # a row of fewer cells than this share of the table's width is a title
 _DECLARED_SEPARATOR = re.compile(r"sep=(.)", re.I)  # a first line for Excel
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _MOMENT = re.compile(r"(?!1899)(\d{4}-\d\d-\d\d) 00:00:00|1899-12-3[01] (\d\d:\d\d:\d\d)")
@@ -54,12 +56,14 @@ def read_delimited(text: str, name: str, delimiter: str | None = None) -> Reader
     if declared:
         delimiter, lines = declared[1], lines[1:]
     separator = delimiter or _delimiter_of(lines)
-    rows = [row for row in _rows(lines, separator) if any(row)]
+    rows = list(_rows(lines, separator))
+    while rows and not any(rows[-1]):
+        rows.pop()
     if rows and rows[-1][-1].endswith("\n") and not lines[-1].rstrip().endswith('"'):
         # A quote was never closed, so that the rest of the text became one cell.
-        rows = [row for row in _rows(lines, separator, csv.QUOTE_NONE) if any(row)]
-    table, shown = _table(name, rows)
-    return ReaderOutput(["\n".join(shown)], tables=(table,) if table else ())
+        rows = list(_rows(lines, separator, csv.QUOTE_NONE))
+    tables, shown = tables_of(name, rows)
+    return ReaderOutput(["\n".join(shown)], tables=tables)
 
 
 def _rows(
@@ -81,8 +85,8 @@ def workbook_reader(mime_type: str) -> Any:
         parts: list[str] = []
         for found in result.tables:
             sheet = _sheet_name(names, found.page_number)
-            table, shown = _table(sheet, [list(map(_tidy, row)) for row in found.cells if any(row)])
-            tables += [table] if table else []
+            of_sheet, shown = tables_of(sheet, [list(map(_tidy, row)) for row in found.cells])
+            tables += of_sheet
             parts.append("\n".join([f"## {sheet}", "", *shown]))
         return ReaderOutput(
             parts or [result.content],
@@ -107,11 +111,39 @@ def _tidy(cell: str) -> str:
     return _ERRORS.get(cell, cell) if cell.startswith("#ERR") else cell
 
 
+def tables_of(name: str, rows: Sequence[list[str]]) -> tuple[tuple[Table, ...], list[str]]:
+    """Return the tables in these rows, and lines of text that name the columns."""
+    found = [_table(name, block) for block in _blocks(rows)]
+    return tuple(table for table, _ in found if table), [
+        line for _, shown in found for line in shown
+    ]
+
+
+def _blocks(rows: Iterable[list[str]]) -> list[list[list[str]]]:
+    """Divide rows at blank ones where another table begins, with a header of its own."""
+    blocks: list[list[list[str]]] = []
+    for is_blank, group in groupby(rows, key=lambda row: not any(map(str.strip, row))):
+        if is_blank:
+            continue
+        block = list(group)
+        if blocks and not (_has_numbers_below(blocks[-1]) and _has_numbers_below(block)):
+            blocks[-1] += block
+        else:
+            blocks.append(block)
+    return blocks
+
+
+def _has_numbers_below(block: list[list[str]]) -> bool:
+    """Check for a header above numbers; two rows of words may both be values."""
+    return len(block) > 1 and _is_header(*block[:2]) and any(map(_NUMBER.fullmatch, block[1]))
+
+
 def _table(name: str, rows: list[list[str]]) -> tuple[Table | None, Iterable[str]]:
     """Return rows as a table, and as lines of text that name the columns."""
     titles, rows = _without_titles(rows)
     if not rows:
         return None, titles
+    rows = _one_header(rows)
     has_header = len(rows) > 1 and _is_header(*rows[:2])
     width = max(map(len, rows))
     columns = _columns(rows[0] if has_header else [], width)
@@ -124,11 +156,34 @@ def _table(name: str, rows: list[list[str]]) -> tuple[Table | None, Iterable[str
 
 
 def _without_titles(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    """Separate the title lines above a table, which fill only one cell, from its rows."""
+    """Separate the lines above a table, which have fewer cells, from its rows."""
+    widths = Counter(_width(row) for row in rows[:_SAMPLE_ROWS])
+    usual = max(widths, key=lambda width: (widths[width], width), default=0)
     for i, row in enumerate(rows[:_MAX_TITLE_LINES]):
-        if len(list(filter(str.strip, row))) > 1:
+        if _width(row) > max(1, _TITLE_SHARE * usual):
             return [_shown(title, None) for title in rows[:i]], rows[i:]
     return [], rows
+
+
+def _width(row: Sequence[str]) -> int:
+    """Return the number of cells up to the last one that is not empty."""
+    return max((i for i, cell in enumerate(row, 1) if cell.strip()), default=0)
+
+
+def _one_header(rows: list[list[str]]) -> list[list[str]]:
+    """Join a header of two rows, of which the upper names groups of columns."""
+    if len(rows) < 3:
+        return rows
+    upper, lower = rows[0], [cell.strip() for cell in rows[1]]
+    gaps = [i for i, cell in enumerate(lower) if not "".join(upper[i : i + 1]).strip()]
+    are_names = not any(map(_NUMBER.fullmatch, lower)) and any(map(_NUMBER.fullmatch, rows[2]))
+    if not (gaps and gaps[0] and are_names and all(lower[i] for i in gaps)):
+        return rows
+    group, names = "", []
+    for top, name in zip_longest(upper, lower, fillvalue=""):
+        group = top.strip() or group
+        names.append(f"{group} {name}".strip())
+    return [names, *rows[2:]]
 
 
 def _is_header(row: Sequence[str], below: Sequence[str]) -> bool:
@@ -141,7 +196,8 @@ def _is_header(row: Sequence[str], below: Sequence[str]) -> bool:
     names = {cell for cell, _ in filled}
     numbers = [pair for pair in filled if _NUMBER.fullmatch(pair[0])]
     are_years = all(_YEAR.fullmatch(top) and not _YEAR.fullmatch(under) for top, under in numbers)
-    return 1 < len(names) == len(filled) > len(numbers) and are_years
+    are_labels = any(cell.endswith(":") for cell in names)  # of values to their right
+    return 1 < len(names) == len(filled) > len(numbers) and are_years and not are_labels
 
 
 def _columns(header: Sequence[str], width: int) -> tuple[str, ...]:
@@ -156,17 +212,21 @@ def _row(cells: Sequence[str], width: int) -> tuple[str, ...]:
 def _shown(cells: Iterable[str], columns: Sequence[str] | None) -> str:
     flat = [" ".join(cell.split()) for cell in cells]
     if columns is None:
-        return " | ".join(cell for cell in flat if cell)
+        return re.sub(" {2,}", " ", " | ".join(flat[: _width(flat)]))
     return "; ".join(f"{name}: {cell}" for name, cell in zip(columns, flat, strict=False) if cell)
 
 
 def _delimiter_of(lines: Sequence[str]) -> str:
-    """Return the separator that splits most of the first lines into equally many cells."""
+    """Return the separator that splits most of the first lines into equally many cells.
+
+    Semicolons and tabs are rare in text, so they win against decimal commas.
+    """
     sample = list(islice((line for line in lines if line.strip()), 20))
 
-    def quality(separator: str) -> tuple[float, int]:
+    def quality(separator: str) -> tuple[float, bool, int]:
         counts = Counter(len(row) for row in _rows(sample, separator))
         count, alike = max(counts.items(), key=lambda found: (found[1], found[0]))
-        return (alike / counts.total(), count) if count > 1 else (0.0, 0)
+        share = alike / counts.total() if count > 1 else 0.0
+        return share, separator in ";\t", count
 
     return max(",;\t|", key=quality) if sample else ","

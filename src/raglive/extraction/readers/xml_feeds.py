@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -13,6 +14,15 @@ from raglive.extraction.text_encoding import decode
 __all__ = ["read_feed", "read_xml"]
 
 _BODIES = ("encoded", "content", "description", "summary")
+_SPACES = re.compile(r"\s+")
+# Elements within a word or sentence, in HTML, DocBook, JATS, TEI and DITA.
+_INLINE_NAMES = (
+    "a abbr abbrev acronym b big bold citetitle code em emphasis ext-link filename font hi i "
+    "italic link literal monospace named-content ph phrase productname q quote ref s sc small "
+    "span strong sub subscript sup superscript t term tspan tt u ulink underline uicontrol "
+    "varname xref"
+)
+_INLINE = frozenset(_INLINE_NAMES.split())
 _FACTS = ("link", "pubDate", "published", "updated", "date", "creator", "author")
 
 
@@ -69,10 +79,31 @@ def _lines(root: Element) -> Iterator[str]:
         name = _local(element)
         yield from (f"{name} {key.rpartition('}')[2]}: {value}" for key, value in element.items())
         if _has_text(element) or not len(element):
-            text = " ".join("".join(element.itertext()).split())
+            text = _mixed_text(element)
             yield from [f"{name}: {text}"] if text else []
         else:
             waiting.extend(reversed(element))
+
+
+def _mixed_text(root: Element) -> str:
+    """Return all text of an element; an element that is not inline begins and ends a line."""
+    pieces: list[str] = []
+    waiting: list[Element | str] = [root]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            pieces.append(item)
+            continue
+        is_block = item is not root and _local(item) not in _INLINE
+        edge = ["\n"] if is_block else []
+        inside = [part for child in item for part in (child, _flat(child.tail))]
+        waiting += reversed([*edge, _flat(item.text), *inside, *edge])
+    lines = (line.strip() for line in "".join(pieces).split("\n"))
+    return "\n".join(filter(None, lines))
+
+
+def _flat(text: str | None) -> str:
+    return _SPACES.sub(" ", text or "")
 
 
 def _has_text(element: Element) -> bool:

@@ -1,0 +1,112 @@
+"""Small documents that were once read wrongly, each with the text that a person sees."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from raglive.extraction.chunking import Chunk
+from raglive.extraction.errors import Skipped
+from raglive.extraction.model import Extracted
+from raglive.extraction.pool import ExtractorPool
+
+CASES = Path(__file__).parents[3].parent / "shared" / "cases"
+pytestmark = [
+    pytest.mark.optional,
+    pytest.mark.skipif(not CASES.is_dir(), reason=f"no cases at {CASES}"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+# The pieces that a text contains, in order, and those that it does not contain.
+TEXTS: list[tuple[str, list[str], list[str]]] = [
+    (
+        "csv-bank-preamble.csv",
+        ["Konto: | DE00 0000 (Giro)", "Buchungstag: 01.03.2025; Empfänger: Bäckerei Kornblume"],
+        ["Konto::"],
+    ),
+    ("csv-decimal-comma-noheader.csv", ["1,5 | 2,25 | 1,75"], []),
+    ("csv-noheader-empty.csv", ["4711 | | 17", "4712 | 3 | | 9", "4713 | | | 2"], []),
+    ("html-empty-cells.html", ["Bob | | | night", "Eve | early | | late"], []),
+    ("html-colspan-empty.html", ["Item | Price | Price", "Tea | | 4"], []),
+    ("html-rowspan.html", ["Oakford | 2021 | 10", "Oakford | 2022 | 20", "Elmsby | 2022 | 22"], []),
+    (
+        "html-accordion.html",
+        ["## How do I return a parcel?", "Use the label", "## Can I change", "## When is the"],
+        [],
+    ),
+    (
+        "html-shy.html",
+        ["Datenschutzbeauftragte", "Kraftfahrzeughaftpflicht", "zerowidthbreak", "breaking hyphen"],
+        ["\u00ad", "\u200b"],
+    ),
+    ("chat-export.json", ["Please explain\n", "Descaling steps\n", "Step one:\n"], ["\\n", "\\t"]),
+    (
+        "docbook-glued.xml",
+        ["Introductory words", "Alpha paragraph", "Beta paragraph", "Gamma", "Delta", "First line"],
+        ["wordsAlpha", "paragraphBeta", "GammaDelta", "lineSecond"],
+    ),
+    (
+        "archive.mbox",
+        ["Subject: Harvest report 0", "pärsimmon trees bore 00", "full.", "Harvest report 1"],
+        ["zQcs2L5vn2KsTAnCggbn41WUqms0", "=C3"],
+    ),
+    ("md-data-uri.md", ["The culvert is dry.", "photo", "The bridge is closed."], ["base64"]),
+    ("md-front-matter.md", ["Volunteers sign the register"], []),
+    ("html-only-placeholder.eml", ["invoice 88123 for the tractor hire of 912 euros"], []),
+    ("ics-folded.ics", ["session with the volunteers", "soil samples, gloves"], ["\\"]),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pool() -> AsyncIterator[ExtractorPool]:
+    async with ExtractorPool(1) as made:
+        yield made
+
+
+async def extract(pool: ExtractorPool, name: str) -> tuple[Extracted, list[Chunk]]:
+    return await pool.extract_chunks(CASES / name)
+
+
+@pytest.mark.parametrize(("name", "expected", "absent"), TEXTS)
+async def test_text_is_what_a_person_sees(
+    pool: ExtractorPool, name: str, expected: list[str], absent: list[str]
+) -> None:
+    text = (await extract(pool, name))[0].text
+    position = 0
+    for piece in expected:
+        assert piece in text[position:], text[:3_000]
+        position = text.index(piece, position)
+    assert [piece for piece in absent if piece in text] == []
+
+
+async def test_a_log_with_nul_bytes_before_its_text_is_read(pool: ExtractorPool) -> None:
+    expected = (CASES / "service.log").read_bytes().strip(b"\0").decode().strip()
+    assert (await extract(pool, "service.log"))[0].text.strip() == expected
+
+
+async def test_every_chunk_of_a_long_table_names_the_columns(pool: ExtractorPool) -> None:
+    for chunk in (await extract(pool, "md-long-table.md"))[1]:
+        assert "Nominal width (mm): " in chunk.text
+        assert chunk.text.startswith(("# Valve list", "Valve: ")), chunk.text
+
+
+async def test_the_title_is_that_of_the_front_matter(pool: ExtractorPool) -> None:
+    assert (await extract(pool, "md-front-matter.md"))[0].title == "Onboarding of volunteers"
+
+
+async def test_columns_of_a_bank_statement_are_those_below_its_preamble(
+    pool: ExtractorPool,
+) -> None:
+    (table,) = (await extract(pool, "csv-bank-preamble.csv"))[0].tables
+    assert table.columns == ("Buchungstag", "Empfänger", "Verwendungszweck", "Betrag (EUR)")
+    assert table.row_count == 25
+
+
+@pytest.mark.parametrize("name", ["diagram.vsdx", "letter.pages"])
+async def test_formats_that_are_not_read_are_refused(pool: ExtractorPool, name: str) -> None:
+    with pytest.raises(Skipped) as caught:
+        await extract(pool, name)
+    assert caught.value.code == "unsupported"
