@@ -13,7 +13,9 @@ _TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # colours and the like
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _LIGATURES = re.compile(r"[\ufb00-\ufb06]")
 # Places where a word may be broken. Thai, Lao, Burmese and Khmer separate words with U+200B.
-_BREAK_HINTS = re.compile("[\u00ad\u2060]|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b")
+_BREAK_HINTS = re.compile(
+    "[\u00ad\u2060-\u2064]|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b"
+)
 _INLINE_IMAGE = re.compile(r"!\[([^\]]*)\]\(\s*<?data:[^\s)>]*[^)]{0,400}\)")
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.=-]+)*;base64,[A-Za-z0-9+/=%_-]*")
 _BASE64_LINES = re.compile(

@@ -70,6 +70,9 @@ def docx(*paragraphs: str, comment: str = "", footnote: str = "") -> bytes:
             "_rels/.rels": relations(rId1=("officeDocument", "word/document.xml")),
             "word/document.xml": f'<w:document xmlns:w="{WORD}"><w:body>{body}</w:body>'
             "</w:document>",
+            "word/_rels/document.xml.rels": relations(
+                rId1=("footnotes", "footnotes.xml"), rId2=("comments", "comments.xml")
+            ),
             "word/footnotes.xml": f'<w:footnotes xmlns:w="{WORD}">{first}</w:footnotes>',
             "word/comments.xml": f'<w:comments xmlns:w="{WORD}">{note}</w:comments>',
         }
@@ -146,6 +149,7 @@ def pptx(*slides: tuple[str, str], diagram: Sequence[str] = ()) -> bytes:
     order = "".join(f'<p:sldId r:id="r{i}"/>' for i in range(len(slides)))
     parts: dict[str, str | bytes] = {
         "[Content_Types].xml": "<Types/>",
+        "_rels/.rels": relations(rId1=("officeDocument", "ppt/presentation.xml")),
         "ppt/presentation.xml": f"<p:presentation {namespaces}><p:sldIdLst>{order}</p:sldIdLst>"
         "</p:presentation>",
         "ppt/_rels/presentation.xml.rels": relations(

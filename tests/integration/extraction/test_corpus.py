@@ -26,7 +26,7 @@ EXPECTED: dict[str, dict[str, str | list[str]]] = {
         "RECEIPT-2024-TXN-98765_retail_purchase.pdf": "Wireless Noise-Cancelling",
         "REPAIR-2022-INV-001_multipage.pdf": "GRAND TOTAL 5,738",
         "SPARSE-2024-INV-1234_borderless_table.pdf": "Total Variance Cost: $4,287.50",
-        "equations.docx": "For m =1 ,",
+        "equations.docx": "For m=1,",
         "masterformat_partial_numbering.pdf": "Instructions to Respondents",
         "movie-theater-booking-2024.pdf": "Holiday Movie Marathon Package",
         "rlink.docx": "A red and blue square",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from raglive.extraction.model import ReaderOutput, failed
-from raglive.extraction.readers.zip_container import ZipContainer
+from raglive.extraction.readers.office_package import OfficePackage
 from raglive_contract.errors import ErrorCode
 
 __all__ = ["read_presentation"]
@@ -17,66 +16,57 @@ _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _D = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 _IGNORED_PLACEHOLDERS = {"sldNum", "dt", "ftr", "sldImg"}
 
 
 def read_presentation(data: bytes, _name: str) -> ReaderOutput:
     """Read a presentation slide by slide, in the order of the show."""
-    with ZipContainer(data) as archive:
-        slides = _slides(archive)
+    with OfficePackage(data) as package:
+        slides = _slides(package)
         if not slides:
             raise failed(
                 ErrorCode.EXTRACTION_ERROR, "The presentation is damaged: it lists no slides."
             )
-        core = archive.xml("docProps/core.xml")
-        title = core.findtext(_DC_TITLE) if core is not None else None
-        return ReaderOutput(
-            [_slide(archive, s) for s in slides], paged=True, title=title, is_markdown=True
-        )
+        texts = [_slide(package, slide) for slide in slides]
+        return ReaderOutput(texts, paged=True, title=package.title(), is_markdown=True)
 
 
-def _slides(archive: ZipContainer) -> list[str]:
-    root = archive.xml("ppt/presentation.xml")
+def _slides(package: OfficePackage) -> list[str]:
+    main = package.main_part()
+    root = package.xml(main)
     if root is None:
         return []
-    targets = _relations(archive, "ppt/presentation.xml")
+    targets = _targets(package, main)
     order = (targets.get(s.get(f"{_R}id", "")) for s in root.iter(f"{_P}sldId"))
-    return [path for path in order if path in archive.names]
+    return [path for path in order if path in package.names]
 
 
-def _relations(archive: ZipContainer, part: str) -> dict[str, str]:
-    folder, name = posixpath.split(part)
-    root = archive.xml(f"{folder}/_rels/{name}.rels")
-    return {
-        r.get("Id", ""): posixpath.normpath(posixpath.join(folder, r.get("Target", ""))).lstrip("/")
-        for r in (root if root is not None else ())
-        if r.get("TargetMode") != "External"
-    }
+def _targets(package: OfficePackage, part: str) -> dict[str, str]:
+    return {key: path for key, (_, path) in package.relations(part).items()}
 
 
-def _slide(archive: ZipContainer, part: str) -> str:
-    root = archive.xml(part)
-    targets = _relations(archive, part)
-    lines = list(_shapes(root, archive, targets)) if root is not None else []
+def _slide(package: OfficePackage, part: str) -> str:
+    root = package.xml(part)
+    targets = _targets(package, part)
+    lines = list(_shapes(root, package, targets)) if root is not None else []
     notes = next((t for t in targets.values() if "/notesSlides/" in t), None)
-    notes_root = archive.xml(notes) if notes else None
+    notes_root = package.xml(notes) if notes else None
     if notes_root is not None:
-        spoken = list(_shapes(notes_root, archive, {}))
+        spoken = list(_shapes(notes_root, package, {}))
         lines += ["Notes:", *spoken] if spoken else []
     return "\n\n".join(lines)
 
 
-def _shapes(root: Element, archive: ZipContainer, targets: dict[str, str]) -> Iterator[str]:
+def _shapes(root: Element, package: OfficePackage, targets: dict[str, str]) -> Iterator[str]:
     for element in root.iter():
         if element.tag == f"{_P}sp":
             yield from _text_shape(element)
         elif element.tag == f"{_A}tbl":
             yield "\n".join(_table_rows(element))
         elif element.tag == f"{_C}chart":
-            yield from _chart(archive.xml(targets.get(element.get(f"{_R}id", ""), "")))
+            yield from _chart(package.xml(targets.get(element.get(f"{_R}id", ""), "")))
         elif element.tag == f"{_D}relIds":
-            yield from _diagram(archive.xml(targets.get(element.get(f"{_R}dm", ""), "")))
+            yield from _diagram(package.xml(targets.get(element.get(f"{_R}dm", ""), "")))
         elif element.tag == f"{_P}pic":
             picture = element.find(f".//{_P}cNvPr")
             described = picture.get("descr", "") if picture is not None else ""

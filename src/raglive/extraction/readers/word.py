@@ -1,93 +1,68 @@
-"""Word documents as Markdown, including inline formulas, escaped characters and comments."""
+"""Word documents: the body with its headers, footers, notes and comments."""
 
 from __future__ import annotations
 
-import html
-import re
-import zipfile
 from collections.abc import Iterator
-from io import BytesIO
+from xml.etree.ElementTree import Element
 
-import kreuzberg
-
-from raglive.extraction.mime_types import DOCX
 from raglive.extraction.model import ReaderOutput
-from raglive.extraction.readers.kreuzberg_adapter import COMMON_OPTIONS, convert
-from raglive.extraction.readers.zip_container import ZipContainer
+from raglive.extraction.readers.html import declared_charset, html_to_text
+from raglive.extraction.readers.office_package import OfficePackage
+from raglive.extraction.readers.word_styles import Numbering, Styles, W
+from raglive.extraction.readers.word_text import WordText
+from raglive.extraction.text_encoding import decode
 
 __all__ = ["read_docx"]
 
-_MARKDOWN = kreuzberg.ExtractionConfig(**COMMON_OPTIONS, output_format="markdown")
-_BODY = "word/document.xml"
-_WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_LINK = re.compile(r"!?\[((?:[^\[\]\\]|\\.)*)\]\((?:[^()\s\\]|\\.|\([^()]*\))*(?:\s+\"[^\"]*\")?\)")
-_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-_FORMULA = re.compile(rb"<m:oMathPara\b.*?</m:oMathPara>|<m:oMath>.*?</m:oMath>", re.S)
-_REFERENCE = re.compile(rb"&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});")
-# kreuzberg 4.10 drops escaped characters, but keeps private use characters.
-_STAND_INS = {meant: chr(0x10FF00 + ord(meant)) for meant in "&<>\"'"}
-_MEANT = {ord(stand_in): meant for meant, stand_in in _STAND_INS.items()}
-_FORMULA_TEXT = re.compile(rb"<m:t(?: [^>]*)?>([^<]*)</m:t>")
+_HTML_NAMES = (".htm", ".html", ".xhtml", ".mht")
 
 
 def read_docx(data: bytes, _name: str) -> ReaderOutput:
-    """Read a Word document, with notes and comments at the end."""
-    with ZipContainer(data) as archive:
-        comments = _comments(archive)
-        notes = list(_notes(archive))
-        body = archive.read(_BODY) or b""
-        needs_help = b"<m:oMath>" in body or b"&" in body
-        readable = _rewritten(archive, body) if needs_help else data
-    result = convert(readable, DOCX, _MARKDOWN)
-    text = _ESCAPE.sub(r"\1", _LINK.sub(r"\1", result.content)).translate(_MEANT)
-    known = "".join(text.split()) if notes else ""
-    left_out = [
-        f"- {note}"
-        for number, note in notes
-        if f"[^{number}]:" not in text and "".join(note.split()) not in known
-    ]
-    lists = (("Notes:", left_out), ("Comments:", comments))
-    parts = [text, *("\n".join([name, *found]) for name, found in lists if found)]
-    return ReaderOutput(parts, title=result.metadata.get("title"), is_markdown=True)
+    """Read a Word document. Each header comes once, at the start; notes come at the end."""
+    with OfficePackage(data) as package:
+        document = _Document(package)
+        return ReaderOutput(list(document.parts()), title=package.title(), is_markdown=True)
 
 
-def _comments(archive: ZipContainer) -> list[str]:
-    root = archive.xml("word/comments.xml")
-    if root is None:
-        return []
-    texts = ("".join(t.text or "" for t in c.iter(f"{_WORD}t")) for c in root)
-    return [f"- {text}" for text in texts if text.strip()]
+class _Document:
+    """The parts of a document, as its main part refers to them."""
 
+    def __init__(self, package: OfficePackage) -> None:
+        self._package = package
+        self._main = package.main_part()
+        self._relations = package.relations(self._main)
+        styles = Styles(next(self._roots("styles"), None))
+        numbering = Numbering(next(self._roots("numbering"), None), styles)
+        self._text = WordText(styles, numbering, self._alternative)
 
-def _notes(archive: ZipContainer) -> Iterator[tuple[str, str]]:
-    """Yield number and text of foot- and endnotes, of which kreuzberg 4.10 omits some."""
-    for part in ("word/footnotes.xml", "word/endnotes.xml"):
-        root = archive.xml(part)
-        for note in root if root is not None else ():
-            text = " ".join("".join(t.text or "" for t in note.iter(f"{_WORD}t")).split())
-            if text and not note.get(f"{_WORD}type"):
-                yield note.get(f"{_WORD}id", ""), text
+    def parts(self) -> Iterator[str]:
+        yield from self._once("header")
+        root = self._package.xml(self._main)
+        body = root.find(f"{W}body") if root is not None else None
+        if body is not None:
+            yield self._text.text(body)
+        yield from self._list("Notes:", "footnotes", "endnotes")
+        yield from self._list("Comments:", "comments")
+        yield from self._once("footer")
 
+    def _roots(self, *kinds: str) -> Iterator[Element]:
+        for kind, path in self._relations.values():
+            root = self._package.xml(path) if kind in kinds else None
+            if root is not None:
+                yield root
 
-def _rewritten(archive: ZipContainer, body: bytes) -> bytes:
-    """Return the document with the elements that kreuzberg would drop replaced by plain text."""
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as rewritten:
-        for name in sorted(archive.names):
-            if name != _BODY and not name.startswith("word/media/"):
-                rewritten.writestr(name, archive.read(name) or b"")
-        plain = _FORMULA.sub(_formula_as_text, body)
-        rewritten.writestr(_BODY, _REFERENCE.sub(_stand_in, plain))
-    return buffer.getvalue()
+    def _once(self, kind: str) -> Iterator[str]:
+        """Yield the different headers or footers, of which each section may have three."""
+        yield from dict.fromkeys(map(self._text.text, self._roots(kind)))
 
+    def _list(self, name: str, *kinds: str) -> Iterator[str]:
+        notes = (note for root in self._roots(*kinds) for note in root)
+        texts = (self._text.one_line(note) for note in notes if not note.get(f"{W}type"))
+        lines = [f"- {text}" for text in texts if text]
+        yield from ["\n".join([name, *lines])] if lines else []
 
-def _stand_in(found: re.Match[bytes]) -> bytes:
-    meant = html.unescape(found[0].decode("ascii"))
-    return _STAND_INS.get(meant, meant).encode()
-
-
-def _formula_as_text(found: re.Match[bytes]) -> bytes:
-    if found[0].startswith(b"<m:oMathPara"):
-        return found[0]  # kreuzberg reads a formula on a line of its own as LaTeX
-    text = b" ".join(_FORMULA_TEXT.findall(found[0]))
-    return b'<w:r><w:t xml:space="preserve"> ' + text + b" </w:t></w:r>"
+    def _alternative(self, identity: str) -> str:
+        """Return the text of a web page that the document includes."""
+        _, path = self._relations.get(identity, ("", ""))
+        page = self._package.read(path) if path.endswith(_HTML_NAMES) else None
+        return html_to_text(decode(page, declared_charset(page)))[0] if page else ""

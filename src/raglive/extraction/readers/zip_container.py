@@ -85,7 +85,10 @@ class ZipContainer:
 
     def xml(self, name: str) -> ElementTree.Element | None:
         """Return the root of an XML part, None if it does not exist."""
-        data = self.read(name)
+        return self.parsed(name, self.read(name))
+
+    def parsed(self, name: str, data: bytes | None) -> ElementTree.Element | None:
+        """Return the root of the XML in `data`, the content of a part."""
         if data is None:
             return None
         try:
