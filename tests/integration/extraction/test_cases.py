@@ -29,6 +29,10 @@ CLAUSES = """1. Definitions
 (a) bears interest;
 (b) may end the lease.
 See clause 2.2(b) for lateness."""
+PLANT = (
+    "Site: Oakford; Year: 2021; Share: 12.5%; Zip: 00501; Big id: 123456789012345700; "
+    "When: 2025-03-04; Price: 1,234.50 EUR; Hours: 30:15; Flag: TRUE"
+)
 
 # The pieces that a text contains, in order, and those that it does not contain.
 TEXTS: list[tuple[str, list[str], list[str]]] = [
@@ -55,6 +59,16 @@ TEXTS: list[tuple[str, list[str], list[str]]] = [
     ("docx-tracked.docx", ["The deposit is nine hundred crowns.", "Moved: newplace"], ["oldplace"]),
     ("docx-document2.docx", ["# Renamed part", "in the barn & <shed>."], []),
     ("docx-comment-paragraphs.docx", ["First remark Second remark Clause nine"], []),
+    (
+        "xlsx-uncached-formula.xlsx",
+        ["Item: Plank 1; Qty: 1; Unit price: 2.5; Total: =B2*C2", "Item: Sum; Total: =SUM(D2:D5)"],
+        [],
+    ),
+    ("xlsx-mixed.xlsx", [PLANT, "Site: Oakford; Year: 2022; Share: 25.0%", "Hours: 7:45"], []),
+    ("xlsx-mixed.xlsx", ["Checked by the auditor Rowan", "Name: Una; Age: 31"], ["Name: City"]),
+    ("xlsx-mixed.xlsx", ["City: Lund; Country: Sweden; People: 94000"], []),
+    ("xlsx-mixed.xlsx", ["Note line 7 above", "Code: A1; Meaning: flow; Unit: l/s"], []),
+    ("xlsx-mixed.xlsx", ["Region: North; 2023 Plan: 1; 2023 Actual: 2; 2024 Plan: 3"], []),
     (
         "csv-bank-preamble.csv",
         ["Konto: | DE00 0000 (Giro)", "Buchungstag: 01.03.2025; Empfänger: Bäckerei Kornblume"],

@@ -31,6 +31,7 @@ from raglive.extraction.readers.powerpoint import read_presentation
 from raglive.extraction.readers.powerpoint97 import read_ppt
 from raglive.extraction.readers.spreadsheets import delimited_reader, workbook_reader
 from raglive.extraction.readers.word import read_docx
+from raglive.extraction.readers.workbook import read_xlsx
 from raglive.extraction.readers.xml_feeds import read_feed, read_xml
 from raglive_contract.errors import ErrorCode
 
@@ -43,7 +44,7 @@ _BY_KREUZBERG = (
     "application/rtf",
     "application/x-ipynb+json",
 )
-_WORKBOOKS = (mime_types.XLSX, mime_types.XLSB, "application/vnd.ms-excel")
+_WORKBOOKS = (mime_types.XLSB, "application/vnd.ms-excel")
 
 
 def reader_for(mime_type: str, nested: NestedFileReader | None = None) -> Reader:
@@ -81,6 +82,7 @@ _READERS: dict[str, Reader] = {
     "application/pdf": read_pdf,
     mime_types.DOCX: read_docx,
     mime_types.PPTX: read_presentation,
+    mime_types.XLSX: read_xlsx,
     "application/vnd.ms-powerpoint": read_ppt,
     mime_types.ODT: read_odt,
     mime_types.ODS: read_ods,

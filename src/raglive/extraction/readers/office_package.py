@@ -58,11 +58,14 @@ class OfficePackage(ZipContainer):
         root = self.xml(paths[0]) if paths else None
         return root.findtext(_CORE_TITLE) if root is not None else None
 
+    def part(self, name: str) -> bytes:
+        """Return the content of a part in the usual namespaces, b"" if it does not exist."""
+        data = self.read(name) or b""
+        if _STRICT in data:
+            for strict, usual in _NAMESPACES:
+                data = data.replace(strict, b"http://schemas.openxmlformats.org/" + usual)
+        return data
+
     def xml(self, name: str) -> Element | None:
         """Return the root of an XML part, None if it does not exist."""
-        data = self.read(name)
-        if data is None or _STRICT not in data:
-            return self.parsed(name, data)
-        for strict, usual in _NAMESPACES:
-            data = data.replace(strict, b"http://schemas.openxmlformats.org/" + usual)
-        return self.parsed(name, data)
+        return self.parsed(name, self.part(name) or None)

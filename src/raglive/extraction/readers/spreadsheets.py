@@ -15,7 +15,13 @@ from raglive.extraction.readers.password_protection import refuse_protected
 from raglive.extraction.text_encoding import decode
 from raglive.extraction.text_normalisation import normalise, one_line
 
-__all__ = ["delimited_reader", "read_delimited", "tables_of", "workbook_reader"]
+__all__ = [
+    "MAX_TABLE_COLUMNS",
+    "delimited_reader",
+    "read_delimited",
+    "tables_of",
+    "workbook_reader",
+]
 
 MAX_TABLE_ROWS = 10_000
 MAX_TABLE_COLUMNS = 1_000
@@ -182,7 +188,7 @@ def _one_header(rows: list[list[str]]) -> list[list[str]]:
     group, names = "", []
     for top, name in zip_longest(upper, lower, fillvalue=""):
         group = top.strip() or group
-        names.append(f"{group} {name}".strip())
+        names.append(name if name == group else f"{group} {name}".strip())
     return [names, *rows[2:]]
 
 
