@@ -104,6 +104,8 @@ TEXTS: list[tuple[str, list[str], list[str]]] = [
     ("md-front-matter.md", ["Volunteers sign the register"], []),
     ("html-only-placeholder.eml", ["invoice 88123 for the tractor hire of 912 euros"], []),
     ("ics-folded.ics", ["session with the volunteers", "soil samples, gloves"], ["\\"]),
+    ("pdf-form.pdf", ["Marguerite Fenwick", "Plot Seventeen"], []),
+    ("pdf-xfa-wait.pdf", ["Ottoline Reed", "42"], ["Please wait"]),
 ]
 
 

@@ -37,16 +37,22 @@ _TOO_LARGE = Decimal(10) ** 25
 
 def shown_number(value: str, code: str, *, is_1904: bool = False) -> str:
     """Return a number as this format shows it, or unchanged if it is not a number."""
-    if code == GENERAL and value.isdecimal() and len(value) < 16:
+    is_plain = code == GENERAL and value.isdecimal() and len(value) < 16
+    number = None if is_plain else _number(value)
+    if number is None:
         return value
+    return _general(number) if code == GENERAL else _shown(number, code, is_1904=is_1904)
+
+
+def _number(value: str) -> Decimal | None:
     try:
         number = Decimal(value)
-        if not abs(number) < _TOO_LARGE:  # also infinite
-            return value
+        return number if abs(number) < _TOO_LARGE else None  # None for infinity, too
     except InvalidOperation:
-        return value
-    if code == GENERAL:
-        return _general(number)
+        return None
+
+
+def _shown(number: Decimal, code: str, *, is_1904: bool) -> str:
     tokens = _tokens(_section(code, number))
     letters = {char.lower() for kind, text in tokens if kind == "letter" for char in text}
     elapsed = any(kind == "elapsed" for kind, _ in tokens)

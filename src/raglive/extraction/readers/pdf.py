@@ -10,6 +10,7 @@ import kreuzberg
 
 from raglive.extraction.model import ReaderOutput
 from raglive.extraction.readers.kreuzberg_adapter import COMMON_OPTIONS, convert
+from raglive.extraction.readers.pdf_forms import with_form_values
 
 __all__ = ["SCAN_TYPES", "load_pdf_library", "read_pdf", "read_scan"]
 
@@ -41,13 +42,17 @@ def load_pdf_library() -> None:
 def read_pdf(data: bytes, _name: str) -> ReaderOutput:
     """Read a PDF page by page."""
     result = convert(data, "application/pdf", _PAGES)
-    return ReaderOutput(pages_of(result), paged=True, title=result.metadata.get("title"))
+    pages = with_form_values(data, pages_of(result))
+    return ReaderOutput(pages, paged=True, title=result.metadata.get("title"))
 
 
 def read_scan(data: bytes, mime_type: str, languages: str) -> ReaderOutput:
     """Read a picture or PDF, with text recognition for pages without text."""
     result = convert(data, mime_type, _recognition_config(languages))
-    return ReaderOutput(pages_of(result), paged=True, title=result.metadata.get("title"))
+    pages = pages_of(result)
+    if mime_type == "application/pdf":
+        pages = with_form_values(data, pages)
+    return ReaderOutput(pages, paged=True, title=result.metadata.get("title"))
 
 
 @cache
