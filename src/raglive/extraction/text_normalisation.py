@@ -16,7 +16,7 @@ _LIGATURES = re.compile(r"[\ufb00-\ufb06]")
 _BREAK_HINTS = re.compile(
     "[\u00ad\u2060-\u2064]|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b"
 )
-_INLINE_IMAGE = re.compile(r"!\[([^\]]*)\]\(\s*<?data:[^\s)>]*[^)]{0,400}\)")
+_INLINE_IMAGE = re.compile(r"!\[([^\[\]\n]{0,500})\]\(\s*<?data:[^\s()>]*+>?[^()\n]{0,400}\)")
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.=-]+)*;base64,[A-Za-z0-9+/=%_-]*")
 _BASE64_LINES = re.compile(
     r"(?m)^[ \t>]*(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t>]*){4,}[A-Za-z0-9+/]*={0,2}(?=\s|$)"

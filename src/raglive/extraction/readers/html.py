@@ -42,6 +42,7 @@ _KEEP = str.maketrans({" ": _KEPT_SPACE, "\n": _KEPT_NEWLINE, "\t": _KEPT_TAB})
 _RELEASE = str.maketrans({_KEPT_SPACE: " ", _KEPT_NEWLINE: "\n", _KEPT_TAB: "\t"})
 _SHORT_CELL_CHARS = 160
 _MAX_SPAN = 100
+_MAX_COLUMNS = 200
 _CURRENCY = frozenset("$€£¥")
 _QUESTIONS = {*_HEADINGS, "dt", "summary"}  # where a button is the text of a heading
 
@@ -93,6 +94,7 @@ class _Table:
         if self.cell is None:
             return
         text, (rows, columns) = _tidy(self.cell), self._spans
+        columns = max(1, min(columns, _MAX_COLUMNS - len(self.row)))
         is_short = len(text) <= _SHORT_CELL_CHARS
         text = _flat(text) if is_short else text
         repeated = text if is_short and self._is_header else ""
@@ -106,6 +108,8 @@ class _Table:
         self.end_cell()
         if self.row:
             self._fill_from_above()
+            while self.row and not self.row[-1]:
+                self.row.pop()
             self.rows.append(self.row)
             self.row = []
 
@@ -144,9 +148,7 @@ def _joined_amounts(row: list[str]) -> list[str]:
 def _row_as_text(row: list[str]) -> str:
     if any("\n" in cell for cell in row):
         return "\n\n".join(filter(None, row))
-    while row and not row[-1]:
-        row = row[:-1]
-    return " | ".join(row)
+    return " | ".join(row).rstrip(" |")
 
 
 class _Page(HTMLParser):

@@ -18,11 +18,7 @@ _JSON_SPACES = {"n": "\n", "r": "", "t": "\t"}
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.M | re.S)
 _FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*\r?$", re.M)
 _CODE_OR_HEADING = re.compile(r"^ {0,3}(`{3,}|~{3,})|^# (.+)$", re.M)
-_TABLE = re.compile(
-    r"^[ ]{0,3}(\S.*\|.*)\n[ ]{0,3}(\|?[ ]*:?-+:?[ ]*(?:\|[ ]*:?-+:?[ ]*)*\|?)[ \t]*\n"
-    r"((?:.*\|.*\n?)+)",
-    re.M,
-)
+_DELIMITER_ROW = re.compile(r"[|:\- \t]+")
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 _LONG_TABLE_CHARS = 800  # a longer one is split into chunks
 _FOLD = re.compile(r"\r?\n[ \t]")
@@ -46,7 +42,7 @@ def read_markdown(data: bytes, _name: str) -> ReaderOutput:
     front = _FRONT_MATTER.match(text)
     stated = _FRONT_TITLE.search(front[1]) if front else None
     title = stated[2] if stated else _first_heading(text[front.end() if front else 0 :])
-    return ReaderOutput([_TABLE.sub(_with_column_names, text)], title=title, is_markdown=True)
+    return ReaderOutput([_with_column_names(text)], title=title, is_markdown=True)
 
 
 def _first_heading(text: str) -> str | None:
@@ -62,14 +58,32 @@ def _first_heading(text: str) -> str | None:
     return None
 
 
-def _with_column_names(found: re.Match[str]) -> str:
-    names = _cells(found[1])
-    is_table = len(names) > 1 and len(_cells(found[2])) == len(names)
-    if not is_table or len(found[0]) <= _LONG_TABLE_CHARS:
-        return found[0]
-    rows = (zip(names, _cells(row), strict=False) for row in found[3].splitlines())
-    lines = ("; ".join(f"{n}: {cell}" if n else cell for n, cell in row if cell) for row in rows)
-    return "\n".join(lines) + "\n"
+def _with_column_names(text: str) -> str:
+    lines, shown, position = text.split("\n"), [], 0
+    while position < len(lines):
+        end = _end_of_table(lines, position)
+        shown += _rows(lines[position:end]) if end > position + 1 else [lines[position]]
+        position = end
+    return "\n".join(shown)
+
+
+def _end_of_table(lines: list[str], start: int) -> int:
+    """Return the end of the table that begins at a line, or the next line without one."""
+    delimiters = lines[start + 1] if start + 1 < len(lines) else ""
+    is_table = "|" in lines[start] and "-" in delimiters and "|" in delimiters
+    if not is_table or not _DELIMITER_ROW.fullmatch(delimiters):
+        return start + 1
+    return next((i for i in range(start + 2, len(lines)) if "|" not in lines[i]), len(lines))
+
+
+def _rows(table: list[str]) -> list[str]:
+    """Return the rows of a long table with the names of the columns, a short one unchanged."""
+    names = _cells(table[0])
+    is_long = sum(map(len, table)) > _LONG_TABLE_CHARS
+    if not is_long or len(_cells(table[1])) != len(names):
+        return table
+    rows = (zip(names, _cells(row), strict=False) for row in table[2:])
+    return ["; ".join(f"{n}: {cell}" if n else cell for n, cell in row if cell) for row in rows]
 
 
 def _cells(row: str) -> list[str]:

@@ -28,6 +28,7 @@ MAX_TABLE_COLUMNS = 1_000
 _MAX_FIELD_CHARS = 2**31 - 1
 _MAX_TITLE_LINES = 30
 _SAMPLE_ROWS = 200
+_MAX_TABLES = 100  # of a sheet
 _TITLE_SHARE = 0.7  # a row of fewer cells than this share of the table's width is a title
 _DECLARED_SEPARATOR = re.compile(r"sep=(.)", re.I)  # a first line for Excel
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -132,7 +133,10 @@ def _blocks(rows: Iterable[list[str]]) -> list[list[list[str]]]:
         if is_blank:
             continue
         block = list(group)
-        if blocks and not (_has_numbers_below(blocks[-1]) and _has_numbers_below(block)):
+        is_full = len(blocks) == _MAX_TABLES
+        if blocks and (
+            is_full or not (_has_numbers_below(blocks[-1]) and _has_numbers_below(block))
+        ):
             blocks[-1] += block
         else:
             blocks.append(block)
