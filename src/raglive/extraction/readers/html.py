@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 
 from raglive.extraction.model import ReaderOutput
+from raglive.extraction.readers.html_tables import HtmlTable, tidy
 from raglive.extraction.text_encoding import decode
 
 __all__ = ["declared_charset", "html_to_text", "read_html"]
@@ -32,18 +33,10 @@ _CHARSET = re.compile(
 )
 
 _SPACES = re.compile(r"[ \t\r\n\f\xa0]+")
-_BREAKS = re.compile(r" *\n *")
-_BLANK_LINES = re.compile(r"\n{3,}")
-_EMPTY_MARKS = re.compile(r"(?m)^(?:#{1,6}|-)(?: (?=#{1,6} |- )|$)")
-_LIST_MARKS = re.compile(r"\n- |^- ")
 # Placeholders for white space that must not be collapsed.
 _KEPT_SPACE, _KEPT_NEWLINE, _KEPT_TAB = "\ue000", "\ue001", "\ue002"
 _KEEP = str.maketrans({" ": _KEPT_SPACE, "\n": _KEPT_NEWLINE, "\t": _KEPT_TAB})
 _RELEASE = str.maketrans({_KEPT_SPACE: " ", _KEPT_NEWLINE: "\n", _KEPT_TAB: "\t"})
-_SHORT_CELL_CHARS = 160
-_MAX_SPAN = 100
-_MAX_COLUMNS = 200
-_CURRENCY = frozenset("$€£¥")
 _QUESTIONS = {*_HEADINGS, "dt", "summary"}  # where a button is the text of a heading
 
 
@@ -71,86 +64,6 @@ def html_to_text(markup: str) -> tuple[str, str | None]:
     return page.text(), page.title
 
 
-class _Table:
-    """A table that is being read: its rows, and the cell that is open."""
-
-    def __init__(self) -> None:
-        self.rows: list[list[str]] = []
-        self.row: list[str] = []
-        self.cell: list[str] | None = None
-        self._spans = (1, 1)
-        self._is_header = False
-        self._below: dict[int, tuple[int, str]] = {}  # column: rows left to fill, and with what
-
-    def start_cell(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.end_cell()
-        self._fill_from_above()
-        values = dict(attrs)
-        self._spans = _span(values.get("rowspan")), _span(values.get("colspan"))
-        self._is_header = tag == "th"
-        self.cell = []
-
-    def end_cell(self) -> None:
-        if self.cell is None:
-            return
-        text, (rows, columns) = _tidy(self.cell), self._spans
-        columns = max(1, min(columns, _MAX_COLUMNS - len(self.row)))
-        is_short = len(text) <= _SHORT_CELL_CHARS
-        text = _flat(text) if is_short else text
-        repeated = text if is_short and self._is_header else ""
-        for column, content in enumerate([text, *[repeated] * (columns - 1)], len(self.row)):
-            if rows > 1:
-                self._below[column] = (rows - 1, content if is_short else "")
-        self.row += [text, *[repeated] * (columns - 1)]
-        self.cell = None
-
-    def end_row(self) -> None:
-        self.end_cell()
-        if self.row:
-            self._fill_from_above()
-            while self.row and not self.row[-1]:
-                self.row.pop()
-            self.rows.append(self.row)
-            self.row = []
-
-    def _fill_from_above(self) -> None:
-        while len(self.row) in self._below:
-            column = len(self.row)
-            left, content = self._below.pop(column)
-            if left > 1:
-                self._below[column] = (left - 1, content)
-            self.row.append(content)
-
-    def lines(self) -> list[str]:
-        """Return the rows as text, with empty cells in their places unless most are empty."""
-        rows = [_joined_amounts(row) for row in self.rows]
-        used = {i for row in rows for i, cell in enumerate(row) if cell}
-        kept = [[cell for i, cell in enumerate(row) if i in used] for row in rows]
-        kept = [row for row in kept if any(row)]
-        filled = sum(map(bool, (cell for row in kept for cell in row)))
-        is_layout = 2 * filled < sum(map(len, kept))
-        return [_row_as_text([c for c in row if c] if is_layout else row) for row in kept]
-
-
-def _span(value: str | None) -> int:
-    return min(int(value), _MAX_SPAN) if value and value.isdecimal() and int(value) > 0 else 1
-
-
-def _joined_amounts(row: list[str]) -> list[str]:
-    """Join currency signs in cells of their own with the amounts in the next cells."""
-    joined = list(row)
-    for i, cell in enumerate(row[:-1]):
-        if cell in _CURRENCY and row[i + 1]:
-            joined[i : i + 2] = ["", cell + row[i + 1]]
-    return joined
-
-
-def _row_as_text(row: list[str]) -> str:
-    if any("\n" in cell for cell in row):
-        return "\n\n".join(filter(None, row))
-    return " | ".join(row).rstrip(" |")
-
-
 class _Page(HTMLParser):
     def __init__(self, *, drop_navigation: bool) -> None:
         super().__init__(convert_charrefs=True)
@@ -158,7 +71,7 @@ class _Page(HTMLParser):
         self._navigation = _NAVIGATION if drop_navigation else frozenset()
         self._hides = drop_navigation
         self._pieces: list[str] = []
-        self._tables: list[_Table] = []
+        self._tables: list[HtmlTable] = []
         self._question_depth = 0
         self._skipped_tag: str | None = None
         self._skipped_depth = 0
@@ -172,7 +85,7 @@ class _Page(HTMLParser):
     def text(self) -> str:
         while self._tables:
             self._end_table()
-        return _tidy(self._pieces).translate(_RELEASE).strip()
+        return tidy(self._pieces).translate(_RELEASE).strip()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._skipped_tag is not None:
@@ -219,7 +132,7 @@ class _Page(HTMLParser):
     def _open(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "table":
             self._break()
-            self._tables.append(_Table())
+            self._tables.append(HtmlTable())
         elif tag == "tr":
             self._end_row()
         elif tag in {"td", "th"}:
@@ -293,13 +206,3 @@ def _hides(attribute: tuple[str, str | None]) -> bool:
         "aria-hidden",
         "true",
     )
-
-
-def _flat(cell: str) -> str:
-    return _SPACES.sub(" ", _LIST_MARKS.sub(", ", cell).removeprefix(", "))
-
-
-def _tidy(pieces: list[str]) -> str:
-    text = re.sub(r" {2,}", " ", "".join(pieces))
-    text = _EMPTY_MARKS.sub("", _BREAKS.sub("\n", text))
-    return _BLANK_LINES.sub("\n\n", text).strip()
