@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from raglive.sources.google_drive.reconcile import Plan, States
@@ -31,7 +31,8 @@ class FullListingState:
     """The watcher's saved state: the last full listing, and the deletions that it holds back.
 
     `number` identifies the listing, `is_running` until it has ended at `ended_at` (seconds since
-    1970). `held` counts the files that it did not delete.
+    1970). `held` counts the files that it did not delete. `distrusted_logs` maps the drives whose
+    listings of several folders were incomplete to the time at which that was found.
     """
 
     number: int = 0
@@ -39,6 +40,7 @@ class FullListingState:
     ended_at: float = 0.0
     held: int = 0
     deletions_approved: bool = False
+    distrusted_logs: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> FullListingState:
@@ -49,6 +51,7 @@ class FullListingState:
             float(state.get("listed_at", 0.0)),
             int(state.get("held", 0)),
             bool(state.get("deletions_approved")),
+            dict(state.get("distrusted_logs", {})),
         )
 
 

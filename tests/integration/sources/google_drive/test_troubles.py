@@ -143,6 +143,49 @@ async def test_a_full_listing_that_ends_half_way_or_is_partial_deletes_nothing(
         assert await indexed(record) == expected(drive, root)
 
 
+@pytest.mark.parametrize(
+    "kind", [FaultKind.SEVERAL_PARENTS_EMPTY, FaultKind.SEVERAL_PARENTS_PARTIAL]
+)
+async def test_children_left_out_of_a_listing_of_several_folders_are_found(  # noqa: PLR0917 - fixtures
+    drive: FakeDrive,
+    server: FakeDriveServer,
+    client: DriveClient,
+    record: PipelineRecord,
+    root: Item,
+    kind: FaultKind,
+) -> None:
+    for folder in drive.tree.children(root.id):
+        drive.create("deep.txt", drive.create_folder("deep", folder), b"deep")
+        drive.create_folder("empty", folder)
+    server.fail("files.list", kind, times=None)
+    first = await watcher_of(record, client, root).check()
+    assert (first.new, first.held) == (10, 0)
+    assert await indexed(record) == expected(drive, root)
+
+    again = await watcher_of(record, client, root, full_listing_seconds=0).check()
+    assert (again.deleted, again.held) == (0, 0)
+    server.google.faults.clear()
+    server.google.requests.clear()
+    await watcher_of(record, client, root, full_listing_seconds=0).check()
+    assert _listings(server) == 16, "one for each folder: this drive's answers are distrusted"
+
+
+async def test_empty_folders_are_listed_again_but_cause_no_distrust(
+    drive: FakeDrive, server: FakeDriveServer, client: DriveClient, record: PipelineRecord
+) -> None:
+    root = drive.create_folder("root", drive.my_drive(USER))
+    for number in range(20):
+        folder = drive.create_folder(f"folder {number}", root)
+        if number:
+            drive.create(f"{number}.txt", folder, b"text")
+    await watcher_of(record, client, root).check()
+    assert _listings(server) == 3
+
+
+def _listings(server: FakeDriveServer) -> int:
+    return [one.method for one in server.google.requests].count("files.list")
+
+
 async def test_a_mass_deletion_is_held_until_it_is_approved(
     drive: FakeDrive, client: DriveClient, record: PipelineRecord, root: Item
 ) -> None:
