@@ -54,7 +54,9 @@ _CONFIGURATION = frozenset(
         ErrorCode.WATCH_LOCATION_UNAVAILABLE,
     }
 )
-_CREDENTIALS = frozenset({ErrorCode.EMBEDDING_REJECTED, ErrorCode.AUTH_REQUIRED})
+_CREDENTIALS = frozenset(
+    {ErrorCode.EMBEDDING_REJECTED, ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_DISABLED}
+)
 
 
 def load_settings() -> Settings:

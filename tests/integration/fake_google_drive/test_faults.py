@@ -24,6 +24,9 @@ from tests.integration.fake_google_drive.conftest import ANN, BOB, Asker
         (FaultKind.FORBIDDEN, 403, "insufficientFilePermissions"),
         (FaultKind.NOT_FOUND, 404, "notFound"),
         (FaultKind.UNAUTHENTICATED, 401, "authError"),
+        (FaultKind.DOWNLOAD_QUOTA, 403, "downloadQuotaExceeded"),
+        (FaultKind.DOMAIN_POLICY, 403, "domainPolicy"),
+        (FaultKind.UNKNOWN_REASON, 403, "someNewReason"),
         (FaultKind.PAGE_TOKEN_INVALID, 400, "invalid"),
         (FaultKind.PAGE_TOKEN_NOT_FOUND, 404, "notFound"),
         (FaultKind.PAGE_TOKEN_EXPIRED, 403, "pageTokenExpired"),
@@ -120,6 +123,9 @@ async def test_a_search_may_be_incomplete_and_an_operation_fail(
     server.fail("files.list", FaultKind.INCOMPLETE_SEARCH)
     assert (await ann.get("files"))["incompleteSearch"]
     assert not (await ann.get("files"))["incompleteSearch"]
+    server.fail("files.list", FaultKind.AUTOMATED_QUERIES)
+    page = await ann.http.get("files")
+    assert (page.status_code, page.headers["Content-Type"][:9]) == (403, "text/html")
     file = drive.create("a", drive.my_drive(ANN))
     server.fail("operations.get", FaultKind.OPERATION_FAILED)
     name = (await ann.http.post(f"files/{file.id}/download")).json()["name"]

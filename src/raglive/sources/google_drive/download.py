@@ -17,8 +17,9 @@ from raglive.extraction.errors import Skipped
 from raglive.sources.google_drive.client import DriveClient
 from raglive.sources.google_drive.drive_file import DriveFile, export_plan
 from raglive.sources.google_drive.errors import (
-    DriveForbidden,
     DriveNotFound,
+    DriveRefused,
+    DriveUnavailable,
     TransferFailed,
 )
 from raglive.store.registry.jobs import Job
@@ -29,9 +30,7 @@ __all__ = ["fetch"]
 CHUNK_BYTES = 256 * 1024
 OPERATION_POLLS = 60
 OPERATION_POLL_SECONDS = 2.0
-_TOO_LARGE_TO_EXPORT = "exportSizeLimitExceeded"
 _UNSUPPORTED = frozenset({"badRequest", "fileNotExportable", "invalid"})
-_NO_DOWNLOAD_RIGHT = frozenset({"cannotDownloadFile", "cannotDownload", "downloadNotAllowed"})
 
 
 @asynccontextmanager
@@ -49,8 +48,10 @@ async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[
         path = Path(folder) / "content"
         try:
             await _Transfer(client, file, path, max_bytes).run()
-        except DriveForbidden as error:
-            raise _explain(file, error) from None
+        except DriveRefused as error:
+            if error.skips_file:
+                raise Skipped(error.message, code=error.code) from None
+            raise
         except DriveNotFound:
             raise _vanished(job) from None
         yield path
@@ -97,38 +98,48 @@ class _Transfer:
 
     async def _export(self, formats: list[str]) -> None:
         """Export; documents over 10 MB by export links, or else by a long-running operation."""
-        is_too_large = False
+        too_large: DriveRefused | None = None
         url = self.client.transport.address(f"files/{self.file.id}/export")
         for mime_type in formats:
             try:
                 await self._save(url, {"mimeType": mime_type})
-            except DriveForbidden as error:
-                if error.reason == _TOO_LARGE_TO_EXPORT:
-                    is_too_large = True
+            except DriveRefused as error:
+                if error.code == ErrorCode.EXPORT_TOO_LARGE:
+                    too_large = error
                 elif error.reason not in _UNSUPPORTED:
                     raise
             else:
                 return
-        if not is_too_large:
+        if too_large is None:
             raise Skipped(f"{self.file.name} cannot be exported by Google Drive.")
-        if not (await self._by_link(formats) or await self._by_operation(formats)):
-            raise RagliveError(
-                f"{self.file.name} is too large for Google Drive to export. Split it.",
-                code=ErrorCode.EXPORT_TOO_LARGE,
-            )
+        if not await self._export_large(formats):
+            raise too_large
+
+    async def _export_large(self, formats: list[str]) -> bool:
+        """Export by a link or an operation; raise why none is available if that may change."""
+        unavailable: RagliveError | None = None
+        for way in (self._by_link, self._by_operation):
+            try:
+                if await way(formats):
+                    return True
+            except (DriveUnavailable, TransferFailed) as error:
+                unavailable = error
+        if unavailable is not None:
+            raise unavailable
+        return False
 
     async def _by_link(self, formats: list[str]) -> bool:
         links = await self.client.export_links(self.file.id)
         for mime_type in formats:
             if mime_type in links:
-                with suppress(DriveForbidden, DriveNotFound):
+                with suppress(DriveRefused, DriveNotFound):
                     await self._save(links[mime_type])
                     return True
         return False
 
     async def _by_operation(self, formats: list[str]) -> bool:
         for mime_type in formats:
-            with suppress(DriveForbidden, DriveNotFound):
+            with suppress(DriveRefused, DriveNotFound):
                 address = await self._operate(mime_type)
                 if address is not None:
                     await self._save(address)
@@ -181,17 +192,6 @@ class _Transfer:
 def _write(target: BinaryIO, digest: hashlib._Hash, chunk: bytes) -> None:
     target.write(chunk)
     digest.update(chunk)
-
-
-def _explain(file: DriveFile, error: DriveForbidden) -> RagliveError:
-    if error.reason in _NO_DOWNLOAD_RIGHT:
-        return Skipped(f"{file.name} may not be downloaded.", code=ErrorCode.NO_DOWNLOAD_RIGHT)
-    if error.reason == "cannotDownloadAbusiveFile":
-        return RagliveError(
-            f"Google Drive has flagged {file.name} as malware or spam and does not serve it.",
-            code=ErrorCode.FLAGGED_ABUSIVE,
-        )
-    return error
 
 
 def _vanished(job: Job) -> RagliveError:

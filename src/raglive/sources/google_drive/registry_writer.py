@@ -174,11 +174,11 @@ class DriveRegistry:
         )
         await self.load()
 
-    async def requeue(self, error_codes: Collection[str]) -> None:
-        """Queue files again that failed with these errors, whose cause has gone."""
+    async def requeue(self, codes: Collection[str], ids: Collection[str] | None = None) -> None:
+        """Queue files again that failed or were skipped with these codes, of `ids` if given."""
 
         async def commit(connection: Connection) -> int:
-            count, rows = await self.tables.requeue(connection, error_codes, MENTIONED)
+            count, rows = await self.tables.requeue(connection, codes, MENTIONED, ids)
             if count:
                 files = [{"id": row["file_id"], "name": row["name"]} for row in rows]
                 event = status_update({"files_requeued": {"count": count, "files": files}})

@@ -13,8 +13,9 @@ import orjson
 import structlog
 
 from raglive.sources.google_drive.credentials import TokenSource
-from raglive.sources.google_drive.errors import DriveUnavailable, read_error_response
+from raglive.sources.google_drive.errors import DriveUnavailable
 from raglive.sources.google_drive.quota import COSTS, QuotaBucket
+from raglive.sources.google_drive.refusals import error_of_response
 from raglive_contract.backoff import Backoff
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -24,7 +25,9 @@ log = structlog.get_logger()
 
 GOOGLE = "https://www.googleapis.com"
 RETRY_BACKOFF = Backoff(first_seconds=1.0, longest_seconds=64.0)
-_RETRIED_BY_THE_WATCHER = frozenset({ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_CURSOR_LOST})
+_RETRIED_BY_THE_WATCHER = frozenset(
+    {ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_CURSOR_LOST, ErrorCode.DRIVE_DISABLED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,9 @@ class RetryPolicy:
 class DriveTransport:
     """Sends the requests of one account.
 
-    Every method raises `AuthRequired`, `DriveUnavailable`, `DriveRateLimited`, `DriveNotFound`,
-    `DriveForbidden` or `CursorLost`.
+    Every method raises `DriveUnavailable`, `DriveNotFound`, `CursorLost`, and the errors of
+    `REFUSALS`. A request is repeated after a pause, unless Google asks for a pause that is longer
+    than the longest of `retry`.
     """
 
     http: httpx.AsyncClient
@@ -116,10 +120,11 @@ class DriveTransport:
             ):
                 refused = request.headers["Authorization"].removeprefix("Bearer ")
                 continue
-            if not error.retryable or error.code in _RETRIED_BY_THE_WATCHER:
+            asked = (error.retry_after_ms or 0) / 1000
+            is_later = asked > self.retry.backoff.longest_seconds
+            if not error.retryable or is_later or error.code in _RETRIED_BY_THE_WATCHER:
                 raise error
             if attempt + 1 < self.retry.attempts:
-                asked = (error.retry_after_ms or 0) / 1000
                 pause = self.retry.backoff.seconds(attempt, asked)
                 log.info("drive_retry", what=what, code=error.code, seconds=round(pause, 2))
                 await asyncio.sleep(pause)
@@ -137,18 +142,17 @@ class DriveTransport:
             if response.is_success:
                 return response
             try:
-                failure = read_error_response(
-                    response.status_code, response.headers, await response.aread()
-                )
+                body = await response.aread()
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
             return DriveUnavailable(f"Google Drive, {what}: no response ({type(error).__name__}).")
         except RagliveError as error:
             return error
-        if failure.is_rate_limit:
+        refused_by = error_of_response(response.status_code, response.headers, body, what)
+        if refused_by.code == ErrorCode.DRIVE_RATE_LIMITED:
             self.quota.drain()
-        return failure.error(what)
+        return refused_by
 
 
 async def _read(response: httpx.Response, what: str) -> bytes:

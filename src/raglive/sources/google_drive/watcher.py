@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from raglive.sources.google_drive.change_logs import ChangeLogReader
+from raglive.sources.google_drive.change_logs import REFUSED_FOR_A_RIGHT, ChangeLogReader
 from raglive.sources.google_drive.client import DriveClient
 from raglive.sources.google_drive.deletion_guard import DriveDeletionGuard
 from raglive.sources.google_drive.download import fetch
@@ -33,10 +33,16 @@ log = structlog.get_logger()
 FULL_LISTING_SECONDS = 6 * 3600.0
 ROUNDS_PER_CHECK = 3  # a cursor may be lost again during the full listing that replaces it
 RETRY_BACKOFF = Backoff(first_seconds=2.0, longest_seconds=300.0)
+MAX_WAIT_SECONDS = 3600.0  # between checks, if Google asks for a longer pause
 _ACCESS_ERRORS = frozenset({ErrorCode.DRIVE_NOT_FOUND, ErrorCode.DRIVE_FORBIDDEN})
 # Files that failed with these errors are queued again once a check succeeds.
 _REQUEUED_AFTER_RECOVERY = frozenset(
-    {ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_UNAVAILABLE, ErrorCode.DRIVE_RATE_LIMITED}
+    {
+        ErrorCode.AUTH_REQUIRED,
+        ErrorCode.DRIVE_DISABLED,
+        ErrorCode.DRIVE_RATE_LIMITED,
+        ErrorCode.DRIVE_UNAVAILABLE,
+    }
 )
 
 
@@ -94,7 +100,8 @@ class GoogleDriveWatcher:
             try:
                 await self.check()
             except STORE_ERRORS as error:
-                wait = RETRY_BACKOFF.seconds(failures)
+                asked = getattr(error, "retry_after_ms", None) or 0
+                wait = max(RETRY_BACKOFF.seconds(failures), min(asked / 1000, MAX_WAIT_SECONDS))
                 log.debug("check_retry", after=type(error).__name__, seconds=round(wait, 2))
                 failures += 1
             else:
@@ -157,6 +164,7 @@ class GoogleDriveWatcher:
             # The files of a watched folder that has just become unavailable are not deleted.
             if await self._folders.are_available():
                 await self._deletions.end_full_listing()
+                await registry.requeue(REFUSED_FOR_A_RIGHT)
                 await self._listing.run()
             else:
                 self._must_check_folders = True

@@ -23,7 +23,13 @@ from tests.integration.sources.google_drive.drives import IMPATIENT, USER
 
 MARKDOWN = "text/markdown"
 FORM = "application/vnd.google-apps.form"
-MENDED_BY_THEMSELVES = {"auth_required", "drive_rate_limited", "drive_unavailable"}
+MENDED_BY_THEMSELVES = {
+    "auth_required",
+    "drive_disabled",
+    "drive_rate_limited",
+    "drive_unavailable",
+}
+WITHOUT_RIGHT = {"drive_forbidden", "no_download_right"}
 _STATES = """
 SELECT name, coalesce(error ->> 'code', reason ->> 'code', state) FROM raglive.files
 WHERE state <> 'deleted'
@@ -133,6 +139,14 @@ FATES = {
     "cut": ("files.getMedia", FaultKind.TRUNCATED, "transfer_failed"),
     "corrupted": ("files.getMedia", FaultKind.CORRUPTED, "transfer_failed"),
     "forbidden": ("files.getMedia", FaultKind.FORBIDDEN, "drive_forbidden"),
+    "automated queries": ("files.getMedia", FaultKind.AUTOMATED_QUERIES, "drive_unavailable"),
+    "daily limit": ("files.getMedia", FaultKind.DAILY_LIMIT, "drive_rate_limited"),
+    "download quota": ("files.getMedia", FaultKind.DOWNLOAD_QUOTA, "download_quota_exceeded"),
+    "domain policy": ("files.getMedia", FaultKind.DOMAIN_POLICY, "drive_disabled"),
+    "no download": ("files.getMedia", FaultKind.CANNOT_DOWNLOAD, "no_download_right"),
+    "abusive": ("files.getMedia", FaultKind.ABUSIVE, "flagged_abusive"),
+    "no member": ("files.getMedia", FaultKind.NOT_A_MEMBER, "drive_forbidden"),
+    "unknown": ("files.getMedia", FaultKind.UNKNOWN_REASON, "drive_refused"),
     "unauthenticated": ("files.getMedia", FaultKind.UNAUTHENTICATED, "auth_required"),
     "gone": ("files.get", FaultKind.NOT_FOUND, "file_vanished"),
     "gone meanwhile": ("files.getMedia", FaultKind.NOT_FOUND, "file_vanished"),
@@ -163,10 +177,21 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     assert await _states(database) == fates | unsupported
 
     server.google.faults.clear()
+    for file in list(drive.files_under(root, USER)):
+        if file.name == "download quota":  # is requested again after an hour
+            drive.delete(file)
+            del fates[file.name]
     await _run_once(server, root, dsn)
     after = await _states(database)
     mended = {name for name, code in fates.items() if code in MENDED_BY_THEMSELVES}
     assert mended == {name for name, state in after.items() if state == "completed"}
+
+    granted = [one for one in drive.files_under(root, USER) if fates.get(one.name) in WITHOUT_RIGHT]
+    for file in granted:
+        drive.share(file, "carol@example.com")  # the change log mentions the file
+    await _run_once(server, root, dsn)
+    after = await _states(database)
+    assert {after[file.name] for file in granted} == {"completed"}
 
 
 async def test_a_missing_folder_does_not_block_the_others(

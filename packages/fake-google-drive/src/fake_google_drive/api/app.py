@@ -31,6 +31,7 @@ __all__ = ["create_app"]
 
 TIMEOUT_SECONDS = 3600.0
 _LOCAL_HOSTS = {"127.0.0.1", "localhost"}
+_SORRY = "<html><title>Sorry...</title>Your network may be sending automated queries.</html>"
 _NO_STORE = {"Cache-Control": "no-cache, no-store"}
 
 
@@ -88,6 +89,8 @@ async def _answer(
 ) -> Response:
     if fault is not None and (error := fault.error()) is not None:
         raise error
+    if fault is not None and fault.kind is FaultKind.AUTOMATED_QUERIES:
+        return Response(_SORRY, 403, media_type="text/html")
     parameters = dict(request.query_params)
     if method.name in PARAMETERS:
         require_known(method.name, parameters)

@@ -76,11 +76,19 @@ class GoogleDriveTables(FolderTable, ShortcutTable, ListingTables):
         await connection.execute(_QUERIES["patch_watch_state"], self._key, patch)
 
     async def requeue(
-        self, connection: Connection, error_codes: Iterable[str], limit: int
+        self,
+        connection: Connection,
+        codes: Iterable[str],
+        limit: int,
+        ids: Collection[str] | None = None,
     ) -> tuple[int, list[asyncpg.Record]]:
-        """Requeue files that failed with these error codes; return how many, and the first."""
+        """Requeue files that failed or were skipped with these codes, of `ids` if they are given.
+
+        Returns how many there were, and the first `limit` of them.
+        """
         query = _QUERIES["requeue_refused"]
-        rows = await connection.fetch(query, self._key, list(error_codes), limit)
+        only = None if ids is None else list(ids)
+        rows = await connection.fetch(query, self._key, list(codes), limit, only)
         return (rows[0]["total"] if rows else 0), rows
 
     async def _files(self, connection: Connection, query: str, *args: Any) -> list[KnownFile]:

@@ -64,10 +64,13 @@ ORDER BY file_key
 UPDATE raglive.pipelines SET watch_state = watch_state || $2 WHERE pipeline_key = $1
 
 -- name: requeue_refused
+-- Of all files, or of those in $4.
 WITH requeued AS (
-    UPDATE raglive.files SET state = 'queued', tries = 0, next_attempt_at = clock_timestamp(), error = NULL,
+    UPDATE raglive.files SET state = 'queued', tries = 0, next_attempt_at = clock_timestamp(), error = NULL, reason = NULL,
         desired_generation = desired_generation + 1, updated_at = clock_timestamp()
-    WHERE pipeline_key = $1 AND state IN ('failed', 'queued') AND error ->> 'code' = ANY ($2)
+    WHERE pipeline_key = $1 AND ($4::text[] IS NULL OR file_id = ANY ($4))
+      AND (state IN ('failed', 'queued') AND error ->> 'code' = ANY ($2)
+           OR state = 'skipped' AND reason ->> 'code' = ANY ($2))
     RETURNING file_id, name
 )
 SELECT file_id, name, count(*) OVER () AS total FROM requeued LIMIT $3
