@@ -123,15 +123,32 @@ async def test_a_search_may_be_incomplete_and_an_operation_fail(
     server.fail("files.list", FaultKind.INCOMPLETE_SEARCH)
     assert (await ann.get("files"))["incompleteSearch"]
     assert not (await ann.get("files"))["incompleteSearch"]
-    server.fail("files.list", FaultKind.AUTOMATED_QUERIES)
-    page = await ann.http.get("files")
-    assert (page.status_code, page.headers["Content-Type"][:9]) == (403, "text/html")
     file = drive.create("a", drive.my_drive(ANN))
     server.fail("operations.get", FaultKind.OPERATION_FAILED)
     name = (await ann.http.post(f"files/{file.id}/download")).json()["name"]
     done = await ann.get(f"operations/{name}")
     assert done["done"]
     assert done["error"]["code"] == 13
+
+
+async def test_pages_and_redirects_come_instead_of_answers(
+    server: FakeDriveServer, drive: FakeDrive, ann: Asker
+) -> None:
+    path = f"files/{drive.create('a.md', drive.my_drive(ANN), b'a').id}?alt=media"
+    for kind, status, media_type in (
+        (FaultKind.AUTOMATED_QUERIES, 403, "text/html"),
+        (FaultKind.CAPTCHA_PAGE, 200, "text/html"),
+        (FaultKind.MISLABELLED_PAGE, 200, "text/markdown"),
+    ):
+        server.fail("files.getMedia", kind)
+        page = await ann.http.get(path)
+        received = page.headers["Content-Type"].partition(";")[0]
+        assert (page.status_code, received) == (status, media_type)
+        assert page.text.startswith("<!DOCTYPE html>")
+    server.fail("files.getMedia", FaultKind.REDIRECT_TO_SIGN_IN)
+    redirected = await ann.http.get(path)
+    assert redirected.status_code == 302
+    assert redirected.headers["Location"].startswith("https://accounts.google.com/")
 
 
 async def test_quota_is_counted_by_user_and_minute() -> None:

@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from raglive.sources.google_drive.credentials import TokenSource
-from raglive.sources.google_drive.errors import DriveUnavailable
+from raglive.sources.google_drive.errors import DriveUnavailable, TransferFailed
 from raglive.sources.google_drive.quota import COSTS, QuotaBucket
 from raglive.sources.google_drive.refusals import error_of_response
 from raglive_contract.backoff import Backoff
@@ -25,6 +25,9 @@ log = structlog.get_logger()
 
 GOOGLE = "https://www.googleapis.com"
 RETRY_BACKOFF = Backoff(first_seconds=1.0, longest_seconds=64.0)
+SIGN_IN_HOST = "accounts.google.com"
+MAX_REDIRECTS = 5
+_GOOGLE_HOSTS = (".google.com", ".googleapis.com", ".googleusercontent.com")
 _RETRIED_BY_THE_WATCHER = frozenset(
     {ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_CURSOR_LOST, ErrorCode.DRIVE_DISABLED}
 )
@@ -109,7 +112,7 @@ class DriveTransport:
             request = self.http.build_request(
                 method, url, params=params, headers=headers, content=content
             )
-            response = await self._send(request, what, COSTS[cost], refused)
+            response = await self._send(request, what, cost, refused)
             if isinstance(response, httpx.Response):
                 return response
             error = response
@@ -131,14 +134,15 @@ class DriveTransport:
         raise error
 
     async def _send(
-        self, request: httpx.Request, what: str, cost: float, refused: str
+        self, request: httpx.Request, what: str, cost: str, refused: str
     ) -> httpx.Response | RagliveError:
         """Send a request once, with a token other than `refused`; return the response or error."""
         try:
+            self._require_google(request.url, what, cost)
             token = await self.tokens.token(refused)
-            await self.quota.take(cost)
+            await self.quota.take(COSTS[cost])
             request.headers["Authorization"] = f"Bearer {token}"
-            response = await self.http.send(request, stream=True)
+            response = await self._follow(request, what, cost)
             if response.is_success:
                 return response
             try:
@@ -153,6 +157,34 @@ class DriveTransport:
         if refused_by.code == ErrorCode.DRIVE_RATE_LIMITED:
             self.quota.drain()
         return refused_by
+
+    async def _follow(self, request: httpx.Request, what: str, cost: str) -> httpx.Response:
+        """Send a request and follow its redirects, without the token on another server."""
+        for _ in range(MAX_REDIRECTS):
+            response = await self.http.send(request, stream=True)
+            if response.next_request is None:
+                return response
+            await response.aclose()
+            request = response.next_request
+            self._require_google(request.url, what, cost)
+        raise _redirected("too often", what, cost)
+
+    def _require_google(self, url: httpx.URL, what: str, cost: str) -> None:
+        """Raise an error for an address outside of the Drive API and Google's file servers."""
+        own = httpx.URL(self.url)
+        if (url.scheme, url.host, url.port) == (own.scheme, own.host, own.port):
+            return
+        is_google = url.host.endswith(_GOOGLE_HOSTS) and url.scheme == "https"
+        if not is_google or url.host == SIGN_IN_HOST:
+            raise _redirected(f"to {url.scheme}://{url.host}", what, cost)
+
+
+def _redirected(where: str, what: str, cost: str) -> RagliveError:
+    kind = TransferFailed if cost == "download" else DriveUnavailable
+    return kind(
+        f"Google Drive, {what}: the request was redirected {where}, which does not serve files of "
+        "Google Drive. Does a proxy ask for a sign-in?"
+    )
 
 
 async def _read(response: httpx.Response, what: str) -> bytes:

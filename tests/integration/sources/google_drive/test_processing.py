@@ -98,8 +98,9 @@ async def test_an_export_past_the_limit_comes_by_link_then_by_operation_then_fai
     server.google.export_limit_bytes = 10
     names = ("by link", "by operation", "never")
     made = [drive.create_native(n, root, DOCUMENT, {MARKDOWN: f"{n}, at length"}) for n in names]
-    for item in made[1:]:
-        server.fail("files.exportLink", FaultKind.FORBIDDEN, times=None, file_id=item.id)
+    refusals = (FaultKind.REDIRECT_TO_SIGN_IN, FaultKind.FORBIDDEN)
+    for item, kind in zip(made[1:], refusals, strict=True):
+        server.fail("files.exportLink", kind, times=None, file_id=item.id)
     server.fail("files.download", FaultKind.FORBIDDEN, times=None, file_id=made[2].id)
 
     await _run_once(server, root, dsn)
@@ -129,6 +130,7 @@ async def test_a_new_name_or_folder_needs_no_new_embedding(
     assert [row["folder"] for row in folders] == ["", "other"]
 
 
+PAGES = (FaultKind.SIGN_IN_PAGE, FaultKind.CAPTCHA_PAGE, FaultKind.MISLABELLED_PAGE)
 FATES = {
     "user quota": ("files.getMedia", FaultKind.USER_RATE_LIMIT, "drive_rate_limited"),
     "project quota": ("files.getMedia", FaultKind.RATE_LIMIT, "drive_rate_limited"),
@@ -147,6 +149,11 @@ FATES = {
     "abusive": ("files.getMedia", FaultKind.ABUSIVE, "flagged_abusive"),
     "no member": ("files.getMedia", FaultKind.NOT_A_MEMBER, "drive_forbidden"),
     "unknown": ("files.getMedia", FaultKind.UNKNOWN_REASON, "drive_refused"),
+    "virus scan": ("files.getMedia", FaultKind.VIRUS_SCAN_PAGE, "transfer_failed"),
+    "mislabelled": ("files.getMedia", FaultKind.MISLABELLED_PAGE, "transfer_failed"),
+    "sign-in": ("files.getMedia", FaultKind.SIGN_IN_PAGE, "transfer_failed"),
+    "elsewhere": ("files.getMedia", FaultKind.REDIRECT_ELSEWHERE, "transfer_failed"),
+    "sign-in elsewhere": ("files.getMedia", FaultKind.REDIRECT_TO_SIGN_IN, "transfer_failed"),
     "unauthenticated": ("files.getMedia", FaultKind.UNAUTHENTICATED, "auth_required"),
     "gone": ("files.get", FaultKind.NOT_FOUND, "file_vanished"),
     "gone meanwhile": ("files.getMedia", FaultKind.NOT_FOUND, "file_vanished"),
@@ -165,6 +172,9 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     for name, (method, kind, _) in FATES.items():
         file = drive.create(name, root, name, mime_type="text/plain")
         server.fail(method, kind, times=None, file_id=file.id)
+    for kind in PAGES:
+        page = drive.create_native(kind, root, DOCUMENT, {MARKDOWN: "text"})
+        server.fail("files.export", kind, times=None, file_id=page.id)
     unsupported = dict.fromkeys(("form", "site", "map"), "unsupported")
     for name in unsupported:
         drive.create_native(name, root, f"application/vnd.google-apps.{name}", {})
@@ -174,6 +184,7 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     assert left.value.retryable
 
     fates = {name: code for name, (_, _, code) in FATES.items()}
+    fates |= dict.fromkeys(PAGES, "transfer_failed")
     assert await _states(database) == fates | unsupported
 
     server.google.faults.clear()

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from fake_google_drive.api.calls import Call, read_fields, require_known
 from fake_google_drive.api.connection import cut, hang
 from fake_google_drive.api.methods import METHODS, DriveMethod
+from fake_google_drive.api.pages import instead_of
 from fake_google_drive.consent import ConsentRefused
 from fake_google_drive.control import Control, ControlError
 from fake_google_drive.errors import DriveError
@@ -31,7 +32,6 @@ __all__ = ["create_app"]
 
 TIMEOUT_SECONDS = 3600.0
 _LOCAL_HOSTS = {"127.0.0.1", "localhost"}
-_SORRY = "<html><title>Sorry...</title>Your network may be sending automated queries.</html>"
 _NO_STORE = {"Cache-Control": "no-cache, no-store"}
 
 
@@ -71,7 +71,7 @@ def _endpoint(google: FakeGoogle, method: DriveMethod) -> Callable[[Request], Aw
             user = grant.user
             fault = google.faults.strike(name, user=user, file_id=file_id)
             google.quota.charge(user, name)
-            response = await _answer(google, method, request, grant, fault)
+            response = instead_of(await _answer(google, method, request, grant, fault), fault)
         except DriveError as error:
             response = _refusal(error)
         google.requests.append(Record(name, user, file_id, response.status_code))
@@ -89,8 +89,6 @@ async def _answer(
 ) -> Response:
     if fault is not None and (error := fault.error()) is not None:
         raise error
-    if fault is not None and fault.kind is FaultKind.AUTOMATED_QUERIES:
-        return Response(_SORRY, 403, media_type="text/html")
     parameters = dict(request.query_params)
     if method.name in PARAMETERS:
         require_known(method.name, parameters)
