@@ -89,6 +89,7 @@ class ErrorCode(StrEnum):
     # pipelines and their sources
     WATCH_LOCATION_UNAVAILABLE = "watch_location_unavailable"
     DELETIONS_HELD = "deletions_held"
+    FILES_FAILED = "files_failed"
     # commands and processes
     SETTINGS_INVALID = "settings_invalid"
     DATABASE_MISCONFIGURED = "database_misconfigured"

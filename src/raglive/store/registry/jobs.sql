@@ -45,6 +45,9 @@ SELECT NOT EXISTS (SELECT FROM raglive.files
 SELECT count(*) AS files, min(error ->> 'code') AS code FROM raglive.files
 WHERE pipeline_key = $1 AND location IS NOT NULL AND state = 'queued'
 
+-- name: count_failed
+SELECT count(*) FROM raglive.files WHERE pipeline_key = $1 AND location IS NOT NULL AND state = 'failed'
+
 -- name: renew_leases
 WITH held AS (
     SELECT file_key, reported.stage, reported.progress

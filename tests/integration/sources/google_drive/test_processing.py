@@ -15,6 +15,7 @@ from fake_google_drive.mime import DOCUMENT
 from fake_google_drive.server import FakeDriveServer
 from raglive.app.installation import Installation
 from raglive.app.sources import run_google_drive
+from raglive.cli.running import exit_status_of
 from raglive.settings import read_settings
 from raglive.sources.google_drive.client import open_drive
 from raglive.store.pool import Database
@@ -75,7 +76,9 @@ async def test_every_kind_of_file_has_its_expected_outcome(
     server.fail("files.getMedia", FaultKind.CORRUPTED, file_id=spoilt.id)
     server.fail("files.getMedia", FaultKind.TRUNCATED, file_id=cut.id)
 
-    await _run_once(server, root, dsn, RAGLIVE_MAX_FILE_BYTES="2000")
+    with pytest.raises(RagliveError, match="2 files failed") as failed:
+        await _run_once(server, root, dsn, RAGLIVE_MAX_FILE_BYTES="2000")
+    assert exit_status_of(failed.value) == 5
 
     assert await _states(database) == {
         "plain.txt": "completed",
@@ -103,7 +106,8 @@ async def test_an_export_past_the_limit_comes_by_link_then_by_operation_then_fai
         server.fail("files.exportLink", kind, times=None, file_id=item.id)
     server.fail("files.download", FaultKind.FORBIDDEN, times=None, file_id=made[2].id)
 
-    await _run_once(server, root, dsn)
+    with pytest.raises(RagliveError, match="1 file failed"):
+        await _run_once(server, root, dsn)
 
     assert await _states(database) == {
         "by link": "completed",
@@ -192,7 +196,8 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
         if file.name == "download quota":  # is requested again after an hour
             drive.delete(file)
             del fates[file.name]
-    await _run_once(server, root, dsn)
+    with pytest.raises(RagliveError, match="files failed"):
+        await _run_once(server, root, dsn)
     after = await _states(database)
     mended = {name for name, code in fates.items() if code in MENDED_BY_THEMSELVES}
     assert mended == {name for name, state in after.items() if state == "completed"}
@@ -200,9 +205,24 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     granted = [one for one in drive.files_under(root, USER) if fates.get(one.name) in WITHOUT_RIGHT]
     for file in granted:
         drive.share(file, "carol@example.com")  # the change log mentions the file
-    await _run_once(server, root, dsn)
+    with pytest.raises(RagliveError, match="files failed"):
+        await _run_once(server, root, dsn)
     after = await _states(database)
     assert {after[file.name] for file in granted} == {"completed"}
+
+
+async def test_a_run_that_holds_deletions_back_says_so(
+    drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
+) -> None:
+    files = [drive.create(f"{number}.txt", root, b"text") for number in range(3)]
+    await _run_once(server, root, dsn)
+    for file in files[:2]:
+        drive.delete(file)
+    drive.expire_page_tokens()  # so that only a full listing finds it
+    with pytest.raises(RagliveError, match="2 missing files") as held:
+        await _run_once(server, root, dsn)
+    assert exit_status_of(held.value) == 4
+    assert len(await _states(database)) == 3
 
 
 async def test_a_missing_folder_does_not_block_the_others(
