@@ -46,6 +46,7 @@ class FaultKind(StrEnum):
     PAGE_TOKEN_EXPIRED = "page_token_expired"  # noqa: S105
     PAGE_TOKEN_GONE = "page_token_gone"  # noqa: S105
     INCOMPLETE_SEARCH = "incomplete_search"
+    EMPTY = "empty"
     SEVERAL_PARENTS_EMPTY = "several_parents_empty"
     SEVERAL_PARENTS_PARTIAL = "several_parents_partial"
     OPERATION_FAILED = "operation_failed"

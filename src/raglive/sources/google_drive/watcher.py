@@ -16,6 +16,7 @@ from raglive.sources.google_drive.client import DriveClient
 from raglive.sources.google_drive.deletion_guard import DriveDeletionGuard
 from raglive.sources.google_drive.download import fetch
 from raglive.sources.google_drive.folder_listing import FolderListing
+from raglive.sources.google_drive.plan_writer import MissingFiles
 from raglive.sources.google_drive.registry_writer import ChangeCounts, DriveRegistry
 from raglive.sources.google_drive.watched_folders import WatchedFolders
 from raglive.sources.problems import ProblemPublisher, WatcherProblem
@@ -137,7 +138,7 @@ class GoogleDriveWatcher:
             changed=counts.changed,
             moved=counts.moved,
             deleted=counts.deleted,
-            held=self._registry.state.held,
+            held=0 if (held := self._registry.state.held) is None else held.files,
             problem=problem,
             duration_seconds=round(time.monotonic() - started, 3),
         )
@@ -201,7 +202,7 @@ class GoogleDriveWatcher:
             )
             problem = WatcherProblem(FolderUnavailable.code, unavailable.message)
             await self._problems.publish(problem)
-        elif registry.state.held:
+        elif registry.state.held is not None:
             await self._problems.publish(_held(registry.state.held))
         else:
             await self._problems.publish(None)
@@ -211,9 +212,20 @@ class GoogleDriveWatcher:
         return unavailable
 
 
-def _held(files: int) -> WatcherProblem:
+def _held(held: MissingFiles) -> WatcherProblem:
+    if held.present:
+        said = (
+            f"Google Drive still has {held.present} of {held.checked} files that were requested, "
+            f"of {held.files} that its listing lacks: the listing is incomplete."
+        )
+    else:
+        said = (
+            f"Google Drive has none of {held.checked} files any more that were requested, of "
+            f"{held.files} that are missing in the watched folders: too many to be deleted without "
+            "approval."
+        )
     return WatcherProblem(
         "deletions_held",
-        f"{files} files are missing in Google Drive, too many to be deleted without approval. "
-        "Nothing was deleted. If they are meant to be gone, run `raglive pipeline approve`.",
+        f"{said} Nothing was deleted. If files are meant to be gone, run `raglive pipeline "
+        "approve`: each one is requested once more, and only deleted if it is gone.",
     )

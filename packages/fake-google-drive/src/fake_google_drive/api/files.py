@@ -66,8 +66,10 @@ def list_files(call: Call) -> dict[str, Any]:
 
 
 def _hidden_parents(call: Call, search: FileSearch) -> set[str]:
-    """Return the folders of a search in several ones whose content a fault leaves out."""
+    """Return the folders of a search whose content a fault leaves out."""
     folders = sorted(search.query.folders() or ()) if search.query else []
+    if _struck(call, FaultKind.EMPTY):
+        return set(folders)
     if len(folders) > 1 and _struck(call, FaultKind.SEVERAL_PARENTS_EMPTY):
         return set(folders)
     if len(folders) > 1 and _struck(call, FaultKind.SEVERAL_PARENTS_PARTIAL):

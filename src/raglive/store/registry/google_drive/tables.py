@@ -26,15 +26,22 @@ class GoogleDriveTables(FolderTable, ShortcutTable, ListingTables):
     """All tables of one pipeline."""
 
     async def known(
-        self, connection: Connection, ids: Collection[str], parents: Collection[str]
+        self,
+        connection: Connection,
+        ids: Collection[str],
+        parents: Collection[str],
+        listing: int | None = None,
     ) -> KnownItems:
-        """Return the known items among `ids`, the folders above them, and those above `parents`."""
+        """Return the known items among `ids`, the folders above them, and those above `parents`.
+
+        If `listing` is given, folders that this full listing did not find count as unknown.
+        """
         files = await self._files(connection, "files_by_id", list(ids))
         shortcuts = await connection.fetch(_QUERIES["shortcuts_by_id"], self._key, list(ids))
         targets = await connection.fetch(_QUERIES["targets"], self._key, list(ids))
         homes = {file.source["parent"] for file in files if file.source.get("parent")}
         above = await connection.fetch(
-            _QUERIES["folders_above"], self._key, list({*ids, *parents, *homes})
+            _QUERIES["folders_above"], self._key, list({*ids, *parents, *homes}), listing
         )
         return KnownItems(
             {file.file_id: file for file in files},

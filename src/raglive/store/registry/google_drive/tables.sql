@@ -4,12 +4,14 @@ FROM raglive.files
 WHERE pipeline_key = $1 AND file_id = ANY ($2) AND state <> 'deleted' AND location IS NOT NULL
 
 -- name: folders_above
+-- With $3, only watched folders and those that this full listing found.
 WITH RECURSIVE up AS (
     SELECT folder_id, parent_id, name, path, log, is_root, state FROM raglive.google_folders
-    WHERE pipeline_key = $1 AND folder_id = ANY ($2)
+    WHERE pipeline_key = $1 AND folder_id = ANY ($2) AND ($3::bigint IS NULL OR is_root OR seen = $3)
     UNION
     SELECT above.folder_id, above.parent_id, above.name, above.path, above.log, above.is_root, above.state
     FROM up JOIN raglive.google_folders AS above ON above.pipeline_key = $1 AND above.folder_id = up.parent_id
+    WHERE $3::bigint IS NULL OR above.is_root OR above.seen = $3
 )
 SELECT * FROM up
 
