@@ -14,6 +14,7 @@ from fake_google_drive.items import Item
 from fake_google_drive.mime import DOCUMENT
 from fake_google_drive.server import FakeDriveServer
 from raglive.app.installation import Installation
+from raglive.app.source_verification import verify_sources
 from raglive.app.sources import run_google_drive
 from raglive.cli.running import exit_status_of
 from raglive.settings import read_settings
@@ -42,7 +43,7 @@ def root(drive: FakeDrive) -> Item:
     return drive.create_folder("root", drive.my_drive(USER))
 
 
-async def _run_once(server: FakeDriveServer, root: Item, dsn: str, **settings: str) -> None:
+def _installation(server: FakeDriveServer, root: Item, dsn: str, **settings: str) -> Installation:
     environment = {
         "RUN_MODE": "single",
         "RAG_WATCH_FOLDER_ID": root.id,
@@ -52,9 +53,12 @@ async def _run_once(server: FakeDriveServer, root: Item, dsn: str, **settings: s
         "RAGLIVE_MAX_ATTEMPTS": "1",
         **settings,
     }
+    return Installation(read_settings(environment), dsn, "s" * 40)
+
+
+async def _run_once(server: FakeDriveServer, root: Item, dsn: str, **settings: str) -> None:
     never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    wiring = Installation(read_settings(environment), dsn, "s" * 40)
-    await run_google_drive(wiring, never)
+    await run_google_drive(_installation(server, root, dsn, **settings), never)
 
 
 async def _states(database: Database) -> dict[str, str]:
@@ -233,3 +237,31 @@ async def test_a_missing_folder_does_not_block_the_others(
         await _run_once(server, root, dsn, RAG_WATCH_FOLDER_ID=f"{root.id},1nowhere")
     assert missing.value.code == "watch_location_unavailable"
     assert await _states(database) == {"there.txt": "completed"}
+
+
+async def test_verification_compares_the_index_with_the_drive(
+    drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
+) -> None:
+    folder = drive.create_folder("folder", root)
+    kept = [drive.create(f"{number}.txt", folder, b"text") for number in range(3)]
+    outside = drive.create("target.txt", drive.my_drive(USER), b"text")
+    drive.create_shortcut(outside, root)
+    await _run_once(server, root, dsn)
+    installation = _installation(server, root, dsn)
+    assert await verify_sources(installation, None, None) == []
+
+    drive.write(kept[0], b"other text")
+    drive.trash(kept[1])
+    drive.move(kept[2], drive.my_drive(USER))
+    drive.create("new.txt", drive.create_folder("new", folder), b"text")
+    for sample in (None, 100):
+        found = await verify_sources(installation, "google-drive-pipeline", sample)
+        assert {one.code: one.message for one in found} == {
+            "missing_in_index": "1 in the source, but not in the index: folder new.",
+            "not_in_source": "2 in the index, but no longer in the source: 1.txt, 2.txt.",
+            "outdated_in_index": "1 in the index with an earlier content: 0.txt.",
+        }
+    await _run_once(server, root, dsn)
+    assert await verify_sources(installation, None, 1) == []
+    with pytest.raises(RagliveError, match="There are: google-drive-pipeline"):
+        await verify_sources(installation, "another", None)
