@@ -53,6 +53,7 @@ class FaultyHistory(RootHistory):
         """
         super()._extend()
         self._lie = self.random.choice(LIES)
+        self._is_first = True
         if self._lie is FaultKind.EMPTY:
             self.steps = {
                 name: weight
@@ -72,11 +73,12 @@ class FaultyHistory(RootHistory):
     def inject_faults(self, server: FakeDriveServer) -> None:
         """Replace the faults: some requests are refused, and mostly, listings lie."""
         server.google.faults.clear()
+        is_first, self._is_first = self._is_first, False
         for _ in range(self.random.choice((0, 0, 0, 1, 2))):
             times, after = self.random.choice((1, 2, 6, None)), self.random.randrange(12)
             method, kind = self.random.choice(METHODS), self.random.choice(REFUSALS)
             server.fail(method, kind, times=times, after=after)
-        if self.random.random() < 0.7:
+        if self.random.random() < 0.7 and not (is_first and self._lie is FaultKind.EMPTY):
             server.fail("files.list", self._lie, times=None)
 
     def approves(self) -> bool:
