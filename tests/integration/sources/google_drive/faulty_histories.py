@@ -55,6 +55,7 @@ class FaultyHistory(RootHistory):
         self._lie = self.random.choice(LIES)
         self._is_first = True
         if self._lie is FaultKind.EMPTY:
+            self.interference_rate = 0
             self.steps = {
                 name: weight
                 for name, weight in self.steps.items()
