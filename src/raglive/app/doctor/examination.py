@@ -14,7 +14,12 @@ from raglive.app.doctor.machine import (
     check_limits,
     check_sandbox,
 )
-from raglive.app.doctor.servers import check_dashboard, check_status_server, public_url
+from raglive.app.doctor.servers import (
+    check_bus,
+    check_dashboard,
+    check_status_server,
+    public_url,
+)
 from raglive.app.installation import Installation, find_installation
 from raglive.local_stack.data_folder import running_stacks
 from raglive.settings import Settings
@@ -56,6 +61,8 @@ def _checks_of(installation: Installation) -> dict[str, Check]:
         ),
         "dashboard": partial(check_dashboard, installation),
     }
+    if settings.redis_url is not None:
+        checks["Redis"] = partial(check_bus, settings)
     if (public := public_url(settings)) is not None:
         checks["public address"] = partial(
             check_status_server, installation, public, "RAGLIVE_STATUS_URL"
