@@ -19,7 +19,7 @@ log = structlog.get_logger()
 MAX_DELETED_FILES = 50
 MAX_DELETED_SHARE = 0.2
 CHECKED_BEFORE_HOLDING = 200
-FILES_PER_TRANSACTION = 100
+FILES_PER_TRANSACTION = 500
 
 
 class DriveDeletionGuard:
@@ -35,7 +35,7 @@ class DriveDeletionGuard:
         folders remain.
         """
         registry = self._registry
-        await registry.recheck_unseen_targets()
+        await registry.record_unseen()
         held = None if registry.state.deletions_approved else await self._to_hold()
         ended = {"in_full": False, "listed_at": time.time()}
         if held is not None:
@@ -52,10 +52,9 @@ class DriveDeletionGuard:
         Files that turn out to be in the watched folders do not count.
         """
         registry = self._registry
-        number = registry.state.number
         total = await retry_transient(registry.tables.file_count, what="counting files")
         missing, sample = await retry_transient(
-            lambda: registry.tables.unseen_files(number, CHECKED_BEFORE_HOLDING),
+            lambda: registry.tables.missing_files(CHECKED_BEFORE_HOLDING),
             what="reading missing files",
         )
         if not _exceeds_limits(missing, total):
@@ -67,11 +66,15 @@ class DriveDeletionGuard:
 
     async def _delete_missing(self) -> None:
         registry = self._registry
-        while missing := await retry_transient(
-            lambda: registry.tables.first_missing(FILES_PER_TRANSACTION),
-            what="reading missing files",
-        ):
+        while missing := await self._some_missing():
             await registry.write(await registry.fetch_states(missing), requested=missing)
+
+    async def _some_missing(self) -> list[str]:
+        tables = self._registry.tables
+        _, files = await retry_transient(
+            lambda: tables.missing_files(FILES_PER_TRANSACTION), what="reading missing files"
+        )
+        return files
 
 
 def _exceeds_limits(missing: int, total: int) -> bool:

@@ -138,20 +138,20 @@ class DriveRegistry:
         gone = {file.file_id for file, _ in plan.gone}
         return [item for item in states if item not in gone]
 
-    async def forget_unseen(self) -> None:
-        """Remove folders and shortcuts that the full listing did not find; record missing files."""
+    async def record_unseen(self) -> None:
+        """Record which files the full listing did not find, and request such shortcut targets."""
 
         async def commit(connection: Connection) -> None:
-            await self.tables.forget_unseen(connection, self.state.number)
-            await self.tables.keep_unseen_missing(connection, self.state.number)
+            await self.tables.uncheck_unseen(connection, self.state.number)
+            await self.tables.record_unseen(connection, self.state.number)
 
-        await self.in_transaction(commit, "removing folders")
+        await self.in_transaction(commit, "recording missing files")
 
-    async def recheck_unseen_targets(self) -> None:
-        """Mark the shortcut targets that the full listing did not find to be requested."""
+    async def forget_unseen(self) -> None:
+        """Remove folders and shortcuts that the full listing did not find."""
         await self.in_transaction(
-            lambda connection: self.tables.uncheck_unseen(connection, self.state.number),
-            "marking shortcut targets",
+            lambda connection: self.tables.forget_unseen(connection, self.state.number),
+            "removing folders",
         )
 
     async def begin_full_listing(self, cursors: Mapping[str, str] | None = None) -> None:

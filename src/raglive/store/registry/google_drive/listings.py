@@ -61,21 +61,14 @@ class ListingTables(PipelineTable):
         """Record that items were found."""
         await connection.execute(_QUERIES["found"], self._key, list(ids))
 
-    async def unseen_files(self, listing: int, limit: int) -> tuple[int, list[str]]:
-        """Return how many files a full listing did not find, and the ids of a sample of them."""
-        rows = await self._record.database.fetch(
-            _QUERIES["unseen_files"], self._key, listing, limit
-        )
+    async def record_unseen(self, connection: Connection, listing: int) -> None:
+        """Record every file as missing that a full listing did not find, and no other file."""
+        await connection.execute(_QUERIES["record_unseen"], self._key, listing)
+
+    async def missing_files(self, limit: int) -> tuple[int, list[str]]:
+        """Return how many files are missing, and the ids of a sample of them."""
+        rows = await self._record.database.fetch(_QUERIES["missing_files"], self._key, limit)
         return (rows[0]["total"] if rows else 0), [row["file_id"] for row in rows]
-
-    async def keep_unseen_missing(self, connection: Connection, listing: int) -> None:
-        """Record as missing exactly the files that a full listing did not find."""
-        await connection.execute(_QUERIES["keep_unseen_missing"], self._key, listing)
-
-    async def first_missing(self, limit: int) -> list[str]:
-        """Return the ids of missing items, the first ones in their order."""
-        rows = await self._record.database.fetch(_QUERIES["first_missing"], self._key, limit)
-        return [row["item_id"] for row in rows]
 
     async def file_count(self) -> int:
         """Return how many files the pipeline has."""
