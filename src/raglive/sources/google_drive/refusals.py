@@ -172,7 +172,7 @@ REFUSALS: dict[str, Refusal] = {
 }
 """What each reason of Google's guide "Resolve errors" means, and of others that Drive reports."""
 
-_BY_STATUS = {401: REFUSALS["authError"], 408: _UNAVAILABLE, 429: _RATE, 400: _REQUEST}
+_BY_STATUS = {401: REFUSALS["authError"], 408: _UNAVAILABLE, 429: _RATE}
 _RETRYABLE: dict[ErrorCode, type[RagliveError]] = {
     ErrorCode.AUTH_REQUIRED: AuthRequired,
     ErrorCode.DOWNLOAD_QUOTA_EXCEEDED: DownloadQuotaExceeded,

@@ -167,7 +167,7 @@ class DriveTransport:
             await response.aclose()
             request = response.next_request
             self._require_google(request.url, what, cost)
-        raise _redirected("too often", what, cost)
+        raise _not_followed("redirected too often", what, cost)
 
     def _require_google(self, url: httpx.URL, what: str, cost: str) -> None:
         """Raise an error for an address outside of the Drive API and Google's file servers."""
@@ -176,15 +176,15 @@ class DriveTransport:
             return
         is_google = url.host.endswith(_GOOGLE_HOSTS) and url.scheme == "https"
         if not is_google or url.host == SIGN_IN_HOST:
-            raise _redirected(f"to {url.scheme}://{url.host}", what, cost)
+            where = f"{url.scheme}://{url.host}"
+            raise _not_followed(
+                f"redirected to {where}, which does not serve files of Google Drive", what, cost
+            )
 
 
-def _redirected(where: str, what: str, cost: str) -> RagliveError:
+def _not_followed(why: str, what: str, cost: str) -> RagliveError:
     kind = TransferFailed if cost == "download" else DriveUnavailable
-    return kind(
-        f"Google Drive, {what}: the request was redirected {where}, which does not serve files of "
-        "Google Drive. Does a proxy ask for a sign-in?"
-    )
+    return kind(f"Google Drive, {what}: {why}. Does a proxy ask for a sign-in?")
 
 
 async def _read(response: httpx.Response, what: str) -> bytes:

@@ -31,7 +31,7 @@ def _body(reason: str, location: str = "") -> bytes:
         (503, b"[]", "drive_unavailable", True),
         (403, b"<html>Sorry...</html>", "drive_unavailable", True),
         (404, b"<html>", "drive_unavailable", True),
-        (400, b'{"error": "text"}', "drive_refused", False),
+        (400, b'{"error": "text"}', "drive_unavailable", True),
         (400, _body("invalid", "pageToken"), "drive_cursor_lost", True),
         (404, _body("notFound", "pageToken"), "drive_cursor_lost", True),
         (403, _body("pageTokenExpired"), "drive_cursor_lost", True),
