@@ -28,8 +28,13 @@ RETRY_BACKOFF = Backoff(first_seconds=1.0, longest_seconds=64.0)
 SIGN_IN_HOST = "accounts.google.com"
 MAX_REDIRECTS = 5
 _GOOGLE_HOSTS = (".google.com", ".googleapis.com", ".googleusercontent.com")
-_RETRIED_BY_THE_WATCHER = frozenset(
-    {ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_CURSOR_LOST, ErrorCode.DRIVE_DISABLED}
+_RETRIED_BY_THE_CALLER = frozenset(
+    {
+        ErrorCode.AUTH_REQUIRED,
+        ErrorCode.DRIVE_CURSOR_LOST,
+        ErrorCode.DRIVE_DISABLED,
+        ErrorCode.TRANSFER_FAILED,
+    }
 )
 
 
@@ -125,7 +130,7 @@ class DriveTransport:
                 continue
             asked = (error.retry_after_ms or 0) / 1000
             is_later = asked > self.retry.backoff.longest_seconds
-            if not error.retryable or is_later or error.code in _RETRIED_BY_THE_WATCHER:
+            if not error.retryable or is_later or error.code in _RETRIED_BY_THE_CALLER:
                 raise error
             if attempt + 1 < self.retry.attempts:
                 pause = self.retry.backoff.seconds(attempt, asked)
