@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from raglive.store.log.event_log import append_events
+from raglive.store.log.event_log import PipelineRemoved, append_events
 from raglive.store.log.new_events import new_event_id, status_update
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
@@ -133,7 +133,10 @@ class PipelineRecord:
         last_check: datetime | None,
         next_check: datetime | None,
     ) -> HeartbeatResult:
-        """Record that the pipeline is alive; a `last_check` of None leaves the last one."""
+        """Record that the pipeline is alive; a `last_check` of None leaves the last one.
+
+        Raises `PipelineRemoved`.
+        """
         row = await self.database.fetchrow(
             _QUERIES["heartbeat"],
             self.key,
@@ -143,7 +146,8 @@ class PipelineRecord:
             last_check,
             next_check,
         )
-        assert row is not None, "a registered pipeline has a row"
+        if row is None:
+            raise PipelineRemoved
         return HeartbeatResult(row["status"], row["seq"], bytes(row["digest"]), row["processing"])
 
     async def acquire_watch(self, owner: str, lease_seconds: float, dead: list[str]) -> bool:
