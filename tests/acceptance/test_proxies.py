@@ -137,6 +137,7 @@ async def test_the_page_is_live_behind_each_proxy(dsn: str, tmp_path: Path) -> N
         await check_pages(viewer, urls["nginx"])
         await check_sign_in(raglive, context)
         await check_bare(urls["bare"], raglive)
+        await check_doctor(urls["nginx"], raglive, site)
         await check_idle(idle)
         await viewer.expect_a_new_file()
         for proxy in proxies:
@@ -234,6 +235,19 @@ async def check_bare(url: str, raglive: Installation) -> None:
         for headers in ({"Origin": url}, {"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 proxy"}):
             refused = await stranger.post("/api/sign-in", json={"secret": secret}, headers=headers)
             assert refused.status_code == 403, headers
+
+
+async def check_doctor(url: str, raglive: Installation, site: Site) -> None:
+    """`raglive doctor` checks the way through the proxy, with an authority of one's own."""
+    url = url.replace(HOST, "127.0.0.1")
+    raglive.environment["SSL_CERT_FILE"] = str(site.folder / "fullchain.pem")
+    _, said, _ = await raglive.cli("doctor", "--url", url)
+    for finding in (
+        f"✓ public address {url}: Pages of {url} may connect.",
+        f"✓ public address {url}: The token is accepted; a WebSocket answers",
+        "It answers to the name 127.0.0.1",
+    ):
+        assert finding in said
 
 
 async def check_idle(pages: dict[str, Dashboard]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import stat
 import sys
@@ -125,8 +126,8 @@ async def test_a_user_id_without_a_name_runs_it_in_a_namespace_or_is_refused(
     def unknown(uid: int) -> None:
         raise KeyError(uid)
 
-    monkeypatch.setattr(account.pwd, "getpwuid", unknown)
-    monkeypatch.setattr(account.os, "geteuid", lambda: 54321)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
     found = binaries.find_binaries()
     chosen = await account.choose_account(found, Path("/nowhere"))
     assert (chosen.mode, chosen.uid) == ("namespace", NOBODY)
