@@ -13,7 +13,7 @@ from raglive.store.log.event_log import PipelineRemoved, append_events
 from raglive.store.log.new_events import new_event_id, status_update
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
-from raglive_contract.errors import ErrorCode
+from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.model import now
 from raglive_contract.states import OfflineReason
 from raglive_contract.wire import (
@@ -99,9 +99,20 @@ class PipelineRecord:
     async def register(
         cls, database: Database, pipeline_id: str, pipeline_type: str
     ) -> PipelineRecord:
-        """Return the pipeline of this id, created if it is new."""
-        async with database.transaction() as connection:
-            key = await connection.fetchval(_QUERIES["register"], pipeline_id, pipeline_type)
+        """Return the pipeline of this id, created if it is new.
+
+        Raises `conflict` while it is being removed.
+        """
+        try:
+            async with database.transaction() as connection:
+                key = await connection.fetchval(_QUERIES["register"], pipeline_id, pipeline_type)
+        except asyncpg.ObjectInUseError:
+            raise RagliveError(
+                f"The pipeline {pipeline_id} is being removed. If the removal was interrupted, run "
+                f"`raglive pipeline remove {pipeline_id}` again.",
+                code=ErrorCode.CONFLICT,
+                retryable=True,
+            ) from None
         return cls(database, key, pipeline_id, pipeline_type)
 
     async def announce_online(self, check_interval: float, watch_location: str) -> None:
