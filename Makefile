@@ -76,8 +76,8 @@ bench-ingest: setup .make/peers/installed ## Measure indexing against LlamaIndex
 	$(BIN)/python -m bench.peers $(if $(FULL),,--quick)
 
 lock: .venv/bin/uv ## Bring the lock files in step with all pyproject.toml; UPGRADE=--upgrade renews all
-	$(LOCK) pyproject.toml --output-file requirements.lock
-	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	$(LOCK) --all-extras pyproject.toml --output-file requirements.lock
+	$(LOCK) --all-extras pyproject.toml --group dev --output-file requirements-dev.lock
 	$(LOCK) --group uv --output-file tools/requirements-uv.lock
 	$(LOCK) --group node --output-file tools/requirements-node.lock
 

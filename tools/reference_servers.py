@@ -96,10 +96,8 @@ def _paths(app: ASGIApp, address: str) -> OpenApi:
 
 
 def _dashboard() -> ASGIApp:
-    bus = PostgresBus(DSN, listens=False)
-    return create_dashboard(
-        dashboard_config(Settings.model_validate({})), _database(), _tokens(), bus, _search()
-    )
+    config = dashboard_config(Settings.model_validate({}))
+    return create_dashboard(config, _database(), _tokens(), _bus(), _search())
 
 
 def _pipeline() -> ASGIApp:
@@ -109,7 +107,11 @@ def _pipeline() -> ASGIApp:
 
 def _status_server() -> ASGIApp:
     config = status_server_config(Settings.model_validate({}))
-    return StatusServer(config, _database(), _tokens(), _search()).asgi
+    return StatusServer(config, _database(), _tokens(), _search(), _bus()).asgi
+
+
+def _bus() -> PostgresBus:
+    return PostgresBus(DSN, listens=False)
 
 
 def _search() -> SearchService:

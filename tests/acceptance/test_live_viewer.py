@@ -1,4 +1,4 @@
-"""A live page sends no requests: all data arrives with events."""
+"""A live page sends no requests: all data arrives with events, and its own clock may be wrong."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from playwright.async_api import expect
 from tests.acceptance.documents import pdf, write_text
 from tests.acceptance.installation import Installation, installed
 from tests.acceptance.page import Dashboard, dashboard
+from tests.redis_server import running_redis
 
 PIPELINE = "local-files-pipeline"
 ADDRESSES = ("/", f"/pipeline/?id={PIPELINE}")
 STATES = ("queued", "processing", "completed", "failed", "skipped")
 SECONDS = float(os.environ.get("LIVE_MINUTES", "0")) * 60 or 5.0
 DAMAGED = b"%PDF-1.4 damaged"
+WRONG_CLOCK = "const right = Date.now; Date.now = () => right() + 3600_000"
 
 pytestmark = pytest.mark.timeout(240 + SECONDS)
 
@@ -30,7 +32,11 @@ async def test_live_pages_are_exact_and_request_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "documents"
     folder.mkdir()
     write_text(folder, 0)
-    async with installed(folder, tmp_path / "data") as raglive, AsyncExitStack() as stack:
+    async with (
+        running_redis() as redis,
+        installed(folder, tmp_path / "data", REDIS_URL=redis.url) as raglive,
+        AsyncExitStack() as stack,
+    ):
         await raglive.events()
         database = (await raglive.cli("db", "url"))[1].strip()
         pages = [
@@ -40,11 +46,16 @@ async def test_live_pages_are_exact_and_request_nothing(tmp_path: Path) -> None:
             for address in ADDRESSES
         ]
         for page in pages:
+            await page.page.add_init_script(WRONG_CLOCK)
+            await page.page.reload()
             await page.expect_connection("live", within_seconds=20)
             await page.expect_counts(await counted(database), within_seconds=20)
             await page.page.wait_for_load_state("networkidle")
             page.requests.clear()
+        watched = pages[0].page.locator(f'[data-pipeline-id="{PIPELINE}"]')
+        await expect(watched).to_have_attribute("data-health", "watching", timeout=10_000)
         await change_files(raglive, folder, pages, database)
+        assert "raglive:" in str(await redis.command("PUBSUB", "CHANNELS"))
         await sees_another_producer(database, pages[0])
         for page in pages:
             assert set(page.requests) <= {"/api/session"}

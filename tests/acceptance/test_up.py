@@ -39,20 +39,6 @@ async def test_it_ends_when_its_pipeline_cannot_start(stopped: Installation) -> 
     assert "local files: Set EMBEDDING_API_KEY" in refusal["message"]
 
 
-async def test_a_folder_that_does_not_exist_is_a_wrong_argument(stopped: Installation) -> None:
-    status, _, errors = await stopped.cli("up", "/no/such/folder")
-    assert (status, "/no/such/folder does not exist" in errors) == (2, True)
-
-
-async def test_a_google_drive_that_cannot_start_stops_nothing(stopped: Installation) -> None:
-    stopped.environment |= {
-        "RAG_WATCH_FOLDER_ID": "1h9RUo5QEGychpOlLNZAASCL8vp4cazTE",
-        "GOOGLE_DRIVE_CREDENTIALS_JSON": "{}",
-    }
-    async with running(stopped):
-        assert any("✗ google drive failed" in line for line in stopped.output)
-
-
 async def test_processes_are_shown_and_found_sound(stopped: Installation) -> None:
     async with running(stopped):
         status, output, _ = await stopped.cli("doctor", "--json")

@@ -16,6 +16,11 @@ from tests.acceptance.installation import Installation, installed, running
 
 pytestmark = pytest.mark.timeout(180)
 
+DRIVE_WITHOUT_CREDENTIALS = {
+    "RAG_WATCH_FOLDER_ID": "1h9RUo5QEGychpOlLNZAASCL8vp4cazTE",
+    "GOOGLE_DRIVE_CREDENTIALS_JSON": "{}",
+}
+
 
 async def refusal(installation: Installation, *arguments: str) -> str:
     """Run a command that must fail; return its error message."""
@@ -34,8 +39,8 @@ def stopped(tmp_path: Path) -> Installation:
 
 
 async def test_a_folder_that_does_not_exist(stopped: Installation) -> None:
-    message = await refusal(stopped, "up", "/no/such/folder")
-    assert "/no/such/folder does not exist" in message
+    status, _, errors = await stopped.cli("up", "/no/such/folder")
+    assert (status, "/no/such/folder does not exist" in errors) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -106,47 +111,52 @@ async def test_a_provider_that_refuses_the_key(stopped: Installation) -> None:
         assert "sk-wrong-key" not in message
 
 
-async def test_a_folder_that_disappears_keeps_its_files(tmp_path: Path) -> None:
+async def test_a_running_product(tmp_path: Path) -> None:
     folder = tmp_path / "documents"
     folder.mkdir()
     for number in range(3):
         write_text(folder, number)
-    async with installed(folder, tmp_path / "data", CHECK_INTERVAL="1") as raglive:
-        before = await raglive.events()
-        folder.rename(tmp_path / "elsewhere")
-        await problem(raglive, "watch_location_unavailable")
-        [pipeline] = (await raglive.status())["pipelines"]
-        assert pipeline["status_details"]["counts"]["completed"] == 3
-        assert await raglive.json("search", "the glacier was inspected")
-        (tmp_path / "elsewhere").rename(folder)
-        await problem(raglive, None)
-        write_text(folder, 7)
-        events = await raglive.events()
-        types = [event["type"] for event in events[len(before) :]]
-        assert "file:deleted" not in types
-        assert types.count("file:completed") == 1
-
-
-async def test_a_cursor_of_another_log(tmp_path: Path) -> None:
-    folder = tmp_path / "documents"
-    folder.mkdir()
-    write_text(folder, 1)
-    async with installed(folder, tmp_path / "data") as raglive:
+    settings = DRIVE_WITHOUT_CREDENTIALS | {"CHECK_INTERVAL": "1"}
+    async with installed(folder, tmp_path / "data", **settings) as raglive:
+        assert any("✗ google drive failed" in line for line in raglive.output)
         await raglive.events()
-        foreign = "00000000deadbeef.0000000000000001"
-        async with httpx.AsyncClient(
-            base_url=raglive.dashboard_url, headers=raglive.headers
-        ) as client:
-            answer = await client.get("/api/rag-status", params={"cursor": foreign})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (410, "cursor_expired")
-            answer = await client.get("/api/rag-status", params={"cursor": "rubbish"})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "cursor_invalid")
-        assert "-1" in await refusal(raglive, "tail", "--json", "--cursor", foreign)
-        for command in (("status",), ("tail",), ("retry",), ("search", "hotels")):
-            message = await refusal(raglive, *command, "--pipeline", "nope")
-            assert "no pipeline nope. There are: local-files-pipeline." in message
-        remove = ("pipeline", "remove", "local-files-pipeline", "--yes")
-        assert "in use by" in await refusal(raglive, *remove)
+        await cursors_of_another_log_are_refused(raglive)
+        await unknown_pipelines_are_named(raglive)
+        await a_folder_that_disappears_keeps_its_files(raglive, tmp_path / "elsewhere")
+
+
+async def cursors_of_another_log_are_refused(raglive: Installation) -> None:
+    foreign = "00000000deadbeef.0000000000000001"
+    async with httpx.AsyncClient(base_url=raglive.dashboard_url, headers=raglive.headers) as client:
+        answer = await client.get("/api/rag-status", params={"cursor": foreign})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (410, "cursor_expired")
+        answer = await client.get("/api/rag-status", params={"cursor": "rubbish"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "cursor_invalid")
+    assert "-1" in await refusal(raglive, "tail", "--json", "--cursor", foreign)
+
+
+async def unknown_pipelines_are_named(raglive: Installation) -> None:
+    for command in (("status",), ("tail",), ("retry",), ("search", "hotels")):
+        message = await refusal(raglive, *command, "--pipeline", "nope")
+        assert "no pipeline nope. There are: local-files-pipeline." in message
+    remove = ("pipeline", "remove", "local-files-pipeline", "--yes")
+    assert "in use by" in await refusal(raglive, *remove)
+
+
+async def a_folder_that_disappears_keeps_its_files(raglive: Installation, elsewhere: Path) -> None:
+    before = await raglive.events()
+    raglive.folder.rename(elsewhere)
+    await problem(raglive, "watch_location_unavailable")
+    [pipeline] = (await raglive.status())["pipelines"]
+    assert pipeline["status_details"]["counts"]["completed"] == 3
+    assert await raglive.json("search", "the glacier was inspected")
+    elsewhere.rename(raglive.folder)
+    await problem(raglive, None)
+    write_text(raglive.folder, 7)
+    events = await raglive.events()
+    types = [event["type"] for event in events[len(before) :]]
+    assert "file:deleted" not in types
+    assert types.count("file:completed") == 1
 
 
 async def problem(raglive: Installation, code: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Injects faults: kills, or stops and restarts, status servers and the database."""
+"""Injects faults: kills, or stops and restarts, status servers, the database and Redis."""
 
 from __future__ import annotations
 
@@ -13,21 +13,33 @@ from raglive.local_stack.embedded_postgres import EmbeddedPostgres
 from raglive.store.migrate import migrate
 from raglive.store.pool import Database
 from tests.integration.status_server.serving import free_port, spawn
+from tests.redis_server import RedisServer, running_redis
 
 __all__ = ["FAULTS", "Cluster"]
 
 SERVERS = 2
 SECONDS = 60
 
-FAULTS = ("a server is killed", "a server stops", "the database is killed", "the database stops")
+FAULTS = (
+    "a server is killed",
+    "a server stops",
+    "the database is killed",
+    "the database stops",
+    "Redis is killed",
+    "Redis hangs",
+)
+HANG_SECONDS = 3.0
 
 
 class Cluster:
-    """A database and status servers in separate processes, restarted after each fault."""
+    """A database, Redis and status servers in separate processes, restarted after each fault."""
 
-    def __init__(self, folder: Path, postgres: EmbeddedPostgres, database: Database) -> None:
+    def __init__(
+        self, folder: Path, postgres: EmbeddedPostgres, redis: RedisServer, database: Database
+    ) -> None:
         self._folder = folder
         self._postgres = postgres
+        self._redis = redis
         self._restarted = asyncio.Event()
         self._ports = [free_port() for _ in range(SERVERS)]
         self._processes: list[asyncio.subprocess.Process] = []
@@ -46,11 +58,14 @@ class Cluster:
         async def on_restart() -> None:
             cluster._restarted.set()
 
-        async with EmbeddedPostgres(folder, password="tests", on_restart=on_restart) as postgres:
+        async with (
+            running_redis() as redis,
+            EmbeddedPostgres(folder, password="tests", on_restart=on_restart) as postgres,
+        ):
             supervision = asyncio.create_task(postgres.supervise())
             await migrate(postgres.dsn)
             database = await Database.connect(postgres.dsn, name="chaos")
-            cluster = cls(folder, postgres, database)
+            cluster = cls(folder, postgres, redis, database)
             try:
                 for server in range(SERVERS):
                     cluster._processes.append(await cluster._serve(server))
@@ -75,12 +90,20 @@ class Cluster:
                 await self._end_database(signal.SIGKILL)
             case "the database stops":
                 await self._end_database(signal.SIGINT)
+            case "Redis is killed":
+                await self._redis.kill()
+                await self._redis.start()
+            case "Redis hangs":
+                self._redis.suspend()
+                await asyncio.sleep(HANG_SECONDS)
+                self._redis.resume()
             case _:
                 raise ValueError(fault)
 
     async def _serve(self, server: int) -> asyncio.subprocess.Process:
         with (self._folder / f"server-{server}.log").open("ab") as output:
-            return await spawn(self.database, self._ports[server], output)
+            port, redis_url = self._ports[server], self._redis.url
+            return await spawn(self.database, port, output, redis_url=redis_url)
 
     async def _end_database(self, how: signal.Signals) -> None:
         assert self._postgres.pid is not None

@@ -17,15 +17,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from raglive.app.bus import open_bus
 from raglive.app.embedder import budget_config, open_embedder
 from raglive.app.installation import Installation, retention_of
 from raglive.app.serving import run_until, serve_http
-from raglive.bus.postgres import PostgresBus
 from raglive.embedding.budget import Budget
 from raglive.embedding.cached_embedder import CachedEmbedder, VectorLookup
 from raglive.extraction.ocr import find_recognition
 from raglive.extraction.pool import ExtractorPool
 from raglive.http_api.allowed_hosts import AllowedHosts
+from raglive.http_api.probes import probe_routes
+from raglive.http_api.responses import install_error_handlers
 from raglive.ingest.attempt import AttemptRunner
 from raglive.ingest.group_commit import GroupCommit
 from raglive.ingest.lease_owner import current_owner
@@ -98,7 +100,7 @@ async def open_service(
         database = await stack.enter_async_context(
             installation.database(name, max_size=settings.workers + 6)
         )
-        bus = await stack.enter_async_context(PostgresBus(database.dsn, listens=database.listens))
+        bus = await stack.enter_async_context(open_bus(settings, database))
         embedder, space = await stack.enter_async_context(open_embedder(settings, database))
         extractor = await stack.enter_async_context(_extractor(settings))
         sandbox = extractor.sandbox()
@@ -196,16 +198,22 @@ def health_app(
     bound_host: str,
     allowed_hosts: Iterable[str] = (),
 ) -> Starlette:
-    """Return the application that serves `/health` and `/metrics` of a pipeline process."""
+    """Return the application for the health, probes and metrics of a pipeline process."""
 
     async def health(_request: Request) -> JSONResponse:
         body, works = await service.health.report()
         return JSONResponse(body, 200 if works else 503)
 
+    async def unready() -> str | None:
+        _, works = await service.health.report()
+        return None if works else "the database does not answer, or heartbeats are late"
+
     async def count(_request: Request) -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(
-        routes=[Route("/health", health), Route("/metrics", count)],
+    app = Starlette(
+        routes=[Route("/health", health), *probe_routes(unready), Route("/metrics", count)],
         middleware=[Middleware(AllowedHosts, bound_host=bound_host, allowed=allowed_hosts)],
     )
+    install_error_handlers(app)
+    return app

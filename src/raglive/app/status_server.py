@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from raglive.app.bus import open_bus
 from raglive.app.embedder import search_config
 from raglive.app.installation import Installation, retention_of
 from raglive.app.serving import request_rates, serve_http
@@ -21,10 +22,13 @@ __all__ = ["run_status_server", "status_server_config"]
 async def run_status_server(installation: Installation, stop: Awaitable[None]) -> None:
     """Serve Socket.IO and HTTP until `stop`."""
     settings = installation.settings
-    async with installation.database("status server", max_size=10) as database:
+    async with (
+        installation.database("status server", max_size=10) as database,
+        open_bus(settings, database) as bus,
+    ):
         search = SearchService(database, search_config(settings))
         config = status_server_config(settings)
-        server = StatusServer(config, database, tokens_of(installation), search)
+        server = StatusServer(config, database, tokens_of(installation), search, bus)
         await serve_http(
             server.asgi,
             settings.host,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+import secrets
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
@@ -14,23 +13,23 @@ import asyncpg
 import orjson
 import structlog
 
-from raglive.bus.messages import Hint, Live, Message, Reconnected
+from raglive.bus.bus import Hint, Message, Reconnected
+from raglive.bus.listening import Inbox, listen_again
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.wire import WireLiveEvent
 
-__all__ = ["Hint", "Live", "Message", "PostgresBus", "Reconnected"]
+__all__ = ["PostgresBus"]
 
 log = structlog.get_logger()
 
 HEAD_CHANNEL = "raglive_head"
 LIVE_CHANNEL = "raglive_live"
 MAX_PAYLOAD_BYTES = 7900  # Postgres refuses 8000
-MAX_LIVE_WAITING = 1000
 CONNECT_SECONDS = 5.0
-KEEP_ALIVE_SECONDS = 10.0
+ECHO_SECONDS = 2.0
+ANSWER_SECONDS = 2.0
 POLL_SECONDS = 0.25
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 2.0
+NAME = "postgres"
 
 _LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
 
@@ -52,9 +51,14 @@ class PostgresBus:
         self._heard_at = float("-inf")
 
     @property
-    def silent_seconds(self) -> float:
-        """The time since a listener's connection last answered; infinite while it is lost."""
-        return asyncio.get_running_loop().time() - self._heard_at
+    def listens(self) -> bool:
+        """Whether notifications arrive."""
+        return self._listens
+
+    @property
+    def silent_seconds(self) -> Mapping[str, float]:
+        """As in `Bus`."""
+        return {NAME: asyncio.get_running_loop().time() - self._heard_at}
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,27 +79,13 @@ class PostgresBus:
                 await _close(sender)
 
     async def listen(self, *, live: bool = True) -> AsyncGenerator[Message, None]:
-        """Yield messages without end: `Reconnected` at the start and after each outage.
-
-        Without `live`, conflated events are left out. Iterate within `contextlib.aclosing`, which
-        closes the connection.
-        """
+        """As in `Bus`."""
         channels = (HEAD_CHANNEL, LIVE_CHANNEL) if live else (HEAD_CHANNEL,)
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                async with (
-                    self._connected() as connection,
-                    aclosing(self._read(connection, channels)) as messages,
-                ):
-                    async for message in messages:
-                        pause = FIRST_PAUSE_SECONDS
-                        yield message
-            except _LOST as error:
-                self._heard_at = float("-inf")
-                log.warning("bus_lost", error=type(error).__name__, retry_in_seconds=pause)
-            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - not a secret
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        async with aclosing(
+            listen_again(lambda: self._session(channels), _LOST, NAME, self._lose)
+        ) as messages:
+            async for message in messages:
+                yield message
 
     async def send(self, events: Sequence[WireLiveEvent]) -> None:
         """Send conflated events to every listener; raise `unavailable` if the database is away.
@@ -132,23 +122,25 @@ class PostgresBus:
         if sender is not None:
             sender.terminate()
 
-    def _read(
-        self, connection: _Connection, channels: Sequence[str]
-    ) -> AsyncGenerator[Message, None]:
-        if self._listens:
-            return _listened(connection, channels, self._hear)
-        return _polled(connection, self._hear)
+    async def _session(self, channels: Sequence[str]) -> AsyncGenerator[Message, None]:
+        connection = await self._connect("bus listener")
+        try:
+            reading = (
+                _listened(connection, channels, self._hear)
+                if self._listens
+                else _polled(connection, self._hear)
+            )
+            async with aclosing(reading) as messages:
+                async for message in messages:
+                    yield message
+        finally:
+            await _close(connection)
 
     def _hear(self) -> None:
         self._heard_at = asyncio.get_running_loop().time()
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[_Connection]:
-        connection = await self._connect("bus listener")
-        try:
-            yield connection
-        finally:
-            await _close(connection)
+    def _lose(self) -> None:
+        self._heard_at = float("-inf")
 
     async def _connect(self, name: str) -> _Connection:
         return await asyncpg.connect(
@@ -160,60 +152,40 @@ class PostgresBus:
         )
 
 
-class _Inbox:
-    """A bounded queue of arrivals: hints are merged, and the oldest live events are dropped."""
-
-    def __init__(self) -> None:
-        self.lost = False
-        self._hints: dict[int, int] = {}
-        self._live: deque[Live] = deque(maxlen=MAX_LIVE_WAITING)
-        self._filled = asyncio.Event()
-
-    def take(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
-        try:
-            if channel == HEAD_CHANNEL:
-                key, seq = map(int, str(payload).split(":"))
-                self._hints[key] = max(seq, self._hints.get(key, 0))
-            else:
-                self._live.append(Live(_event_list(payload)))
-        except ValueError:
-            log.warning("bus_payload_ignored", channel=channel)
-        self._filled.set()
-
-    def lose(self, _connection: object) -> None:
-        self.lost = True
-        self._filled.set()
-
-    def drain(self) -> Iterator[Message]:
-        self._filled.clear()
-        hints, self._hints = self._hints, {}
-        yield from (Hint(key, seq) for key, seq in hints.items())
-        while self._live:
-            yield self._live.popleft()
-
-    async def filled(self, within_seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(within_seconds):
-                await self._filled.wait()
-        except TimeoutError:
-            return False
-        return True
-
-
 async def _listened(
     connection: _Connection, channels: Sequence[str], heard: Callable[[], None]
 ) -> AsyncGenerator[Message, None]:
-    inbox = _Inbox()
-    connection.add_termination_listener(inbox.lose)
-    for channel in channels:
-        await connection.add_listener(channel, inbox.take)
+    """Yield what arrives. A notification to itself proves every two seconds that something does."""
+    inbox = Inbox()
+    echo = f"raglive_echo_{secrets.token_hex(8)}"
+    is_echoed = True
+
+    def take(_connection: object, _pid: int, channel: str, payload: object) -> None:
+        nonlocal is_echoed
+        if channel == HEAD_CHANNEL:
+            inbox.add_head(str(payload))
+        elif channel == LIVE_CHANNEL:
+            inbox.add_live(str(payload))
+        else:
+            is_echoed = True
+            heard()
+
+    connection.add_termination_listener(lambda _connection: inbox.lose())
+    for channel in (*channels, echo):
+        await connection.add_listener(channel, take)
     yield Reconnected()
+    loop = asyncio.get_running_loop()
+    due_at = loop.time()
     while not inbox.lost:
-        heard()
+        if loop.time() >= due_at:
+            if not is_echoed:
+                raise ConnectionResetError("notifications do not arrive")
+            is_echoed = False
+            due_at = loop.time() + ECHO_SECONDS
+            await connection.execute("SELECT pg_notify($1, '')", echo, timeout=ANSWER_SECONDS)
         for message in inbox.drain():
             yield message
-        if not await inbox.filled(KEEP_ALIVE_SECONDS):
-            await connection.execute("SELECT 1")
+        await inbox.filled(due_at - loop.time())
     raise ConnectionResetError("the listening connection was closed")
 
 
@@ -239,13 +211,6 @@ async def _close(connection: _Connection) -> None:
         await connection.close(timeout=2)
     except _LOST:
         connection.terminate()
-
-
-def _event_list(payload: object) -> list[dict[str, object]]:
-    events = orjson.loads(str(payload))
-    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        raise ValueError("not a list of events")
-    return events
 
 
 def _payloads(events: Sequence[WireLiveEvent]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
@@ -65,6 +65,11 @@ class DashboardServices:
     address: StatusServerAddress
     probe: StatusProbe
     stale_seconds: float
+    _database_read: SharedRead[dict[str, Any]] = field(default_factory=SharedRead)
+
+    async def database_health(self) -> dict[str, Any]:
+        """Build `DatabaseHealth`; concurrent probes, which need no token, share one query."""
+        return await self._database_read.join(lambda: database_health(self.reads))
 
 
 class StatusQuery(BaseModel):
@@ -180,7 +185,6 @@ def _add_socket(api: FastAPI, services: DashboardServices) -> None:
 
 def _add_health(api: FastAPI, services: DashboardServices) -> None:
     started = time.monotonic()
-    database_read: SharedRead[dict[str, Any]] = SharedRead()  # probes need no token
 
     @api.get(
         "/health",
@@ -193,9 +197,7 @@ def _add_health(api: FastAPI, services: DashboardServices) -> None:
         """Report the health of each service; without a token the state only; 503 if unhealthy."""
         has_token = "authorization" in request.headers
         grant = await services.grant_of(request) if has_token else WHOLE_SYSTEM
-        database, found = await asyncio.gather(
-            database_read.join(lambda: database_health(services.reads)), services.probe.fresh()
-        )
+        database, found = await asyncio.gather(services.database_health(), services.probe.fresh())
         pipelines: dict[str, Any] = {}
         if database["status"] == "healthy":
             rows = (await services.cache.current()).visible(grant, None)

@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from raglive import __version__
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.dashboard.endpoints import DashboardServices, add_endpoints, rag_status_endpoint
 from raglive.dashboard.page_tokens import Sessions, SignIn
 from raglive.dashboard.status_cache import StatusCache
@@ -34,6 +34,7 @@ from raglive.http_api.metrics import Metrics
 from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.openapi import describe, refusals
 from raglive.http_api.pipelines import operations_router, pipelines_router
+from raglive.http_api.probes import probe_routes
 from raglive.http_api.rate_limits import RequestLimits, RequestRates
 from raglive.http_api.responses import install_error_handlers
 from raglive.http_api.search import search_router
@@ -79,7 +80,7 @@ def create_dashboard(
     config: DashboardConfig,
     database: Database,
     tokens: Tokens,
-    bus: PostgresBus,
+    bus: Bus,
     search: SearchService,
     *,
     app_folder: Path = BUILT_APP,
@@ -134,6 +135,7 @@ def create_dashboard(
             # the most frequent request by far, so it avoids the overhead of FastAPI
             Route("/api/rag-status", rag_status_endpoint(services)),
             Route("/metrics", _metrics_endpoint(metrics)),
+            *probe_routes(_readiness(services)),
             Mount("/api", api),
             Mount("/", create_web_app(address, app_folder)),
         ],
@@ -149,6 +151,18 @@ def create_dashboard(
     app.state.release_waiting = cache.close
     install_error_handlers(app)
     return app
+
+
+def _readiness(services: DashboardServices) -> Callable[[], Awaitable[str | None]]:
+    """Return the check of `/health/ready`; without a status server the page polls."""
+
+    async def unready() -> str | None:
+        if services.cache.closing:
+            return "the server is shutting down"
+        database = await services.database_health()
+        return None if database["status"] == "healthy" else "the database does not answer"
+
+    return unready
 
 
 def _metrics_endpoint(metrics: Metrics) -> Callable[[Request], Awaitable[Response]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.dashboard.system_status import SystemStatus
 from raglive.log_reader.hints import HeadHints
 from raglive.log_reader.shared_read import SharedRead
@@ -28,7 +28,7 @@ LEAST_SECONDS = 0.05
 class StatusCache:
     """Caches the system status; hints arrive while `run` runs."""
 
-    def __init__(self, reads: PipelineReads, bus: PostgresBus) -> None:
+    def __init__(self, reads: PipelineReads, bus: Bus) -> None:
         self._reads = reads
         self._hints = HeadHints(bus)
         self._summaries = Summaries(reads)

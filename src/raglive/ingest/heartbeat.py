@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import psutil
 import structlog
 
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.ingest.worker import Worker
 from raglive.sources.source import Watcher
 from raglive.store.errors import STORE_ERRORS
@@ -36,7 +36,7 @@ class HeartbeatSender:
         record: PipelineRecord,
         watcher: Watcher,
         worker: Worker,
-        bus: PostgresBus,
+        bus: Bus,
         *,
         check_interval_seconds: float,
     ) -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.ingest.heartbeat import BEAT_SECONDS, HeartbeatSender
 from raglive.ingest.lease_owner import dead_owners
 from raglive.ingest.metrics import PipelineMetrics
@@ -38,7 +38,7 @@ class PipelineService:
         record: PipelineRecord,
         watcher: Watcher,
         worker: Worker,
-        bus: PostgresBus,
+        bus: Bus,
         metrics: PipelineMetrics,
         *,
         owner: str,

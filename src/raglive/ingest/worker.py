@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.ingest.attempt import AttemptRunner
 from raglive.ingest.lease_owner import dead_owners
 from raglive.ingest.pause_monitor import PauseMonitor
@@ -45,7 +45,7 @@ class Worker:
         jobs: Jobs,
         attempts: AttemptRunner,
         pauses: PauseMonitor,
-        bus: PostgresBus,
+        bus: Bus,
         *,
         slots: int,
         stuck_seconds: float,

@@ -157,24 +157,24 @@ def _children(
 ) -> list[ChildProcess]:
     folder = str(config.watched)
     plan = [
-        ("status server", ["server"], config.status_port, "/health/ready"),
-        ("dashboard", ["dashboard"], config.dashboard_port, "/metrics"),  # needs no token
-        ("local files", ["pipeline", "local-files", folder], config.local_files_port, "/health"),
+        ("status server", ["server"], config.status_port),
+        ("dashboard", ["dashboard"], config.dashboard_port),
+        ("local files", ["pipeline", "local-files", folder], config.local_files_port),
     ]
     if config.with_google_drive:
         drive = ["pipeline", "google-drive"]
-        plan.append((GOOGLE_DRIVE, drive, config.google_drive_port, "/health"))
+        plan.append((GOOGLE_DRIVE, drive, config.google_drive_port))
     return [
         ChildProcess(
             name,
             [*command, "--parent", str(os.getpid())],
             _environment(data_folder, is_second_pipeline=name == GOOGLE_DRIVE),
             log_file=LogFile(data_folder.logs / f"{name.replace(' ', '-')}.log"),
-            ready_url=f"http://{config.reachable_host}:{port}{path}",
+            ready_url=f"http://{config.reachable_host}:{port}/health/ready",
             on_change=on_change,
             required=name != GOOGLE_DRIVE,
         )
-        for name, command, port, path in plan
+        for name, command, port in plan
     ]
 
 

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 
-from raglive.bus.messages import Hint, Live, Reconnected
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus, Hint, Live, Reconnected
 
 __all__ = ["HeadHints"]
 
@@ -23,7 +22,7 @@ class HeadHints:
     pipelines were hinted and not taken: the heads have to be read.
     """
 
-    def __init__(self, bus: PostgresBus, take_live: TakeLive | None = None) -> None:
+    def __init__(self, bus: Bus, take_live: TakeLive | None = None) -> None:
         self._bus = bus
         self._take_live = take_live
         self._arrived = asyncio.Event()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.log_reader.followed_log import FollowedLog, LogBroken, LogReplaced
 from raglive.log_reader.hints import HeadHints
 from raglive.log_reader.reader import LogReader
@@ -24,7 +24,7 @@ FIRST_PIPELINE_SECONDS = 10.0
 
 async def tail_log(
     event_log: EventLog,
-    bus: PostgresBus,
+    bus: Bus,
     cursor: Cursor,
     *,
     pipeline_id: str | None = None,

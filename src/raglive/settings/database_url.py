@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, quote, urlencode
 
+from raglive.settings.authority import require_usable_authority
+
 __all__ = ["usable_database_url"]
 
 _FORM = "It should look like postgresql://user:password@host:5432/name."
-_ENCODE = (
-    "it has a character that must be percent-encoded, probably in the password: "
-    "write / as %2F, ? as %3F, # as %23, [ as %5B, ] as %5D, @ as %40, % as %25"
-)
 _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
 _STRONG_SSL_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
@@ -83,9 +81,7 @@ def usable_database_url(text: str) -> str:
     scheme, separator, rest = text.strip().partition("://")
     if not separator or scheme not in {"postgres", "postgresql"}:
         raise ValueError(f"it does not begin with postgresql:// or postgres://. {_FORM}")
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    _require_encoded(authority, rest)
-    _require_usable_hosts(authority.rpartition("@")[2])
+    require_usable_authority(rest, _FORM)
     place, _, query = rest.partition("?")
     try:
         given = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
@@ -93,21 +89,6 @@ def usable_database_url(text: str) -> str:
         raise ValueError(f"its parameters are not name=value pairs. {_FORM}") from None
     parameters = _understood(dict(given))
     return f"{scheme}://{place}{'?' if parameters else ''}{urlencode(parameters, quote_via=quote)}"
-
-
-def _require_encoded(authority: str, rest: str) -> None:
-    """Refuse an address that is cut at the wrong place, because of a character in its password."""
-    user, _, _ = authority.rpartition("@")
-    is_cut = "@" in rest[len(authority) :] or "@" in user or "#" in rest
-    if is_cut or re.search(r"[\[\]\s\x00-\x1f]|%(?![0-9A-Fa-f]{2})", user):
-        raise ValueError(_ENCODE)
-
-
-def _require_usable_hosts(hosts: str) -> None:
-    for host in hosts.split(","):
-        match = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]*\]|[^\[\]:]*)(?::([0-9]{1,5}))?", host)
-        if match is None or (match[1] and not 0 < int(match[1]) < 65536):
-            raise ValueError(f"its host or port cannot be used. {_FORM}")
 
 
 def _understood(given: dict[str, str]) -> dict[str, str]:

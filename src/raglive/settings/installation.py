@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 
 from raglive.settings.database_url import usable_database_url
 from raglive.settings.kinds import AtLeastOne, Url
+from raglive.settings.redis_url import usable_redis_url
 
 __all__ = ["Logs", "Places", "Retained", "Tokens"]
 
@@ -39,13 +40,19 @@ class Places(BaseModel):
     redis_url: SecretStr | None = Field(
         None,
         validation_alias="REDIS_URL",
-        description="Redis, for hints between several status servers",
+        description="Redis, which carries progress and heartbeats between pipelines and several "
+        "status servers; unset, Postgres does",
     )
 
     @field_validator("database_url")
     @classmethod
     def _is_usable(cls, url: SecretStr | None) -> SecretStr | None:
         return url and SecretStr(usable_database_url(url.get_secret_value()))
+
+    @field_validator("redis_url")
+    @classmethod
+    def _names_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        return url and SecretStr(usable_redis_url(url.get_secret_value()))
 
     @property
     def is_production(self) -> bool:

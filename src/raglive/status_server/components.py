@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.http_api.authentication import Authenticator
 from raglive.http_api.tokens import Tokens
 from raglive.search.service import SearchService
@@ -51,6 +51,7 @@ class StatusComponents:
         database: Database,
         tokens: Tokens,
         search: SearchService,
+        bus: Bus,
     ) -> None:
         self.config = config
         self.database = database
@@ -58,7 +59,7 @@ class StatusComponents:
         self.redaction = tokens.redaction()
         self.tasks = BackgroundTasks()
         self.reads = PipelineReads(database)
-        self.bus = PostgresBus(database.dsn, listens=database.listens)
+        self.bus = bus
         self.search = search
         self.limits = AdmissionLimits(config.admission)
         self.revocations = Revocations(database, self._evict_unauthorized)
@@ -234,7 +235,7 @@ class StatusComponents:
             clients=len(self.rooms),
             transport=self.sockets.state(),
             lag_seconds=self.hub.lag_seconds,
-            bus_silence_seconds=self.bus.silent_seconds,
+            bus_silent_seconds=self.bus.silent_seconds,
             conflated=self.hub.conflated,
             gaps=self.hub.gaps,
             digest_mismatches=self.hub.digest_mismatches,

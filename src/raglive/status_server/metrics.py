@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class ServerState:
     clients: int
     transport: TransportState
     lag_seconds: float
-    bus_silence_seconds: float
+    bus_silent_seconds: Mapping[str, float]
     conflated: int
     gaps: int
     digest_mismatches: int
@@ -109,6 +109,14 @@ class _StateCollector(Collector):
         for name in ("polling", "websocket"):
             transports.add_metric([name], state.transport.by_transport[name])
         yield transports
+        silences = GaugeMetricFamily(
+            "raglive_bus_silence_seconds",
+            "Seconds since a message of its own came back over a service",
+            labels=["service"],
+        )
+        for name, seconds in state.bus_silent_seconds.items():
+            silences.add_metric([name], seconds)
+        yield silences
         for name, meaning, value in self._gauges(state):
             yield GaugeMetricFamily(f"raglive_{name}", meaning, value)
         for name, meaning, count in _counts(state):
@@ -122,11 +130,6 @@ class _StateCollector(Collector):
         each = grown / state.clients if state.clients else 0.0
         yield "connected_clients", "Connections to a namespace", state.clients
         yield "log_lag_seconds", "Seconds since the log was last read to its end", state.lag_seconds
-        yield (
-            "bus_silence_seconds",
-            "Seconds since the bus last answered",
-            state.bus_silence_seconds,
-        )
         yield "queued_packets", "Packets in outbound queues", state.transport.queued_packets
         yield "held_bytes", "Bytes not yet written, for all viewers", state.transport.held_bytes
         yield (

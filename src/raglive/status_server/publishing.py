@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 import asyncpg
 import structlog
 
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.http_api.tokens import Identity
 from raglive.status_server.admission import AdmissionLimits
 from raglive.status_server.batch_reader import BatchReader
@@ -41,7 +41,7 @@ class EventPublisher:
     def __init__(
         self,
         database: Database,
-        bus: PostgresBus,
+        bus: Bus,
         metrics: StatusMetrics,
         *,
         limits: AdmissionLimits,

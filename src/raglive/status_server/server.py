@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from raglive.bus.bus import Bus
 from raglive.http_api.authentication import bearer_grant
 from raglive.http_api.background import running
 from raglive.http_api.pipelines import pipelines_router
@@ -38,8 +39,9 @@ class StatusServer:
         database: Database,
         tokens: Tokens,
         search: SearchService,
+        bus: Bus,
     ) -> None:
-        parts = StatusComponents(config, database, tokens, search)
+        parts = StatusComponents(config, database, tokens, search, bus)
         for namespace in parts.namespaces:
             parts.sockets.register_namespace(namespace)
         self.components = parts
@@ -67,7 +69,7 @@ class StatusServer:
             metrics=parts.metrics,
             reads=parts.reads,
             readiness=self._readiness,
-            is_alive=lambda: parts.hub.idle_seconds < parts.timeouts.log_reader_stall,
+            stuck=self._stuck,
         )
         viewer = bearer_grant(parts.authenticator, parts.limits.request_of_subject)
         files = FileListing(parts.database)
@@ -96,8 +98,11 @@ class StatusServer:
             await parts.publisher.close()
             await parts.quotas.save()
             await parts.sockets.shutdown()
-            await parts.bus.close()
             await parts.search.close()
+
+    def _stuck(self) -> str | None:
+        idle, limit = self.components.hub.idle_seconds, self.components.timeouts.log_reader_stall
+        return f"it has not tried to read the log for {idle:.0f} s" if idle >= limit else None
 
     def _readiness(self) -> Readiness:
         parts = self.components
@@ -106,5 +111,9 @@ class StatusServer:
             is_draining=parts.shutdown.is_draining,
             lag_seconds=lag_seconds,
             is_lagging=lag_seconds > parts.timeouts.log_lag,
-            is_bus_silent=parts.bus.silent_seconds > parts.timeouts.bus_silence,
+            silent=[
+                name
+                for name, seconds in parts.bus.silent_seconds.items()
+                if seconds > parts.timeouts.bus_silence
+            ],
         )

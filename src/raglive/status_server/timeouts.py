@@ -12,7 +12,7 @@ class Timeouts:
     """Seconds until each time-out takes effect."""
 
     log_lag: float = 5.0  # unread log: not ready
-    bus_silence: float = 16.0  # no answer of the bus, which answers every ten: not ready
+    bus_silence: float = 5.0  # no echo of the bus, which echoes every two: degraded
     log_reader_stall: float = 60.0  # no attempt to read the log: not alive
     pipeline_heartbeat: float = 20.0  # no heartbeat of a pipeline: offline
     token_expiry_warning: float = 60.0  # before a token expires: `auth:expiring`

@@ -9,7 +9,7 @@ import structlog
 
 from raglive.store.pool import Database
 
-__all__ = ["begin_epochs", "identity_of_files", "recognize_origin"]
+__all__ = ["begin_epochs", "identity_of_files", "installation_id", "recognize_origin"]
 
 log = structlog.get_logger()
 
@@ -35,3 +35,8 @@ async def begin_epochs(database: Database) -> int:
     """Give every log a new epoch, and return their number."""
     begun: int = await database.fetchval("SELECT raglive.begin_epochs()")
     return begun
+
+
+async def installation_id(database: Database) -> str:
+    """Return what tells this database from another one of the same Redis; copies share it."""
+    return str(await database.fetchval("SELECT installation FROM raglive.origin"))

@@ -15,7 +15,13 @@ from raglive_contract.http import SystemHealth
 from tests.integration.dashboard.serving import opened
 from tests.relay import Relay
 
-PATHS = ["/api/rag-status", "/api/pipelines", "/api/pipelines/p/files", "/api/health"]
+PATHS = [
+    "/api/rag-status",
+    "/api/pipelines",
+    "/api/pipelines/p/files",
+    "/health/ready",
+    "/api/health",
+]
 
 
 @asynccontextmanager
@@ -55,6 +61,7 @@ async def test_without_the_database_every_answer_says_so_in_time(dsn: str, way: 
         answers = await asyncio.gather(*(http.get(path) for path in PATHS))
         assert time.monotonic() - started < 4  # twice the limit, on a busy machine
         assert {answer.status_code for answer in answers} == {503}
+        assert (await http.get("/health/live")).json() == {"status": "alive"}
         for answer in answers[:-1]:
             error = answer.json()["error"]
             assert (error["code"], error["retryable"]) == ("unavailable", True)

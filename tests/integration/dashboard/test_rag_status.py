@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from httpx import AsyncClient, Response
 
-from raglive.bus.messages import Message
+from raglive.bus.bus import Message
 from raglive.bus.postgres import PostgresBus
 from raglive.store.log.event_log import EventLog
 from raglive.store.pool import Database

@@ -9,6 +9,7 @@ import uvicorn
 from httpx import AsyncClient
 
 from raglive.app.status_server import status_server_config
+from raglive.bus.postgres import PostgresBus
 from raglive.search.service import SearchConfig, SearchService
 from raglive.settings import read_settings
 from raglive.status_server.server import StatusServer
@@ -22,7 +23,8 @@ from tests.integration.dashboard.serving import PUBLIC_STATUS_URL, TOKENS, beare
 async def status_server(database: Database) -> AsyncIterator[str]:
     search = SearchService(database, SearchConfig())
     config = status_server_config(read_settings({}))
-    asgi = StatusServer(config, database, TOKENS, search).asgi
+    bus = PostgresBus(database.dsn)
+    asgi = StatusServer(config, database, TOKENS, search, bus).asgi
     serving_config = uvicorn.Config(
         asgi, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=1
     )
@@ -35,6 +37,7 @@ async def status_server(database: Database) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await serving
+        await bus.close()
 
 
 class _Server(uvicorn.Server):

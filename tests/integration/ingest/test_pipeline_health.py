@@ -52,11 +52,14 @@ async def test_a_hanging_database_is_not_healthy_and_is_told_in_time(
         asking(app_of(service)) as client,
     ):
         await until_status(client, 200, "healthy")
+        assert (await client.get("/health/ready")).json() == {"status": "ready"}
         relay.stall()
         async with asyncio.timeout(ANSWER_SECONDS):
             answer = await client.get("/health")
         assert answer.status_code == 503
         assert (answer.json()["status"], answer.json()["database"]) == ("degraded", "unhealthy")
+        assert (await client.get("/health/ready")).json()["error"]["code"] == "unavailable"
+        assert (await client.get("/health/live")).json() == {"status": "alive"}
         await relay.restore()
         await until_status(client, 200, "healthy")
 

@@ -89,10 +89,11 @@ async def test_the_status_server(database: Database, files: None) -> None:
     port = free_port()
     settings = read_settings({"SOCKET_IO_PORT": str(port)} | UNLIMITED)
     search = SearchService(database, search_config(settings))
-    status = StatusServer(status_server_config(settings), database, TOKENS, search)
-    async with served(status.asgi, port) as url:
-        await ready(url)
-        await keeps_to(f"{url}/openapi.json")
+    async with PostgresBus(database.dsn) as bus:
+        status = StatusServer(status_server_config(settings), database, TOKENS, search, bus)
+        async with served(status.asgi, port) as url:
+            await ready(url)
+            await keeps_to(f"{url}/openapi.json")
 
 
 @pytest.mark.timeout(600)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
-from raglive.bus.messages import Live, Reconnected
+from raglive.bus.bus import Live, Reconnected
 from raglive.bus.postgres import PostgresBus
 
 __all__ = ["Shown", "listening"]

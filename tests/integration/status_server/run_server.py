@@ -7,6 +7,7 @@ import sys
 
 import uvloop
 
+from raglive.app.bus import open_bus
 from raglive.app.embedder import search_config
 from raglive.app.serving import serve_http
 from raglive.app.status_server import status_server_config
@@ -17,13 +18,14 @@ from raglive.store.pool import Database
 from tests.integration.status_server.serving import TOKENS
 
 
-async def main(dsn: str, port: str) -> None:
+async def main(dsn: str, port: str, redis_url: str) -> None:
     database = await Database.connect(dsn, name="status server")
-    settings = read_settings({"SOCKET_IO_PORT": port})
+    settings = read_settings({"SOCKET_IO_PORT": port, "REDIS_URL": redis_url})
     search = SearchService(database, search_config(settings))
-    status = StatusServer(status_server_config(settings), database, TOKENS, search)
-    stop = status.until_drained(input_ends())
-    await serve_http(status.asgi, "127.0.0.1", int(port), stop, max_connections=20_000)
+    async with open_bus(settings, database) as bus:
+        status = StatusServer(status_server_config(settings), database, TOKENS, search, bus)
+        stop = status.until_drained(input_ends())
+        await serve_http(status.asgi, "127.0.0.1", int(port), stop, max_connections=20_000)
     await database.close()
 
 

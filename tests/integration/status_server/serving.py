@@ -14,6 +14,7 @@ from typing import IO, Any
 from httpx import AsyncClient, HTTPError
 from uuid6 import uuid7
 
+from raglive.app.bus import open_bus
 from raglive.app.embedder import search_config
 from raglive.app.status_server import status_server_config
 from raglive.http_api.tokens import Tokens
@@ -91,7 +92,7 @@ async def ready(url: str) -> None:
 
 
 async def spawn(
-    database: Database, port: int, output: IO[bytes] | None = None
+    database: Database, port: int, output: IO[bytes] | None = None, *, redis_url: str = ""
 ) -> asyncio.subprocess.Process:
     """Serve in another process, until it is killed or its input is closed.
 
@@ -102,6 +103,7 @@ async def spawn(
         *command,
         database.dsn,
         str(port),
+        redis_url,
         stdin=asyncio.subprocess.PIPE,
         stdout=output or asyncio.subprocess.DEVNULL,
         stderr=output or asyncio.subprocess.PIPE,
@@ -123,20 +125,21 @@ async def serving(
     settings = read_settings({"SOCKET_IO_PORT": str(port)} | environment)
     config = replace(status_server_config(settings), timeouts=timeouts)
     search = SearchService(database, search_config(settings))
-    status = StatusServer(config, database, TOKENS, search)
-    http = http_server(
-        status.asgi,
-        "127.0.0.1",
-        port,
-        max_connections=2 * settings.max_connections,
-        trusted_proxies=["127.0.0.1"],
-    )
-    running = Serving(f"http://127.0.0.1:{port}", status, http)
-    try:
-        await running.started()
-        yield running
-    finally:
-        await running.stop()
+    async with open_bus(settings, database) as bus:
+        status = StatusServer(config, database, TOKENS, search, bus)
+        http = http_server(
+            status.asgi,
+            "127.0.0.1",
+            port,
+            max_connections=2 * settings.max_connections,
+            trusted_proxies=["127.0.0.1"],
+        )
+        running = Serving(f"http://127.0.0.1:{port}", status, http)
+        try:
+            await running.started()
+            yield running
+        finally:
+            await running.stop()
 
 
 def free_port() -> int:

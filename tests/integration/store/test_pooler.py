@@ -7,7 +7,8 @@ from contextlib import aclosing
 
 import pytest
 
-from raglive.bus.postgres import Hint, PostgresBus, Reconnected
+from raglive.bus.bus import Hint, Reconnected
+from raglive.bus.postgres import PostgresBus
 from raglive.store.errors import DatabaseMisconfigured
 from raglive.store.index.reindexing import ReindexRefused, reindexing
 from raglive.store.index.vector_space import choose_vector_space

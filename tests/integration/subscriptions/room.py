@@ -102,7 +102,7 @@ async def following(
     running = asyncio.create_task(room.hub.run())
     try:
         async with asyncio.timeout(SECONDS):
-            while float("inf") in {room.hub.lag_seconds, bus.silent_seconds}:
+            while float("inf") in {room.hub.lag_seconds, *bus.silent_seconds.values()}:
                 assert not running.done(), running
                 await asyncio.sleep(0.01)
         yield room

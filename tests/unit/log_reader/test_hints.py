@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import cast
 
-from raglive.bus.messages import Hint, Message
+from raglive.bus.bus import Hint, Message
 from raglive.bus.postgres import PostgresBus
 from raglive.log_reader.hints import MAX_HINTED, HeadHints
 

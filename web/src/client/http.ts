@@ -1,4 +1,5 @@
 import type { ErrorResponse } from "@/contract/types";
+import { clock, serverTime } from "./clock";
 
 /** A refusal by the server, or the failure to reach it (status 0). */
 export class ApiError extends Error {
@@ -61,6 +62,7 @@ export class Http {
   async request<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
     const timeout = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+    const started = clock.now();
     try {
       const response = await fetch(this.base + path, {
         method: options.body === undefined ? "GET" : "POST",
@@ -75,6 +77,7 @@ export class Http {
         signal,
       });
       const { headers } = response;
+      noteTime(headers, clock.now() - started);
       if (response.status === 304) return { status: 304, headers, body: null };
       if (!response.ok) throw await refusal(response);
       return { status: response.status, headers, body: (await response.json()) as T };
@@ -83,6 +86,12 @@ export class Http {
       throw asApiError(error);
     }
   }
+}
+
+/** The header gives full seconds. */
+function noteTime(headers: Headers, tookMs: number): void {
+  const date = Date.parse(headers.get("date") ?? "");
+  if (!Number.isNaN(date)) serverTime.heard(date, date + 1_000, tookMs);
 }
 
 async function refusal(response: Response): Promise<ApiError> {

@@ -1,6 +1,6 @@
 import type { Session, SocketInfo } from "@/contract/types";
 import type { Connection, SessionFacts } from "./connection";
-import { clock } from "./clock";
+import { clock, serverTime } from "./clock";
 import { ApiError, type Http } from "./http";
 import type { SessionKeeper } from "./session";
 import type { Store } from "./store";
@@ -82,7 +82,7 @@ export class ConnectionRunner {
     const before = this.state.connection;
     const [state, effects] = transition(this.state, {
       ...happening,
-      at: Date.now(),
+      at: serverTime.now(),
       clock: clock.now(),
       random: Math.random(),
     });

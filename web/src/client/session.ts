@@ -1,4 +1,5 @@
 import type { Session } from "@/contract/types";
+import { serverTime } from "./clock";
 import type { Http } from "./http";
 
 const EXPIRY_MARGIN_MS = 15_000;
@@ -43,13 +44,13 @@ export class SessionKeeper {
   /** When the token should be renewed (Unix time in ms); null when it does not expire. */
   renewAt(): number | null {
     if (!this.current?.expires_at) return null;
-    const now = Date.now();
+    const now = serverTime.now();
     const left = Date.parse(this.current.expires_at) - now;
     return now + Math.min(left * 0.8, left - EXPIRY_MARGIN_MS);
   }
 
   private isExpiring(): boolean {
     const expiry = this.current?.expires_at;
-    return expiry != null && Date.parse(expiry) - Date.now() < EXPIRY_MARGIN_MS;
+    return expiry != null && Date.parse(expiry) - serverTime.now() < EXPIRY_MARGIN_MS;
   }
 }

@@ -10,7 +10,7 @@ import type {
   Session,
   SubscribeAck,
 } from "@/contract/types";
-import { clock } from "./clock";
+import { clock, serverTime } from "./clock";
 import { reason, type Reason } from "./connection";
 import type { Timing } from "./timing";
 import type { Activity, SocketHandlers, SocketTransport } from "./transports";
@@ -186,7 +186,8 @@ export class SocketConnection implements SocketTransport {
   private ping(timeoutMs: number): Promise<number | null> {
     const started = clock.now();
     return new Promise((resolve) => {
-      const answered = (late: Error | null, _serverTime?: number, bookmark?: Bookmark) => {
+      const answered = (late: Error | null, time?: number, bookmark?: Bookmark) => {
+        if (typeof time === "number") serverTime.heard(time, time, clock.now() - started);
         if (late) this.end(reason("socket_silent"));
         else if (!this.ended && typeof bookmark?.lag_ms === "number")
           this.handlers.confirmed(started - bookmark.lag_ms);

@@ -990,6 +990,10 @@ export interface ServerHealth {
   status: "healthy" | "degraded" | "unhealthy";
   http_server: "running";
   websocket_server: "running" | "draining";
+  /**
+   * what is wrong
+   */
+  problems: string[];
   connected_clients: number;
   version: string;
   /**

@@ -209,6 +209,7 @@ class ServerHealth(WireModel):
     status: Literal["healthy", "degraded", "unhealthy"]
     http_server: Literal["running"]
     websocket_server: Literal["running", "draining"]
+    problems: list[str] = Field([], description="what is wrong")
     connected_clients: Count
     version: str
     uptime: Seconds

@@ -15,6 +15,7 @@ from raglive.app.doctor.machine import (
     check_sandbox,
 )
 from raglive.app.doctor.servers import (
+    check_bus,
     check_dashboard,
     check_public_address,
     check_status_server,
@@ -60,6 +61,8 @@ def _checks_of(installation: Installation, page_url: str | None) -> dict[str, Ch
         "status server": partial(check_status_server, installation),
         "dashboard": partial(check_dashboard, installation, public),
     }
+    if settings.redis_url is not None:
+        checks["Redis"] = partial(check_bus, settings)
     for url in public:
         checks[f"public address {url}"] = partial(check_public_address, installation, url)
     if settings.status_url and not public:

@@ -8,17 +8,25 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from raglive.app.bus import redis_support
 from raglive.app.dashboard_server import status_server_address
 from raglive.app.doctor.checks import Finding, failed, passed, warned
-from raglive.app.installation import Installation
+from raglive.app.installation import Installation, revealed
 from raglive.app.tokens import tokens_of
 from raglive.dashboard.socket_check import round_trip
 from raglive.dashboard.status_server_address import WITH_THE_PAGE
 from raglive.settings import Settings
+from raglive_contract.errors import RagliveError
 from raglive_contract.http import ServerHealth
 from raglive_contract.permissions import Grant, Role
 
-__all__ = ["check_dashboard", "check_public_address", "check_status_server", "public_urls"]
+__all__ = [
+    "check_bus",
+    "check_dashboard",
+    "check_public_address",
+    "check_status_server",
+    "public_urls",
+]
 
 ANSWER_SECONDS = 5.0
 TOKEN_SECONDS = 60
@@ -181,3 +189,23 @@ def _token(installation: Installation) -> str:
     return tokens_of(installation).issue(
         Grant(Role.VIEWER, ("*",)), TOKEN_SECONDS, subject="doctor"
     )
+
+
+async def check_bus(settings: Settings) -> AsyncIterator[Finding]:
+    """Check that Redis delivers a message."""
+    url = revealed(settings.redis_url)
+    assert url is not None, "is only called with Redis"
+    subject = "Redis"
+    try:
+        _, check_redis = redis_support()
+        version = await check_redis(url)
+    except RagliveError as error:
+        yield failed(subject, error.message)
+    except Exception as error:  # of the package, which may not be installed
+        yield failed(
+            subject,
+            f"It does not deliver a message ({type(error).__name__}). Check that it runs and that "
+            "REDIS_URL names it. Until then Postgres carries everything.",
+        )
+    else:
+        yield passed(subject, f"A message arrives; version {version}.")

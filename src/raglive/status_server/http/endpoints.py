@@ -15,6 +15,7 @@ from raglive import __version__
 from raglive.http_api.authentication import Authenticator, bearer
 from raglive.http_api.openapi import body, refusals
 from raglive.http_api.pipeline_pages import PipelineListQuery, pipeline_page
+from raglive.http_api.probes import probe_routes
 from raglive.http_api.responses import json_response
 from raglive.http_api.tokens import Identity
 from raglive.status_server.admission import AdmissionLimits
@@ -33,12 +34,31 @@ __all__ = ["Readiness", "status_router"]
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What decides `/health/ready`; `lag_seconds` is the age of the last complete read."""
+    """The state behind `/health`; `lag_seconds` is the age of the last complete read.
+
+    `silent` names the services of the bus whose messages do not arrive. Events are then delivered
+    by reading the log, so the server stays ready.
+    """
 
     is_draining: bool
     lag_seconds: float
     is_lagging: bool
-    is_bus_silent: bool
+    silent: list[str]
+
+    @property
+    def fault(self) -> str | None:
+        """Why viewers would not receive the current state."""
+        if self.is_draining:
+            return "the server is shutting down"
+        if self.is_lagging:
+            return f"the log was last read {self.lag_seconds:.0f} s ago"
+        return None
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong."""
+        silent = [f"messages do not arrive over {name}" for name in self.silent]
+        return [self.fault, *silent] if self.fault else silent
 
 
 def status_router(
@@ -51,7 +71,7 @@ def status_router(
     metrics: StatusMetrics,
     reads: PipelineReads,
     readiness: Callable[[], Readiness],
-    is_alive: Callable[[], bool],
+    stuck: Callable[[], str | None],
 ) -> APIRouter:
     """Make the router; those of pipelines and search are in `http_api`."""
     router = APIRouter()
@@ -60,7 +80,8 @@ def status_router(
     def health() -> ServerHealth:
         state = readiness()
         return ServerHealth(
-            status="degraded" if state.is_lagging or state.is_bus_silent else "healthy",
+            status="degraded" if state.is_lagging or state.silent else "healthy",
+            problems=state.problems,
             http_server="running",
             websocket_server="draining" if state.is_draining else "running",
             connected_clients=len(rooms),
@@ -69,7 +90,7 @@ def status_router(
         )
 
     caller_of = Depends(bearer(authenticator, limits.request_of_subject))
-    _add_health_routes(router, health, readiness, is_alive)
+    _add_health_routes(router, health, readiness, stuck)
     _add_status_routes(router, health, reads, redaction, caller_of)
     _add_metrics(router, metrics)
     _add_publishing(router, publisher, caller_of)
@@ -80,34 +101,17 @@ def _add_health_routes(
     router: APIRouter,
     health: Callable[[], ServerHealth],
     readiness: Callable[[], Readiness],
-    is_alive: Callable[[], bool],
+    stuck: Callable[[], str | None],
 ) -> None:
     @router.get("/health")
     async def read_health() -> ServerHealth:
         """Return the state of the server and the number of connected clients."""
         return health()
 
-    @router.get("/health/live", responses=refusals(503))
-    async def read_liveness() -> dict[str, str]:
-        """Check that the process works; restart it when this fails."""
-        if not is_alive():
-            raise RagliveError(
-                "The server has not tried to read the log for too long: it is stuck.",
-                code=ErrorCode.UNAVAILABLE,
-            )
-        return {"status": "alive"}
+    async def unready() -> str | None:
+        return readiness().fault
 
-    @router.get("/health/ready", responses=refusals(503))
-    async def read_readiness() -> ServerHealth:
-        """Check that viewers get current data."""
-        state = readiness()
-        if state.is_draining:
-            raise _not_ready("the server is shutting down")
-        if state.is_lagging:
-            raise _not_ready(f"the log was last read {state.lag_seconds:.0f} s ago")
-        if state.is_bus_silent:
-            raise _not_ready("the bus does not answer, so progress does not arrive")
-        return health()
+    router.routes.extend(probe_routes(unready, stuck))
 
 
 def _add_status_routes(
@@ -150,9 +154,3 @@ def _add_publishing(router: APIRouter, publisher: EventPublisher, caller_of: Any
 
 class StatusReport(PipelineList, ServerHealth):
     """The answer of `/status`."""
-
-
-def _not_ready(why: str) -> RagliveError:
-    return RagliveError(
-        f"Not ready: {why}.", code=ErrorCode.UNAVAILABLE, retryable=True, retry_after_ms=1000
-    )

@@ -13,7 +13,7 @@ from itertools import chain
 
 import structlog
 
-from raglive.bus.postgres import PostgresBus
+from raglive.bus.bus import Bus
 from raglive.log_reader.followed_log import LogBroken
 from raglive.log_reader.hints import HeadHints
 from raglive.log_reader.reader import LogReader
@@ -49,7 +49,7 @@ class Hub:
         self,
         event_log: EventLog,
         reads: PipelineReads,
-        bus: PostgresBus,
+        bus: Bus,
         deliver: Deliver,
         *,
         on_log_started: LogStarted,

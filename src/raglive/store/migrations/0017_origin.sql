@@ -2,9 +2,10 @@
 -- new epochs make them invalid, before other events get the same numbers.
 
 CREATE TABLE raglive.origin (
-    is_only  boolean PRIMARY KEY DEFAULT true CHECK (is_only),
-    identity text NOT NULL, -- of server, timeline, database and table
-    files    text -- of the embedded database's files; null for another database
+    is_only      boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    identity     text NOT NULL, -- of server, timeline, database and table
+    files        text, -- of the embedded database's files; null for another database
+    installation uuid NOT NULL DEFAULT gen_random_uuid() -- names the channel in Redis
 );
 ALTER TABLE raglive.origin ENABLE ROW LEVEL SECURITY;
 

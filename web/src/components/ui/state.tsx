@@ -12,6 +12,7 @@ import {
 } from "lucide-react";
 import type { FileRow, FileState } from "@/contract/types";
 import { classes } from "./classes";
+import { currentTime } from "./now";
 
 /** A file's state as shown: a queued file may wait for a retry, and one in progress may be stuck. */
 export type ShownState = FileRow["standing"];
@@ -51,7 +52,7 @@ export function shownState(file: {
   next_attempt_at?: string | null;
 }): ShownState {
   if (file.state === "queued")
-    return file.next_attempt_at && Date.parse(file.next_attempt_at) > Date.now() ? "waiting" : "queued";
+    return file.next_attempt_at && Date.parse(file.next_attempt_at) > currentTime() ? "waiting" : "queued";
   if (file.state !== "processing") return file.state;
   return file.standing === "stuck" || file.standing === "lost" ? file.standing : "processing";
 }

@@ -4,6 +4,7 @@ import { useMemo } from "react";
 import { healthOf, needsAttention } from "@/components/live/health";
 import { ProgressList, type Running } from "@/components/live/progress-list";
 import { Button } from "@/components/ui/button";
+import { currentTime } from "@/components/ui/now";
 import { Empty } from "@/components/ui/notice";
 import { Skeleton } from "@/components/ui/section";
 import type { Connection } from "@/client/connection";
@@ -45,7 +46,7 @@ function runningIn(pipelines: readonly PipelineState[]): Running[] {
 }
 
 function attentionFirst(pipelines: readonly PipelineState[]): PipelineState[] {
-  const rank = (state: PipelineState) => (needsAttention(healthOf(state, Date.now())) ? 0 : 1);
+  const rank = (state: PipelineState) => (needsAttention(healthOf(state, currentTime())) ? 0 : 1);
   return [...pipelines].sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id));
 }
 

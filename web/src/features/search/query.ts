@@ -1,6 +1,7 @@
 "use client";
 import type { SearchAnswer, SearchHit } from "@/contract/types";
 import type { Http } from "@/client/http";
+import { currentTime } from "@/components/ui/now";
 
 export const MODES = {
   hybrid: "Both",
@@ -47,7 +48,7 @@ export async function search(
   if (choice.pipeline) query.set("pipeline_id", choice.pipeline);
   for (const extension of extensionsOf(choice.type)) query.append("type", extension);
   const days = daysOf(choice.since);
-  if (days !== null) query.set("since", new Date(Date.now() - days * DAY_MS).toISOString());
+  if (days !== null) query.set("since", new Date(currentTime() - days * DAY_MS).toISOString());
   return (await http.get<SearchAnswer>(`/api/search?${query.toString()}`, { signal })).hits;
 }
 
