@@ -40,6 +40,7 @@ class Site:
     """The servers behind the proxies, and the folder of the certificate."""
 
     status_port: int
+    second_status_port: int
     dashboard_port: int
     folder: Path
 
@@ -179,6 +180,7 @@ async def running_proxy(
     text = _with_optional_settings((FILES / kind.file_name).read_text("utf-8"))
     places = {
         "127.0.0.1:8103": f"127.0.0.1:{site.status_port}",
+        "127.0.0.1:8113": f"127.0.0.1:{site.second_status_port}",
         "127.0.0.1:3000": f"127.0.0.1:{site.dashboard_port}",
         "/etc/ssl/raglive": str(site.folder),
     }

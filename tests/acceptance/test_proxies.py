@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +15,7 @@ from playwright.async_api import BrowserContext, Page, Response, expect
 
 from raglive_contract.permissions import Role
 from tests.acceptance.documents import write_text
-from tests.acceptance.installation import Installation, free_ports, running
+from tests.acceptance.installation import COMMAND, Installation, free_ports, running
 from tests.acceptance.page import Dashboard, chromium, sign_in
 from tests.acceptance.proxy import (
     FILES,
@@ -24,6 +27,8 @@ from tests.acceptance.proxy import (
     Variant,
     running_proxy,
 )
+from tests.acceptance.stock_viewers import following
+from tests.integration.status_server.serving import ready
 
 LIVE_SECONDS = 3.0
 SHORT_TIMEOUT_SECONDS = 10
@@ -40,7 +45,7 @@ WITHOUT_UPGRADE = UNFAVOURABLE | {
     "proxy_set_header Connection        $connection_header;": "",
 }
 PATH_PASSED_ON = {
-    "http://raglive_status/socket.io/;": "http://raglive_status;",
+    "rewrite ^/rag(/.*)$ $1 break;": "",
     "http://raglive_status/v1/;": "http://raglive_status;",
     "http://raglive_dashboard/;": "http://raglive_dashboard;",
 }
@@ -95,8 +100,12 @@ async def test_the_page_is_live_behind_each_proxy(dsn: str, tmp_path: Path) -> N
     urls["plain"] = urls["plain"].replace("https", "http")
     async with AsyncExitStack() as stack:
         raglive = product(dsn, tmp_path, urls)
+        [second_port] = free_ports(1)
         site = Site(
-            raglive.ports["SOCKET_IO_PORT"], raglive.ports["RAGLIVE_DASHBOARD_PORT"], tmp_path
+            raglive.ports["SOCKET_IO_PORT"],
+            second_port,
+            raglive.ports["RAGLIVE_DASHBOARD_PORT"],
+            tmp_path,
         )
         site.create_certificate()
         variants = {
@@ -118,6 +127,7 @@ async def test_the_page_is_live_behind_each_proxy(dsn: str, tmp_path: Path) -> N
             for name in PROXIES
         ]
         await stack.enter_async_context(running(raglive))
+        second = await stack.enter_async_context(second_server(raglive, second_port))
         browser = await stack.enter_async_context(chromium(RESOLVER_RULES))
         context = await browser.new_context(ignore_https_errors=True)
         viewer = Viewer(raglive, context)
@@ -143,6 +153,7 @@ async def test_the_page_is_live_behind_each_proxy(dsn: str, tmp_path: Path) -> N
         requests = len(ended.requests)
         await check_idle(idle)
         await viewer.expect_a_new_file()
+        await check_several_servers([urls[name] for name in PROXIES], viewer, second)
         for proxy in proxies:
             await check_restart(proxy, of_proxy[proxy.name])
         await idle["live"].expect_connection("live", within_seconds=10)
@@ -158,6 +169,7 @@ def product(dsn: str, tmp_path: Path, urls: dict[str, str]) -> Installation:
     settings = {
         "RAGLIVE_ALLOWED_HOSTS": HOST,
         "RAGLIVE_STATUS_URL": ".",
+        "RAGLIVE_SERVER_NAME": "one",
         "RAGLIVE_BASE_PATH": BASE_PATH,  # for the proxy that passes it on
         "SOCKET_IO_CORS_ORIGIN": urls["unfavourable"],  # which replaces the Host
     }
@@ -284,6 +296,45 @@ async def check_idle(pages: dict[str, Dashboard]) -> None:
     for state, page in pages.items():
         await page.page.wait_for_function(over, polling=500)
         assert await page.page.evaluate("window.seenStates") == [state]
+
+
+@asynccontextmanager
+async def second_server(raglive: Installation, port: int) -> AsyncIterator[Process]:
+    """Run another status server of the same installation."""
+    settings = {"SOCKET_IO_PORT": str(port), "RAGLIVE_SERVER_NAME": "two"}
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "server"), env=raglive.environment | settings, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await ready(f"http://127.0.0.1:{port}")
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def check_several_servers(urls: list[str], viewer: Viewer, second: Process) -> None:
+    """Sessions stay with their server, in any transport, and go on at another one."""
+    async with (
+        following(urls, viewer.raglive.token, 4, ["polling"]) as polling,
+        following(urls, viewer.raglive.token, 4, ["polling", "websocket"]) as upgraded,
+    ):
+        stock = [*polling, *upgraded]
+        for url in urls:
+            assert {one.server for one in stock if one.url == url} == {"one", "two"}
+        assert {one.client.transport() for one in upgraded} == {"websocket"}
+        await viewer.expect_a_new_file()
+        seq = len(await viewer.raglive.events())
+        for one in stock:
+            await one.until_seq(seq, within_seconds=10)
+            assert one.connections == 1
+        second.kill()
+        await viewer.expect_a_new_file()
+        seq = len(await viewer.raglive.events())
+        for one in stock:
+            await one.until_seq(seq, within_seconds=10)
+            assert one.server == "one"
 
 
 async def check_restart(proxy: Proxy, page: Dashboard) -> None:

@@ -43,6 +43,13 @@ class Servers(BaseModel):
         description="path such as `/rag` at which a proxy serves both servers, if the proxy does "
         "not remove it",
     )
+    server_name: str = Field(
+        "",
+        pattern=r"^[a-z0-9-]{0,32}$",
+        validation_alias="RAGLIVE_SERVER_NAME",
+        description="name of this status server among several, at the end of its session ids, by "
+        "which a proxy finds the server of a session",
+    )
     socket_path: str = Field(
         "/socket.io", validation_alias="SOCKET_IO_PATH", description="path of Socket.IO"
     )

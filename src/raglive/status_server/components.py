@@ -102,6 +102,7 @@ class StatusComponents:
             ping_timeout=ping_timeout,
             handshake_seconds=self.config.handshake_seconds,
             count_address=self.limits.count_address,
+            name=self.config.server_name,
         )
 
     @cached_property

@@ -25,4 +25,5 @@ class StatusServerConfig:
     handshake_seconds: float
     idle_seconds: float
     socket_timeout_seconds: int
+    server_name: str = ""  # in session ids, for proxies
     timeouts: Timeouts = TIMEOUTS

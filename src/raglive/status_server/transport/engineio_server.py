@@ -8,6 +8,8 @@ close that leaves nothing behind.
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
@@ -26,14 +28,22 @@ __all__ = ["EngineServer", "EngineSession"]
 log = structlog.get_logger()
 
 UPGRADE_SECONDS = 10.0
+_SESSION_ID = re.compile(r"[A-Za-z0-9_-]{20}\.[a-z0-9-]{0,32}\.[0-9a-f]{6}")
+# A close packet, and one that cannot be read: JavaScript's client connects again after a close,
+# python-engineio only after an error, and neither reads on after the packet that it acts upon.
+CLOSED_ELSEWHERE = b"1\x1e?"
 UNREAD_ANSWERS_SECONDS = 8.0  # until a client that sends but does not read is closed
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio is untyped
-    """The Engine.IO sessions of this process; each one times itself out."""
+    """The Engine.IO sessions of this process; each one times itself out.
 
-    def __init__(self, **options: Any) -> None:
+    Session ids end with the server's name, by which a proxy finds it, and a tag of the process.
+    """
+
+    def __init__(self, *, name: str = "", **options: Any) -> None:
         super().__init__(**options, monitor_clients=False)
+        self._tag = f".{name}.{secrets.token_hex(3)}"
         self._closing: set[asyncio.Task[None]] = set()
         self.dropped = 0
 
@@ -41,14 +51,24 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio is u
         """Make the queue of a new session."""
         return OutboundQueue()
 
+    def generate_id(self) -> str:
+        """Make an id that no server has used."""
+        return f"{super().generate_id()}{self._tag}"
+
     async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request; accepts and closes a second WebSocket of an upgraded session."""
+        """Serve a request; accepts and closes a second WebSocket of an upgraded session.
+
+        A poll of another process' session is answered as closed, so that the client starts again.
+        """
         query = parse_qs(scope["query_string"].decode("latin-1"))
-        session = self.sockets.get(query.get("sid", [""])[0])
+        sid = query.get("sid", [""])[0]
+        session = self.sockets.get(sid)
         if scope["type"] == "websocket" and session is not None and session.upgraded:
             await receive()
             await send({"type": "websocket.accept"})
             await send({"type": "websocket.close"})
+        elif scope.get("method") == "GET" and self._is_elsewhere(sid):
+            await self._answer_closed(scope, receive, send)
         else:
             await super().handle_request(scope, receive, send)
 
@@ -57,6 +77,14 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio is u
         task = asyncio.create_task(closing, name="engine-close")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    def _is_elsewhere(self, sid: str) -> bool:
+        return _SESSION_ID.fullmatch(sid) is not None and not sid.endswith(self._tag)
+
+    async def _answer_closed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        environ = await self._async["translate_request"](scope, receive, send)
+        answer = self._ok() | {"response": CLOSED_ELSEWHERE}
+        await self._make_response(answer, environ)
 
     async def _handle_connect(
         self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None

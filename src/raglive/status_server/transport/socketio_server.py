@@ -61,6 +61,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
         ping_timeout: float,
         handshake_seconds: float,
         count_address: Callable[[str, int], None],
+        name: str = "",
     ) -> None:
         require_tested("python-engineio", "python-socketio")
         self._count_address = count_address
@@ -75,6 +76,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio is u
             max_http_buffer_size=MAX_MESSAGE_BYTES,
             serializer=StrictPacket,
             json=FastJson,
+            name=name,
             async_handlers=False,  # the requests of one connection run in order
             logger=_exceptions_only("socketio.server"),
             engineio_logger=_exceptions_only("engineio.server"),

@@ -1,0 +1,23 @@
+// The stock Socket.IO client by polling, whose polls go to another server once it is connected:
+// prints why its session ended, and whether it has connected again.
+import { createRequire } from "node:module";
+
+const require = createRequire(new URL("../../../web/package.json", import.meta.url));
+const { io } = require("socket.io-client");
+const [url, token, otherPort] = process.argv.slice(2);
+const socket = io(`${url}/pipelines`, { auth: { token }, transports: ["polling"], reconnectionDelay: 100 });
+let reason = null;
+
+socket.on("connect", () => {
+  if (reason === null) {
+    socket.io.engine.transport.opts.port = otherPort;
+    return;
+  }
+  console.log(reason);
+  process.exit(0);
+});
+socket.on("disconnect", (why) => (reason = why));
+socket.on("connect_error", (error) => {
+  console.log(error.message);
+  process.exit(1);
+});
