@@ -1,10 +1,12 @@
-"""What a status server with 1,000 pipelines costs those who wait for it.
+"""What servers with 1,000 pipelines cost those who wait for them.
 
 A status server runs on an embedded Postgres with 1,000 pipelines. Another process requests
 `/health/live` every 10 ms; its slowest answer is the longest time for which something held the
 event loop. Meanwhile clients publish batches of up to 10 MB, search 40 at a time, list the
 pipelines, read `/status`, and subscribe to all of them. Then the first lines are repeated without
-load. The size of each answer is that of its body.
+load. Then the same is measured of a dashboard server that has just started, while a client polls:
+once without a cursor, then by difference in parts, without a change and after one. The size of each
+answer is that of its body.
 
 Does not show: networks, several of these at the same time, pipelines with long histories.
 """
@@ -35,6 +37,7 @@ from bench.common.documents import sentence
 from bench.common.large_index import fill_index
 from bench.common.publishers import batches
 from bench.common.report import Report, is_quick, percentile
+from bench.common.status_polls import Poller, dashboard
 from bench.publish import start
 from raglive.local_stack.embedded_postgres import EmbeddedPostgres
 from raglive.store.migrate import migrate
@@ -78,7 +81,46 @@ async def main() -> None:
             finally:
                 status.terminate()
                 await status.wait()
+            async with dashboard(server.dsn, str(Path(place, "dashboard"))) as port:
+                await measure_polls(report, server.dsn, port, rounds)
     report.show()
+
+
+async def measure_polls(report: Report, dsn: str, port: int, rounds: int) -> None:
+    headers = {"Authorization": f"Bearer {token(Role.ADMIN)}"}
+    address = f"http://127.0.0.1:{port}"
+    database = await Database.connect(dsn, name="bench", max_size=1)
+    try:
+        async with (
+            probing(port) as probe,
+            httpx.AsyncClient(base_url=address, headers=headers, timeout=60) as http,
+        ):
+            for what, times, work, poller in polls(http, database, rounds):
+                await measure(report, probe, what, times, work)
+                size, longest = max(poller.sizes) / 1000, max(poller.took) * 1000
+                found = f"{size:,.0f} KB and {longest:,.0f} ms at most, in {len(poller.sizes)}"
+                report.figure("  its answers", found, "100 KB, 50 ms")
+                poller.sizes.clear()
+                poller.took.clear()
+    finally:
+        await database.close()
+
+
+def polls(
+    http: httpx.AsyncClient, database: Database, rounds: int
+) -> Iterator[tuple[str, int, Callable[[], Awaitable[object]], Poller]]:
+    poller = Poller(http)
+
+    async def change() -> None:
+        await publish(database, [completed(secrets.token_hex(4))], name(1), "reports")
+        await asyncio.sleep(0.1)  # the server reads the database at most every 50 ms
+        await poller.poll_all()
+
+    yield "the first poll", 1, poller.plain, poller
+    yield "a poll without a cursor", rounds, poller.plain, poller
+    yield "a poll by difference, all parts", 1, poller.poll_all, poller
+    yield "a poll by difference, unchanged", rounds, poller.poll_all, poller
+    yield "a poll by difference, after a change", rounds, change, poller
 
 
 async def fill(dsn: str) -> None:

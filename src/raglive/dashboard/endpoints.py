@@ -20,9 +20,11 @@ from raglive.dashboard.health import (
     websocket_health,
 )
 from raglive.dashboard.page_tokens import Sessions, SignIn
-from raglive.dashboard.rag_status import entity_tag, full_status, poll_status, redacted
+from raglive.dashboard.rag_status import StatusAnswer, entity_tag, full_status
+from raglive.dashboard.seen_pipelines import SEEN_PATTERN, SeenPipelines, volatile
 from raglive.dashboard.socket_check import SocketTester, socket_info
 from raglive.dashboard.status_cache import StatusCache
+from raglive.dashboard.status_poll import Question, read_answer, wait_for_news
 from raglive.dashboard.status_probe import StatusProbe
 from raglive.dashboard.status_server_address import StatusServerAddress
 from raglive.http_api.authentication import bearer_token
@@ -30,7 +32,7 @@ from raglive.http_api.openapi import refusals
 from raglive.http_api.responses import json_response
 from raglive.log_reader.shared_read import SharedRead
 from raglive.store.log.pipeline_status import PipelineReads
-from raglive_contract.cursor import CURSOR_PATTERN
+from raglive_contract.cursor import CURSOR_PATTERN, MAX_TEXT_LENGTH, Cursor, Start, parse_cursor
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.http import (
     RagStatus,
@@ -73,27 +75,50 @@ class DashboardServices:
 
 
 class StatusQuery(BaseModel):
-    """The query parameters of `/api/rag-status`."""
+    """The parameters of `/api/rag-status`."""
 
     pipeline_id: Annotated[str, Field(max_length=127)] | None = None
     cursor: (
-        Annotated[  # a URL holds 64 KiB in total
-            str, Field(max_length=60_000, json_schema_extra={"pattern": CURSOR_PATTERN})
+        Annotated[
+            str, Field(max_length=MAX_TEXT_LENGTH, json_schema_extra={"pattern": CURSOR_PATTERN})
         ]
         | None
     ) = None
+    seen: (
+        Annotated[
+            str, Field(max_length=MAX_TEXT_LENGTH, json_schema_extra={"pattern": SEEN_PATTERN})
+        ]
+        | None
+    ) = Field(
+        None,
+        description="`seen` of the answer that sent the cursor, empty at first: "
+        "send only the pipelines that have changed since",
+    )
     wait: float = Field(0, ge=0, description="seconds to wait for an event, at most 30")
 
 
 def add_endpoints(api: FastAPI, services: DashboardServices) -> None:
     """Add the endpoints below `/api` other than those of pipelines and search."""
+    endpoint = rag_status_endpoint(services)
     api.add_api_route(
         "/rag-status",
-        rag_status_endpoint(services),
+        endpoint,
         response_model=RagStatus,
         responses=refusals(401, 403, 404, 410, 429, 503)
         | {304: {"description": "Nothing has changed since the `ETag` of `If-None-Match`"}},
         openapi_extra={"parameters": _parameters(StatusQuery)},
+    )
+    api.add_api_route(
+        "/rag-status",
+        endpoint,
+        methods=["POST"],
+        name="rag_status_of_many",
+        summary="Rag Status of many pipelines",
+        description="As GET, with the parameters in a JSON object, for cursors that are too long "
+        "for a URL. The answer is never 304.",
+        response_model=RagStatus,
+        responses=refusals(401, 403, 404, 410, 413, 429, 503),
+        openapi_extra={"requestBody": _body(StatusQuery)},
     )
     _add_sessions(api, services)
     _add_socket(api, services)
@@ -102,38 +127,38 @@ def add_endpoints(api: FastAPI, services: DashboardServices) -> None:
 
 def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awaitable[Response]]:
     """Create the endpoint `rag-status`, which parses its own parameters."""
-    address, stale_seconds = services.address, services.stale_seconds
+    address = services.address
 
     async def rag_status(request: Request) -> Response:
         """Return the whole status and the events since `cursor`; 304 if nothing has changed."""
         arrived_at = asyncio.get_running_loop().time()
         grant = await services.grant_of(request)
         grant.check_viewing_role()
-        query = _status_query(request)
-        poll = await poll_status(
-            services.cache,
-            lambda status: status.visible(grant, query.pipeline_id),
-            query.cursor,
-            query.wait,
-        )
-        if grant.redact:
-            poll = redacted(poll, services.redaction)
+        query = await _status_query(request)
+        question = _question(query, grant, services)
+        wait = query.wait if query.cursor is not None else 0.0  # without a cursor, nothing is new
+        poll = await wait_for_news(services.cache, question, wait)
         is_available = (await services.probe.recent()).is_available
-        tag = entity_tag(poll, is_fallback=not is_available, stale_seconds=stale_seconds)
+
+        def tag(answer: StatusAnswer) -> str:
+            told = _told(answer, services, not is_available, grant.redact)
+            return entity_tag(answer, told)
+
         headers = {
-            "ETag": tag,
             "Cache-Control": "private, no-cache",
             "Vary": "Authorization",
-            "X-Read-After-Ms": f"{(poll.read_at - arrived_at) * 1000:.0f}",
+            "X-Read-After-Ms": f"{(poll.status.read_at - arrived_at) * 1000:.0f}",
         }
-        if _is_known(tag, request):
-            return Response(status_code=304, headers=headers)
+        if poll.is_unchanged and _is_known(unchanged := tag(poll.unchanged()), request):
+            services.cache.refresh_summaries(poll.rows)
+            return Response(status_code=304, headers=headers | {"ETag": unchanged})
+        answer = await read_answer(services.cache, poll)
+        headers["ETag"] = tag(answer)
         body = full_status(
-            poll,
+            answer,
             websocket_url=address.origin(request),
             namespaces=address.namespaces,
             is_available=is_available,
-            stale_seconds=stale_seconds,
         )
         return json_response(body, headers=headers)
 
@@ -210,13 +235,41 @@ def _add_health(api: FastAPI, services: DashboardServices) -> None:
         return json_response(body, status, {"X-Health-Status": body["status"]})
 
 
-def _status_query(request: Request) -> StatusQuery:
+async def _status_query(request: Request) -> StatusQuery:
+    place = "query" if request.method == "GET" else "body"
     try:
-        return StatusQuery.model_validate(dict(request.query_params))
+        if place == "query":
+            return StatusQuery.model_validate(dict(request.query_params))
+        return StatusQuery.model_validate_json(await request.body())
     except ValidationError as error:
         raise RequestValidationError(
-            [fault | {"loc": ("query", *fault["loc"])} for fault in error.errors()]
+            [fault | {"loc": (place, *fault["loc"])} for fault in error.errors()]
         ) from None
+
+
+def _question(query: StatusQuery, grant: Grant, services: DashboardServices) -> Question:
+    cursor = Cursor(otherwise=Start.NOW) if query.cursor is None else parse_cursor(query.cursor)
+    return Question(
+        lambda status: status.visible(grant, query.pipeline_id),
+        services.stale_seconds,
+        cursor,
+        None if query.seen is None else SeenPipelines.parse(query.seen, cursor),
+        services.redaction if grant.redact else None,
+    )
+
+
+def _told(
+    answer: StatusAnswer, services: DashboardServices, is_fallback: bool, is_redacted: bool
+) -> object:
+    """What an answer depends on besides its cursor; None if everything is at rest and as usual."""
+    moving: list[object] = []
+    if answer.seen is None:  # otherwise it names the revisions
+        for row in answer.rows:
+            told = volatile(row, services.cache.summary(row), services.stale_seconds)
+            if told is not None:
+                moving.append((row.head.pipeline_key, told))
+    found = (moving, is_fallback, is_redacted)
+    return None if found == ([], False, False) else found
 
 
 def _parameters(query: type[BaseModel]) -> list[dict[str, Any]]:
@@ -224,8 +277,12 @@ def _parameters(query: type[BaseModel]) -> list[dict[str, Any]]:
     return [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]
 
 
+def _body(query: type[BaseModel]) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": query.model_json_schema()}}}
+
+
 def _is_known(tag: str, request: Request) -> bool:
     given = request.headers.get("if-none-match")
-    if given is None:
+    if given is None or request.method != "GET":
         return False
     return any(one.strip().removeprefix("W/") in {tag, "*"} for one in given.split(","))

@@ -67,7 +67,7 @@ def system_health(
 def _together(rows: Sequence[PipelineRow], stale_seconds: float) -> dict[str, Any]:
     states = [_state(row, stale_seconds) for row in rows]
     found = {_VERDICTS[state] for state in states}
-    beats = [row.snapshot["last_heartbeat"] for row in rows if "last_heartbeat" in row.snapshot]
+    beats = [row.last_heartbeat for row in rows if row.last_heartbeat is not None]
     return {
         "status": found.pop() if len(found) == 1 else "degraded",
         "state": max(states, key=list(_VERDICTS).index),
@@ -87,14 +87,14 @@ _VERDICTS = {  # the worse, the later
 
 
 def _state(row: PipelineRow, stale_seconds: float) -> str:
-    if row.snapshot["status"] != "online":
+    if row.status != "online":
         return "offline"
     if row.silent_seconds is None or row.silent_seconds > stale_seconds:
         return "silent"
-    if "problem" in row.snapshot:
+    if row.problem:
         return "needs_attention"
-    return "paused" if "paused" in row.snapshot else "running"
+    return "paused" if row.paused else "running"
 
 
 def _first(rows: Sequence[PipelineRow], field: Literal["problem", "paused"]) -> dict[str, Any]:
-    return next(({field: row.snapshot[field]} for row in rows if field in row.snapshot), {})
+    return next(({field: found} for row in rows if (found := getattr(row, field))), {})

@@ -1,28 +1,18 @@
-"""`/api/rag-status`: the whole status, the summaries, and the events since a cursor."""
+"""The answer of `/api/rag-status` in its wire form, and its ETag."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from operator import itemgetter
 from typing import Literal
 from zlib import crc32
 
-from raglive.dashboard.status_cache import StatusCache
-from raglive.dashboard.system_status import SystemStatus
+from raglive.dashboard.seen_pipelines import SeenPipelines, is_silent
+from raglive.dashboard.status_cache import ShownPipeline
 from raglive.store.log.pipeline_status import PipelineRow
-from raglive.store.log.pipeline_summary import Summary
-from raglive_contract.cursor import (
-    Cursor,
-    CursorExpired,
-    Position,
-    Start,
-    parse_cursor,
-    resume,
-)
-from raglive_contract.errors import RagliveError
 from raglive_contract.model import rfc3339
 from raglive_contract.redaction import Redaction
 from raglive_contract.wire import (
@@ -32,197 +22,105 @@ from raglive_contract.wire import (
     WireRagStatusPipeline,
 )
 
-__all__ = ["StatusPoll", "entity_tag", "full_status", "poll_status", "redacted"]
+__all__ = ["StatusAnswer", "entity_tag", "full_status", "wire_pipeline"]
 
-MAX_WAIT_SECONDS = 30.0
 WORKING_POLL_MS = 1000
 IDLE_POLL_MS = 2000
 SHOWN_COMPLETED = 10
 SHOWN_FAILED = 5
+LONGEST_TAG = 1000  # characters of a cursor; proxies limit the headers of an answer
 
 Files = Literal["files_processing", "files_completed", "files_failed"]
-Choose = Callable[[SystemStatus], list[PipelineRow]]
 
 
 @dataclass(frozen=True, slots=True)
-class StatusPoll:
-    """The result of a poll: the events after its cursor, which `next_cursor` covers exactly.
+class StatusAnswer:
+    """An answer, which `next_cursor` and `seen` cover exactly.
 
-    `summaries` are those of `rows`, in the same order. It is complete as of `read_at`, on the event
-    loop's clock, if it is `up_to_date`.
+    `rows` are all pipelines that the caller may view, `pipelines` those that are sent, and
+    `pipelines_left` is the number of those that did not fit. `seen` is None for a caller that did
+    not ask for differences. `removed` are epochs.
     """
 
     rows: list[PipelineRow]
-    summaries: list[Summary]
+    pipelines: list[WireRagStatusPipeline]
     events: list[WireDurableEvent]
     next_cursor: str
     up_to_date: bool
-    revision: int | None
-    read_at: float
-    is_redacted: bool = False
+    seen: SeenPipelines | None = None
+    removed: list[str] = field(default_factory=list)
+    pipelines_left: int = 0
 
 
-async def poll_status(
-    cache: StatusCache, choose: Choose, cursor: str | None, wait_seconds: float = 0.0
-) -> StatusPoll:
-    """Read what came after `cursor`, waiting up to `wait_seconds`, at most 30, for an event.
-
-    The wait also ends when files were queued without an event. Without a cursor nothing was missed.
-    Raises `cursor_invalid`, `cursor_expired`, `not_found` or `DatabaseUnavailable`.
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + min(wait_seconds, MAX_WAIT_SECONDS)
-    start = Cursor(otherwise=Start.NOW) if cursor is None else parse_cursor(cursor)
-    asked = {epoch: position.seq for epoch, position in start.positions.items()}
-    counts: tuple[tuple[int, ...], ...] | None = None
-    while True:
-        status, rows, seen = await _resume(cache, choose, start)
-        behind = [(row.head, seen[row.head.epoch]) for row in rows if _is_behind(row, seen)]
-        left = deadline - loop.time()
-        before, counts = counts, tuple(row.head.counts for row in rows)
-        has_moved = bool(behind) or before not in {None, counts}
-        if cursor is None or has_moved or left <= 0 or cache.closing:
-            break
-        start = _cursor(seen)
-        await cache.wait(status, left)
-    events = await status.events(behind) if behind else []
-    reached = seen | {_epoch(event): event["seq"] for event in events}
-    return StatusPoll(
-        rows,
-        await cache.summaries([row.head for row in rows]),
-        events,
-        cursor if cursor is not None and asked == reached else str(_cursor(reached)),
-        up_to_date=not any(_is_behind(row, reached) for row in rows),
-        revision=status.revision(rows),
-        read_at=status.read_at,
-    )
-
-
-async def _resume(
-    cache: StatusCache, choose: Choose, start: Cursor
-) -> tuple[SystemStatus, list[PipelineRow], dict[str, int]]:
-    """Select the pipelines to show, and resume each; seqs are by epoch.
-
-    A pipeline or position that seems not to exist may be newer than the cache: before it is
-    refused, the status is read once more.
-    """
-    status = await cache.current()
-    try:
-        rows = choose(status)
-        return status, rows, _seen(start, rows)
-    except RagliveError:
-        status = await cache.renew()
-        rows = choose(status)
-        return status, rows, _seen(start, rows)
-
-
-def _seen(start: Cursor, rows: Sequence[PipelineRow]) -> dict[str, int]:
-    epochs = [row.head.epoch for row in rows]
-    seen = {}
-    for row in rows:
-        outcome = resume(start, row.head.range, epochs)
-        if isinstance(outcome, CursorExpired):
-            raise outcome.error()
-        seen[row.head.epoch] = outcome.seq
-    return seen
-
-
-def _is_behind(row: PipelineRow, seen: dict[str, int]) -> bool:
-    return seen[row.head.epoch] < row.head.seq
-
-
-def _cursor(seen: dict[str, int]) -> Cursor:
-    return Cursor.of(Position(epoch, seq) for epoch, seq in seen.items())
-
-
-def _epoch(event: WireDurableEvent) -> str:
-    return event["cursor"].partition(".")[0]
-
-
-def redacted(poll: StatusPoll, redaction: Redaction) -> StatusPoll:
-    """Mask a poll's statuses, summaries and events for a redacted viewer."""
-    return replace(
-        poll,
-        rows=[replace(row, snapshot=redaction.status(row.snapshot)) for row in poll.rows],
-        summaries=[replace(one, event=redaction.event(one.event)) for one in poll.summaries],
-        events=[redaction.event(event) for event in poll.events],
-        is_redacted=True,
-    )
-
-
-def entity_tag(poll: StatusPoll, *, is_fallback: bool, stale_seconds: float) -> str:
+def entity_tag(answer: StatusAnswer, told: object) -> str:
     """Compute the ETag: the cursor, and a checksum of what changes without an event.
 
-    That is progress and heartbeats while files are in progress, summaries of pipelines that are
-    not at rest, missing heartbeats, and the availability of the status server. Redacted answers
-    have tags of their own.
+    `told` is what else the answer depends on; None if it is as usual. The tag of a difference
+    also names its parts. A long cursor is replaced by its hash.
     """
-    silent = [row.head.pipeline_key for row in poll.rows if _is_silent(row, stale_seconds)]
-    summaries = [
-        (one.seq, one.content)
-        for row, one in zip(poll.rows, poll.summaries, strict=True)
-        if one.seq != row.head.seq or not one.is_at_rest
-    ]
-    volatile = (is_fallback, silent, poll.revision, poll.is_redacted, summaries)
-    if volatile == (False, [], None, False, []):
-        return f'"{poll.next_cursor}"'
-    return f'"{poll.next_cursor};{crc32(repr(volatile).encode()):08x}"'
+    position = answer.next_cursor
+    if len(position) > LONGEST_TAG:
+        position = sha256(position.encode()).hexdigest()
+    if answer.seen is not None:
+        sent = [it["pipeline_id"] for it in answer.pipelines]
+        parts = (str(answer.seen), sent, answer.removed, len(answer.events))
+        told = (told, parts)
+    if told is None:
+        return f'"{position}"'
+    return f'"{position};{crc32(repr(told).encode()):08x}"'
 
 
 def full_status(
-    poll: StatusPoll,
-    *,
-    websocket_url: str,
-    namespaces: list[str],
-    is_available: bool,
-    stale_seconds: float,
+    answer: StatusAnswer, *, websocket_url: str, namespaces: list[str], is_available: bool
 ) -> WireRagStatus:
     """Build `RagStatus` in its wire form."""
-    snapshots = [row.snapshot for row in poll.rows]
-    processing = _gather(snapshots, "files_processing")
-    is_online = any(snapshot["status"] == "online" for snapshot in snapshots)
-    return {
+    snapshots = [it["status_details"] for it in answer.pipelines]
+    is_online = any(row.status == "online" for row in answer.rows)
+    activity = [row.last_activity for row in answer.rows if row.last_activity is not None]
+    body: WireRagStatus = {
         "status": "online" if is_online else "offline",
-        "pipelines": [
-            _pipeline(row, summary, stale_seconds)
-            for row, summary in zip(poll.rows, poll.summaries, strict=True)
-        ],
+        "pipelines": answer.pipelines,
         "serverTime": rfc3339(datetime.now(UTC)),
-        "status_details": snapshots[0] if len(snapshots) == 1 else None,
-        "last_activity": max(
-            (s["last_activity"] for s in snapshots if "last_activity" in s), default=None
+        "status_details": snapshots[0] if len(snapshots) == len(answer.rows) == 1 else None,
+        "last_activity": max(activity, default=None),
+        "files_processing": sorted(
+            _gather(snapshots, "files_processing"), key=itemgetter("started_at")
         ),
-        "files_processing": sorted(processing, key=itemgetter("started_at")),
         "files_completed": _latest(snapshots, "files_completed", "completed_at", SHOWN_COMPLETED),
         "files_failed": _latest(snapshots, "files_failed", "failed_at", SHOWN_FAILED),
         "websocket_available": is_available,
         "websocket_url": websocket_url,
         "websocket_namespaces": namespaces,
         "fallback_mode": not is_available,
-        "events": [*poll.events],
-        "next_cursor": poll.next_cursor,
-        "up_to_date": poll.up_to_date,
-        "poll_after_ms": _poll_after_ms(poll, is_working=bool(processing)),
+        "events": [*answer.events],
+        "next_cursor": answer.next_cursor,
+        "up_to_date": answer.up_to_date,
+        "poll_after_ms": _poll_after_ms(answer),
     }
+    if answer.seen is not None:
+        body["seen"] = str(answer.seen)
+        body["removed"] = answer.removed
+    if answer.pipelines_left:
+        body["pipelines_left"] = answer.pipelines_left
+    return body
 
 
-def _pipeline(row: PipelineRow, summary: Summary, stale_seconds: float) -> WireRagStatusPipeline:
-    snapshot = row.snapshot
+def wire_pipeline(
+    shown: ShownPipeline, stale_seconds: float, redaction: Redaction | None
+) -> WireRagStatusPipeline:
+    """Build `RagStatusPipeline` in its wire form, masked for a redacted viewer."""
+    row, status, summary = shown.row, shown.status, shown.summary.event
+    if redaction is not None:
+        status, summary = redaction.status(status), redaction.event(summary)
     return {
         "pipeline_id": row.head.pipeline_id,
         "pipeline_type": row.head.pipeline_type,
-        "server_status": snapshot["status"],
-        "last_heartbeat": snapshot.get("last_heartbeat"),
-        "status_details": snapshot,
-        "is_active": snapshot["status"] == "online" and not _is_silent(row, stale_seconds),
-        "summary": summary.event,
+        "server_status": row.status,
+        "last_heartbeat": row.last_heartbeat,
+        "status_details": status,
+        "is_active": row.status == "online" and not is_silent(row, stale_seconds),
+        "summary": summary,
     }
-
-
-def _is_silent(row: PipelineRow, stale_seconds: float) -> bool:
-    if row.snapshot["status"] != "online":
-        return False
-    return row.silent_seconds is None or row.silent_seconds > stale_seconds
 
 
 def _gather(snapshots: Sequence[WirePipelineStatus], files: Files) -> list[dict[str, object]]:
@@ -235,7 +133,8 @@ def _latest(
     return sorted(_gather(snapshots, files), key=itemgetter(at), reverse=True)[:limit]
 
 
-def _poll_after_ms(poll: StatusPoll, *, is_working: bool) -> int:
-    if not poll.up_to_date:
+def _poll_after_ms(answer: StatusAnswer) -> int:
+    if not answer.up_to_date:
         return 0
+    is_working = any(row.progress is not None for row in answer.rows)
     return WORKING_POLL_MS if is_working else IDLE_POLL_MS

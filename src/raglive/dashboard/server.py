@@ -48,7 +48,7 @@ from raglive.store.registry.file_listing import FileListing
 __all__ = ["DashboardConfig", "create_dashboard"]
 
 READ_SECONDS = 2.0
-MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 192 * 1024  # the cursor of a few thousand pipelines
 STALE_HEARTBEATS = 3
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -133,7 +133,7 @@ def create_dashboard(
     app = Starlette(
         routes=[
             # the most frequent request by far, so it avoids the overhead of FastAPI
-            Route("/api/rag-status", rag_status_endpoint(services)),
+            Route("/api/rag-status", rag_status_endpoint(services), methods=["GET", "POST"]),
             Route("/metrics", _metrics_endpoint(metrics)),
             *probe_routes(_readiness(services)),
             Mount("/api", api),
@@ -177,6 +177,7 @@ def _lifespan(
 ) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        probe.warm_up()
         try:
             async with running(status_hints=cache.run(), revocations=revocations.run()):
                 yield

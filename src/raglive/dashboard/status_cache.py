@@ -1,28 +1,48 @@
 """The status of all pipelines in memory, so that frequent polls cost the database little.
 
-A poll reads it again when a hint says that a log has grown, at most 20 times a second, and
-otherwise when it is a second old. Concurrent callers share one reading. It holds no position in a
-log: polls start at any cursor, and need the status of all pipelines at one moment.
+A poll reads the heads of all pipelines again when a hint says that a log has grown, at most 20
+times a second, and otherwise when they are a second old. Snapshots and summaries are read of the
+pipelines that an answer shows. Concurrent callers share readings. The cache holds no position in a
+log: polls start at any cursor.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 from raglive.bus.bus import Bus
 from raglive.dashboard.system_status import SystemStatus
 from raglive.log_reader.hints import HeadHints
 from raglive.log_reader.shared_read import SharedRead
 from raglive.log_reader.summaries import Summaries
-from raglive.store.log.event_log import Head
-from raglive.store.log.pipeline_status import PipelineReads
+from raglive.store.errors import STORE_ERRORS
+from raglive.store.log.pipeline_status import PipelineReads, PipelineRow, PipelineSnapshot
 from raglive.store.log.pipeline_summary import Summary
+from raglive_contract.wire import WirePipelineStatus
 
-__all__ = ["StatusCache"]
+__all__ = ["BATCH", "ShownPipeline", "StatusCache"]
 
 FRESH_SECONDS = 1.0
 LEAST_SECONDS = 0.05
+BATCH = 32  # pipelines; about as many fit into an answer
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPipeline:
+    """A pipeline's status at exactly the head of its row, and its latest summary."""
+
+    row: PipelineRow
+    status: WirePipelineStatus
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    snapshot: PipelineSnapshot
+    read_at: float
 
 
 class StatusCache:
@@ -33,11 +53,18 @@ class StatusCache:
         self._hints = HeadHints(bus)
         self._summaries = Summaries(reads)
         self._status: SystemStatus | None = None
+        self._snapshots: dict[int, _Read] = {}
+        self._reading_snapshots = asyncio.Lock()
         self._reading: SharedRead[SystemStatus] = SharedRead()
         self.closing = False
 
     async def run(self) -> None:
-        """Collect hints until cancelled."""
+        """Read what the first poll needs, then collect hints until cancelled."""
+        with suppress(*STORE_ERRORS):  # the first poll says why
+            rows = (await self.current()).rows
+            await self.pipelines(rows[:BATCH])
+            self.refresh_summaries(rows)
+        self._hints.doubt()  # until now, hints were missed
         await self._hints.listen()
 
     async def current(self) -> SystemStatus:
@@ -57,12 +84,49 @@ class StatusCache:
             pass
         return status
 
-    async def summaries(self, heads: Sequence[Head]) -> list[Summary]:
-        """Look up the summary of each pipeline, at most about a second old.
+    def summary(self, row: PipelineRow) -> Summary | None:
+        """The summary of a pipeline that was read last."""
+        return self._summaries.latest(row.head)
 
-        Raises `DatabaseUnavailable`, and `not_found` for a pipeline that is gone.
+    def refresh_summaries(self, rows: Sequence[PipelineRow]) -> None:
+        """Read summaries that are due in the background."""
+        self._summaries.refresh([row.head for row in rows])
+
+    async def pipelines(self, rows: Sequence[PipelineRow]) -> list[ShownPipeline]:
+        """The whole status of pipelines, in the order of the rows, without those that are gone.
+
+        A pipeline is shown as in its row or later. Raises `DatabaseUnavailable`.
         """
-        return await self._summaries.current(heads)
+        snapshots = await self._current_snapshots(rows)
+        summaries = await self._summaries.current([it.row.head for it in snapshots.values()])
+        return [
+            # of two equal rows, the given one knows better how old the heartbeat is
+            ShownPipeline(row if row == it.row else it.row, it.status, summaries[key])
+            for row in rows
+            if (key := row.head.pipeline_key) in summaries
+            for it in [snapshots[key]]
+        ]
+
+    async def _current_snapshots(self, rows: Sequence[PipelineRow]) -> dict[int, PipelineSnapshot]:
+        found = self._held(rows)
+        if len(found) == len(rows):
+            return found
+        async with self._reading_snapshots:
+            found |= self._held(rows)  # read by others meanwhile
+            keys = [key for row in rows if (key := row.head.pipeline_key) not in found]
+            read_at = asyncio.get_running_loop().time()
+            read = await self._reads.snapshots(keys) if keys else []
+            self._snapshots |= {it.row.head.pipeline_key: _Read(it, read_at) for it in read}
+        return found | {it.row.head.pipeline_key: it for it in read}
+
+    def _held(self, rows: Sequence[PipelineRow]) -> dict[int, PipelineSnapshot]:
+        """The snapshots that are fresh and that the rows do not contradict."""
+        held = ((row, self._snapshots.get(row.head.pipeline_key)) for row in rows)
+        return {
+            row.head.pipeline_key: it.snapshot
+            for row, it in held
+            if it is not None and it.snapshot.row == row and _is_fresh(it.read_at)
+        }
 
     async def wait(self, status: SystemStatus, within_seconds: float) -> None:
         """Wait until a status is no longer current; at most `within_seconds`."""
@@ -92,8 +156,14 @@ class StatusCache:
             self._hints.in_doubt = True
             raise
         self._summaries.retain(self._status.seqs.keys())
+        held = self._snapshots.items()
+        self._snapshots = {key: it for key, it in held if _is_fresh(it.read_at)}
         return self._status
 
 
 def _age(status: SystemStatus) -> float:
     return asyncio.get_running_loop().time() - status.read_at
+
+
+def _is_fresh(read_at: float) -> bool:
+    return asyncio.get_running_loop().time() - read_at < FRESH_SECONDS

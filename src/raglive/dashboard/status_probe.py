@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -58,16 +60,23 @@ class StatusProbe:
 
     def __init__(self, url: str) -> None:
         self._url = f"{url.rstrip('/')}/health"
-        self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
+        trusted = ssl.create_default_context()  # of the system, or of SSL_CERT_FILE
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, verify=trusted)
         self._last: Probe | None = None
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[Probe] | None = None
+        self._warming: asyncio.Task[None] | None = None
         self._is_reachable = True
+
+    def warm_up(self) -> None:
+        """Begin a request without using its answer: the first one loads modules for 100 ms."""
+        self._warming = asyncio.create_task(self._discard(), name="status-probe-warm-up")
 
     async def close(self) -> None:
         """Close the connection."""
-        if self._asking is not None:
-            self._asking.cancel()
+        for task in (self._asking, self._warming):
+            if task is not None:
+                task.cancel()
         await self._http.aclose()
 
     async def recent(self) -> Probe:
@@ -85,6 +94,11 @@ class StatusProbe:
         if time.monotonic() - self._asked_at < FRESH_SECONDS and self._last is not None:
             return self._last
         return await asyncio.shield(self._ask())
+
+    async def _discard(self) -> None:
+        with suppress(httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await self._http.get(self._url)
 
     def _ask(self) -> asyncio.Task[Probe]:
         if self._asking is None or self._asking.done():

@@ -16,6 +16,7 @@ from raglive.ingest.pipeline_health import PipelineHealth
 from raglive.ingest.worker import Worker
 from raglive.sources.source import CheckResult, Watcher
 from raglive.store.errors import DATABASE_ERRORS, retry_transient
+from raglive.store.log.event_log import PipelineRemoved
 from raglive.store.registry.pipelines import PipelineRecord
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.states import OfflineReason
@@ -58,11 +59,19 @@ class PipelineService:
         self.health = PipelineHealth(record, watcher, worker, self._heartbeat, extraction_sandbox)
 
     async def run(self) -> None:
-        """Watch and work until cancelled, and publish `pipeline:online` and `pipeline:offline`."""
-        async with self._online(), asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._heartbeat.run(), name="heartbeat")
-            tasks.create_task(self._worker.run(), name="worker")
-            tasks.create_task(self._watch(), name="watch")
+        """Watch and work until cancelled, and publish `pipeline:online` and `pipeline:offline`.
+
+        Raises `PipelineRemoved`.
+        """
+        try:
+            async with self._online(), asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._heartbeat.run(), name="heartbeat")
+                tasks.create_task(self._worker.run(), name="worker")
+                tasks.create_task(self._watch(), name="watch")
+        except ExceptionGroup as errors:
+            if removed := errors.subgroup(PipelineRemoved):
+                raise removed.exceptions[0] from None
+            raise
 
     async def run_once(self) -> None:
         """Check the source, process every file that is due, and return.

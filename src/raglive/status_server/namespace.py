@@ -137,10 +137,7 @@ class PipelineNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socke
         new = [id_ for id_ in wanted if id_ not in subscriber.pipelines]
         self._release(subscriber)  # of an answered request in the same payload
         try:
-            joined = [
-                await self._subscriptions.subscribe(subscriber, id_, cursor, wanted)
-                for id_ in wanted
-            ]
+            joined = await self._subscriptions.subscribe(subscriber, wanted, cursor)
         except BaseException:
             self._rooms.leave(subscriber, new)
             raise

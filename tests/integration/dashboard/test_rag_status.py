@@ -98,14 +98,22 @@ async def test_every_event_is_delivered_once_and_in_its_pipelines_order(
     assert [e["pipeline_id"] for e in alone] == [events[-3]["pipeline_id"]] * len(alone)
 
 
-async def test_at_most_500_events_are_sent_at_once(http: AsyncClient, work: Work) -> None:
+async def test_an_answer_holds_at_most_100_kb_of_events(http: AsyncClient, work: Work) -> None:
     for number in range(501):
         await work.pipeline.announce_online(number, "/documents")
-    first = await poll(http, cursor="-1")
-    assert (len(first["events"]), first["up_to_date"]) == (500, False)
-    assert first["next_cursor"] == first["events"][-1]["cursor"]
-    second = await poll(http, cursor=first["next_cursor"])
-    assert (len(second["events"]), second["up_to_date"]) == (1, True)
+    events, cursor, sizes = [], "-1", []
+    while True:
+        answer = await http.get(PATH, params={"cursor": cursor})
+        body = answer.json()
+        events += body["events"]
+        cursor = body["next_cursor"]
+        assert cursor == events[-1]["cursor"]
+        sizes.append(len(answer.content))
+        if body["up_to_date"]:
+            break
+    assert [event["seq"] for event in events] == list(range(1, 502))
+    assert 1 < len(sizes) < 5
+    assert max(sizes) < 100_000
 
 
 async def test_a_poll_can_wait_for_the_next_event(http: AsyncClient, work: Work) -> None:
@@ -250,6 +258,76 @@ async def test_the_summary_of_a_redacted_viewer_withholds_messages(
         assert "secret" not in body
         [group] = RagStatus.model_validate_json(body).pipelines[0].summary.failures
         assert (group.count, group.message) == (1, WITHHELD)
+
+
+async def test_many_pipelines_are_sent_in_parts_and_then_by_difference(
+    http: AsyncClient, database: Database, work: Work
+) -> None:
+    many = 60
+    for number in range(2, many + 1):
+        await PipelineRecord.register(database, f"p{number}", "local_files")
+    plain = await http.get(PATH)
+    shown = plain.json()
+    assert len(plain.content) < 100_000
+    assert len(shown["pipelines"]) + shown["pipelines_left"] == many
+    assert (len(shown["next_cursor"].split("~")), shown["up_to_date"]) == (many, True)
+
+    body = await poll(http, seen="")
+    parts = [body]
+    while not body["up_to_date"]:
+        again = {"cursor": body["next_cursor"], "seen": body["seen"]}
+        answer = await http.get(PATH, params=again)
+        assert len(answer.content) < 100_000
+        body = answer.json()
+        parts.append(body)
+    sent = [it["pipeline_id"] for part in parts for it in part["pipelines"]]
+    assert (len(parts), len(sent), len(set(sent))) == (len(parts), many, many)
+    assert len(parts) > 1
+
+    async def next_part(**query: Any) -> dict[str, Any]:
+        nonlocal body
+        asked = {"cursor": body["next_cursor"], "seen": body["seen"], **query}
+        response = await http.post(PATH, json=asked)
+        assert response.status_code == 200, response.text
+        body = RagStatus.model_validate_json(response.content).wire()
+        return body
+
+    assert (await next_part())["pipelines"] == []
+    await work.fail("a.txt")
+    seen_events: list[dict[str, Any]] = []
+    changed: set[str] = set()
+    while len(seen_events) < 3 or not body["up_to_date"]:
+        part = await next_part(wait=20)
+        seen_events += part["events"]
+        changed |= {it["pipeline_id"] for it in part["pipelines"]}
+    assert [event["seq"] for event in seen_events] == [1, 2, 3]
+    assert changed == {work.pipeline.pipeline_id}
+
+    await database.execute("DELETE FROM raglive.pipelines WHERE pipeline_id = 'p2'")
+    gone = next(
+        it["status_details"]["cursor"].partition(".")[0]
+        for part in parts
+        for it in part["pipelines"]
+        if it["pipeline_id"] == "p2"
+    )
+    assert (await next_part(wait=20))["removed"] == [gone]
+    assert (await next_part())["removed"] == []
+    tagged = {"cursor": body["next_cursor"], "seen": body["seen"]}
+    tag = (await http.get(PATH, params=tagged)).headers["ETag"]
+    assert len(tag) < 100
+    unchanged = await http.get(PATH, params=tagged, headers={"If-None-Match": tag})
+    assert unchanged.status_code == 304
+
+
+@pytest.mark.parametrize(
+    "asked", [{"seen": "x"}, {"seen": "ab.12345678"}, {"cursor": "now", "seen": "ab." + "0" * 9}]
+)
+async def test_a_token_of_another_answer_is_refused(
+    http: AsyncClient, work: Work, asked: dict[str, str]
+) -> None:
+    for refused in (await http.get(PATH, params=asked), await http.post(PATH, json=asked)):
+        assert (refused.status_code, error_of(refused)) == (422, "invalid_request")
+        assert "seen" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ async def test_nothing_is_held_of_a_deleted_pipeline(database: Database) -> None
         await PipelineRecord.register(database, name, "local_files")
     cache = StatusCache(PipelineReads(database), PostgresBus(database.dsn))
     status = await cache.renew()
-    await cache.summaries([row.head for row in status.rows])
+    await cache.pipelines(status.rows)
     assert _summarized() >= {"stays", "goes"}
 
     await database.execute("DELETE FROM raglive.pipelines WHERE pipeline_id = 'goes'")

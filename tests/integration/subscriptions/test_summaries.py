@@ -86,14 +86,14 @@ async def test_files_that_are_queued_without_an_event_are_noticed(
     database: Database, pipeline: PipelineRecord, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings = 0
-    read = PipelineReads.summary
+    read = PipelineReads.summaries
 
-    async def counted(self: PipelineReads, key: int) -> Any:
+    async def counted(self: PipelineReads, keys: Any) -> Any:
         nonlocal readings
         readings += 1
-        return await read(self, key)
+        return await read(self, keys)
 
-    monkeypatch.setattr(PipelineReads, "summary", counted)
+    monkeypatch.setattr(PipelineReads, "summaries", counted)
     await room.until(lambda: room.started)
     assert readings == 0, "no viewers"
     room.watched.add(PIPELINE)

@@ -29,7 +29,7 @@ def logged(length: int) -> list[LoggedEvent]:
         event_id = uuid4()
         digest = roll(digest, event_id, seq)
         event: Any = {"id": str(event_id)}
-        log.append(LoggedEvent(seq, digest, event))
+        log.append(LoggedEvent(seq, digest, 0.0, event, "{}"))
     return log
 
 

@@ -21,7 +21,7 @@ def make_log(length: int, size: int = 10) -> list[Message]:
         event_id = uuid4()
         digest = roll(digest, event_id, seq)
         event: Any = {"id": str(event_id), "type": "status:update", "filler": "x" * size}
-        log.append(Message.durable(LoggedEvent(seq, digest, event)))
+        log.append(Message.durable(LoggedEvent(seq, digest, 0.0, event, "{}")))
     return log
 
 
@@ -29,7 +29,7 @@ def durable(event_type: str, file_id: str, attempt: int | None) -> Message:
     event: Any = {"id": str(uuid4()), "type": event_type, "file": {"id": file_id}}
     if attempt is not None:
         event["attempt"] = attempt
-    return replace(Message.durable(LoggedEvent(1, b"", event)), seq=1)
+    return replace(Message.durable(LoggedEvent(1, b"", 0.0, event, "{}")), seq=1)
 
 
 def progress(file_id: str, attempt: int, done: float = 0.5) -> Message:

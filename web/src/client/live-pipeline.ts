@@ -86,8 +86,13 @@ export class LivePipeline {
     if (trouble === "behind") return trouble;
     applySnapshotProgress(this.files, snapshot);
     this.takeProcessing(snapshot);
-    this.state = { ...this.state, facts: laterFacts(factsOf(snapshot), this.state.facts) };
+    this.state = { ...this.state, facts: laterFacts(factsOf(snapshot), this.state.facts), isActive: null };
     return null;
+  }
+
+  /** Takes whether heartbeats arrive: a poll repeats it only when it changes, and not every heartbeat. */
+  hear(isActive: boolean): void {
+    this.state = { ...this.state, isActive };
   }
 
   /** Writes the position, the counts and the arrived events into the state that viewers read. */
@@ -128,7 +133,7 @@ export class LivePipeline {
       return null;
     }
     if (event.type === "pipeline:summary") this.takeSummary(event);
-    else this.state = { ...this.state, facts: factsAfterHeartbeat(this.state.facts, event) };
+    else this.state = { ...this.state, facts: factsAfterHeartbeat(this.state.facts, event), isActive: null };
     return this.log.compare(event.head_seq, event.digest) ?? (this.hasReleased(event) ? "released" : null);
   }
 
@@ -164,6 +169,7 @@ function stateOf(snapshot: PipelineStatus, seq: number, before: PipelineState | 
     id: snapshot.pipeline_id,
     type: snapshot.pipeline_type,
     facts: factsOf(snapshot),
+    isActive: null,
     counts: snapshot.counts,
     failures: before?.failures ?? null,
     throughput: before?.throughput ?? null,

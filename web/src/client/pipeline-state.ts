@@ -12,6 +12,8 @@ export interface PipelineState {
   readonly id: string;
   readonly type: string;
   readonly facts: PipelineFacts;
+  /** Whether heartbeats arrive, as a poll said; null when they are received here. */
+  readonly isActive: boolean | null;
   readonly counts: Counts;
   /** Files that failed, wait or were skipped, by reason; null until the first summary. */
   readonly failures: readonly FailureGroup[] | null;

@@ -1,15 +1,39 @@
 import type { RagStatus } from "@/contract/types";
 import { clock } from "./clock";
-import { ApiError, type Http } from "./http";
+import { ApiError, type Answer, type Http } from "./http";
 import type { Timing } from "./timing";
 import type { PollHandlers, PollingTransport } from "./transports";
 
+const PATH = "/api/rag-status";
 const ANSWER_TIMEOUT_SECONDS = 6;
 const HIDDEN_INTERVAL_MS = 10_000;
 const WORKING_INTERVAL_MS = 1_000;
 const SHORTEST_INTERVAL_MS = 100;
+const PART_INTERVAL_MS = 20;
+/** Proxies accept request lines of 8 KB or more. */
+const LONGEST_CURSOR_IN_URL = 4_000;
 
-/** Polls `/api/rag-status` with the same cursor as the WebSocket, until it is stopped. */
+/** What the server has sent, in its own words: it sends what has changed since. */
+interface Place {
+  cursor: string;
+  seen: string;
+  /** Whether the first part was asked for with a cursor. */
+  sinceCursor: boolean;
+  /** Whether pipelines are left, so that the next part comes first. */
+  isPart: boolean;
+}
+
+interface Question {
+  cursor: string | null;
+  seen: string;
+  wait: number;
+  sinceCursor: boolean;
+}
+
+/**
+ * Polls `/api/rag-status` with the same cursor as the WebSocket, until it is stopped. Many pipelines come in
+ * parts, and after that those that have changed.
+ */
 export class Poller implements PollingTransport {
   private readonly stopping = new AbortController();
   private wake: (() => void) | null = null;
@@ -17,6 +41,7 @@ export class Poller implements PollingTransport {
   private failures = 0;
   private first = true;
   private startOver = false;
+  private place: Place | null = null;
 
   constructor(
     private readonly http: Http,
@@ -57,15 +82,11 @@ export class Poller implements PollingTransport {
 
   /** Polls once; returns how long to pause, in ms. */
   private async poll(): Promise<number> {
-    const cursor = this.startOver ? null : this.handlers.cursor();
-    const wait = this.waitSeconds();
+    const question = this.question();
+    const { wait } = question;
     const started = clock.now();
     try {
-      const { status, body, headers } = await this.http.request<RagStatus>(this.path(cursor, wait), {
-        signal: this.stopping.signal,
-        timeoutMs: (wait + ANSWER_TIMEOUT_SECONDS) * 1_000,
-        headers: this.conditions(cursor),
-      });
+      const { status, body, headers } = await this.request(question);
       if (this.stopped) return 0;
       const tookMs = clock.now() - started;
       const completeAt = readAt(headers, started);
@@ -78,7 +99,12 @@ export class Poller implements PollingTransport {
         return this.intervalMs(null, wait, tookMs);
       }
       this.startOver = false;
-      this.handlers.answer(body, cursor !== null, body.up_to_date ? completeAt : null);
+      const isPart = body.seen !== undefined && (body.pipelines_left ?? 0) > 0;
+      const { sinceCursor } = question;
+      this.place =
+        body.seen === undefined ? null : { cursor: body.next_cursor, seen: body.seen, sinceCursor, isPart };
+      this.handlers.answer(body, sinceCursor, body.up_to_date ? completeAt : null);
+      if (isPart) return PART_INTERVAL_MS;
       return body.up_to_date ? this.intervalMs(body.poll_after_ms, wait, tookMs) : SHORTEST_INTERVAL_MS;
     } catch (error) {
       return this.stopped ? 0 : this.onFailure(error);
@@ -88,6 +114,7 @@ export class Poller implements PollingTransport {
   private onFailure(error: unknown): number {
     const refusal = error instanceof ApiError ? error : new ApiError(String(error), 0, "unknown", true);
     this.etag = null;
+    if (refusal.status === 422) this.place = null;
     if (refusal.code.startsWith("cursor_")) {
       this.startOver = true;
       return SHORTEST_INTERVAL_MS;
@@ -100,12 +127,25 @@ export class Poller implements PollingTransport {
     return Math.max(refusal.retryAfterMs ?? 0, Math.min(pause, longestMs));
   }
 
-  private path(cursor: string | null, wait: number): string {
-    const query = new URLSearchParams();
+  private question(): Question {
+    const { place } = this;
+    if (place?.isPart && !this.startOver) return { ...place, wait: 0 };
+    const cursor = this.startOver ? null : this.handlers.cursor();
+    const seen = place !== null && place.cursor === cursor ? place.seen : "";
+    return { cursor, seen, wait: this.waitSeconds(), sinceCursor: cursor !== null };
+  }
+
+  private request({ cursor, seen, wait }: Question): Promise<Answer<RagStatus>> {
+    const options = {
+      signal: this.stopping.signal,
+      timeoutMs: (wait + ANSWER_TIMEOUT_SECONDS) * 1_000,
+    };
+    if (cursor !== null && cursor.length > LONGEST_CURSOR_IN_URL)
+      return this.http.request(PATH, { ...options, body: { cursor, seen, wait } });
+    const query = new URLSearchParams({ seen });
     if (cursor !== null) query.set("cursor", cursor);
     if (wait > 0) query.set("wait", String(wait));
-    const text = query.toString();
-    return text ? `/api/rag-status?${text}` : "/api/rag-status";
+    return this.http.request(`${PATH}?${query.toString()}`, { ...options, headers: this.conditions(cursor) });
   }
 
   /** The ETag changes with progress too, which does not move the cursor. */

@@ -1,5 +1,5 @@
 import type { Event, PipelineStatus, RagStatus, SubscribedPipeline } from "@/contract/types";
-import { composeCursor, formatPosition, parsePosition } from "./cursor";
+import { composeCursor, formatPosition, parseCursor, parsePosition, type Position } from "./cursor";
 import type { LiveFile } from "./file-state";
 import { LivePipeline } from "./live-pipeline";
 import { isDurable } from "./log-position";
@@ -19,6 +19,8 @@ export class Store {
   private ids: readonly string[] = [];
   private queue: Event[] = [];
   private scheduled = false;
+  /** Whether a poll answer left out pipelines that the next one has. */
+  private isPartial = false;
   private readonly listeners = new Set<() => void>();
 
   constructor(private readonly schedule: (run: () => void) => void) {}
@@ -51,8 +53,9 @@ export class Store {
     return [...this.pipelines.values()].every(({ log }) => log.isComplete);
   }
 
-  /** The cursor of all pipelines; null when nothing is known. */
+  /** The cursor of all pipelines; null when nothing is known, or not yet every pipeline. */
   cursor(): string | null {
+    if (this.isPartial) return null;
     return composeCursor([...this.pipelines.values()].map(({ log }) => log.position));
   }
 
@@ -108,16 +111,24 @@ export class Store {
       if (verdict === "replace") this.replace(answer.snapshot);
       else this.report(known, verdict ?? known.reconcile(answer.snapshot));
     }
-    if (all) this.retain(answers.map(({ pipeline_id }) => pipeline_id));
+    if (all) {
+      this.retain(answers.map(({ pipeline_id }) => pipeline_id));
+      this.isPartial = false;
+    }
     this.publish();
   }
 
   /**
    * Takes a poll answer: missed events first, then what the snapshots and summaries add. An answer to
-   * a poll without a cursor has no missed events, and replaces what it does not confirm.
+   * a poll without a cursor has no missed events, and replaces what it does not confirm. An answer with `seen`
+   * has the pipelines that have changed, as many as fit, and its cursor names those that exist.
    */
-  settlePoll({ pipelines, events }: RagStatus, sinceCursor: boolean): void {
+  settlePoll(
+    { pipelines, events, seen, pipelines_left = 0, next_cursor }: RagStatus,
+    sinceCursor: boolean,
+  ): void {
     this.flush();
+    this.isPartial = seen !== undefined && pipelines_left > 0;
     const replaced = new Set(
       pipelines
         .map(({ status_details }) => status_details)
@@ -127,19 +138,22 @@ export class Store {
         .map(({ pipeline_id }) => pipeline_id),
     );
     for (const event of events) if (!replaced.has(event.pipeline_id)) this.apply(event);
-    for (const { status_details, summary } of pipelines) {
+    for (const { status_details, summary, is_active } of pipelines) {
       const known = this.pipelines.get(status_details.pipeline_id);
       if (!known || replaced.has(status_details.pipeline_id)) this.replace(status_details);
       else this.report(known, known.reconcile(status_details));
       this.apply(summary);
+      this.pipelines.get(status_details.pipeline_id)?.hear(is_active);
     }
-    this.retain(pipelines.map(({ pipeline_id }) => pipeline_id));
+    if (seen === undefined) this.retain(pipelines.map(({ pipeline_id }) => pipeline_id));
+    else if (!this.isPartial) this.retainLogs(parseCursor(next_cursor) ?? []);
     this.publish();
   }
 
   /** Forgets everything: the viewer may no longer see it. */
   forget(): void {
     this.queue = [];
+    this.isPartial = false;
     this.pipelines.clear();
     this.publish();
   }
@@ -176,7 +190,14 @@ export class Store {
 
   /** Forgets the pipelines that are not among `ids`. */
   private retain(ids: readonly string[]): void {
-    for (const id of this.pipelines.keys()) if (!ids.includes(id)) this.pipelines.delete(id);
+    const retained = new Set(ids);
+    for (const id of this.pipelines.keys()) if (!retained.has(id)) this.pipelines.delete(id);
+  }
+
+  /** Forgets the pipelines whose logs are not among the positions. */
+  private retainLogs(positions: readonly Position[]): void {
+    const epochs = new Set(positions.map(({ epoch }) => epoch));
+    for (const [id, { log }] of this.pipelines) if (!epochs.has(log.epoch)) this.pipelines.delete(id);
   }
 
   private apply(event: Event): void {

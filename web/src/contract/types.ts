@@ -878,13 +878,18 @@ export interface PipelineList {
 }
 /**
  * `GET /api/rag-status`: the status of every pipeline, and the events since `cursor`.
+ *
+ * Pipelines that do not fit into about 100 kB are left out and counted in `pipelines_left`. With
+ * `seen`, the answer has only the pipelines that have changed, and the next poll has the rest.
+ * `status` and `last_activity` are those of all pipelines, and the lists of files are those of the
+ * pipelines in the answer.
  */
 export interface RagStatus {
   status: "online" | "offline";
   pipelines: RagStatusPipeline[];
   serverTime: string;
   /**
-   * status of the pipeline if there is exactly one, else null
+   * status of the pipeline if there is exactly one and it is sent, else null
    */
   status_details: PipelineStatus | null;
   last_activity: string | null;
@@ -910,10 +915,22 @@ export interface RagStatus {
   events: Event[];
   next_cursor: string;
   /**
-   * false if more events are available: poll again at once
+   * false if more events or, with `seen`, pipelines are available: poll again at once
    */
   up_to_date: boolean;
   poll_after_ms: number;
+  /**
+   * revisions of the pipelines that were sent, to pass on with `next_cursor`; only if `seen` was passed
+   */
+  seen?: string;
+  /**
+   * epochs (the part of a cursor before the dot) of pipelines that the cursor names and the caller can no longer view; only if `seen` was passed
+   */
+  removed?: string[];
+  /**
+   * pipelines that did not fit; absent if there are none
+   */
+  pipelines_left?: number;
 }
 /**
  * One pipeline in `GET /api/rag-status`.

@@ -8,7 +8,7 @@ joined by `~`. `-1` stands for the beginning and `now` for the present head.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
@@ -17,6 +17,7 @@ from raglive_contract.errors import ErrorCode, RagliveError
 __all__ = [
     "BEGINNING",
     "CURSOR_PATTERN",
+    "MAX_TEXT_LENGTH",
     "NOW",
     "Cursor",
     "CursorExpired",
@@ -33,7 +34,7 @@ __all__ = [
 BEGINNING = "-1"
 NOW = "now"
 MAX_SEQ = 2**53 - 1  # what a number holds exactly in every language
-MAX_TEXT_LENGTH = 64 * 1024
+MAX_TEXT_LENGTH = 128 * 1024  # about 3,800 pipelines
 _FORM = r"([0-9a-z]{1,32})\.([0-9]{16})"
 _POSITION = re.compile(_FORM, re.ASCII)
 CURSOR_PATTERN = rf"^(-1|now|{_FORM}(~{_FORM})*)$"
@@ -134,7 +135,7 @@ _STARTS = {
 }
 
 
-def resume(cursor: Cursor, log: LogRange, epochs: Iterable[str]) -> ResumeAfter | CursorExpired:
+def resume(cursor: Cursor, log: LogRange, epochs: Collection[str]) -> ResumeAfter | CursorExpired:
     """Interpret a cursor against one log; every surface resumes by this function.
 
     `epochs` are those of all requested logs. A log that the cursor does not name
@@ -145,7 +146,7 @@ def resume(cursor: Cursor, log: LogRange, epochs: Iterable[str]) -> ResumeAfter 
     position = cursor.positions.get(log.epoch)
     if position is not None:
         seq = position.seq
-    elif cursor.positions.keys() - set(epochs):
+    elif not all(epoch in epochs for epoch in cursor.positions):
         return CursorExpired(Expiry.OTHER_EPOCH)
     else:
         seq = log.head_seq if cursor.otherwise is Start.NOW else 0

@@ -78,13 +78,19 @@ class RagStatusPipeline(WireModel):
 
 
 class RagStatus(WireModel):
-    """`GET /api/rag-status`: the status of every pipeline, and the events since `cursor`."""
+    """`GET /api/rag-status`: the status of every pipeline, and the events since `cursor`.
+
+    Pipelines that do not fit into about 100 kB are left out and counted in `pipelines_left`. With
+    `seen`, the answer has only the pipelines that have changed, and the next poll has the rest.
+    `status` and `last_activity` are those of all pipelines, and the lists of files are those of the
+    pipelines in the answer.
+    """
 
     status: PipelineState
     pipelines: list[RagStatusPipeline]
     serverTime: Timestamp  # noqa: N815 - the name that earlier clients know
     status_details: PipelineStatus | None = Field(
-        description="status of the pipeline if there is exactly one, else null"
+        description="status of the pipeline if there is exactly one and it is sent, else null"
     )
     last_activity: Timestamp | None
     files_processing: list[dict[str, object]]
@@ -98,8 +104,24 @@ class RagStatus(WireModel):
     )
     events: list[Event] = Field(description="durable events after `cursor`, in order")
     next_cursor: str
-    up_to_date: bool = Field(description="false if more events are available: poll again at once")
+    up_to_date: bool = Field(
+        description="false if more events or, with `seen`, pipelines are available: "
+        "poll again at once"
+    )
     poll_after_ms: Count
+    seen: Maybe[str] = Field(
+        default=None,
+        description="revisions of the pipelines that were sent, to pass on with `next_cursor`; "
+        "only if `seen` was passed",
+    )
+    removed: Maybe[list[str]] = Field(
+        default=None,
+        description="epochs (the part of a cursor before the dot) of pipelines that the cursor "
+        "names and the caller can no longer view; only if `seen` was passed",
+    )
+    pipelines_left: Maybe[Count] = Field(
+        default=None, description="pipelines that did not fit; absent if there are none"
+    )
 
 
 class SocketFeatures(WireModel):

@@ -855,6 +855,9 @@ class WireRagStatus(TypedDict):
     next_cursor: str
     up_to_date: bool
     poll_after_ms: int
+    seen: NotRequired[str]
+    removed: NotRequired[list[str]]
+    pipelines_left: NotRequired[int]
 
 
 @final

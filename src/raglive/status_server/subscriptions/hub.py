@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from itertools import chain
 
 import structlog
@@ -127,8 +128,18 @@ class Hub:
         async with self._reader.hold(pipeline_id) as channel:
             return await self._snapshot(channel)
 
+    async def read_snapshots(self, pipeline_ids: Sequence[str]) -> None:
+        """Read the statuses of many pipelines in one statement, for `snapshot` and `open`."""
+        now = asyncio.get_running_loop().time()
+        known = map(self._reader.known, pipeline_ids)
+        old = {it.head.pipeline_id: it for it in known if it is not None and not it.snapshot(now)}
+        statuses = await self._reads.statuses([it.head.pipeline_key for it in old.values()])
+        for status in statuses:
+            with suppress(LogBroken):  # a log that was replaced meanwhile is read by `snapshot`
+                old[status["pipeline_id"]].keep_snapshot(status, now)
+
     async def open(
-        self, pipeline_id: str, cursor: Cursor | None, join: Join, *, among: Iterable[str] = ()
+        self, pipeline_id: str, cursor: Cursor | None, join: Join, *, among: Sequence[str] = ()
     ) -> Recovery:
         """Call `join` with what a viewer missed, in the step in which events become live for it.
 
@@ -136,7 +147,7 @@ class Hub:
         are all the pipelines that the viewer asks for. Raises `not_found` and `unavailable`.
         """
         channel = await self._reader.find(pipeline_id)
-        asked = {pipeline_id, *among}
+        asked = among or (pipeline_id,)
         after, is_backfilled = None, False
         if channel is not None and cursor is not None:
             after = await self._resume(channel, cursor, asked)
@@ -171,8 +182,11 @@ class Hub:
         return self._resume_seq(channel, cursor, asked)
 
     def _resume_seq(self, channel: Channel, cursor: Cursor, asked: Iterable[str]) -> int | None:
-        known = [self._reader.known(pipeline_id) for pipeline_id in asked]
-        outcome = resume(cursor, channel.range, [one.head.epoch for one in known if one])
+        epochs: set[str] = set()  # which matter only if the cursor names other logs alone
+        if cursor.positions and channel.head.epoch not in cursor.positions:
+            known = [self._reader.known(pipeline_id) for pipeline_id in asked]
+            epochs = {one.head.epoch for one in known if one}
+        outcome = resume(cursor, channel.range, epochs)
         return None if isinstance(outcome, CursorExpired) else outcome.seq
 
     async def _backfill(self, channel: Channel, seq: int) -> None:

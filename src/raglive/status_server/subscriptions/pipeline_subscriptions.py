@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import orjson
 import structlog
@@ -27,6 +27,7 @@ __all__ = ["PipelineSubscriptions", "named_pipelines"]
 log = structlog.get_logger()
 
 RETRY_SECONDS = 1.0
+BATCH = 32  # pipelines
 
 
 class PipelineSubscriptions:
@@ -60,7 +61,7 @@ class PipelineSubscriptions:
         """Send a new connection the status of every pipeline that it may see."""
         try:
             await self._hub.refresh()
-            for pipeline_id in self._visible(grant):
+            async for pipeline_id in self._in_batches(self._visible(grant)):
                 await self._wait_for_space(subscriber)
                 snapshot = await self._hub.snapshot(pipeline_id)
                 if not self._rooms.has(subscriber):
@@ -128,7 +129,25 @@ class PipelineSubscriptions:
             )
 
     async def subscribe(
-        self, subscriber: Subscriber, pipeline_id: str, cursor: Cursor | None, among: list[str]
+        self, subscriber: Subscriber, pipeline_ids: Sequence[str], cursor: Cursor | None
+    ) -> list[WireSubscribedPipeline]:
+        """Subscribe to pipelines one after the other; raises what `_subscribe` does."""
+        return [
+            await self._subscribe(subscriber, pipeline_id, cursor, pipeline_ids)
+            async for pipeline_id in self._in_batches(pipeline_ids)
+        ]
+
+    async def _in_batches(self, pipeline_ids: Sequence[str]) -> AsyncIterator[str]:
+        """Yield the pipelines after reading their snapshots, many at once."""
+        for start in range(0, len(pipeline_ids), BATCH):
+            batch = pipeline_ids[start : start + BATCH]
+            if len(pipeline_ids) > 1:
+                await self._hub.read_snapshots(batch)
+            for pipeline_id in batch:
+                yield pipeline_id
+
+    async def _subscribe(
+        self, subscriber: Subscriber, pipeline_id: str, cursor: Cursor | None, among: Sequence[str]
     ) -> WireSubscribedPipeline:
         """Replay what the cursor missed, join, and return the pipeline's part of the answer.
 

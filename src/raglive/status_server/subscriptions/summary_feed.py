@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -13,10 +13,9 @@ from raglive.log_reader.reader import LogReader
 from raglive.log_reader.summaries import LEAST_SECONDS, Summaries
 from raglive.status_server.subscriptions.channel import Channel, Deliver, SentSummary
 from raglive.status_server.subscriptions.messages import Message
-from raglive.store.errors import DATABASE_ERRORS
+from raglive.store.errors import STORE_ERRORS
 from raglive.store.log.event_log import Head
 from raglive.store.log.pipeline_status import PipelineReads
-from raglive_contract.errors import RagliveError
 
 __all__ = ["SummaryFeed"]
 
@@ -42,7 +41,6 @@ class SummaryFeed:
         self._reader = reader
         self._watched = watched
         self._deliver = deliver
-        self._reading: set[int] = set()
 
     async def run(self) -> None:
         """Send summaries until cancelled."""
@@ -50,33 +48,34 @@ class SummaryFeed:
             while True:
                 await asyncio.sleep(TICK_SECONDS)
                 watched = self._watched()
+                due: list[Head] = []
                 for channel in self._reader.logs():
                     if channel.head.pipeline_id not in watched:
                         channel.sent_summary = None
-                    elif channel.head.pipeline_key not in self._reading:
-                        self._step(channel, tasks)
+                    else:
+                        due += self._step(channel)
+                if due:
+                    tasks.create_task(self._read(due), name="summaries-reading")
 
     def forget(self, channel: Channel) -> None:
         """Drop the summary of a log that is no longer followed."""
         self._summaries.forget(channel.head.pipeline_key)
 
-    def _step(self, channel: Channel, tasks: asyncio.TaskGroup) -> None:
+    def _step(self, channel: Channel) -> list[Head]:
+        """Send a channel's summary, or return the head for which it has to be read."""
         head = channel.head
         if head.seq < channel.seq:  # it was read on by a hint, before the heads were polled
             head = replace(head, seq=channel.seq)
         if self._summaries.is_due(head):
-            self._reading.add(head.pipeline_key)
-            tasks.create_task(self._read(head), name="summary-reading")
-        else:
-            self._send(channel)
+            return [head]
+        self._send(channel)
+        return []
 
-    async def _read(self, head: Head) -> None:
+    async def _read(self, due: Sequence[Head]) -> None:
         try:
-            await self._summaries.read(head)
-        except (RagliveError, *DATABASE_ERRORS) as error:  # type: ignore[misc]  # a flat tuple
-            log.warning("summary_unreadable", pipeline=head.pipeline_id, error=type(error).__name__)
-        finally:
-            self._reading.discard(head.pipeline_key)
+            await self._summaries.read(due)
+        except STORE_ERRORS as error:
+            log.warning("summaries_unreadable", error=type(error).__name__)
 
     def _send(self, channel: Channel) -> None:
         summary = self._summaries.latest(channel.head)

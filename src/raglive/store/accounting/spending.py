@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
 from raglive_contract.wire import WireEmbeddingBudget, WireEmbeddingUsage
 
-__all__ = ["Draw", "Spending", "Usage", "budget_of", "usage_of_file", "usage_of_pipeline"]
+__all__ = ["NOTHING", "Draw", "Spending", "Usage", "budgets", "usage_of_file", "usage_of_pipelines"]
 
 _QUERIES = load_queries(__name__)
 
@@ -34,6 +34,9 @@ class Usage:
         return {"texts": self.texts, "tokens": self.tokens, "cost": float(self.cost)}
 
 
+NOTHING = Usage(0, 0, Decimal(0))
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """A part of a reservation that recorded usage replaces."""
@@ -51,7 +54,8 @@ class Spending:
 
     async def since(self, day: date) -> Usage:
         """Return the usage from a day (UTC) on."""
-        return await usage_of_pipeline(self._database, self._pipeline_key, day)
+        used = await usage_of_pipelines(self._database, [self._pipeline_key], day)
+        return used.get(self._pipeline_key, NOTHING)
 
     async def record(
         self,
@@ -90,9 +94,12 @@ class Spending:
         return bool(await self._database.fetchval(query, self._pipeline_key))
 
 
-async def usage_of_pipeline(reader: Connection | Database, pipeline_key: int, since: date) -> Usage:
-    """Return what a pipeline has used from a day (UTC) on."""
-    return _usage(await reader.fetchrow(_QUERIES["pipeline_usage"], pipeline_key, since))
+async def usage_of_pipelines(
+    reader: Connection | Database, pipeline_keys: Sequence[int], since: date
+) -> dict[int, Usage]:
+    """Return what pipelines have used from a day (UTC) on, without those that used nothing."""
+    rows = await reader.fetch(_QUERIES["usage_of_pipelines"], pipeline_keys, since)
+    return {row["pipeline_key"]: _usage(row) for row in rows}
 
 
 async def usage_of_file(database: Database, file_key: int) -> Usage:
@@ -100,12 +107,19 @@ async def usage_of_file(database: Database, file_key: int) -> Usage:
     return _usage(await database.fetchrow(_QUERIES["file_usage"], file_key))
 
 
-async def budget_of(reader: Connection | Database, pipeline_key: int) -> WireEmbeddingBudget | None:
-    """Return a pipeline's budget as `{amount, period, spent}`; None if it has no limit."""
-    row = await reader.fetchrow(_QUERIES["budget"], pipeline_key)
-    if row is None:
-        return None
-    return {"amount": row["amount"], "period": row["period"], "spent": row["spent"]}
+async def budgets(
+    reader: Connection | Database, pipeline_keys: Sequence[int]
+) -> dict[int, WireEmbeddingBudget]:
+    """Return the budgets of pipelines, without those that have no limit."""
+    rows = await reader.fetch(_QUERIES["budgets"], pipeline_keys)
+    return {
+        row["pipeline_key"]: {
+            "amount": row["amount"],
+            "period": row["period"],
+            "spent": row["spent"],
+        }
+        for row in rows
+    }
 
 
 def _usage(row: asyncpg.Record | None) -> Usage:

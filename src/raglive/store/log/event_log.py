@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self, cast
 
 import asyncpg
@@ -21,6 +22,7 @@ __all__ = [
     "EventLog",
     "Head",
     "LoggedEvent",
+    "PipelineRemoved",
     "append_events",
     "external_pipeline_key",
     "logged_event",
@@ -35,6 +37,18 @@ _REFUSED = (
 )
 REMOVAL_RETRY_MS = 2000
 COUNTED_STATES = ("queued", "processing", "completed", "failed", "skipped")
+
+
+class PipelineRemoved(RagliveError):
+    """`raglive pipeline remove` has removed the pipeline while this process did not answer."""
+
+    code = ErrorCode.CONFLICT
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The pipeline of this process has been removed. Start it again to index its source "
+            "again."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +92,24 @@ class Head:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoggedEvent:
-    """A durable event of the log; `event` is its wire form."""
+    """A durable event of the log; `occurred_at` is in seconds since 1970."""
 
     seq: int
     digest: bytes
-    event: WireDurableEvent
-    occurred_at: float = 0.0  # seconds since 1970
+    occurred_at: float
+    envelope: dict[str, object]
+    payload: str
+
+    @cached_property
+    def event(self) -> WireDurableEvent:
+        """The wire form.
+
+        It is decoded on first use: to decode a page of large events at once would hold the event
+        loop. The payload was checked against the contract when it was appended.
+        """
+        return cast("WireDurableEvent", {**self.envelope, **orjson.loads(self.payload)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +128,12 @@ async def append_events(
 ) -> Appended:
     """Append events in their wire form, as the last statement of the caller's transaction.
 
-    Raises `invalid_event` for text that the database cannot hold.
+    Raises `PipelineRemoved`, and `invalid_event` for text that the database cannot hold.
     """
     try:
         row = await connection.fetchrow(_QUERIES["append"], pipeline_key, list(events))
+    except asyncpg.NoDataFoundError:
+        raise PipelineRemoved from None
     except (asyncpg.UntranslatableCharacterError, asyncpg.DataError) as error:
         raise _not_storable(error) from error
     assert row is not None
@@ -213,7 +239,7 @@ def _not_storable(error: Exception) -> RagliveError:
 def logged_event(head: Head, row: Iterable[Any]) -> LoggedEvent:
     """Build the event of a row `seq, id, type, occurred_at, payload, digest`."""
     seq, event_id, event_type, occurred_at, payload, digest = row
-    event = {
+    envelope = {
         "id": str(event_id),
         "type": event_type,
         "pipeline_id": head.pipeline_id,
@@ -221,8 +247,5 @@ def logged_event(head: Head, row: Iterable[Any]) -> LoggedEvent:
         "timestamp": rfc3339(occurred_at),
         "seq": seq,
         "cursor": cursor_at(head.epoch, seq),
-        **payload,
     }
-    # the payload was checked against the contract when it was appended
-    durable = cast("WireDurableEvent", event)
-    return LoggedEvent(seq, digest, durable, occurred_at.timestamp())
+    return LoggedEvent(seq, digest, occurred_at.timestamp(), envelope, payload)

@@ -5,25 +5,35 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import asyncpg
 
 from raglive.store.errors import TRANSIENT, DatabaseUnavailable
 from raglive.store.log import event_log
 from raglive.store.log.event_log import Head, LoggedEvent, logged_event
-from raglive.store.log.pipeline_summary import Summary, failures, read_summary, throughput
+from raglive.store.log.pipeline_summary import Summary, failures, read_summaries, throughput
 from raglive.store.pool import Database
 from raglive.store.sql import load_queries
 from raglive_contract.errors import ErrorCode, RagliveError
-from raglive_contract.wire import WireFailureGroup, WirePipelineStatus, WireThroughput
+from raglive_contract.wire import (
+    WireFailureGroup,
+    WirePause,
+    WirePipelineStatus,
+    WireProblem,
+    WireThroughput,
+)
 
-__all__ = ["PipelineReads", "PipelineRow", "no_such_pipeline", "read_within"]
+__all__ = ["PipelineReads", "PipelineRow", "PipelineSnapshot", "no_such_pipeline", "read_within"]
 
 _QUERIES = load_queries(__name__)
 _LOG = load_queries(event_log.__name__)
+_SNAPSHOTS = _QUERIES["pipelines"].format(
+    snapshot=", raglive.pipeline_status(head.pipeline_key) AS snapshot",
+    only="WHERE head.pipeline_key = ANY($1)",
+)
 
 RETRY_AFTER_MS = 1000
 
@@ -32,14 +42,36 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class PipelineRow:
-    """A pipeline's head, its `pipeline:status` at exactly that head, and its heartbeat's age.
+    """A pipeline's head, and the small part of its status that is read for all pipelines.
 
+    Two rows with the same `progress` show the same files in progress; None if there are none.
     `silent_seconds` is None for a pipeline that has never sent a heartbeat.
     """
 
     head: Head
-    snapshot: WirePipelineStatus
-    silent_seconds: float | None
+    status: Literal["online", "offline"]
+    problem: WireProblem | None
+    paused: WirePause | None
+    last_activity: str | None
+    last_heartbeat: str | None
+    progress: int | None
+    silent_seconds: float | None = field(compare=False)
+
+    @classmethod
+    def of_row(cls, row: asyncpg.Record) -> Self:
+        """Read a row of the query `pipelines`."""
+        return cls(Head.of_row(row), *(row[name] for name in _FIELDS))
+
+
+_FIELDS = [each.name for each in fields(PipelineRow)[1:]]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSnapshot:
+    """A pipeline's row, and its `pipeline:status` at exactly that head."""
+
+    row: PipelineRow
+    status: WirePipelineStatus
 
 
 class PipelineReads:
@@ -54,11 +86,14 @@ class PipelineReads:
         await self._read(self._database.fetchval(_QUERIES["ping"]))
 
     async def pipelines(self) -> list[PipelineRow]:
-        """Read the status of every pipeline, in one statement."""
-        rows = await self._fetch(_QUERIES["pipelines"])
-        return [
-            PipelineRow(Head.of_row(row), row["snapshot"], row["silent_seconds"]) for row in rows
-        ]
+        """Read the row of every pipeline, by id."""
+        rows = await self._fetch(_QUERIES["pipelines"].format(snapshot="", only=""))
+        return [PipelineRow.of_row(row) for row in rows]
+
+    async def snapshots(self, pipeline_keys: Sequence[int]) -> list[PipelineSnapshot]:
+        """Read the whole status of some pipelines, by id, without those that are gone."""
+        rows = await self._fetch(_SNAPSHOTS, pipeline_keys)
+        return [PipelineSnapshot(PipelineRow.of_row(row), row["snapshot"]) for row in rows]
 
     async def keys(self) -> dict[str, int]:
         """Read the keys of all pipelines by their ids."""
@@ -126,18 +161,21 @@ class PipelineReads:
 
     async def failures(self, head: Head) -> list[WireFailureGroup]:
         """Read why files failed, wait or were skipped: `FailureGroup`s, most frequent first."""
-        return await self._read(failures(self._database, head.pipeline_key))
+        key = head.pipeline_key
+        found = await self._read(failures(self._database, [key]))
+        return found.get(key, [])
 
     async def throughput(self, head: Head) -> WireThroughput:
-        """Read `Throughput`: the files finished in the last half hour, and the estimate."""
-        return await self._read(throughput(self._database, head.pipeline_key))
-
-    async def summary(self, pipeline_key: int) -> Summary:
-        """Read `pipeline:summary`; raise `not_found` for a pipeline that is gone."""
-        summary = await self._read(read_summary(self._database, pipeline_key))
-        if summary is None:
+        """Read `Throughput`; raise `not_found` for a pipeline that is gone."""
+        key = head.pipeline_key
+        found = await self._read(throughput(self._database, [key]))
+        if key not in found:
             raise no_such_pipeline()
-        return summary
+        return found[key]
+
+    async def summaries(self, pipeline_keys: Sequence[int]) -> dict[int, Summary]:
+        """Read `pipeline:summary` by pipeline key, without those of pipelines that are gone."""
+        return await self._read(read_summaries(self._database, pipeline_keys))
 
     async def _fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
         return await self._read(self._database.fetch(query, *args))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Literal
 from zlib import crc32
@@ -11,7 +13,7 @@ from zlib import crc32
 import asyncpg
 import orjson
 
-from raglive.store.accounting.spending import budget_of, usage_of_pipeline
+from raglive.store.accounting.spending import NOTHING, budgets, usage_of_pipelines
 from raglive.store.log.event_log import COUNTED_STATES
 from raglive.store.log.new_events import new_event_id
 from raglive.store.pool import Connection, Database
@@ -30,7 +32,7 @@ from raglive_contract.wire import (
     WireThroughputBucket,
 )
 
-__all__ = ["Summary", "estimate", "failures", "read_summary", "throughput"]
+__all__ = ["Summary", "estimate", "failures", "read_summaries", "throughput"]
 
 _QUERIES = load_queries(__name__)
 
@@ -73,18 +75,30 @@ class Summary:
         return is_idle and not any(it["completed"] + it["failed"] for it in buckets)
 
 
-async def read_summary(database: Database, pipeline_key: int) -> Summary | None:
-    """Read a pipeline's summary in one snapshot of the database; None if it is gone."""
+async def read_summaries(database: Database, pipeline_keys: Sequence[int]) -> dict[int, Summary]:
+    """Read summaries in one snapshot of the database, without those of pipelines that are gone."""
     async with (
         database.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        head = await connection.fetchrow(_QUERIES["head"], pipeline_key)
-        if head is None:
-            return None
-        groups = await failures(connection, pipeline_key)
-        standings = await connection.fetch(_QUERIES["standings"], pipeline_key, MAX_STANDINGS)
-        pace = await throughput(connection, pipeline_key)
+        heads = await connection.fetch(_QUERIES["heads"], pipeline_keys)
+        groups = await failures(connection, pipeline_keys)
+        held = await connection.fetch(_QUERIES["standings"], pipeline_keys, MAX_STANDINGS)
+        paces = await throughput(connection, pipeline_keys)
+    standings = _by_pipeline(held)
+    return {
+        key: _summary(head, groups.get(key, []), standings[key], paces[key])
+        for head in heads
+        if (key := head["pipeline_key"]) in paces
+    }
+
+
+def _summary(
+    head: asyncpg.Record,
+    groups: Sequence[WireFailureGroup],
+    standings: Sequence[asyncpg.Record],
+    pace: WireThroughput,
+) -> Summary:
     event = WirePipelineSummary(
         id=new_event_id(),
         type="pipeline:summary",
@@ -105,28 +119,51 @@ async def read_summary(database: Database, pipeline_key: int) -> Summary | None:
     return Summary(head["epoch"], head["seq"], counts, event)
 
 
-async def failures(reader: Reader, pipeline_key: int) -> list[WireFailureGroup]:
+async def failures(
+    reader: Reader, pipeline_keys: Sequence[int]
+) -> dict[int, list[WireFailureGroup]]:
     """Read why files failed, wait or were skipped: `FailureGroup`s, most frequent first."""
-    rows = await reader.fetch(_QUERIES["failures"], pipeline_key)
-    return [_failure(row) for row in rows]
+    rows = _by_pipeline(await reader.fetch(_QUERIES["failures"], pipeline_keys))
+    return {key: [_failure(row) for row in found] for key, found in rows.items()}
 
 
-async def throughput(reader: Reader, pipeline_key: int) -> WireThroughput:
-    """Read `Throughput`: the files finished in the last half hour, and the estimate."""
-    query = _QUERIES["throughput"]
-    buckets = await reader.fetch(query, pipeline_key, float(BUCKET_SECONDS), BUCKETS)
-    [pace] = await reader.fetch(_QUERIES["pace"], pipeline_key)
+async def throughput(reader: Reader, pipeline_keys: Sequence[int]) -> dict[int, WireThroughput]:
+    """Read `Throughput`: the files finished in the last half hour, and the estimate.
+
+    Pipelines that are gone are left out.
+    """
+    starts = await _starts(reader)
+    args = (pipeline_keys, float(BUCKET_SECONDS), starts[0])
+    finished = _by_pipeline(await reader.fetch(_QUERIES["throughput"], *args))
+    paces = await reader.fetch(_QUERIES["pace"], pipeline_keys)
     month = datetime.now(UTC).date().replace(day=1)
-    usage = await usage_of_pipeline(reader, pipeline_key, month)
-    total = await usage_of_pipeline(reader, pipeline_key, date.min)
+    usage = await usage_of_pipelines(reader, pipeline_keys, month)
+    total = await usage_of_pipelines(reader, pipeline_keys, date.min)
+    limits = await budgets(reader, pipeline_keys)
     return {
-        "bucket_seconds": BUCKET_SECONDS,
-        "buckets": [_bucket(row) for row in buckets],
-        "estimate": estimate(pace),
-        "usage": usage.wire(),
-        "total_usage": total.wire(),
-        "budget": await budget_of(reader, pipeline_key),
+        (key := pace["pipeline_key"]): {
+            "bucket_seconds": BUCKET_SECONDS,
+            "buckets": _buckets(starts, finished[key]),
+            "estimate": estimate(pace),
+            "usage": usage.get(key, NOTHING).wire(),
+            "total_usage": total.get(key, NOTHING).wire(),
+            "budget": limits.get(key),
+        }
+        for pace in paces
     }
+
+
+async def _starts(reader: Reader) -> list[datetime]:
+    """Return when the intervals of the last half hour began, by the clock of the database."""
+    last: datetime = await reader.fetchval(_QUERIES["moment"], float(BUCKET_SECONDS))
+    return [last - timedelta(seconds=BUCKET_SECONDS * ago) for ago in reversed(range(BUCKETS))]
+
+
+def _by_pipeline(rows: Iterable[asyncpg.Record]) -> defaultdict[int, list[asyncpg.Record]]:
+    found: defaultdict[int, list[asyncpg.Record]] = defaultdict(list)
+    for row in rows:
+        found[row["pipeline_key"]].append(row)
+    return found
 
 
 def _counts(row: asyncpg.Record) -> WireCounts:
@@ -148,12 +185,15 @@ def _standing(row: asyncpg.Record) -> WireFileStanding:
     }
 
 
-def _bucket(row: asyncpg.Record) -> WireThroughputBucket:
-    return {
-        "start": rfc3339(row["start"]),
-        "completed": row["completed"],
-        "failed": row["failed"],
-    }
+def _buckets(
+    starts: Sequence[datetime], finished: Sequence[asyncpg.Record]
+) -> list[WireThroughputBucket]:
+    counted = {row["start"]: (row["completed"], row["failed"]) for row in finished}
+    buckets: list[WireThroughputBucket] = []
+    for start in starts:
+        completed, failed = counted.get(start, (0, 0))
+        buckets.append({"start": rfc3339(start), "completed": completed, "failed": failed})
+    return buckets
 
 
 def _failure(row: asyncpg.Record) -> WireFailureGroup:

@@ -2,6 +2,7 @@
 WITH due AS (
     SELECT file_key FROM raglive.files
     WHERE pipeline_key = $1 AND state = 'queued' AND location IS NOT NULL AND next_attempt_at <= clock_timestamp()
+      AND NOT (SELECT is_removing FROM raglive.pipelines WHERE pipeline_key = $1)
     ORDER BY next_attempt_at, file_key
     LIMIT $3
     FOR UPDATE SKIP LOCKED

@@ -43,12 +43,16 @@ export function healthOf(state: PipelineState, now: number): Health {
   const { facts, counts } = state;
   if (facts.problem) return "problem";
   if (facts.status === "offline") return facts.managed ? "offline" : endingOf(facts);
-  const beat = facts.last_heartbeat ? Date.parse(facts.last_heartbeat) : null;
-  if (beat !== null && now - beat > SILENT_AFTER_MS) return "silent";
+  if (!isHeard(state, now)) return "silent";
   if (facts.paused) return "paused";
   if (counts.processing > 0 || counts.queued > counts.waiting) return "working";
   if (!facts.managed) return "publishing";
   return facts.is_checking ? "checking" : "watching";
+}
+
+function isHeard({ facts, isActive }: PipelineState, now: number): boolean {
+  if (isActive !== null) return isActive || !facts.last_heartbeat;
+  return !facts.last_heartbeat || now - Date.parse(facts.last_heartbeat) <= SILENT_AFTER_MS;
 }
 
 /** A producer outside raglive may end when its work is done, and may send no heartbeats between its events. */
