@@ -60,21 +60,28 @@ WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 
 def docx(*paragraphs: str, comment: str = "", footnote: str = "") -> bytes:
-    body = "".join(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>" for text in paragraphs)
-    first = f'<w:footnote w:id="1"><w:p><w:r><w:t>{footnote}</w:t></w:r></w:p></w:footnote>'
-    note = f'<w:comment w:id="0"><w:p><w:r><w:t>{comment}</w:t></w:r></w:p></w:comment>'
+    return word(
+        "".join(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>" for text in paragraphs),
+        footnotes=f'<w:footnote w:id="1"><w:p><w:r><w:t>{footnote}</w:t></w:r></w:p></w:footnote>',
+        comments=f'<w:comment w:id="0"><w:p><w:r><w:t>{comment}</w:t></w:r></w:p></w:comment>',
+    )
+
+
+def word(body: str, **parts: str) -> bytes:
+    """A Word document; parts are named by their kind, such as `header`."""
+    contents = {
+        f"word/{kind}.xml": f'<w:x xmlns:w="{WORD}">{part}</w:x>' for kind, part in parts.items()
+    }
     return zipped(
         {
             "[Content_Types].xml": "<Types xmlns="
             '"http://schemas.openxmlformats.org/package/2006/content-types"/>',
-            "_rels/.rels": relations(rId1=("officeDocument", "word/document.xml")),
-            "word/document.xml": f'<w:document xmlns:w="{WORD}"><w:body>{body}</w:body>'
-            "</w:document>",
-            "word/_rels/document.xml.rels": relations(
-                rId1=("footnotes", "footnotes.xml"), rId2=("comments", "comments.xml")
+            "_rels/.rels": relations(rId1=("officeDocument", "word/main.xml")),
+            "word/main.xml": f'<w:document xmlns:w="{WORD}"><w:body>{body}</w:body></w:document>',
+            "word/_rels/main.xml.rels": relations(
+                **{kind: (kind, f"{kind}.xml") for kind in parts}
             ),
-            "word/footnotes.xml": f'<w:footnotes xmlns:w="{WORD}">{first}</w:footnotes>',
-            "word/comments.xml": f'<w:comments xmlns:w="{WORD}">{note}</w:comments>',
+            **contents,
         }
     )
 

@@ -29,6 +29,17 @@ ATOM = (
     "<content type='html'>&lt;p&gt;All boats &lt;b&gt;stay&lt;/b&gt;.&lt;/p&gt;</content>"
     "</entry></feed>"
 )
+CALENDAR = (
+    b"BEGIN:VCARD\r\nNOTE:High wa\r\n ter\\, at six\r\nPHOTO;ENCODING=b:aGk=\r\nEND:VCARD\r\n"
+)
+MAILBOX = b"".join(
+    b"From anna@example.org Mon Mar  3 09:00:00 2025\nFrom: anna@example.org\nSubject: %s\n\n%s\n\n"
+    % message
+    for message in ((b"Tides", b"High water"), (b"Ebb", b">From six"))
+)
+VALVES = "| Valve | Size |\n|---|---|\n" + "".join(f"| V-{n:03} | {n} |\n" for n in range(99))
+SPANS = b"""<table><tr><th>Quay<th>Day<th>Depth<tr><td rowspan=2>East<td>Mon<td>4<tr><td>Tue<td>
+<tr><td colspan=2>West<td>6</table>"""
 JPEG = b"\xff\xd8\xff\xe0" + bytes(50)
 
 
@@ -39,12 +50,45 @@ def nested(depth: int) -> bytes:
     return inner
 
 
+WORD_BODY = """
+<w:p><w:pPr><w:pStyle w:val="H"/></w:pPr><w:r><w:t>Berths</w:t></w:r></w:p>
+<w:p><w:pPr><w:numPr><w:ilvl w:val="1"/><w:numId w:val="5"/></w:numPr></w:pPr>
+<w:r><w:t>Depth:</w:t><w:tab/><w:t>4</w:t></w:r><w:del><w:r><w:t>9</w:t></w:r></w:del></w:p>
+<w:p><w:pPr><w:numPr><w:ilvl w:val="1"/><w:numId w:val="5"/></w:numPr></w:pPr>
+<w:r><w:t>X</w:t><w:noBreakHyphen/><w:t>2</w:t></w:r><w:moveFrom><w:r><w:t>old</w:t></w:r></w:moveFrom></w:p>
+<w:p><w:pPr><w:pStyle w:val="H"/></w:pPr><w:r><w:t>New</w:t></w:r>
+<w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r></w:p>
+<w:tbl><w:tr><w:tc><w:tcPr><w:vMerge w:val="restart"/></w:tcPr>
+<w:p><w:r><w:t>East</w:t></w:r></w:p></w:tc>
+<w:tc><w:p><w:r><w:t>4</w:t></w:r></w:p></w:tc></w:tr><w:tr><w:tc><w:tcPr><w:vMerge/></w:tcPr><w:p/></w:tc>
+<w:tc><w:p><w:r><w:t>6</w:t></w:r></w:p></w:tc></w:tr></w:tbl>"""
+WORD_STYLES = """<w:style w:styleId="B"><w:pPr><w:outlineLvl w:val="0"/></w:pPr></w:style>
+<w:style w:styleId="H"><w:basedOn w:val="B"/>
+<w:pPr><w:numPr><w:numId w:val="5"/></w:numPr></w:pPr></w:style>"""
+WORD_NUMBERING = """<w:abstractNum w:abstractNumId="1">
+<w:lvl w:ilvl="0"><w:numFmt w:val="decimal"/><w:lvlText w:val="%1."/></w:lvl>
+<w:lvl w:ilvl="1"><w:numFmt w:val="decimal"/><w:lvlText w:val="%1.%2"/></w:lvl></w:abstractNum>
+<w:num w:numId="5"><w:abstractNumId w:val="1"/></w:num>"""
+
 TEXTS: list[tuple[str, bytes, list[str]]] = [
     ("a.pdf", documents.pdf("First page", "Second page"), ["First page\nSecond page"]),
     (
         "a.docx",
         documents.docx("Rope", "Sail!", comment="ask Anna", footnote="of hemp"),
         ["Rope\n\nSail!\n\nNotes:\n- of hemp\n\nComments:\n- ask Anna"],
+    ),
+    (
+        "parts.docx",
+        documents.word(
+            WORD_BODY,
+            styles=WORD_STYLES,
+            numbering=WORD_NUMBERING,
+            header="<w:p><w:r><w:t>The Harbour Ltd</w:t></w:r></w:p>",
+        ),
+        [
+            "The Harbour Ltd\n\n# 1. Berths\n\n1.1 Depth:\t4\n1.2 X-2",
+            "1.2 X-2\n\n# 2. New\n\nEast | 4\nEast | 6",
+        ],
     ),
     (
         "b.docx",
@@ -74,6 +118,28 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
     ("title.csv", b"Report\n\nday;note\n1;calm, dry\n2;wet\n", ["Report\nday: 1; note: calm, dry"]),
     ("open.csv", b'size,boat\n"5 inch,Anna\n7 inch,Bob\n', ['"5 inch; boat: Anna\nsize: 7 inch']),
     ("export.xls", b"boat\tberth\nAnna\t12\n", ["boat: Anna; berth: 12"]),
+    ("d.csv", b"1,5;2,25\n2,5;\n;4,25\n", ["1,5 | 2,25\n2,5\n | 4,25"]),
+    (
+        "two.csv",
+        b"Harbour:;Rye;\nTo:;May;\n\nday;depth;note\n1;4;calm\n\nboat;berth\nAnna;12\n",
+        ["Harbour: | Rye\nTo: | May\nday: 1; depth: 4; note: calm\nboat: Anna; berth: 12"],
+    ),
+    ("spans.html", SPANS, ["East | Mon | 4\nEast | Tue\nWest | | 6"]),
+    (
+        "faq.html",
+        b"<h2><button>When is it open?</button></h2><p>From Mar&shy;ch.<button>Print</button>",
+        ["## When is it open?\n\nFrom March."],
+    ),
+    ("long.md", VALVES.encode(), ["Valve: V-000; Size: 0\nValve: V-001; Size: 1\n"]),
+    ("photo.md", b"![The bay](data:image/png;base64,%s)" % (b"aB3d" * 99), ["The bay"]),
+    ("a.vcf", CALENDAR, ["NOTE:High water, at six\nEND"]),
+    (
+        "a.mbox",
+        MAILBOX,
+        ["Subject: Tides\n\nHigh water\n\nFrom: anna@example.org\nSubject: Ebb\n\nFrom six"],
+    ),
+    ("rotated.log", bytes(9_000) + b"The anchor", ["The anchor"]),
+    ("mixed.xml", b"<a>One<p>two</p>thr<b>ee</b></a>", ["a: One\ntwo\nthree"]),
     ("a.json", b'{"boat": "Anna"}', ['{"boat": "Anna"}']),
     ("b.json", b"[" + b'{"boat": "Anna"},' * 300 + b"1]", ['{\n  "boat": "Anna"\n }']),
     (
@@ -166,6 +232,8 @@ REFUSALS: list[tuple[str, bytes, str]] = [
     ("ratio.gz", gzip.compress(bytes(10 << 20)), "too_large"),
     ("size.zip", documents.zipped({f"{n}": bytes(8 << 20) for n in range(33)}), "too_large"),
     ("number.zip", documents.zipped({f"{n}.txt": "x" for n in range(2001)}), "too_large"),
+    ("a.vsdx", documents.zipped({"[Content_Types].xml": "x", "visio/a.xml": "x"}), "unsupported"),
+    ("a.numbers", documents.zipped({"Index/Document.iwa": "x"}), "unsupported"),
     ("depth.zip", nested(5), "too_large"),
     ("unknown", bytes(range(256)), "unsupported"),
     ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><text>x</text></svg>", "unsupported"),

@@ -30,6 +30,7 @@ class HtmlTable:
         self._below: dict[int, tuple[int, str]] = {}  # column: rows left to fill, and with what
 
     def start_cell(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin a cell, after those that cells above span."""
         self.end_cell()
         self._fill_from_above()
         values = dict(attrs)
@@ -38,6 +39,7 @@ class HtmlTable:
         self.cell = []
 
     def end_cell(self) -> None:
+        """Add the open cell to its row, if there is one."""
         if self.cell is None:
             return
         text, (rows, columns) = tidy(self.cell), self._spans
@@ -52,6 +54,7 @@ class HtmlTable:
         self.cell = None
 
     def end_row(self) -> None:
+        """Add the open row to the table, if there is one."""
         self.end_cell()
         if self.row:
             self._fill_from_above()

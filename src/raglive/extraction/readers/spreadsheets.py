@@ -120,10 +120,11 @@ def _tidy(cell: str) -> str:
 
 def tables_of(name: str, rows: Sequence[list[str]]) -> tuple[tuple[Table, ...], list[str]]:
     """Return the tables in these rows, and lines of text that name the columns."""
-    found = [_table(name, block) for block in _blocks(rows)]
-    return tuple(table for table, _ in found if table), [
-        line for _, shown in found for line in shown
-    ]
+    blocks = _blocks(rows)
+    found = [_table(name, block) for block in blocks]
+    is_preamble = len(blocks) > 1 and not (len(blocks[0]) > 1 and _is_header(*blocks[0][:2]))
+    tables = tuple(table for table, _ in found[is_preamble:] if table)
+    return tables, [line for _, shown in found for line in shown]
 
 
 def _blocks(rows: Iterable[list[str]]) -> list[list[list[str]]]:
@@ -133,10 +134,7 @@ def _blocks(rows: Iterable[list[str]]) -> list[list[list[str]]]:
         if is_blank:
             continue
         block = list(group)
-        is_full = len(blocks) == _MAX_TABLES
-        if blocks and (
-            is_full or not (_has_numbers_below(blocks[-1]) and _has_numbers_below(block))
-        ):
+        if blocks and (len(blocks) == _MAX_TABLES or not _has_numbers_below(block)):
             blocks[-1] += block
         else:
             blocks.append(block)
