@@ -18,6 +18,7 @@ _BREAK_HINTS = re.compile(
 )
 _INLINE_IMAGE = re.compile(r"!\[([^\[\]\n]{0,500})\]\(\s*<?data:[^\s()>]*+>?[^()\n]{0,400}\)")
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.=-]+)*;base64,[A-Za-z0-9+/=%_-]*")
+_LEAST_ENCODED_LINE = 60
 _BASE64_LINES = re.compile(
     r"(?m)^[ \t>]*(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t>]*){4,}[A-Za-z0-9+/]*={0,2}(?=\s|$)"
 )
@@ -41,6 +42,8 @@ def drop_encoded_data(text: str) -> str:
     """Remove base64 data. A picture in a data URI is replaced by its alternative text."""
     if "base64," in text:
         text = _DATA_URI.sub("", _INLINE_IMAGE.sub(r"\1", text))
+    if max(map(len, text.split()), default=0) < _LEAST_ENCODED_LINE:
+        return text
     for pattern in (_BASE64_LINES, _BASE64_RUN):
         text = pattern.sub(lambda found: "" if _MIXED.match(found[0]) else found[0], text)
     return text

@@ -59,6 +59,8 @@ def _first_heading(text: str) -> str | None:
 
 
 def _with_column_names(text: str) -> str:
+    if "|" not in text:
+        return text
     lines, shown, position = text.split("\n"), [], 0
     while position < len(lines):
         end = _end_of_table(lines, position)
