@@ -38,7 +38,8 @@ MAILBOX = b"".join(
     for message in ((b"Tides", b"High water"), (b"Ebb", b">From six"))
 )
 VALVES = "| Valve | Size |\n|---|---|\n" + "".join(f"| V-{n:03} | {n} |\n" for n in range(99))
-SPANS = b"""<table><tr><th>Quay<th>Day<th>Depth<tr><td rowspan=2>East<td>Mon<td>4<tr><td>Tue<td>
+SPANS = b"""<table><tr><th colspan=3>Depths
+<tr><th>Quay<th>Day<th>Depth<tr><td rowspan=2>East<td>Mon<td>4<tr><td>Tue<td>
 <tr><td colspan=2>West<td>6</table>"""
 JPEG = b"\xff\xd8\xff\xe0" + bytes(50)
 
@@ -124,7 +125,7 @@ TEXTS: list[tuple[str, bytes, list[str]]] = [
         b"Harbour:;Rye;\nTo:;May;\n\nday;depth;note\n1;4;calm\n\nboat;berth\nAnna;12\n",
         ["Harbour: | Rye\nTo: | May\nday: 1; depth: 4; note: calm\nboat: Anna; berth: 12"],
     ),
-    ("spans.html", SPANS, ["East | Mon | 4\nEast | Tue\nWest | | 6"]),
+    ("spans.html", SPANS, ["Depths\nQuay | Day | Depth\nEast | Mon | 4\nEast | Tue\nWest | | 6"]),
     (
         "faq.html",
         b"<h2><button>When is it open?</button></h2><p>From Mar&shy;ch.<button>Print</button>",

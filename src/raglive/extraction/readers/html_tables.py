@@ -27,6 +27,7 @@ class HtmlTable:
         self.cell: list[str] | None = None
         self._spans = (1, 1)
         self._is_header = False
+        self._cells_in_row = 0
         self._below: dict[int, tuple[int, str]] = {}  # column: rows left to fill, and with what
 
     def start_cell(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -51,11 +52,15 @@ class HtmlTable:
             if rows > 1:
                 self._below[column] = (rows - 1, content if is_short else "")
         self.row += [text, *[repeated] * (columns - 1)]
+        self._cells_in_row += 1
         self.cell = None
 
     def end_row(self) -> None:
         """Add the open row to the table, if there is one."""
         self.end_cell()
+        if self._cells_in_row == 1:  # a title above the columns
+            self.row = [cell for i, cell in enumerate(self.row) if i == 0 or cell != self.row[0]]
+        self._cells_in_row = 0
         if self.row:
             self._fill_from_above()
             while self.row and not self.row[-1]:

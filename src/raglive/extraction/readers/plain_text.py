@@ -14,7 +14,7 @@ __all__ = ["read_calendar", "read_json", "read_markdown", "read_text"]
 # The encoding comment of Python, Emacs and Vim, in one of the first two lines.
 _CODING = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*[^\w\s][^\n]*?coding[:=][ \t]*([-\w.]+)")
 _JSON_ESCAPES = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\(.)")
-_JSON_SPACES = {"n": "\n", "r": "", "t": "\t"}
+_JSON_CHARACTERS = {"n": "\n", "r": "", "t": "\t", "/": "/"}
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.M | re.S)
 _FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*\r?$", re.M)
 _CODE_OR_HEADING = re.compile(r"^ {0,3}(`{3,}|~{3,})|^# (.+)$", re.M)
@@ -114,6 +114,6 @@ def read_json(data: bytes, _name: str) -> ReaderOutput:
 
 def _unescaped(found: re.Match[str]) -> str:
     if found[2]:
-        return _JSON_SPACES.get(found[2], found[0])
+        return _JSON_CHARACTERS.get(found[2], found[0])
     letters: str = json.loads(f'"{found[1]}"')
     return found[0] if min(letters) < "\xa0" else letters
