@@ -170,6 +170,10 @@ async def test_nothing_new_is_304_and_asks_the_database_once_a_second(dsn: str) 
             since = {"cursor": answer.json()["next_cursor"], "wait": 20}
             changed = await http.get(PATH, params=since, headers={"If-None-Match": tag})
             assert changed.status_code == 200
+            metrics = (await http.get("/metrics")).text
+            assert 'raglive_polls_total{result="unchanged"} 200.0' in metrics
+            assert 'raglive_polls_total{result="changed"} 2.0' in metrics
+            assert "raglive_open_polls 0.0" in metrics
     finally:
         await database.close()
 
