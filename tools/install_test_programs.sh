@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install the programs that tests run: Chromium, the proxies of deploy/proxy, PgBouncer, and Redis.
+# Install the programs that tests run: Chromium, the proxies of deploy/proxy, PgBouncer, Prometheus, and Redis.
 set -eu
 PATH="$PATH:/usr/sbin"
 
@@ -12,7 +12,7 @@ has_any() {
 
 missing=
 has_any chromium chromium-browser google-chrome google-chrome-stable || missing=" chromium"
-for program in caddy haproxy nginx openssl pgbouncer redis-server; do
+for program in caddy haproxy nginx openssl pgbouncer prometheus redis-server; do
     has_any "$program" || missing="$missing $program"
 done
 if [ -z "$missing" ]; then exit 0; fi
