@@ -64,7 +64,7 @@ test-python: setup
 	$(WITH_NODE) $(PYTEST) $(PARTS) $(ARGS)
 
 test-deploy: setup ## Test the wheel, the image and the Compose file as they are deployed
-	tools/install_test_programs.sh
+	tools/install_test_programs.sh docker
 	CI=true $(BIN)/pytest -m deploy --timeout 900 tests/deploy $(ARGS)
 
 test-examples: setup .make/peers/installed ## Run the reporter's examples with LangChain and LlamaIndex

@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["ROOT", "build_wheels", "install", "pythons", "run"]
+__all__ = ["ROOT", "build_wheels", "environment_without_node", "install", "pythons", "run"]
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
@@ -44,10 +45,21 @@ def install(python: str, wheels: list[Path], folder: Path) -> Path:
     return folder / "bin"
 
 
-def run(*command: str | Path, cwd: Path | None = None, seconds: float = 600) -> str:
+def run(
+    *command: str | Path,
+    cwd: Path | None = None,
+    seconds: float = 600,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """Run a program; return its output, and show all of it if it fails."""
     done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=seconds, check=False
+        command,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
