@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools.reference_commands import commands
-from tools.reference_errors import failures, refusals, skips
+from tools.reference_errors import failures, google_refusals, refusals, skips
 from tools.reference_events import conflated_events, durable_events, envelope, parts, status
 from tools.reference_servers import dashboard_metrics, metrics, pipeline_metrics
 from tools.reference_settings import settings
@@ -29,6 +29,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "durable events": durable_events,
     "envelope": envelope,
     "failures": failures,
+    "google refusals": google_refusals,
     "metrics": metrics,
     "parts of events": parts,
     "pipeline metrics": pipeline_metrics,

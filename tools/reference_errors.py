@@ -8,12 +8,17 @@ from tools.reference_tables import code, table
 
 from raglive.extraction.errors import SkipCode
 from raglive.http_api.responses import status_of
+from raglive.sources.google_drive.refusals import REFUSALS as GOOGLE_REFUSALS
+from raglive.sources.google_drive.refusals import Refusal
 from raglive_contract.error_advice import WHAT_TO_DO, WHILE_WAITING
 from raglive_contract.errors import REFUSALS, ErrorCode
 
-__all__ = ["MEANINGS", "failures", "refusals", "skips"]
+__all__ = ["MEANINGS", "failures", "google_refusals", "refusals", "skips"]
 
-SKIPS = {*typing.get_args(SkipCode), "no_download_right"}
+SKIPS = {
+    *typing.get_args(SkipCode),
+    *(it.code for it in GOOGLE_REFUSALS.values() if it.state == "skipped"),
+}
 
 MEANINGS = {
     ErrorCode.INVALID_REQUEST: (
@@ -111,3 +116,18 @@ def skips() -> str:
     """Return the codes of files that were skipped."""
     codes = [it for it in WHAT_TO_DO if it in SKIPS]
     return table(("Code", "What to do"), [(code(it), WHAT_TO_DO[it]) for it in codes])
+
+
+def google_refusals() -> str:
+    """Return Google's reasons, and what each becomes."""
+    rows = [
+        (code(reason), it.state, code(it.code), _pause(it), it.advice)
+        for reason, it in GOOGLE_REFUSALS.items()
+    ]
+    return table(("Google's reason", "The file is", "Code", "Asked again", "What to do"), rows)
+
+
+def _pause(refusal: Refusal) -> str:
+    if refusal.wait_seconds:
+        return f"every {refusal.wait_seconds / 60:.0f} minutes"
+    return "after growing pauses" if refusal.retryable else ""

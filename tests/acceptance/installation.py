@@ -53,9 +53,13 @@ class Installation:
 
     @property
     def token(self) -> str:
-        """A token of an operator, made without starting a command."""
+        """A token of an operator for an hour."""
+        return self.token_of(Role.OPERATOR, 3600)
+
+    def token_of(self, role: Role, seconds: int) -> str:
+        """Make a token for all pipelines without starting a command."""
         secret = (self.data_dir / "jwt.secret").read_text("ascii")
-        return Tokens(secret).issue(Grant(Role.OPERATOR, ("*",)), 3600, "tests")
+        return Tokens(secret).issue(Grant(role, ("*",)), seconds, "tests")
 
     @property
     def headers(self) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Site:
         command = (
             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
         )
-        names = ["-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}"]
+        names = ["-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST},IP:127.0.0.1"]
         files = ["-out", str(certificate), "-keyout", str(key)]
         subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
         (self.folder / "combined.pem").write_text(certificate.read_text() + key.read_text())

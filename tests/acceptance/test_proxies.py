@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import BrowserContext, Response, expect
+from playwright.async_api import BrowserContext, Page, Response, expect
 
+from raglive_contract.permissions import Role
 from tests.acceptance.documents import write_text
 from tests.acceptance.installation import COMMAND, Installation, free_ports, running
 from tests.acceptance.page import Dashboard, chromium, sign_in
@@ -147,6 +148,9 @@ async def test_the_page_is_live_behind_each_proxy(dsn: str, tmp_path: Path) -> N
         await check_pages(viewer, urls["nginx"])
         await check_sign_in(raglive, context)
         await check_bare(urls["bare"], raglive)
+        await check_doctor(urls["nginx"], raglive, site)
+        ended = await check_tokens(urls["nginx"], raglive, await context.new_page())
+        requests = len(ended.requests)
         await check_idle(idle)
         await viewer.expect_a_new_file()
         await check_several_servers([urls[name] for name in PROXIES], viewer, second)
@@ -154,6 +158,8 @@ async def test_the_page_is_live_behind_each_proxy(dsn: str, tmp_path: Path) -> N
             await check_restart(proxy, of_proxy[proxy.name])
         await idle["live"].expect_connection("live", within_seconds=10)
         await viewer.expect_a_new_file()
+        await expect(ended.page.get_by_test_id("token")).to_be_visible()
+        assert len(ended.requests) == requests  # nothing is asked without rights
         assert [page.errors for page in viewer.overviews if page.errors] == []
 
 
@@ -246,6 +252,42 @@ async def check_bare(url: str, raglive: Installation) -> None:
         for headers in ({"Origin": url}, {"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 proxy"}):
             refused = await stranger.post("/api/sign-in", json={"secret": secret}, headers=headers)
             assert refused.status_code == 403, headers
+
+
+async def check_tokens(url: str, raglive: Installation, page: Page) -> Dashboard:
+    """Too few rights, and rights that end, show the sign-in with the reason, and no data."""
+    opened = Dashboard(page)
+    await page.goto(f"{url}/")
+
+    async def enter(token: str) -> None:
+        await page.get_by_test_id("token").fill(token)
+        await page.get_by_role("button", name="Continue").click()
+
+    async def expect_refusal(reason: str) -> None:
+        why = page.get_by_test_id("why-signed-out")
+        await expect(why).to_contain_text(reason, timeout=10_000)
+        assert not await page.get_by_text(PIPELINE).count()
+
+    await enter(raglive.token_of(Role.PRODUCER, 3600))
+    await expect_refusal("Use a token of the role viewer")
+    await enter(raglive.token_of(Role.VIEWER, 4))
+    await opened.expect_connection("live", within_seconds=LIVE_SECONDS)
+    await expect(page.get_by_text(PIPELINE).first).to_be_visible()
+    await expect_refusal("Your access has ended. The token has expired.")
+    return opened
+
+
+async def check_doctor(url: str, raglive: Installation, site: Site) -> None:
+    """`raglive doctor` checks the way through the proxy, with an authority of one's own."""
+    url = url.replace(HOST, "127.0.0.1")
+    raglive.environment["SSL_CERT_FILE"] = str(site.folder / "fullchain.pem")
+    _, said, _ = await raglive.cli("doctor", "--url", url)
+    for finding in (
+        f"✓ public address {url}: Pages of {url} may connect.",
+        f"✓ public address {url}: The token is accepted; a WebSocket answers",
+        "It answers to the name 127.0.0.1",
+    ):
+        assert finding in said
 
 
 async def check_idle(pages: dict[str, Dashboard]) -> None:

@@ -93,7 +93,11 @@ async def run_service(
 async def open_service(
     installation: Installation, defaults: PipelineDefaults, make_source: MakeSource
 ) -> AsyncIterator[PipelineService]:
-    """Compose a pipeline; everything that it opens is closed at the end of the block."""
+    """Compose a pipeline; everything that it opens is closed at the end of the block.
+
+    In single mode, the end of the block maintains the database, and raises `deletions_held` or
+    `files_failed` if a run that was completed left that to an operator.
+    """
     settings = installation.settings
     async with AsyncExitStack() as stack:
         name = defaults.pipeline_type.replace("_", " ")
@@ -149,7 +153,7 @@ async def open_service(
         if database.listens and not is_single:
             maintaining = maintain_indexes_regularly(indexes)
             await stack.enter_async_context(_running(maintaining, "index-maintenance"))
-        yield PipelineService(
+        service = PipelineService(
             record,
             source,
             worker,
@@ -159,10 +163,12 @@ async def open_service(
             check_interval_seconds=settings.check_interval,
             extraction_sandbox=sandbox,
         )
+        yield service
         if is_single:
             await delete_expired(database, retention)
         if database.listens and is_single:
             await maintain_indexes(indexes)
+        await service.require_complete()
 
 
 @asynccontextmanager

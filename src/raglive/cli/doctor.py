@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from raglive.app.doctor.checks import Finding
@@ -18,13 +20,22 @@ _MARKS = {
 }
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    as_json: Json = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the page, as browsers open it through a proxy; by default "
+            "RAGLIVE_STATUS_URL, or https and the names of RAGLIVE_ALLOWED_HOSTS."
+        ),
+    ] = None,
+) -> None:
     """Check database, servers, folders and limits. The exit status is 1 when a check fails."""
     settings = load_settings()
     findings: list[Finding] = []
 
     async def check() -> None:
-        findings.extend(await examine(settings))
+        findings.extend(await examine(settings, url))
 
     run(check, as_json=as_json)
     works = all(finding.state != "failed" for finding in findings)

@@ -39,6 +39,8 @@ Parent = Annotated[int | None, typer.Option(hidden=True, help="End when this pro
 EXIT_RETRYABLE = 1
 EXIT_CONFIGURATION = 2
 EXIT_CREDENTIALS = 3
+EXIT_DELETIONS_HELD = 4
+EXIT_FILES_FAILED = 5
 PARENT_CHECK_SECONDS = 0.5
 DATABASE_CHECK_SECONDS = 0.02
 _CONFIGURATION = frozenset(
@@ -54,7 +56,13 @@ _CONFIGURATION = frozenset(
         ErrorCode.WATCH_LOCATION_UNAVAILABLE,
     }
 )
-_CREDENTIALS = frozenset({ErrorCode.EMBEDDING_REJECTED, ErrorCode.AUTH_REQUIRED})
+_CREDENTIALS = frozenset(
+    {ErrorCode.EMBEDDING_REJECTED, ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_DISABLED}
+)
+_LEFT_TO_AN_OPERATOR = {
+    ErrorCode.DELETIONS_HELD: EXIT_DELETIONS_HELD,
+    ErrorCode.FILES_FAILED: EXIT_FILES_FAILED,
+}
 
 
 def load_settings() -> Settings:
@@ -125,12 +133,17 @@ def refuse(error: RagliveError, *, as_json: bool = False, status: int = 1) -> No
 
 
 def exit_status_of(error: RagliveError) -> int:
-    """Return 1 when a restart can help, 2 for configuration, 3 for credentials."""
+    """Return 1 when a restart can help, and the other statuses of `docs/reference/command-line.md`.
+
+    They are 2 for configuration, 3 for credentials, 4 for held deletions and 5 for failed files.
+    """
     if isinstance(error, ChildFailed):
         return error.exit_status
     if error.code in _CREDENTIALS:
         return EXIT_CREDENTIALS
-    return EXIT_CONFIGURATION if error.code in _CONFIGURATION else EXIT_RETRYABLE
+    if error.code in _CONFIGURATION:
+        return EXIT_CONFIGURATION
+    return _LEFT_TO_AN_OPERATOR.get(error.code, EXIT_RETRYABLE)
 
 
 async def _wait(stop: asyncio.Event) -> None:

@@ -15,7 +15,7 @@ __all__ = ["token"]
 
 
 def token(
-    role: Annotated[Role, typer.Option(help="Rights of the token.")],
+    role: Annotated[Role, typer.Option(help="Rights of the token.")] = Role.VIEWER,
     pipelines: Annotated[
         list[str] | None,
         typer.Option(help="Glob of its pipelines; may be repeated."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ from raglive.store.registry.pipelines import FileCounts, count_files
 __all__ = ["UpDisplay"]
 
 REFRESH_SECONDS = 0.25
+FULL_BELOW_BYTES = 32 * 2**20  # two segments of Postgres' write-ahead log
+SPACE_AGAIN_BYTES = 2 * FULL_BELOW_BYTES
 _MARKS = {
     ProcessState.STARTING: ("…", "dim"),
     ProcessState.READY: ("✓", "green"),
@@ -58,6 +61,7 @@ class UpDisplay:
         self._counts = FileCounts()
         self._printed: set[tuple[str, ProcessState, int]] = set()
         self._printed_counts = ""
+        self._is_disk_full = False
 
     def __enter__(self) -> Self:
         self._print(f"raglive watches {self._watched}")
@@ -102,13 +106,14 @@ class UpDisplay:
             self._print(f"open {self._address()}")
 
     async def run(self, dsn: str) -> None:
-        """Keep the number of files up to date until cancelled."""
+        """Keep the number of files up to date until cancelled; say when the disk is full."""
         database = await Database.connect(dsn, name="up", max_size=1)
         try:
             while True:
                 with suppress(*STORE_ERRORS):
                     self._counts = await count_files(database, self._pipeline_ids)
                 self._show_counts()
+                self._show_space()
                 await asyncio.sleep(REFRESH_SECONDS)
         finally:
             await database.close()
@@ -120,6 +125,21 @@ class UpDisplay:
         elif _finished(self._counts) and described != self._printed_counts:
             self._printed_counts = described
             self._print(f"files: {described}")
+
+    def _show_space(self) -> None:
+        try:
+            free = shutil.disk_usage(self._data_folder).free
+        except OSError:
+            return  # the database says what is wrong with the folder
+        if not self._is_disk_full and free < FULL_BELOW_BYTES:
+            self._is_disk_full = True
+            self._print(
+                f"✗ The disk that holds {self._data_folder} is full ({free >> 20} MB free): files "
+                "wait until there is space again. Free some space."
+            )
+        elif self._is_disk_full and free >= SPACE_AGAIN_BYTES:
+            self._is_disk_full = False
+            self._print(f"✓ The disk that holds {self._data_folder} has space again.")
 
     @property
     def _is_open(self) -> bool:

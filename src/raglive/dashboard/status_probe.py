@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ class StatusProbe:
 
     def __init__(self, url: str) -> None:
         self._url = f"{url.rstrip('/')}/health"
-        self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
+        trusted = ssl.create_default_context()  # of the system, or of SSL_CERT_FILE
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, verify=trusted)
         self._last: Probe | None = None
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[Probe] | None = None

@@ -26,7 +26,7 @@ FailureCode = Literal[
 
 
 class Skipped(RagliveError):
-    """The file is intact, but contains no text that can be indexed. `code` is a `SkipCode`."""
+    """The file has no text that can be indexed. `code` is a `SkipCode`, or one of a source."""
 
     code = ErrorCode.UNSUPPORTED
 

@@ -64,7 +64,10 @@ class RequestLog:
 
 
 class BodyLimit:
-    """Refuses bodies of more than `limit` bytes, with or without a content-length."""
+    """Refuses compressed bodies, and those of more than `limit` bytes.
+
+    A body may have no content-length.
+    """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
@@ -76,11 +79,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._limit:
-            refusal = RagliveError(self._message, code=ErrorCode.PAYLOAD_TOO_LARGE)
-            request_id = scope.get("state", {}).get("request_id")
-            await error_response(refusal, request_id)(scope, receive, send)
+        refusal = self._refusal(Headers(scope=scope))
+        if refusal is not None:
+            await refuse(refusal, scope, receive, send)
             return
         received = 0
 
@@ -93,6 +94,17 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+    def _refusal(self, headers: Headers) -> RagliveError | None:
+        if headers.get("content-encoding", "identity") != "identity":
+            return RagliveError(
+                "Compressed bodies are not read. Send it without Content-Encoding.",
+                code=ErrorCode.INVALID_REQUEST,
+            )
+        declared = headers.get("content-length", "0")
+        if declared.isdigit() and int(declared) > self._limit:
+            return RagliveError(self._message, code=ErrorCode.PAYLOAD_TOO_LARGE)
+        return None
 
 
 class AddressLimit:

@@ -13,6 +13,7 @@ from raglive.bus.bus import Bus
 from raglive.ingest.worker import Worker
 from raglive.sources.source import Watcher
 from raglive.store.errors import STORE_ERRORS
+from raglive.store.log.event_log import PipelineRemoved
 from raglive.store.log.new_events import new_event_id
 from raglive.store.registry.pipelines import HeartbeatResult, PipelineRecord
 from raglive_contract.model import now, rfc3339
@@ -61,7 +62,10 @@ class HeartbeatSender:
         return (datetime.now(UTC) - last).total_seconds() > LATE_AFTER_BEATS * BEAT_SECONDS
 
     async def run(self) -> None:
-        """Send heartbeats until cancelled; one that fails is logged."""
+        """Send heartbeats until cancelled; one that fails is logged.
+
+        Raises `PipelineRemoved`.
+        """
         sent: object = None
         sent_at = float("-inf")
         while True:
@@ -73,6 +77,8 @@ class HeartbeatSender:
             sent, sent_at = checks, tried_at
             try:
                 await self._beat()
+            except PipelineRemoved:
+                raise
             except STORE_ERRORS as error:
                 log.warning("heartbeat_failed", error=type(error).__name__)
 

@@ -14,10 +14,11 @@ from raglive.ingest.lease_owner import dead_owners
 from raglive.ingest.metrics import PipelineMetrics
 from raglive.ingest.pipeline_health import PipelineHealth
 from raglive.ingest.worker import Worker
-from raglive.sources.source import Watcher
+from raglive.sources.source import CheckResult, Watcher
 from raglive.store.errors import DATABASE_ERRORS, retry_transient
+from raglive.store.log.event_log import PipelineRemoved
 from raglive.store.registry.pipelines import PipelineRecord
-from raglive_contract.errors import RagliveError
+from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.states import OfflineReason
 
 __all__ = ["PipelineService"]
@@ -51,22 +52,32 @@ class PipelineService:
         metrics.observe_active_files(lambda: worker.active)
         self._owner = owner
         self._check_interval = check_interval_seconds
+        self._checked: CheckResult | None = None
         self._heartbeat = HeartbeatSender(
             record, watcher, worker, bus, check_interval_seconds=check_interval_seconds
         )
         self.health = PipelineHealth(record, watcher, worker, self._heartbeat, extraction_sandbox)
 
     async def run(self) -> None:
-        """Watch and work until cancelled, and publish `pipeline:online` and `pipeline:offline`."""
-        async with self._online(), asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._heartbeat.run(), name="heartbeat")
-            tasks.create_task(self._worker.run(), name="worker")
-            tasks.create_task(self._watch(), name="watch")
+        """Watch and work until cancelled, and publish `pipeline:online` and `pipeline:offline`.
+
+        Raises `PipelineRemoved`.
+        """
+        try:
+            async with self._online(), asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._heartbeat.run(), name="heartbeat")
+                tasks.create_task(self._worker.run(), name="worker")
+                tasks.create_task(self._watch(), name="watch")
+        except ExceptionGroup as errors:
+            if removed := errors.subgroup(PipelineRemoved):
+                raise removed.exceptions[0] from None
+            raise
 
     async def run_once(self) -> None:
         """Check the source, process every file that is due, and return.
 
-        Raises `RagliveError` when the database, or any part of the source, is unavailable.
+        Raises `RagliveError` when the database, or any part of the source, is unavailable, or when
+        files are left for another run.
         """
         async with self._online():
             beat = asyncio.create_task(self._heartbeat.run(), name="heartbeat")
@@ -77,6 +88,28 @@ class PipelineService:
                 beat.cancel()
             if checked.problem is not None:
                 raise checked.problem
+        self._checked = checked
+
+    async def require_complete(self) -> None:
+        """Raise what a completed `run_once` leaves to an operator, which another run does not do.
+
+        That is `deletions_held`, or else `files_failed`.
+        """
+        if self._checked is None:
+            return
+        if held := self._checked.held:
+            raise RagliveError(
+                f"{held} missing file{'s are' if held > 1 else ' is'} not deleted from the index "
+                "without approval. `raglive status` says why; if they are meant to be gone, run "
+                "`raglive pipeline approve`.",
+                code=ErrorCode.DELETIONS_HELD,
+            )
+        if failed := await self._worker.count_failed():
+            raise RagliveError(
+                f"{failed} file{'s' if failed > 1 else ''} failed. `raglive status` says why; "
+                "`raglive retry` tries again.",
+                code=ErrorCode.FILES_FAILED,
+            )
 
     @asynccontextmanager
     async def _online(self) -> AsyncIterator[None]:

@@ -108,6 +108,10 @@ class Worker:
             with suppress(asyncio.CancelledError):
                 await work
 
+    async def count_failed(self) -> int:
+        """Return how many files failed and are not retried."""
+        return await self._jobs.count_failed()
+
     async def _require_nothing_queued(self) -> None:
         files, code = await self._jobs.count_queued()
         if files:

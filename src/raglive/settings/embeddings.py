@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, model_validator
 
-from raglive.settings.kinds import Positive
+from raglive.settings.kinds import Positive, Url
 
 __all__ = ["Embeddings", "Search"]
 
@@ -29,7 +29,7 @@ class Embeddings(BaseModel):
         validation_alias=AliasChoices("EMBEDDING_API_KEY", "OPENAI_API_KEY"),
         description="key of the embedding provider",
     )
-    embedding_base_url: str | None = Field(
+    embedding_base_url: Url | None = Field(
         None,
         validation_alias=AliasChoices("EMBEDDING_BASE_URL", "OPENAI_BASE_URL"),
         description="address of the embedding provider",

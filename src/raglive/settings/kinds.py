@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-__all__ = ["AtLeastOne", "Listed", "Port", "Positive", "Url"]
+__all__ = ["AtLeastOne", "Listed", "Port", "Positive", "Url", "refuse_credentials"]
 
 
 def _split(value: object) -> object:
@@ -17,8 +17,20 @@ def _split(value: object) -> object:
     return value
 
 
+def refuse_credentials(address: str) -> None:
+    """Raise ValueError, without any part of it, for an address that may hold a password."""
+    if "@" in address:
+        raise ValueError("it has an @: addresses in settings must not hold a name and a password")
+
+
 def _web_address(text: str) -> str:
-    if urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
+    refuse_credentials(text)
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("its host or port cannot be used") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("it is not an address like https://example.com")
     return text.rstrip("/")
 

@@ -110,7 +110,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         )
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        said = str(first["msg"]).removeprefix("Value error, ")
+        said = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
         if first["loc"]:
             said = f"{first['loc'][0]} cannot be used: {said}"
         raise SettingsError(f"{said}. See docs/reference/settings.md.") from None

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator
 
-from raglive.settings.kinds import AtLeastOne, Listed, Port, Positive, Url
+from raglive.settings.kinds import AtLeastOne, Listed, Port, Positive, Url, refuse_credentials
 
 __all__ = ["Limits", "Servers"]
 
@@ -90,6 +90,7 @@ class Servers(BaseModel):
     @classmethod
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
+            refuse_credentials(origin)
             parts = urlsplit(origin)
             if origin != "*" and f"{parts.scheme}://{parts.netloc}" != origin.lower():
                 raise ValueError(f"{origin!r} is not an origin like https://example.com, or `*`")

@@ -75,7 +75,7 @@ def _wire(place: int, event: SubmittedEvent) -> WireSubmittedEvent:
         return cast("WireSubmittedEvent", event.wire())  # generated from this model
     except (ValueError, OverflowError):
         raise RagliveError(
-            f"events.{place}: a time is out of range, or it is nested too deep to be stored.",
+            f"events.{place}: it is nested too deep to be stored.",
             code=ErrorCode.INVALID_EVENT,
         ) from None
 

@@ -47,6 +47,7 @@ TRANSIENT: ErrorGroup = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # this process hung in a transaction
     asyncpg.InternalClientError,
 )
 

@@ -14,6 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 from pgvector.asyncpg import register_vector
 
 from raglive.store.errors import connect_with_retry
+from raglive.store.origin import recognize_failover
 from raglive.store.pooler import BehindPooler, keeps_sessions, refuse_pooler
 
 __all__ = ["Connection", "Database", "PoolUse"]
@@ -21,6 +22,7 @@ __all__ = ["Connection", "Database", "PoolUse"]
 Connection = PoolConnectionProxy
 
 COMMAND_TIMEOUT_SECONDS = 60.0
+IDLE_TRANSACTION_SECONDS = 30  # less than the time after which a process counts as dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,8 @@ async def _open_pool(
     async def prepare(connection: asyncpg.Connection) -> None:
         if check is not None:
             await check(connection)
-        await _prepare(connection)
+        await recognize_failover(connection)
+        await _prepare(connection, is_session=keeps_statements)
         connection.add_query_logger(timer.log)
 
     return await asyncpg.create_pool(
@@ -192,10 +195,10 @@ async def _open_pool(
 
 
 async def _no_reset(_connection: asyncpg.Connection) -> None:
-    """Save the round trip of a reset: no setting here outlives its transaction."""
+    """Save the round trip of a reset: every transaction of the pool has the same settings."""
 
 
-async def _prepare(connection: asyncpg.Connection) -> None:
+async def _prepare(connection: asyncpg.Connection, *, is_session: bool) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -203,9 +206,13 @@ async def _prepare(connection: asyncpg.Connection) -> None:
         decoder=lambda value: orjson.loads(value[1:]),
         format="binary",
     )
+    # A process that hangs in a transaction would block others for ever.
     schema = await connection.fetchval(
-        "SELECT nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace "
-        "WHERE extname = 'vector'"
+        "SELECT (SELECT nspname FROM pg_extension JOIN pg_namespace "
+        "ON pg_namespace.oid = extnamespace WHERE extname = 'vector') "
+        "FROM set_config('idle_in_transaction_session_timeout', $1, $2)",
+        f"{IDLE_TRANSACTION_SECONDS}s",
+        not is_session,
     )
     if schema is not None:
         await register_vector(connection, schema=schema)

@@ -12,7 +12,12 @@ import asyncpg
 from raglive.app.doctor.checks import Check, Finding, run_checks
 from raglive.app.doctor.database import check_database
 from raglive.app.doctor.machine import check_embedding
-from raglive.app.doctor.servers import check_dashboard, check_status_server
+from raglive.app.doctor.servers import (
+    check_dashboard,
+    check_public_address,
+    check_status_server,
+    public_urls,
+)
 from raglive.app.installation import Installation
 from raglive.settings import read_settings
 from tests.integration.status_server.serving import free_port
@@ -73,15 +78,17 @@ async def test_a_database_without_schema_or_without_an_answer(empty_dsn: str) ->
 
 async def test_a_stranger_in_the_place_of_a_server(dsn: str) -> None:
     async with answering(200, b"<html>") as port:
-        settings = read_settings({"RAGLIVE_DASHBOARD_PORT": str(port)})
-        installation = Installation(settings, dsn, SECRET)
         url = f"http://127.0.0.1:{port}"
-        [status] = await findings(
-            partial(check_status_server, installation, url, "RAGLIVE_STATUS_URL")
+        settings = read_settings(
+            {"RAGLIVE_DASHBOARD_PORT": str(port), "RAGLIVE_STATUS_INTERNAL_URL": url}
         )
-        [dashboard] = await findings(partial(check_dashboard, installation))
+        installation = Installation(settings, dsn, SECRET)
+        [status] = await findings(partial(check_status_server, installation))
+        [public] = await findings(partial(check_public_address, installation, f"{url}/rag"))
+        [dashboard] = await findings(partial(check_dashboard, installation, []))
     assert "not by the status server" in status.message
-    assert "RAGLIVE_STATUS_URL" in status.message
+    assert "RAGLIVE_STATUS_INTERNAL_URL" in status.message
+    assert "/rag/socket.io/ is answered with 200, and not by the status server" in public.message
     assert "not by the dashboard" in dashboard.message
 
 
@@ -98,3 +105,14 @@ async def test_a_provider_that_refuses_the_key() -> None:
     assert finding.state == "failed"
     assert "EMBEDDING_API_KEY" in finding.message
     assert "sk-wrong-key" not in finding.message
+
+
+def test_the_public_address_of_a_page_is_known_by_its_hosts() -> None:
+    settings = read_settings(
+        {
+            "RAGLIVE_STATUS_URL": ".",
+            "RAGLIVE_ALLOWED_HOSTS": "rag.example.com,*.example.org,fd00::1",
+            "RAGLIVE_BASE_PATH": "/rag",
+        }
+    )
+    assert public_urls(settings) == ["https://rag.example.com/rag", "https://[fd00::1]/rag"]

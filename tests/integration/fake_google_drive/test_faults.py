@@ -24,6 +24,9 @@ from tests.integration.fake_google_drive.conftest import ANN, BOB, Asker
         (FaultKind.FORBIDDEN, 403, "insufficientFilePermissions"),
         (FaultKind.NOT_FOUND, 404, "notFound"),
         (FaultKind.UNAUTHENTICATED, 401, "authError"),
+        (FaultKind.DOWNLOAD_QUOTA, 403, "downloadQuotaExceeded"),
+        (FaultKind.DOMAIN_POLICY, 403, "domainPolicy"),
+        (FaultKind.UNKNOWN_REASON, 403, "someNewReason"),
         (FaultKind.PAGE_TOKEN_INVALID, 400, "invalid"),
         (FaultKind.PAGE_TOKEN_NOT_FOUND, 404, "notFound"),
         (FaultKind.PAGE_TOKEN_EXPIRED, 403, "pageTokenExpired"),
@@ -126,6 +129,26 @@ async def test_a_search_may_be_incomplete_and_an_operation_fail(
     done = await ann.get(f"operations/{name}")
     assert done["done"]
     assert done["error"]["code"] == 13
+
+
+async def test_pages_and_redirects_come_instead_of_answers(
+    server: FakeDriveServer, drive: FakeDrive, ann: Asker
+) -> None:
+    path = f"files/{drive.create('a.md', drive.my_drive(ANN), b'a').id}?alt=media"
+    for kind, status, media_type in (
+        (FaultKind.AUTOMATED_QUERIES, 403, "text/html"),
+        (FaultKind.CAPTCHA_PAGE, 200, "text/html"),
+        (FaultKind.MISLABELLED_PAGE, 200, "text/markdown"),
+    ):
+        server.fail("files.getMedia", kind)
+        page = await ann.http.get(path)
+        received = page.headers["Content-Type"].partition(";")[0]
+        assert (page.status_code, received) == (status, media_type)
+        assert page.text.startswith("<!DOCTYPE html>")
+    server.fail("files.getMedia", FaultKind.REDIRECT_TO_SIGN_IN)
+    redirected = await ann.http.get(path)
+    assert redirected.status_code == 302
+    assert redirected.headers["Location"].startswith("https://accounts.google.com/")
 
 
 async def test_quota_is_counted_by_user_and_minute() -> None:

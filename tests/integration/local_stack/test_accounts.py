@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import stat
 import sys
@@ -117,3 +118,19 @@ async def test_a_database_of_another_user_is_not_changed(tmp_path: Path) -> None
     with pytest.raises(EmbeddedPostgresError, match="belongs to user 12345"):
         async with EmbeddedPostgres(tmp_path, password=PASSWORD):
             pass
+
+
+async def test_a_user_id_without_a_name_runs_it_in_a_namespace_or_is_refused(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    found = binaries.find_binaries()
+    chosen = await account.choose_account(found, Path("/nowhere"))
+    assert (chosen.mode, chosen.uid) == ("namespace", NOBODY)
+    request.getfixturevalue("no_namespaces")
+    with pytest.raises(EmbeddedPostgresError, match="user id 54321, which has no name"):
+        await account.choose_account(found, Path("/nowhere"))

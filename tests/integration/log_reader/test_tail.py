@@ -19,6 +19,13 @@ from raglive_contract.wire import WireDurableEvent
 from tests.integration.subscriptions.room import update
 from tests.relay import Relay
 
+OF_ANOTHER_PROGRAM = """
+SELECT raglive.publish('crawler', 'file:processing', '{
+    "file": {"id": "a", "name": "a", "started_at": "2026-01-02T03:04:05Z"},
+    "processing_stage": "extraction", "attempt": 1}', pipeline_type => 'imports');
+SELECT raglive.publish('crawler', 'pipeline:offline', '{
+    "shutdown_at": "2026-01-02T03:04:06Z", "reason": "error"}')
+"""
 Events = AsyncGenerator[WireDurableEvent]
 
 
@@ -102,6 +109,8 @@ async def test_until_idle_it_ends(database: Database, monkeypatch: pytest.Monkey
         log = EventLog(database)
         seen = [event["seq"] async for event in tail_log(log, bus, Cursor(), until_idle=True)]
         assert seen == [1, 2, 3]
+        await database.execute(OF_ANOTHER_PROGRAM)
+        assert len([event async for event in tail_log(log, bus, Cursor(), until_idle=True)]) == 5
         monkeypatch.setattr(module, "FIRST_PIPELINE_SECONDS", 0.1)
         none = tail_log(log, bus, Cursor(), pipeline_id="missing", until_idle=True)
         assert [event async for event in none] == []

@@ -114,3 +114,6 @@ async def test_bodies_are_limited_with_and_without_a_length(http: AsyncClient) -
             assert response.status_code == 413
             assert response.json()["error"]["code"] == "payload_too_large"
     assert (await http.post("/raw", content=b"x" * 100)).json() == 100
+    packed = await http.post("/raw", content=b"x", headers={"Content-Encoding": "gzip"})
+    assert packed.status_code == 422
+    assert "Compressed bodies are not read" in packed.json()["error"]["message"]

@@ -50,3 +50,21 @@ def test_a_base_path_has_no_slash_at_its_end() -> None:
 def test_an_address_without_a_scheme_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match=name):
         read_settings({name: "rag.example.com"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "RAGLIVE_STATUS_URL",
+        "RAGLIVE_STATUS_INTERNAL_URL",
+        "RAGLIVE_JWKS_URL",
+        "SUPABASE_URL",
+        "SOCKET_IO_CORS_ORIGIN",
+        "EMBEDDING_BASE_URL",
+    ],
+)
+@pytest.mark.parametrize("password", ["QZJ7", "QZJ7/x", "QZJ7@x", "[QZJ7", "QZJ7?#"])
+def test_an_address_with_a_password_is_refused_without_showing_it(name: str, password: str) -> None:
+    with pytest.raises(SettingsError, match=name) as refused:
+        read_settings({name: f"https://zz:{password}@host"})
+    assert "QZJ7" not in repr(refused.value)

@@ -29,12 +29,33 @@ class FaultKind(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     INVALID_GRANT = "invalid_grant"
     EXPORT_TOO_LARGE = "export_too_large"
+    SHARING_RATE_LIMIT = "sharing_rate_limit"
+    DAILY_LIMIT = "daily_limit"
+    DOWNLOAD_QUOTA = "download_quota"
+    DOMAIN_POLICY = "domain_policy"
+    CANNOT_DOWNLOAD = "cannot_download"
+    CANNOT_EXPORT = "cannot_export"
+    ABUSIVE = "abusive"
+    NOT_A_MEMBER = "not_a_member"
+    SHARED_DRIVE_FULL = "shared_drive_full"
+    FOLDER_FULL = "folder_full"
+    UNKNOWN_REASON = "unknown_reason"
+    AUTOMATED_QUERIES = "automated_queries"
     PAGE_TOKEN_INVALID = "page_token_invalid"  # noqa: S105
     PAGE_TOKEN_NOT_FOUND = "page_token_not_found"  # noqa: S105
     PAGE_TOKEN_EXPIRED = "page_token_expired"  # noqa: S105
     PAGE_TOKEN_GONE = "page_token_gone"  # noqa: S105
     INCOMPLETE_SEARCH = "incomplete_search"
+    EMPTY = "empty"
+    SEVERAL_PARENTS_EMPTY = "several_parents_empty"
+    SEVERAL_PARENTS_PARTIAL = "several_parents_partial"
     OPERATION_FAILED = "operation_failed"
+    SIGN_IN_PAGE = "sign_in_page"
+    VIRUS_SCAN_PAGE = "virus_scan_page"
+    CAPTCHA_PAGE = "captcha_page"
+    MISLABELLED_PAGE = "mislabelled_page"
+    REDIRECT_ELSEWHERE = "redirect_elsewhere"
+    REDIRECT_TO_SIGN_IN = "redirect_to_sign_in"
     TIMEOUT = "timeout"
     CUT = "cut"
     TRUNCATED = "truncated"
@@ -76,19 +97,55 @@ class Fault:
         return _REFUSALS[self.kind]() if self.kind in _REFUSALS else None
 
 
+def _forbidden(reason: str, message: str, domain: str = "global") -> Callable[[], DriveError]:
+    return lambda: DriveError(403, reason, message, domain=domain)
+
+
 _REFUSALS: dict[FaultKind, Callable[[], DriveError]] = {
     FaultKind.USER_RATE_LIMIT: DriveError.user_rate_limit,
     FaultKind.RATE_LIMIT: DriveError.rate_limit,
     FaultKind.INTERNAL: DriveError.internal,
     FaultKind.UNAUTHENTICATED: DriveError.unauthenticated,
-    FaultKind.FORBIDDEN: lambda: DriveError(
-        403,
+    FaultKind.FORBIDDEN: _forbidden(
         "insufficientFilePermissions",
         "The user does not have sufficient permissions for this file.",
     ),
-    FaultKind.EXPORT_TOO_LARGE: lambda: DriveError(
-        403, "exportSizeLimitExceeded", "This file is too large to be exported."
+    FaultKind.EXPORT_TOO_LARGE: _forbidden(
+        "exportSizeLimitExceeded", "This file is too large to be exported."
     ),
+    FaultKind.SHARING_RATE_LIMIT: _forbidden(
+        "sharingRateLimitExceeded", "Rate limit exceeded.", "usageLimits"
+    ),
+    FaultKind.DAILY_LIMIT: _forbidden("dailyLimitExceeded", "Daily Limit Exceeded", "usageLimits"),
+    FaultKind.DOWNLOAD_QUOTA: _forbidden(
+        "downloadQuotaExceeded",
+        "The download quota for this file has been exceeded.",
+        "usageLimits",
+    ),
+    FaultKind.DOMAIN_POLICY: _forbidden(
+        "domainPolicy", "The domain administrators have disabled Drive apps."
+    ),
+    FaultKind.CANNOT_DOWNLOAD: _forbidden(
+        "cannotDownloadFile", "This file cannot be downloaded by the user."
+    ),
+    FaultKind.CANNOT_EXPORT: _forbidden(
+        "cannotExportFile", "This file cannot be exported by the user."
+    ),
+    FaultKind.ABUSIVE: _forbidden(
+        "cannotDownloadAbusiveFile",
+        "This file has been identified as malware or spam and cannot be downloaded.",
+    ),
+    FaultKind.NOT_A_MEMBER: _forbidden(
+        "teamDriveMembershipRequired", "The attempted action requires shared drive membership."
+    ),
+    FaultKind.SHARED_DRIVE_FULL: _forbidden(
+        "teamDriveFileLimitExceeded", "The file limit for this shared drive has been exceeded."
+    ),
+    FaultKind.FOLDER_FULL: _forbidden(
+        "numChildrenInNonRootLimitExceeded",
+        "The limit for this folder's number of children has been exceeded.",
+    ),
+    FaultKind.UNKNOWN_REASON: _forbidden("someNewReason", "Something new."),
     FaultKind.PAGE_TOKEN_INVALID: lambda: DriveError.invalid("pageToken"),
     FaultKind.PAGE_TOKEN_NOT_FOUND: lambda: DriveError(
         404, "notFound", "Page token not found.", location="pageToken"

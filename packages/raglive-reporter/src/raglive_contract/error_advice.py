@@ -58,15 +58,25 @@ WHAT_TO_DO: dict[str, str] = {
         "Raise RAGLIVE_EMBEDDING_BUDGET and start the pipeline again, or split the file."
     ),
     ErrorCode.EXPORT_TOO_LARGE: "Split the document: it is larger than Google exports.",
-    ErrorCode.FLAGGED_ABUSIVE: (
-        "Google classifies the file as malware; its owner can ask for a review."
+    ErrorCode.DOWNLOAD_QUOTA_EXCEEDED: (
+        "Nothing: the file was downloaded too often, and Google serves it again within a day. "
+        "raglive asks every hour. A copy of the file can be downloaded at once."
     ),
     ErrorCode.TRANSFER_FAILED: (
         "Open the file in Google Drive to see whether it can be downloaded, then retry."
     ),
     ErrorCode.DRIVE_UNAVAILABLE: ("See Google Workspace's status; retry when it has recovered."),
     ErrorCode.DRIVE_RATE_LIMITED: "Raise the quota of the Google project, then retry.",
-    ErrorCode.DRIVE_FORBIDDEN: "Give the pipeline's Google account the right to read the file.",
+    ErrorCode.DRIVE_FORBIDDEN: (
+        "Give the pipeline's Google account the right to read the file; raglive then asks again."
+    ),
+    ErrorCode.DRIVE_DISABLED: (
+        "Ask the administrator of the Google Workspace to allow programs to use Drive; then "
+        "raglive continues."
+    ),
+    ErrorCode.DRIVE_REFUSED: (
+        "Search for the reason in the message, which is Google's own; then retry."
+    ),
     ErrorCode.DRIVE_NOT_FOUND: "Share the file with the pipeline's Google account.",
     ErrorCode.AUTH_REQUIRED: "Renew the Google credentials, then retry.",
     ErrorCode.WORKER_LOST: (
@@ -89,6 +99,9 @@ WHAT_TO_DO: dict[str, str] = {
     ErrorCode.TOO_LARGE: (
         "Split the file; or, if it is the file itself that is too large, raise "
         "RAGLIVE_MAX_FILE_BYTES, start the pipeline again, and retry."
+    ),
+    ErrorCode.FLAGGED_ABUSIVE: (
+        "Google classifies the file as malware; its owner can ask for a review."
     ),
     ErrorCode.NO_DOWNLOAD_RIGHT: "Ask the file's owner to allow downloads.",
 }
@@ -126,6 +139,8 @@ OUTAGES = frozenset(
     {
         ErrorCode.AUTH_REQUIRED,
         ErrorCode.DATABASE_UNAVAILABLE,
+        ErrorCode.DOWNLOAD_QUOTA_EXCEEDED,
+        ErrorCode.DRIVE_DISABLED,
         ErrorCode.DRIVE_RATE_LIMITED,
         ErrorCode.DRIVE_UNAVAILABLE,
         ErrorCode.EMBEDDING_BUDGET_SPENT,

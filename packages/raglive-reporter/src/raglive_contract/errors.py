@@ -58,6 +58,7 @@ class ErrorCode(StrEnum):
     NO_TEXT = "no_text"
     TOO_LARGE = "too_large"
     NO_DOWNLOAD_RIGHT = "no_download_right"
+    FLAGGED_ABUSIVE = "flagged_abusive"
     # embedding
     EMBEDDING_REJECTED = "embedding_rejected"
     EMBEDDING_RATE_LIMITED = "embedding_rate_limited"
@@ -77,15 +78,18 @@ class ErrorCode(StrEnum):
     DRIVE_UNAVAILABLE = "drive_unavailable"
     DRIVE_RATE_LIMITED = "drive_rate_limited"
     DRIVE_FORBIDDEN = "drive_forbidden"
+    DRIVE_DISABLED = "drive_disabled"
+    DRIVE_REFUSED = "drive_refused"
     DRIVE_NOT_FOUND = "drive_not_found"
     DRIVE_CURSOR_LOST = "drive_cursor_lost"
     DRIVE_LISTING_INCOMPLETE = "drive_listing_incomplete"
     TRANSFER_FAILED = "transfer_failed"
+    DOWNLOAD_QUOTA_EXCEEDED = "download_quota_exceeded"
     EXPORT_TOO_LARGE = "export_too_large"
-    FLAGGED_ABUSIVE = "flagged_abusive"
     # pipelines and their sources
     WATCH_LOCATION_UNAVAILABLE = "watch_location_unavailable"
     DELETIONS_HELD = "deletions_held"
+    FILES_FAILED = "files_failed"
     # commands and processes
     SETTINGS_INVALID = "settings_invalid"
     DATABASE_MISCONFIGURED = "database_misconfigured"

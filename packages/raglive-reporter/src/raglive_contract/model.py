@@ -81,6 +81,13 @@ def _said_in_words(moment: object) -> object:
     return moment
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be in the years 1 to 9999 of UTC") from None
+
+
 def _absent(value: object) -> bool:
     return value is None
 
@@ -92,6 +99,7 @@ Maybe = Annotated[Present | None, Field(exclude_if=_absent)]
 Timestamp = Annotated[
     AwareDatetime,
     BeforeValidator(_said_in_words),
+    AfterValidator(_in_utc),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,22 +20,32 @@ from raglive_contract.errors import RagliveError
 from raglive_contract.http import ServerHealth
 from raglive_contract.permissions import Grant, Role
 
-__all__ = ["check_bus", "check_dashboard", "check_status_server", "public_url"]
+__all__ = [
+    "check_bus",
+    "check_dashboard",
+    "check_public_address",
+    "check_status_server",
+    "public_urls",
+]
 
 ANSWER_SECONDS = 5.0
 TOKEN_SECONDS = 60
+_INTERNAL = "RAGLIVE_STATUS_INTERNAL_URL"
+_HANDSHAKE = {"EIO": "4", "transport": "polling"}
 
 
-async def check_status_server(
-    installation: Installation, url: str, setting: str
-) -> AsyncIterator[Finding]:
-    """Check the status server at one of its addresses, which `setting` changes."""
+async def check_status_server(installation: Installation) -> AsyncIterator[Finding]:
+    """Check the status server at the address that servers use."""
+    url = installation.settings.internal_status_url
     subject = f"status server at {url}"
     async with _client() as client:
         try:
             answer = await client.get(f"{url.rstrip('/')}/health")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            yield _unreachable(subject, setting, error)
+            yield failed(
+                subject,
+                f"It does not answer ({type(error).__name__}). Start it, or correct {_INTERNAL}.",
+            )
             return
     try:
         health = ServerHealth.model_validate_json(answer.content)
@@ -42,12 +53,62 @@ async def check_status_server(
         yield failed(
             subject,
             f"/health is answered with {answer.status_code}, and not by the status server. Correct "
-            f"{setting}, or route /health and the path of Socket.IO to it in the proxy.",
+            f"{_INTERNAL}.",
         )
         return
     yield passed(subject, f"/health says {health.status}, raglive {health.version}.")
+    pages = public_urls(installation.settings) or [_dashboard_url(installation.settings)]
+    async for finding in _check_socket(subject, installation, url, _origin_of(pages[0])):
+        yield finding
+
+
+async def check_public_address(installation: Installation, url: str) -> AsyncIterator[Finding]:
+    """Check Socket.IO where browsers find it: through the proxy, with its name and certificate."""
+    subject = f"public address {url}"
+    try:
+        async for finding in _check_socket(subject, installation, url, _origin_of(url)):
+            yield finding
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # only browsers need to reach it
+        yield warned(
+            subject,
+            f"It cannot be reached from this machine ({type(error).__name__}: {error}). Check it "
+            "from a browser's machine, or correct the name, the port or the certificate. "
+            "SSL_CERT_FILE names a certificate authority of your own, --url another address.",
+        )
+
+
+def public_urls(settings: Settings) -> list[str]:
+    """Return the addresses that browsers use, as far as the settings tell."""
+    if settings.status_url is None:
+        return []
+    if settings.status_url != WITH_THE_PAGE:
+        return [settings.status_url]
+    names = [name for name in settings.allowed_hosts if "*" not in name]
+    hosts = [f"[{name}]" if ":" in name else name for name in names]
+    return [f"https://{host}{settings.base_path}" for host in hosts]
+
+
+async def _check_socket(
+    subject: str, installation: Installation, url: str, page: str
+) -> AsyncIterator[Finding]:
+    """Make a handshake from `page`, an origin, and a round trip with a token. Raises HTTPError."""
     address = status_server_address(installation.settings)
     path = urlsplit(url).path.rstrip("/") + address.socket_path
+    async with _client() as client:
+        where = f"{_origin_of(url)}{path}/"
+        answer = await client.get(where, params=_HANDSHAKE, headers={"Origin": page})
+    if answer.status_code == httpx.codes.FORBIDDEN:
+        yield failed(subject, f"Pages of {page} may not connect. Add it to SOCKET_IO_CORS_ORIGIN.")
+        return
+    if not (answer.is_success and b'"sid"' in answer.content):
+        yield failed(
+            subject,
+            f"{path}/ is answered with {answer.status_code}, and not by the status server. Route "
+            "it there in the proxy, or correct RAGLIVE_STATUS_URL.",
+        )
+        return
+    yield passed(subject, f"Pages of {page} may connect.")
     try:
         latency_ms, transport = await round_trip(
             url, path, address.namespaces[0], _token(installation), ANSWER_SECONDS
@@ -63,46 +124,12 @@ async def check_status_server(
             "The token is accepted, but only by polling: let the proxy pass on the headers Upgrade "
             "and Connection.",
         )
-    async for finding in _origin(subject, _origin_of(url) + path, installation.settings):
-        yield finding
 
 
-def public_url(settings: Settings) -> str | None:
-    """Return the status server's public address; None when it is whatever the page has."""
-    return None if settings.status_url == WITH_THE_PAGE else settings.status_url
-
-
-def _unreachable(subject: str, setting: str, error: Exception) -> Finding:
-    """Return a failure; a warning for a public address, which only browsers need to reach."""
-    if setting == "RAGLIVE_STATUS_URL":
-        return warned(
-            subject,
-            f"It cannot be reached from this machine ({type(error).__name__}: {error}). Browsers "
-            f"use it: check there, or correct {setting}, the name, or the certificate.",
-        )
-    return failed(
-        subject,
-        f"It does not answer ({type(error).__name__}). Start it, or correct {setting}.",
-    )
-
-
-async def _origin(subject: str, url: str, settings: Settings) -> AsyncIterator[Finding]:
-    page = _origin_of(public_url(settings) or _dashboard_url(settings))
-    async with _client() as client:
-        answer = await client.get(f"{url}/", params=_HANDSHAKE, headers={"Origin": page})
-    if answer.status_code == httpx.codes.FORBIDDEN:
-        yield failed(subject, f"Pages of {page} may not connect. Add it to SOCKET_IO_CORS_ORIGIN.")
-    elif answer.is_success:
-        yield passed(subject, f"Pages of {page} may connect.")
-    else:
-        yield failed(subject, f"A handshake from {page} is answered with {answer.status_code}.")
-
-
-_HANDSHAKE = {"EIO": "4", "transport": "polling"}
-
-
-async def check_dashboard(installation: Installation) -> AsyncIterator[Finding]:
-    """Check the dashboard server, also by the name and the proxy of the public address."""
+async def check_dashboard(
+    installation: Installation, public: Sequence[str]
+) -> AsyncIterator[Finding]:
+    """Check the dashboard server, also by the names of the `public` addresses."""
     settings = installation.settings
     url = _dashboard_url(settings)
     subject = f"dashboard at {url}"
@@ -123,15 +150,15 @@ async def check_dashboard(installation: Installation) -> AsyncIterator[Finding]:
             )
             return
         yield (passed if state == "healthy" else warned)(subject, f"/api/health says {state}.")
-        if (public := public_url(settings)) is not None:
-            host = urlsplit(public).hostname or ""
+        for host in dict.fromkeys(urlsplit(each).netloc for each in public):
             answer = await client.get(f"{url}/api/health", headers=headers | {"Host": host})
             if answer.status_code == httpx.codes.MISDIRECTED_REQUEST:
                 message = f"It refuses the name {host}. Add it to RAGLIVE_ALLOWED_HOSTS."
                 yield failed(subject, message)
             else:
                 yield passed(subject, f"It answers to the name {host}.")
-            yield _proxies(subject, settings)
+    if public:
+        yield _proxies(subject, settings)
 
 
 def _proxies(subject: str, settings: Settings) -> Finding:
@@ -145,7 +172,8 @@ def _proxies(subject: str, settings: Settings) -> Finding:
 
 
 def _client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False)
+    trusted = ssl.create_default_context()  # of the system, or of SSL_CERT_FILE
+    return httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False, verify=trusted)
 
 
 def _dashboard_url(settings: Settings) -> str:

@@ -1,8 +1,10 @@
-"""The account that Postgres runs under, because it refuses to run as root.
+"""The account that Postgres runs under: it refuses to run as root, and without a user name.
 
 As root, a user namespace in which root has another name is tried first: the files still belong to
 root. Where the kernel forbids it, as in most containers, Postgres runs as `nobody` and owns only
 its cluster. It is started inside the cluster, so that it needs no access to the folders above.
+
+A user id that the system has no name for, as with `docker run --user 1000`, needs the namespace.
 """
 
 from __future__ import annotations
@@ -60,13 +62,26 @@ async def choose_account(binaries: Binaries, cluster: Path) -> Account:
     owner = _owner_of(cluster)
     if os.geteuid() != 0:
         _refuse_unless(owner == os.geteuid(), cluster, owner)
-        return Account("same", os.geteuid(), os.getegid(), binaries)
+        return await _own_account(binaries)
     nobody = _nobody()
     _refuse_unless(owner in {0, nobody.pw_uid}, cluster, owner)
     if owner == 0 and await _namespaces_work(nobody):
         return Account("namespace", nobody.pw_uid, nobody.pw_gid, binaries)
     readable = await asyncio.to_thread(readable_by_everyone, binaries)
     return Account("account", nobody.pw_uid, nobody.pw_gid, readable)
+
+
+async def _own_account(binaries: Binaries) -> Account:
+    uid = os.geteuid()
+    if _name_of(uid) != str(uid):
+        return Account("same", uid, os.getegid(), binaries)
+    nobody = _nobody()
+    if not await _namespaces_work(nobody):
+        raise EmbeddedPostgresError(
+            f"Postgres refuses to run as user id {uid}, which has no name on this system. Add the "
+            "user to /etc/passwd, run raglive as another user, or set DATABASE_URL."
+        )
+    return Account("namespace", nobody.pw_uid, nobody.pw_gid, binaries)
 
 
 def hand_over(folder: Path, account: Account) -> None:
@@ -108,8 +123,8 @@ def _nobody() -> pwd.struct_passwd:
         except KeyError:
             pass
     raise EmbeddedPostgresError(
-        "Postgres refuses to run as root, and this system has no account `nobody` to run it under. "
-        "Run raglive as an ordinary user, or set DATABASE_URL."
+        f"Postgres refuses to run as user id {os.geteuid()}, and this system has no account "
+        "`nobody` to run it under. Run raglive as an ordinary user, or set DATABASE_URL."
     )
 
 

@@ -35,7 +35,7 @@ def main(mode: str, uid: str, gid: str, parent: str, death_signal: str, *command
 
 
 def enter_user_namespace(uid: int, gid: int) -> None:
-    """Enter a user namespace in which this account, which is root outside, has the id `uid`."""
+    """Enter a user namespace in which this account has the id `uid`."""
     outer_uid, outer_gid = os.geteuid(), os.getegid()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_NEW_USER_NAMESPACE) != 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -97,17 +98,20 @@ async def run_program(command: Sequence[str], folder: Path, text: str = "") -> t
 
     Cancellation kills the program and its children.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=folder,
-        env=_environment(),
-        start_new_session=True,
-    )
+    with tempfile.TemporaryFile(dir=folder) as stdin:  # a program may end before it reads a pipe
+        stdin.write(text.encode())
+        stdin.seek(0)
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=folder,
+            env=_environment(),
+            start_new_session=True,
+        )
     try:
-        output, _ = await process.communicate(text.encode())
+        output, _ = await process.communicate()
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):

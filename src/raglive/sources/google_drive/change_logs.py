@@ -8,10 +8,14 @@ from raglive.sources.google_drive.client import DriveClient
 from raglive.sources.google_drive.errors import CursorLost
 from raglive.sources.google_drive.registry_writer import DriveRegistry
 from raglive.store.errors import retry_transient
+from raglive_contract.errors import ErrorCode
 
-__all__ = ["ChangeLogReader"]
+__all__ = ["REFUSED_FOR_A_RIGHT", "ChangeLogReader"]
 
 log = structlog.get_logger()
+
+REFUSED_FOR_A_RIGHT = frozenset({ErrorCode.DRIVE_FORBIDDEN, ErrorCode.NO_DOWNLOAD_RIGHT})
+"""Codes of files that are requested again when a change log mentions them, and every few hours."""
 
 
 class ChangeLogReader:
@@ -43,6 +47,7 @@ class ChangeLogReader:
             page = await self._client.changes(cursor, name or None)
             if page.changes or page.cursor != cursor:
                 states = {change.file_id: change.file for change in page.changes}
+                await self._registry.requeue(REFUSED_FOR_A_RIGHT, states)
                 await self._registry.write(
                     states, log=name, cursor=page.cursor, mentions_drives=page.mentions_drives
                 )

@@ -153,7 +153,7 @@ async def open_drive(
     credentials: Credentials, url: str = GOOGLE, retry: RetryPolicy | None = None
 ) -> AsyncIterator[DriveClient]:
     """Open an HTTP client for Google Drive and close it at the end of the block."""
-    async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True) as http:
+    async with httpx.AsyncClient(timeout=TIMEOUT) as http:
         tokens = TokenSource(credentials, http)
         transport = DriveTransport(http, tokens, url.rstrip("/"), retry=retry or RetryPolicy())
         yield DriveClient(transport)

@@ -161,9 +161,11 @@ class TokenSource:
             raise DriveUnavailable(
                 f"Google's token endpoint does not answer ({type(error).__name__})."
             ) from None
-        if answer.status_code >= 500 or answer.status_code == 429:
-            raise DriveUnavailable(f"Google's token endpoint answers {answer.status_code}.")
         found = _object(answer)
+        if answer.status_code >= 500 or answer.status_code == 429 or not found:
+            raise DriveUnavailable(
+                f"Google's token endpoint answers {answer.status_code} without a token or a reason."
+            )
         if answer.status_code != 200 or "access_token" not in found:
             raise AuthRequired(_refusal(found))
         self._token = str(found["access_token"])

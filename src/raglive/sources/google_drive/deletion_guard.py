@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from dataclasses import asdict
 
 import structlog
 
-from raglive.sources.google_drive.drive_file import DriveFile
+from raglive.sources.google_drive.plan_writer import MissingFiles
 from raglive.sources.google_drive.registry_writer import DriveRegistry
 from raglive.store.errors import retry_transient
-from raglive.store.registry.files import GoneReason, KnownFile
 
 __all__ = ["DriveDeletionGuard"]
 
@@ -20,11 +18,12 @@ log = structlog.get_logger()
 # With more missing files than either limit, nothing is deleted until somebody approves it.
 MAX_DELETED_FILES = 50
 MAX_DELETED_SHARE = 0.2
-FILES_PER_TRANSACTION = 1000
+CHECKED_BEFORE_HOLDING = 200
+FILES_PER_TRANSACTION = 500
 
 
 class DriveDeletionGuard:
-    """Ends a full listing: checks each missing file, then deletes it or holds it back."""
+    """Ends a full listing: requests each missing file, then deletes it or holds it back."""
 
     def __init__(self, registry: DriveRegistry) -> None:
         self._registry = registry
@@ -32,51 +31,51 @@ class DriveDeletionGuard:
     async def end_full_listing(self) -> None:
         """Delete missing files within the limits, or all of them if somebody approved it.
 
-        Every file below the limits is requested from Drive before it is deleted.
+        Every file is requested from Drive before it is deleted. Those that are in the watched
+        folders remain.
         """
         registry = self._registry
-        await registry.recheck_unseen_targets()
-        if registry.state.deletions_approved:
-            await self._delete_approved()
-        missing, unseen = await self._unseen()
-        total = await retry_transient(registry.tables.file_count, what="counting files")
-        ended = {"in_full": False, "listed_at": time.time(), "held": missing}
-        if missing > MAX_DELETED_FILES or missing > MAX_DELETED_SHARE * total:
-            log.warning("deletions_held", files=missing, of=total)
-            await registry.patch_state(ended)
+        await registry.record_unseen()
+        held = None if registry.state.deletions_approved else await self._to_hold()
+        ended = {"in_full": False, "listed_at": time.time()}
+        if held is not None:
+            log.warning("deletions_held", **asdict(held))
+            await registry.patch_state(ended | {"held": asdict(held)})
             return
-        gone, alive = await self._verify(unseen)
-        await registry.delete(gone)
         await registry.forget_unseen()
-        if alive:
-            await registry.write(alive)
-        await registry.patch_state(ended | {"held": 0, "deletions_approved": False})
+        await self._delete_missing()
+        await registry.patch_state(ended | {"held": None, "deletions_approved": False})
 
-    async def _delete_approved(self) -> None:
-        while unseen := (await self._unseen())[1]:
-            await self._registry.delete({"removed": unseen})
+    async def _to_hold(self) -> MissingFiles | None:
+        """Return the missing files if they exceed the limits, None otherwise.
 
-    async def _unseen(self) -> tuple[int, list[KnownFile]]:
+        Files that turn out to be in the watched folders do not count.
+        """
         registry = self._registry
-        number = registry.state.number
-        return await retry_transient(
-            lambda: registry.tables.unseen_files(number, FILES_PER_TRANSACTION),
+        total = await retry_transient(registry.tables.file_count, what="counting files")
+        missing, sample = await retry_transient(
+            lambda: registry.tables.missing_files(CHECKED_BEFORE_HOLDING),
             what="reading missing files",
         )
+        if not _exceeds_limits(missing, total):
+            return None
+        present = len(await registry.present(await registry.fetch_states(sample)))
+        if len(sample) == missing and not _exceeds_limits(missing - present, total):
+            return None
+        return MissingFiles(missing, len(sample), present)
 
-    async def _verify(
-        self, unseen: Sequence[KnownFile]
-    ) -> tuple[dict[GoneReason, list[KnownFile]], dict[str, DriveFile | None]]:
-        """Request missing files from Drive; return those that are gone, and those that are not."""
-        gone: dict[GoneReason, list[KnownFile]] = defaultdict(list)
-        alive: dict[str, DriveFile | None] = {}
-        states = await self._registry.fetch_states([file.file_id for file in unseen])
-        for file in unseen:
-            state = states[file.file_id]
-            if state is None:
-                gone["removed"].append(file)
-            elif state.trashed:
-                gone["trashed"].append(file)
-            else:
-                alive[file.file_id] = state
-        return gone, alive
+    async def _delete_missing(self) -> None:
+        registry = self._registry
+        while missing := await self._some_missing():
+            await registry.write(await registry.fetch_states(missing), requested=missing)
+
+    async def _some_missing(self) -> list[str]:
+        tables = self._registry.tables
+        _, files = await retry_transient(
+            lambda: tables.missing_files(FILES_PER_TRANSACTION), what="reading missing files"
+        )
+        return files
+
+
+def _exceeds_limits(missing: int, total: int) -> bool:
+    return missing > MAX_DELETED_FILES or missing > MAX_DELETED_SHARE * total

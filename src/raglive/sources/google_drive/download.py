@@ -17,8 +17,9 @@ from raglive.extraction.errors import Skipped
 from raglive.sources.google_drive.client import DriveClient
 from raglive.sources.google_drive.drive_file import DriveFile, export_plan
 from raglive.sources.google_drive.errors import (
-    DriveForbidden,
     DriveNotFound,
+    DriveRefused,
+    DriveUnavailable,
     TransferFailed,
 )
 from raglive.store.registry.jobs import Job
@@ -29,9 +30,8 @@ __all__ = ["fetch"]
 CHUNK_BYTES = 256 * 1024
 OPERATION_POLLS = 60
 OPERATION_POLL_SECONDS = 2.0
-_TOO_LARGE_TO_EXPORT = "exportSizeLimitExceeded"
+_PAGE = "text/html"
 _UNSUPPORTED = frozenset({"badRequest", "fileNotExportable", "invalid"})
-_NO_DOWNLOAD_RIGHT = frozenset({"cannotDownloadFile", "cannotDownload", "downloadNotAllowed"})
 
 
 @asynccontextmanager
@@ -39,8 +39,8 @@ async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[
     """Provide a job's file as a local path for the duration of the block.
 
     Raises `Skipped` for a file that may not be downloaded or cannot be exported, `TransferFailed`
-    for a damaged download, `file_vanished` for a file that no longer exists, and the errors of
-    `DriveTransport`.
+    for a damaged download or a page in its place, `file_vanished` for a file that no longer exists,
+    and the errors of `DriveTransport`.
     """
     file = await _current(client, job)
     if not file.can_download:
@@ -49,8 +49,10 @@ async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[
         path = Path(folder) / "content"
         try:
             await _Transfer(client, file, path, max_bytes).run()
-        except DriveForbidden as error:
-            raise _explain(file, error) from None
+        except DriveRefused as error:
+            if error.skips_file:
+                raise Skipped(error.message, code=error.code) from None
+            raise
         except DriveNotFound:
             raise _vanished(job) from None
         yield path
@@ -89,49 +91,61 @@ class _Transfer:
         file = self.file
         self._require_size(file.size or 0)
         url = self.client.transport.address(f"files/{file.id}")
-        digest = await self._save(url, {"alt": "media", "supportsAllDrives": "true"})
-        if file.checksum is not None and digest != file.checksum:
+        params = {"alt": "media", "supportsAllDrives": "true"}
+        digest, size = await self._save(url, file.mime_type, params)
+        if file.checksum not in {None, digest} or file.size not in {None, size}:
+            what = "size" if file.checksum is None else "checksum"
             raise TransferFailed(
-                f"The checksum of {file.name} is not the one that Google Drive reports."
+                f"The {what} of {file.name} is not the one that Google Drive reports."
             )
 
     async def _export(self, formats: list[str]) -> None:
         """Export; documents over 10 MB by export links, or else by a long-running operation."""
-        is_too_large = False
+        too_large: DriveRefused | None = None
         url = self.client.transport.address(f"files/{self.file.id}/export")
         for mime_type in formats:
             try:
-                await self._save(url, {"mimeType": mime_type})
-            except DriveForbidden as error:
-                if error.reason == _TOO_LARGE_TO_EXPORT:
-                    is_too_large = True
+                await self._save(url, mime_type, {"mimeType": mime_type})
+            except DriveRefused as error:
+                if error.code == ErrorCode.EXPORT_TOO_LARGE:
+                    too_large = error
                 elif error.reason not in _UNSUPPORTED:
                     raise
             else:
                 return
-        if not is_too_large:
+        if too_large is None:
             raise Skipped(f"{self.file.name} cannot be exported by Google Drive.")
-        if not (await self._by_link(formats) or await self._by_operation(formats)):
-            raise RagliveError(
-                f"{self.file.name} is too large for Google Drive to export. Split it.",
-                code=ErrorCode.EXPORT_TOO_LARGE,
-            )
+        if not await self._export_large(formats):
+            raise too_large
+
+    async def _export_large(self, formats: list[str]) -> bool:
+        """Export by a link or an operation; raise why none is available if that may change."""
+        unavailable: RagliveError | None = None
+        for way in (self._by_link, self._by_operation):
+            try:
+                if await way(formats):
+                    return True
+            except (DriveUnavailable, TransferFailed) as error:
+                unavailable = error
+        if unavailable is not None:
+            raise unavailable
+        return False
 
     async def _by_link(self, formats: list[str]) -> bool:
         links = await self.client.export_links(self.file.id)
         for mime_type in formats:
             if mime_type in links:
-                with suppress(DriveForbidden, DriveNotFound):
-                    await self._save(links[mime_type])
+                with suppress(DriveRefused, DriveNotFound):
+                    await self._save(links[mime_type], mime_type)
                     return True
         return False
 
     async def _by_operation(self, formats: list[str]) -> bool:
         for mime_type in formats:
-            with suppress(DriveForbidden, DriveNotFound):
+            with suppress(DriveRefused, DriveNotFound):
                 address = await self._operate(mime_type)
                 if address is not None:
-                    await self._save(address)
+                    await self._save(address, mime_type)
                     return True
         return False
 
@@ -150,15 +164,20 @@ class _Transfer:
             )
         return None
 
-    async def _save(self, url: str, params: dict[str, str] | None = None) -> str:
-        """Stream the content to the file; return its checksum."""
+    async def _save(
+        self, url: str, mime_type: str, params: dict[str, str] | None = None
+    ) -> tuple[str, int]:
+        """Stream content of this media type to the file; return its checksum and size."""
         algorithm = (self.file.checksum or "sha256:").partition(":")[0]
         digest = hashlib.new(algorithm, usedforsecurity=False)
         size = 0
         async with self.client.transport.stream("GET", url, "download", params) as answer:
+            self._require_content(_media_type(answer), mime_type)
             target = await asyncio.to_thread(self.path.open, "wb")
             try:
                 async for chunk in answer.aiter_bytes(CHUNK_BYTES):
+                    if size == 0 and self.file.is_native and _begins_page(chunk):
+                        self._require_content(_PAGE, mime_type)
                     size += len(chunk)
                     self._require_size(size)
                     await asyncio.to_thread(_write, target, digest, chunk)
@@ -168,7 +187,14 @@ class _Transfer:
                 ) from None
             finally:
                 await asyncio.to_thread(target.close)
-        return f"{algorithm}:{digest.hexdigest()}"
+        return f"{algorithm}:{digest.hexdigest()}", size
+
+    def _require_content(self, received: str, expected: str) -> None:
+        if received == _PAGE != expected:
+            raise TransferFailed(
+                f"Google Drive sent a web page instead of {self.file.name}, such as a request to "
+                "sign in, a warning about viruses, or a captcha. It is not indexed."
+            )
 
     def _require_size(self, size: int) -> None:
         if size > self.max_bytes:
@@ -178,20 +204,19 @@ class _Transfer:
             )
 
 
+def _media_type(answer: httpx.Response) -> str:
+    content_type: str = answer.headers.get("content-type", "")
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _begins_page(content: bytes) -> bool:
+    """Check for HTML, which no export of a document begins with."""
+    return content[:1000].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
 def _write(target: BinaryIO, digest: hashlib._Hash, chunk: bytes) -> None:
     target.write(chunk)
     digest.update(chunk)
-
-
-def _explain(file: DriveFile, error: DriveForbidden) -> RagliveError:
-    if error.reason in _NO_DOWNLOAD_RIGHT:
-        return Skipped(f"{file.name} may not be downloaded.", code=ErrorCode.NO_DOWNLOAD_RIGHT)
-    if error.reason == "cannotDownloadAbusiveFile":
-        return RagliveError(
-            f"Google Drive has flagged {file.name} as malware or spam and does not serve it.",
-            code=ErrorCode.FLAGGED_ABUSIVE,
-        )
-    return error
 
 
 def _vanished(job: Job) -> RagliveError:

@@ -20,11 +20,14 @@ class FolderScope(Enum):
 
 
 class FolderTree:
-    """The folders of the registry, updated with their current state."""
+    """The folders of the registry, updated with their current state.
 
-    def __init__(self, known: Mapping[str, Folder]) -> None:
+    Folders in `outside` are certainly not in a watched folder.
+    """
+
+    def __init__(self, known: Mapping[str, Folder], outside: Iterable[str] = ()) -> None:
         self._folders = dict(known)
-        self._outside: set[str] = set()  # certainly not in a watched folder
+        self._outside = set(outside)
 
     def get(self, folder_id: str | None) -> Folder | None:
         """Return a folder, None if it is not in the tree."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from raglive.sources.google_drive.reconcile import Plan, States
@@ -21,9 +21,21 @@ from raglive.store.registry.google_drive import GoogleDriveTables, RelocatedFile
 from raglive.store.registry.pipelines import MENTIONED, PipelineRecord
 from raglive_contract.wire import NewEvent, NewStatusUpdate
 
-__all__ = ["FullListingState", "PlanWriter", "WriteResult"]
+__all__ = ["FullListingState", "MissingFiles", "PlanWriter", "WriteResult"]
 
 MAX_TARGETS_RECHECKED = 200  # shortcut targets outside of the watched folders, at a time
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFiles:
+    """Files that a full listing did not find, and did not delete.
+
+    Of those, `checked` were requested from Drive, of which `present` are in the watched folders.
+    """
+
+    files: int
+    checked: int
+    present: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +43,16 @@ class FullListingState:
     """The watcher's saved state: the last full listing, and the deletions that it holds back.
 
     `number` identifies the listing, `is_running` until it has ended at `ended_at` (seconds since
-    1970). `held` counts the files that it did not delete.
+    1970). `distrusted_logs` maps the drives whose
+    listings of several folders were incomplete to the time at which that was found.
     """
 
     number: int = 0
     is_running: bool = False
     ended_at: float = 0.0
-    held: int = 0
+    held: MissingFiles | None = None
     deletions_approved: bool = False
+    distrusted_logs: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> FullListingState:
@@ -47,8 +61,9 @@ class FullListingState:
             int(state.get("listing", 0)),
             bool(state.get("in_full")),
             float(state.get("listed_at", 0.0)),
-            int(state.get("held", 0)),
+            MissingFiles(**held) if (held := state.get("held")) else None,
             bool(state.get("deletions_approved")),
+            dict(state.get("distrusted_logs", {})),
         )
 
 

@@ -51,14 +51,18 @@ def decide(
     log: str | None = None,
     asked: Collection[str] = (),
     in_full: bool = False,
+    leaves_unreadable: bool = False,
 ) -> Plan:
     """Compare the current states of items with the registry.
 
     `log` is the change log that reported them. An item that was removed from it may now belong to
     another log, and has to be requested. Without a log, and for items in `asked`, a missing item
     does not exist. During a full listing (`in_full`), the plan includes unchanged folders.
+    With `leaves_unreadable`, a watched folder that cannot be read is no longer watched.
     """
-    decision = _Decision(states, known, log, asked)
+    unreadable = [one.folder_id for one in known.folders.values() if one.state == "unreadable"]
+    tree = FolderTree(known.folders, unreadable if leaves_unreadable else ())
+    decision = _Decision(states, known, tree, log, asked)
     decision.of_folders(in_full=in_full)
     decision.of_shortcuts()
     decision.of_files()
@@ -67,14 +71,19 @@ def decide(
 
 class _Decision:
     def __init__(
-        self, states: States, known: KnownItems, log: str | None, asked: Collection[str]
+        self,
+        states: States,
+        known: KnownItems,
+        tree: FolderTree,
+        log: str | None,
+        asked: Collection[str],
     ) -> None:
         self.plan = Plan()
         self._states = states
         self._known = known
         self._log = log
         self._asked = asked
-        self._tree = FolderTree(known.folders)
+        self._tree = tree
 
     def of_folders(self, *, in_full: bool) -> None:
         placed = self._place_folders()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ from raglive.store.errors import retry_transient
 from raglive.store.log.event_log import append_events
 from raglive.store.log.new_events import status_update
 from raglive.store.pool import Connection
-from raglive.store.registry.files import GoneReason, KnownFile
 from raglive.store.registry.google_drive import GoogleDriveTables, KnownItems
 from raglive.store.registry.pipelines import MENTIONED, PipelineRecord
 
 __all__ = ["ChangeCounts", "DriveRegistry"]
 
+CONCURRENT_REQUESTS = 8
 MAX_FOLDER_DEPTH = 100  # rounds of requests for unknown parent folders
 
 Result = TypeVar("Result")
@@ -91,14 +92,15 @@ class DriveRegistry:
         cursor: str | None = None,
         listed: Collection[str] = (),
         checked: Collection[str] = (),
+        requested: Collection[str] = (),
         is_listing: bool = False,
         mentions_drives: bool = False,
     ) -> None:
         """Write the states of items and what they complete, in one transaction.
 
         `cursor` is the position in `log` after them, `listed` are the folders whose listing is
-        complete, `checked` the requested targets of shortcuts. If the log `mentions_drives`, items
-        of shared drives may have become visible or invisible.
+        complete, `checked` the requested targets of shortcuts, `requested` missing files. If the
+        log `mentions_drives`, items of shared drives may have become visible or invisible.
         """
         is_full = is_listing and self.state.is_running
         plan = await self._decide(dict(states), log, in_full=is_full)
@@ -114,6 +116,8 @@ class DriveRegistry:
                 )
             if checked:
                 await self.tables.checked(connection, checked)
+            if requested:
+                await self.tables.found(connection, requested)
             await self._writer.publish(connection, written)
             return written
 
@@ -125,25 +129,29 @@ class DriveRegistry:
         if plan.new or plan.changed:
             self._on_queued()
 
-    async def delete(self, gone: Mapping[GoneReason, list[KnownFile]]) -> None:
-        """Delete files that a full listing did not find."""
-        await self.in_transaction(
-            lambda connection: self._writer.delete(connection, gone), "deleting files"
-        )
-        self.counts.deleted += sum(map(len, gone.values()))
+    async def present(self, states: States) -> list[str]:
+        """Return the ids of known files that are in the watched folders now.
+
+        Folders that the full listing did not find are requested from Drive.
+        """
+        plan = await self._decide(dict(states), None, in_full=False, listing=self.state.number)
+        gone = {file.file_id for file, _ in plan.gone}
+        return [item for item in states if item not in gone]
+
+    async def record_unseen(self) -> None:
+        """Record which files the full listing did not find, and request such shortcut targets."""
+
+        async def commit(connection: Connection) -> None:
+            await self.tables.uncheck_unseen(connection, self.state.number)
+            await self.tables.record_unseen(connection, self.state.number)
+
+        await self.in_transaction(commit, "recording missing files")
 
     async def forget_unseen(self) -> None:
         """Remove folders and shortcuts that the full listing did not find."""
         await self.in_transaction(
             lambda connection: self.tables.forget_unseen(connection, self.state.number),
             "removing folders",
-        )
-
-    async def recheck_unseen_targets(self) -> None:
-        """Mark the shortcut targets that the full listing did not find to be requested."""
-        await self.in_transaction(
-            lambda connection: self.tables.uncheck_unseen(connection, self.state.number),
-            "marking shortcut targets",
         )
 
     async def begin_full_listing(self, cursors: Mapping[str, str] | None = None) -> None:
@@ -174,11 +182,11 @@ class DriveRegistry:
         )
         await self.load()
 
-    async def requeue(self, error_codes: Collection[str]) -> None:
-        """Queue files again that failed with these errors, whose cause has gone."""
+    async def requeue(self, codes: Collection[str], ids: Collection[str] | None = None) -> None:
+        """Queue files again that failed or were skipped with these codes, of `ids` if given."""
 
         async def commit(connection: Connection) -> int:
-            count, rows = await self.tables.requeue(connection, error_codes, MENTIONED)
+            count, rows = await self.tables.requeue(connection, codes, MENTIONED, ids)
             if count:
                 files = [{"id": row["file_id"], "name": row["name"]} for row in rows]
                 event = status_update({"files_requeued": {"count": count, "files": files}})
@@ -191,25 +199,47 @@ class DriveRegistry:
     async def fetch_states(self, ids: Collection[str]) -> dict[str, DriveFile | None]:
         """Request the current state of items from Drive; None for those that do not exist."""
         found: dict[str, DriveFile | None] = {}
-        for item_id in sorted(ids):
-            try:
-                found[item_id] = await self._client.file(item_id)
-            except DriveNotFound:
-                found[item_id] = None
+        ordered = sorted(ids)
+        for at in range(0, len(ordered), CONCURRENT_REQUESTS):
+            some = ordered[at : at + CONCURRENT_REQUESTS]
+            states = await asyncio.gather(*map(self._fetch_state, some), return_exceptions=True)
+            for item_id, state in zip(some, states, strict=True):
+                if isinstance(state, BaseException):
+                    raise state
+                found[item_id] = state
         return found
 
+    async def _fetch_state(self, item_id: str) -> DriveFile | None:
+        try:
+            return await self._client.file(item_id)
+        except DriveNotFound:
+            return None
+
     async def _decide(
-        self, states: dict[str, DriveFile | None], log: str | None, *, in_full: bool
+        self,
+        states: dict[str, DriveFile | None],
+        log: str | None,
+        *,
+        in_full: bool,
+        listing: int | None = None,
     ) -> Plan:
         """Plan the changes, requesting unknown items from Drive until the plan is complete.
 
-        An unknown folder only matters when the change log mentions it, not when it was requested.
+        Folders that `listing` did not find count as unknown. An unknown folder only matters when
+        the change log mentions it, not when it was requested.
         """
         is_reported: bool | None = None
         asked: set[str] = set()
         for _ in range(MAX_FOLDER_DEPTH):
-            known = await self._known(states)
-            plan = decide(states, known, log=log, asked=asked, in_full=in_full)
+            known = await self._known(states, listing)
+            plan = decide(
+                states,
+                known,
+                log=log,
+                asked=asked,
+                in_full=in_full,
+                leaves_unreadable=self.state.deletions_approved,
+            )
             if is_reported is None:
                 is_reported = plan.found_unknown_folder and log is not None
             unasked = {one for one in plan.ask - asked if states.get(one) is None}
@@ -220,9 +250,10 @@ class DriveRegistry:
         plan.found_unknown_folder = bool(is_reported)
         return plan
 
-    async def _known(self, states: States) -> KnownItems:
+    async def _known(self, states: States, listing: int | None) -> KnownItems:
         async def read() -> KnownItems:
             async with self.record.database.connection() as connection:
-                return await self.tables.known(connection, states.keys(), parents_of(states))
+                ids, parents = states.keys(), parents_of(states)
+                return await self.tables.known(connection, ids, parents, listing)
 
         return await retry_transient(read, what="reading the registry")

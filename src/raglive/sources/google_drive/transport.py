@@ -13,8 +13,9 @@ import orjson
 import structlog
 
 from raglive.sources.google_drive.credentials import TokenSource
-from raglive.sources.google_drive.errors import DriveUnavailable, read_error_response
+from raglive.sources.google_drive.errors import DriveUnavailable, TransferFailed
 from raglive.sources.google_drive.quota import COSTS, QuotaBucket
+from raglive.sources.google_drive.refusals import error_of_response
 from raglive_contract.backoff import Backoff
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -24,7 +25,17 @@ log = structlog.get_logger()
 
 GOOGLE = "https://www.googleapis.com"
 RETRY_BACKOFF = Backoff(first_seconds=1.0, longest_seconds=64.0)
-_RETRIED_BY_THE_WATCHER = frozenset({ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_CURSOR_LOST})
+SIGN_IN_HOST = "accounts.google.com"
+MAX_REDIRECTS = 5
+_GOOGLE_HOSTS = (".google.com", ".googleapis.com", ".googleusercontent.com")
+_RETRIED_BY_THE_CALLER = frozenset(
+    {
+        ErrorCode.AUTH_REQUIRED,
+        ErrorCode.DRIVE_CURSOR_LOST,
+        ErrorCode.DRIVE_DISABLED,
+        ErrorCode.TRANSFER_FAILED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +50,9 @@ class RetryPolicy:
 class DriveTransport:
     """Sends the requests of one account.
 
-    Every method raises `AuthRequired`, `DriveUnavailable`, `DriveRateLimited`, `DriveNotFound`,
-    `DriveForbidden` or `CursorLost`.
+    Every method raises `DriveUnavailable`, `DriveNotFound`, `CursorLost`, and the errors of
+    `REFUSALS`. A request is repeated after a pause, unless Google asks for a pause that is longer
+    than the longest of `retry`.
     """
 
     http: httpx.AsyncClient
@@ -105,7 +117,7 @@ class DriveTransport:
             request = self.http.build_request(
                 method, url, params=params, headers=headers, content=content
             )
-            response = await self._send(request, what, COSTS[cost], refused)
+            response = await self._send(request, what, cost, refused)
             if isinstance(response, httpx.Response):
                 return response
             error = response
@@ -116,39 +128,68 @@ class DriveTransport:
             ):
                 refused = request.headers["Authorization"].removeprefix("Bearer ")
                 continue
-            if not error.retryable or error.code in _RETRIED_BY_THE_WATCHER:
+            asked = (error.retry_after_ms or 0) / 1000
+            is_later = asked > self.retry.backoff.longest_seconds
+            if not error.retryable or is_later or error.code in _RETRIED_BY_THE_CALLER:
                 raise error
             if attempt + 1 < self.retry.attempts:
-                asked = (error.retry_after_ms or 0) / 1000
                 pause = self.retry.backoff.seconds(attempt, asked)
                 log.info("drive_retry", what=what, code=error.code, seconds=round(pause, 2))
                 await asyncio.sleep(pause)
         raise error
 
     async def _send(
-        self, request: httpx.Request, what: str, cost: float, refused: str
+        self, request: httpx.Request, what: str, cost: str, refused: str
     ) -> httpx.Response | RagliveError:
         """Send a request once, with a token other than `refused`; return the response or error."""
         try:
+            self._require_google(request.url, what, cost)
             token = await self.tokens.token(refused)
-            await self.quota.take(cost)
+            await self.quota.take(COSTS[cost])
             request.headers["Authorization"] = f"Bearer {token}"
-            response = await self.http.send(request, stream=True)
+            response = await self._follow(request, what, cost)
             if response.is_success:
                 return response
             try:
-                failure = read_error_response(
-                    response.status_code, response.headers, await response.aread()
-                )
+                body = await response.aread()
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
             return DriveUnavailable(f"Google Drive, {what}: no response ({type(error).__name__}).")
         except RagliveError as error:
             return error
-        if failure.is_rate_limit:
+        refused_by = error_of_response(response.status_code, response.headers, body, what)
+        if refused_by.code == ErrorCode.DRIVE_RATE_LIMITED:
             self.quota.drain()
-        return failure.error(what)
+        return refused_by
+
+    async def _follow(self, request: httpx.Request, what: str, cost: str) -> httpx.Response:
+        """Send a request and follow its redirects, without the token on another server."""
+        for _ in range(MAX_REDIRECTS):
+            response = await self.http.send(request, stream=True)
+            if response.next_request is None:
+                return response
+            await response.aclose()
+            request = response.next_request
+            self._require_google(request.url, what, cost)
+        raise _not_followed("redirected too often", what, cost)
+
+    def _require_google(self, url: httpx.URL, what: str, cost: str) -> None:
+        """Raise an error for an address outside of the Drive API and Google's file servers."""
+        own = httpx.URL(self.url)
+        if (url.scheme, url.host, url.port) == (own.scheme, own.host, own.port):
+            return
+        is_google = url.host.endswith(_GOOGLE_HOSTS) and url.scheme == "https"
+        if not is_google or url.host == SIGN_IN_HOST:
+            where = f"{url.scheme}://{url.host}"
+            raise _not_followed(
+                f"redirected to {where}, which does not serve files of Google Drive", what, cost
+            )
+
+
+def _not_followed(why: str, what: str, cost: str) -> RagliveError:
+    kind = TransferFailed if cost == "download" else DriveUnavailable
+    return kind(f"Google Drive, {what}: {why}. Does a proxy ask for a sign-in?")
 
 
 async def _read(response: httpx.Response, what: str) -> bytes:

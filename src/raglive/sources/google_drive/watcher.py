@@ -11,11 +11,12 @@ from pathlib import Path
 
 import structlog
 
-from raglive.sources.google_drive.change_logs import ChangeLogReader
+from raglive.sources.google_drive.change_logs import REFUSED_FOR_A_RIGHT, ChangeLogReader
 from raglive.sources.google_drive.client import DriveClient
 from raglive.sources.google_drive.deletion_guard import DriveDeletionGuard
 from raglive.sources.google_drive.download import fetch
 from raglive.sources.google_drive.folder_listing import FolderListing
+from raglive.sources.google_drive.plan_writer import MissingFiles
 from raglive.sources.google_drive.registry_writer import ChangeCounts, DriveRegistry
 from raglive.sources.google_drive.watched_folders import WatchedFolders
 from raglive.sources.problems import ProblemPublisher, WatcherProblem
@@ -33,10 +34,16 @@ log = structlog.get_logger()
 FULL_LISTING_SECONDS = 6 * 3600.0
 ROUNDS_PER_CHECK = 3  # a cursor may be lost again during the full listing that replaces it
 RETRY_BACKOFF = Backoff(first_seconds=2.0, longest_seconds=300.0)
+MAX_WAIT_SECONDS = 3600.0  # between checks, if Google asks for a longer pause
 _ACCESS_ERRORS = frozenset({ErrorCode.DRIVE_NOT_FOUND, ErrorCode.DRIVE_FORBIDDEN})
 # Files that failed with these errors are queued again once a check succeeds.
 _REQUEUED_AFTER_RECOVERY = frozenset(
-    {ErrorCode.AUTH_REQUIRED, ErrorCode.DRIVE_UNAVAILABLE, ErrorCode.DRIVE_RATE_LIMITED}
+    {
+        ErrorCode.AUTH_REQUIRED,
+        ErrorCode.DRIVE_DISABLED,
+        ErrorCode.DRIVE_RATE_LIMITED,
+        ErrorCode.DRIVE_UNAVAILABLE,
+    }
 )
 
 
@@ -94,7 +101,8 @@ class GoogleDriveWatcher:
             try:
                 await self.check()
             except STORE_ERRORS as error:
-                wait = RETRY_BACKOFF.seconds(failures)
+                asked = getattr(error, "retry_after_ms", None) or 0
+                wait = max(RETRY_BACKOFF.seconds(failures), min(asked / 1000, MAX_WAIT_SECONDS))
                 log.debug("check_retry", after=type(error).__name__, seconds=round(wait, 2))
                 failures += 1
             else:
@@ -130,7 +138,7 @@ class GoogleDriveWatcher:
             changed=counts.changed,
             moved=counts.moved,
             deleted=counts.deleted,
-            held=self._registry.state.held,
+            held=0 if (held := self._registry.state.held) is None else held.files,
             problem=problem,
             duration_seconds=round(time.monotonic() - started, 3),
         )
@@ -157,6 +165,7 @@ class GoogleDriveWatcher:
             # The files of a watched folder that has just become unavailable are not deleted.
             if await self._folders.are_available():
                 await self._deletions.end_full_listing()
+                await registry.requeue(REFUSED_FOR_A_RIGHT)
                 await self._listing.run()
             else:
                 self._must_check_folders = True
@@ -193,7 +202,7 @@ class GoogleDriveWatcher:
             )
             problem = WatcherProblem(FolderUnavailable.code, unavailable.message)
             await self._problems.publish(problem)
-        elif registry.state.held:
+        elif registry.state.held is not None:
             await self._problems.publish(_held(registry.state.held))
         else:
             await self._problems.publish(None)
@@ -203,9 +212,20 @@ class GoogleDriveWatcher:
         return unavailable
 
 
-def _held(files: int) -> WatcherProblem:
+def _held(held: MissingFiles) -> WatcherProblem:
+    if held.present:
+        said = (
+            f"Google Drive still has {held.present} of {held.checked} files that were requested, "
+            f"of {held.files} that its listing lacks: the listing is incomplete."
+        )
+    else:
+        said = (
+            f"Google Drive has none of {held.checked} files any more that were requested, of "
+            f"{held.files} that are missing in the watched folders: too many to be deleted without "
+            "approval."
+        )
     return WatcherProblem(
         "deletions_held",
-        f"{files} files are missing in Google Drive, too many to be deleted without approval. "
-        "Nothing was deleted. If they are meant to be gone, run `raglive pipeline approve`.",
+        f"{said} Nothing was deleted. If files are meant to be gone, run `raglive pipeline "
+        "approve`: each one is requested once more, and only deleted if it is gone.",
     )

@@ -64,6 +64,11 @@ class ChangeDetector:
         """Whether every missing file has been deleted from the registry."""
         return not self._deletions.has_missing
 
+    @property
+    def held(self) -> int:
+        """How many missing files are held back."""
+        return self._deletions.held
+
     def check_everything(
         self, notified: Mapping[str, Writing | None], state: FolderState
     ) -> DetectedChanges:

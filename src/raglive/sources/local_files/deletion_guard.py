@@ -44,6 +44,11 @@ class LocalDeletionGuard:
         """Whether a file is missing whose deletion is not decided yet, or held back."""
         return any(self._known.get(key) for key in self._missing)
 
+    @property
+    def held(self) -> int:
+        """How many files are held back."""
+        return sum(self._known.get(key) is not None for key in self._held)
+
     def next_due(self) -> float | None:
         """Return when the next deletion can be confirmed, by the monotonic clock."""
         awaited = [key for key in self._missing.keys() - self._held if self._known.get(key)]
@@ -85,14 +90,16 @@ class LocalDeletionGuard:
     ) -> list[KnownFile]:
         """Remove files from `difference.gone` whose file system or folder is absent; return them.
 
-        Nothing is held back once the deletions are approved.
+        Nothing is held back if the deletion of so many files is approved.
         """
-        if state.deletions_approved or not difference.gone:
+        if not difference.gone:
             return []
         if _is_same_folder(state.root, root, self.renumbered):
             held = _on_absent_volume(self._folder, difference.gone, self.renumbered)
         else:
             held = difference.gone
+        if state.deletions_approved and len(held) <= state.held:
+            return []
         keys = {file.file_key for file in held}
         self._held |= keys
         difference.gone = [file for file in difference.gone if file.file_key not in keys]

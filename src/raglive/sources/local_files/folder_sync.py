@@ -80,6 +80,7 @@ class FolderSync:
         state = self.state
         detected = await self._scan(lambda: self.detector.check_places(notified, state))
         await self._registry.write(detected.difference, self.detector.known)
+        await self._save_state(detected)
         if detected.held:
             await self._registry.publish(_problem_in(detected, self._folder))
         return detected
@@ -98,9 +99,13 @@ class FolderSync:
         return self.state.deletions_approved or not self.detector.is_certain
 
     async def _save_state(self, detected: DetectedChanges) -> None:
-        is_certain = self.detector.is_certain and not detected.held
-        state = FolderState(detected.root, deletions_approved=False)
-        if state != self.state and (is_certain or self.state.root is None):
+        if held := self.detector.held:
+            state = FolderState(self.state.root or detected.root, held=held)
+        elif self.detector.is_certain or self.state.root is None:
+            state = FolderState(detected.root)
+        else:
+            return
+        if state != self.state:
             await self._registry.save_state(state)
             self.state = state
 

@@ -22,10 +22,15 @@ class FolderIdentity(NamedTuple):
 
 
 class FolderState(NamedTuple):
-    """The folder that was watched last, and whether its held deletions are approved."""
+    """The folder that was watched last, and the deletions that are held back.
+
+    `held` is the number of files that was reported. An approval is for so many, and not for files
+    that disappeared since.
+    """
 
     root: FolderIdentity | None
-    deletions_approved: bool
+    deletions_approved: bool = False
+    held: int = 0
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Self:
@@ -34,12 +39,13 @@ class FolderState(NamedTuple):
         return cls(
             FolderIdentity(int(root["volume"]), int(root["inode"])) if root else None,
             bool(state.get("deletions_approved")),
+            int(state.get("held", 0)),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the value for `PipelineRecord.save_watch_state`."""
         root = None if self.root is None else self.root._asdict()
-        return {"root": root, "deletions_approved": self.deletions_approved}
+        return self._asdict() | {"root": root}
 
 
 def identify(folder: Path) -> FolderIdentity:

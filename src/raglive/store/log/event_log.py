@@ -22,6 +22,7 @@ __all__ = [
     "EventLog",
     "Head",
     "LoggedEvent",
+    "PipelineRemoved",
     "append_events",
     "external_pipeline_key",
     "logged_event",
@@ -36,6 +37,18 @@ _REFUSED = (
 )
 REMOVAL_RETRY_MS = 2000
 COUNTED_STATES = ("queued", "processing", "completed", "failed", "skipped")
+
+
+class PipelineRemoved(RagliveError):
+    """`raglive pipeline remove` has removed the pipeline while this process did not answer."""
+
+    code = ErrorCode.CONFLICT
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The pipeline of this process has been removed. Start it again to index its source "
+            "again."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +128,12 @@ async def append_events(
 ) -> Appended:
     """Append events in their wire form, as the last statement of the caller's transaction.
 
-    Raises `invalid_event` for text that the database cannot hold.
+    Raises `PipelineRemoved`, and `invalid_event` for text that the database cannot hold.
     """
     try:
         row = await connection.fetchrow(_QUERIES["append"], pipeline_key, list(events))
+    except asyncpg.NoDataFoundError:
+        raise PipelineRemoved from None
     except (asyncpg.UntranslatableCharacterError, asyncpg.DataError) as error:
         raise _not_storable(error) from error
     assert row is not None

@@ -22,9 +22,13 @@ WHERE pipeline_id = $1
 
 -- name: unfinished
 SELECT epoch, seq,
-       queued + processing = 0
-       AND (status = 'offline' OR watch_owner IS NULL
-            OR (NOT is_checking AND coalesce(last_check_time >= started_at, false))) AS idle
+       CASE WHEN is_managed
+            THEN queued + processing = 0
+                 AND (status = 'offline' OR watch_owner IS NULL
+                      OR (NOT is_checking AND coalesce(last_check_time >= started_at, false)))
+            -- another program's files may stay in progress for ever
+            ELSE queued + processing = 0 OR status = 'offline'
+       END AS idle
 FROM raglive.heads JOIN raglive.pipelines USING (pipeline_key)
 
 -- name: read_after

@@ -159,6 +159,11 @@ class Jobs:
         [row] = await self._record.database.fetch(_QUERIES["count_queued"], self._record.key)
         return row["files"], row["code"] or "unavailable"
 
+    async def count_failed(self) -> int:
+        """Return how many files failed, of those that raglive reads itself."""
+        found = await self._record.database.fetchval(_QUERIES["count_failed"], self._record.key)
+        return int(found)
+
     async def renew_leases(self, progress: Sequence[tuple[int, str, float]]) -> set[int]:
         """Renew leases and record `(file_key, stage, progress)`; return the keys still held."""
         rows = await self._record.database.fetch(

@@ -2,6 +2,7 @@
 WITH due AS (
     SELECT file_key FROM raglive.files
     WHERE pipeline_key = $1 AND state = 'queued' AND location IS NOT NULL AND next_attempt_at <= clock_timestamp()
+      AND NOT (SELECT is_removing FROM raglive.pipelines WHERE pipeline_key = $1)
     ORDER BY next_attempt_at, file_key
     LIMIT $3
     FOR UPDATE SKIP LOCKED
@@ -44,6 +45,9 @@ SELECT NOT EXISTS (SELECT FROM raglive.files
 -- name: count_queued
 SELECT count(*) AS files, min(error ->> 'code') AS code FROM raglive.files
 WHERE pipeline_key = $1 AND location IS NOT NULL AND state = 'queued'
+
+-- name: count_failed
+SELECT count(*) FROM raglive.files WHERE pipeline_key = $1 AND location IS NOT NULL AND state = 'failed'
 
 -- name: renew_leases
 WITH held AS (

@@ -9,11 +9,11 @@ from typing import Any
 
 import asyncpg
 
-from raglive.store.log.event_log import append_events
+from raglive.store.log.event_log import PipelineRemoved, append_events
 from raglive.store.log.new_events import new_event_id, status_update
 from raglive.store.pool import Connection, Database
 from raglive.store.sql import load_queries
-from raglive_contract.errors import ErrorCode
+from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.model import now
 from raglive_contract.states import OfflineReason
 from raglive_contract.wire import (
@@ -99,9 +99,20 @@ class PipelineRecord:
     async def register(
         cls, database: Database, pipeline_id: str, pipeline_type: str
     ) -> PipelineRecord:
-        """Return the pipeline of this id, created if it is new."""
-        async with database.transaction() as connection:
-            key = await connection.fetchval(_QUERIES["register"], pipeline_id, pipeline_type)
+        """Return the pipeline of this id, created if it is new.
+
+        Raises `conflict` while it is being removed.
+        """
+        try:
+            async with database.transaction() as connection:
+                key = await connection.fetchval(_QUERIES["register"], pipeline_id, pipeline_type)
+        except asyncpg.ObjectInUseError:
+            raise RagliveError(
+                f"The pipeline {pipeline_id} is being removed. If the removal was interrupted, run "
+                f"`raglive pipeline remove {pipeline_id}` again.",
+                code=ErrorCode.CONFLICT,
+                retryable=True,
+            ) from None
         return cls(database, key, pipeline_id, pipeline_type)
 
     async def announce_online(self, check_interval: float, watch_location: str) -> None:
@@ -133,7 +144,10 @@ class PipelineRecord:
         last_check: datetime | None,
         next_check: datetime | None,
     ) -> HeartbeatResult:
-        """Record that the pipeline is alive; a `last_check` of None leaves the last one."""
+        """Record that the pipeline is alive; a `last_check` of None leaves the last one.
+
+        Raises `PipelineRemoved`.
+        """
         row = await self.database.fetchrow(
             _QUERIES["heartbeat"],
             self.key,
@@ -143,7 +157,8 @@ class PipelineRecord:
             last_check,
             next_check,
         )
-        assert row is not None, "a registered pipeline has a row"
+        if row is None:
+            raise PipelineRemoved
         return HeartbeatResult(row["status"], row["seq"], bytes(row["digest"]), row["processing"])
 
     async def acquire_watch(self, owner: str, lease_seconds: float, dead: list[str]) -> bool:

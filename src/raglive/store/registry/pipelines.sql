@@ -10,7 +10,7 @@ SET last_heartbeat = clock_timestamp(),
     last_check_time = coalesce($5, last_check_time),
     next_check_time = $6
 FROM raglive.heads AS head
-WHERE pipeline.pipeline_key = $1 AND head.pipeline_key = $1
+WHERE pipeline.pipeline_key = $1 AND head.pipeline_key = $1 AND NOT is_removing
 RETURNING head.status, head.seq, head.digest, head.processing
 
 -- name: record_heartbeat

@@ -15,6 +15,7 @@ import httpx
 from fake_google_drive.drive import FakeDrive
 from fake_google_drive.items import Item
 from fake_google_drive.mime import DOCUMENT
+from fake_google_drive.server import FakeDriveServer
 from raglive.sources.google_drive.client import DriveClient
 from raglive.store.pool import Connection, Database
 from tests.integration.sources.google_drive.drives import USER
@@ -87,6 +88,9 @@ class History:
 
     steps = STEPS
     page_size = 1000
+    expected_errors = frozenset(
+        {"watch_location_unavailable", "drive_forbidden", "drive_not_found"}
+    )
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -102,6 +106,7 @@ class History:
         self._protected = {self.mine.id, self.ours.id}
         self._his = his
         self._count = 0
+        self.steps_done = 0
         self._extend()
         for _ in range(self.random.randrange(12)):
             self.step()
@@ -113,11 +118,19 @@ class History:
     def interfere(self) -> None:
         """Called while a request is in flight; may do a step."""
 
+    def inject_faults(self, server: FakeDriveServer) -> None:
+        """Called before a check; may make requests fail."""
+
+    def approves(self) -> bool:
+        """Return whether an operator approves held deletions after a check."""
+        return False
+
     def _extend(self) -> None:
         """Add items before the first step."""
 
     def step(self) -> None:
         """Do a random action; one that Drive refuses has no effect."""
+        self.steps_done += 1
         name = self.random.choice(
             [name for name, weight in self.steps.items() for _ in range(weight)]
         )

@@ -87,7 +87,7 @@ async def test_exit_statuses_are_distinct_and_no_secret_is_printed(
     for status, method, kind in (
         (again, "files.list", FaultKind.INCOMPLETE_SEARCH),
         (credentials, "token", FaultKind.INVALID_GRANT),
-        (credentials, "files.get", FaultKind.UNAUTHENTICATED),
+        (credentials, "files.get", FaultKind.DOMAIN_POLICY),
     ):
         server.fail(method, kind, times=None)
         assert await command.run(RAGLIVE_GOOGLE_FULL_LISTING_SECONDS="0.001") == status, kind
@@ -97,7 +97,7 @@ async def test_exit_statuses_are_distinct_and_no_secret_is_printed(
         await database.fetchval("SELECT string_agg(state, ',') FROM raglive.files") == "completed"
     )
     problem = await database.fetchval("SELECT problem ->> 'code' FROM raglive.heads")
-    assert problem == "auth_required"
+    assert problem == "drive_disabled"
     output = command.output + await _all_rows(database)
     assert "kept.txt" in output
     for secret in (*command.secrets, "ya29.", "Bearer ", "eyJ"):

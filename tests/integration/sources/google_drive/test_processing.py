@@ -14,7 +14,9 @@ from fake_google_drive.items import Item
 from fake_google_drive.mime import DOCUMENT
 from fake_google_drive.server import FakeDriveServer
 from raglive.app.installation import Installation
+from raglive.app.source_verification import verify_sources
 from raglive.app.sources import run_google_drive
+from raglive.cli.running import exit_status_of
 from raglive.settings import read_settings
 from raglive.sources.google_drive.client import open_drive
 from raglive.store.pool import Database
@@ -23,7 +25,13 @@ from tests.integration.sources.google_drive.drives import IMPATIENT, USER
 
 MARKDOWN = "text/markdown"
 FORM = "application/vnd.google-apps.form"
-MENDED_BY_THEMSELVES = {"auth_required", "drive_rate_limited", "drive_unavailable"}
+MENDED_BY_THEMSELVES = {
+    "auth_required",
+    "drive_disabled",
+    "drive_rate_limited",
+    "drive_unavailable",
+}
+WITHOUT_RIGHT = {"drive_forbidden", "no_download_right"}
 _STATES = """
 SELECT name, coalesce(error ->> 'code', reason ->> 'code', state) FROM raglive.files
 WHERE state <> 'deleted'
@@ -35,7 +43,7 @@ def root(drive: FakeDrive) -> Item:
     return drive.create_folder("root", drive.my_drive(USER))
 
 
-async def _run_once(server: FakeDriveServer, root: Item, dsn: str, **settings: str) -> None:
+def _installation(server: FakeDriveServer, root: Item, dsn: str, **settings: str) -> Installation:
     environment = {
         "RUN_MODE": "single",
         "RAG_WATCH_FOLDER_ID": root.id,
@@ -45,9 +53,12 @@ async def _run_once(server: FakeDriveServer, root: Item, dsn: str, **settings: s
         "RAGLIVE_MAX_ATTEMPTS": "1",
         **settings,
     }
+    return Installation(read_settings(environment), dsn, "s" * 40)
+
+
+async def _run_once(server: FakeDriveServer, root: Item, dsn: str, **settings: str) -> None:
     never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    wiring = Installation(read_settings(environment), dsn, "s" * 40)
-    await run_google_drive(wiring, never)
+    await run_google_drive(_installation(server, root, dsn, **settings), never)
 
 
 async def _states(database: Database) -> dict[str, str]:
@@ -69,7 +80,9 @@ async def test_every_kind_of_file_has_its_expected_outcome(
     server.fail("files.getMedia", FaultKind.CORRUPTED, file_id=spoilt.id)
     server.fail("files.getMedia", FaultKind.TRUNCATED, file_id=cut.id)
 
-    await _run_once(server, root, dsn, RAGLIVE_MAX_FILE_BYTES="2000")
+    with pytest.raises(RagliveError, match="2 files failed") as failed:
+        await _run_once(server, root, dsn, RAGLIVE_MAX_FILE_BYTES="2000")
+    assert exit_status_of(failed.value) == 5
 
     assert await _states(database) == {
         "plain.txt": "completed",
@@ -92,11 +105,13 @@ async def test_an_export_past_the_limit_comes_by_link_then_by_operation_then_fai
     server.google.export_limit_bytes = 10
     names = ("by link", "by operation", "never")
     made = [drive.create_native(n, root, DOCUMENT, {MARKDOWN: f"{n}, at length"}) for n in names]
-    for item in made[1:]:
-        server.fail("files.exportLink", FaultKind.FORBIDDEN, times=None, file_id=item.id)
+    refusals = (FaultKind.REDIRECT_TO_SIGN_IN, FaultKind.FORBIDDEN)
+    for item, kind in zip(made[1:], refusals, strict=True):
+        server.fail("files.exportLink", kind, times=None, file_id=item.id)
     server.fail("files.download", FaultKind.FORBIDDEN, times=None, file_id=made[2].id)
 
-    await _run_once(server, root, dsn)
+    with pytest.raises(RagliveError, match="1 file failed"):
+        await _run_once(server, root, dsn)
 
     assert await _states(database) == {
         "by link": "completed",
@@ -123,6 +138,7 @@ async def test_a_new_name_or_folder_needs_no_new_embedding(
     assert [row["folder"] for row in folders] == ["", "other"]
 
 
+PAGES = (FaultKind.SIGN_IN_PAGE, FaultKind.CAPTCHA_PAGE, FaultKind.MISLABELLED_PAGE)
 FATES = {
     "user quota": ("files.getMedia", FaultKind.USER_RATE_LIMIT, "drive_rate_limited"),
     "project quota": ("files.getMedia", FaultKind.RATE_LIMIT, "drive_rate_limited"),
@@ -133,6 +149,19 @@ FATES = {
     "cut": ("files.getMedia", FaultKind.TRUNCATED, "transfer_failed"),
     "corrupted": ("files.getMedia", FaultKind.CORRUPTED, "transfer_failed"),
     "forbidden": ("files.getMedia", FaultKind.FORBIDDEN, "drive_forbidden"),
+    "automated queries": ("files.getMedia", FaultKind.AUTOMATED_QUERIES, "drive_unavailable"),
+    "daily limit": ("files.getMedia", FaultKind.DAILY_LIMIT, "drive_rate_limited"),
+    "download quota": ("files.getMedia", FaultKind.DOWNLOAD_QUOTA, "download_quota_exceeded"),
+    "domain policy": ("files.getMedia", FaultKind.DOMAIN_POLICY, "drive_disabled"),
+    "no download": ("files.getMedia", FaultKind.CANNOT_DOWNLOAD, "no_download_right"),
+    "abusive": ("files.getMedia", FaultKind.ABUSIVE, "flagged_abusive"),
+    "no member": ("files.getMedia", FaultKind.NOT_A_MEMBER, "drive_forbidden"),
+    "unknown": ("files.getMedia", FaultKind.UNKNOWN_REASON, "drive_refused"),
+    "virus scan": ("files.getMedia", FaultKind.VIRUS_SCAN_PAGE, "transfer_failed"),
+    "mislabelled": ("files.getMedia", FaultKind.MISLABELLED_PAGE, "transfer_failed"),
+    "sign-in": ("files.getMedia", FaultKind.SIGN_IN_PAGE, "transfer_failed"),
+    "elsewhere": ("files.getMedia", FaultKind.REDIRECT_ELSEWHERE, "transfer_failed"),
+    "sign-in elsewhere": ("files.getMedia", FaultKind.REDIRECT_TO_SIGN_IN, "transfer_failed"),
     "unauthenticated": ("files.getMedia", FaultKind.UNAUTHENTICATED, "auth_required"),
     "gone": ("files.get", FaultKind.NOT_FOUND, "file_vanished"),
     "gone meanwhile": ("files.getMedia", FaultKind.NOT_FOUND, "file_vanished"),
@@ -151,6 +180,9 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     for name, (method, kind, _) in FATES.items():
         file = drive.create(name, root, name, mime_type="text/plain")
         server.fail(method, kind, times=None, file_id=file.id)
+    for kind in PAGES:
+        page = drive.create_native(kind, root, DOCUMENT, {MARKDOWN: "text"})
+        server.fail("files.export", kind, times=None, file_id=page.id)
     unsupported = dict.fromkeys(("form", "site", "map"), "unsupported")
     for name in unsupported:
         drive.create_native(name, root, f"application/vnd.google-apps.{name}", {})
@@ -160,13 +192,41 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     assert left.value.retryable
 
     fates = {name: code for name, (_, _, code) in FATES.items()}
+    fates |= dict.fromkeys(PAGES, "transfer_failed")
     assert await _states(database) == fates | unsupported
 
     server.google.faults.clear()
-    await _run_once(server, root, dsn)
+    for file in list(drive.files_under(root, USER)):
+        if file.name == "download quota":  # is requested again after an hour
+            drive.delete(file)
+            del fates[file.name]
+    with pytest.raises(RagliveError, match="files failed"):
+        await _run_once(server, root, dsn)
     after = await _states(database)
     mended = {name for name, code in fates.items() if code in MENDED_BY_THEMSELVES}
     assert mended == {name for name, state in after.items() if state == "completed"}
+
+    granted = [one for one in drive.files_under(root, USER) if fates.get(one.name) in WITHOUT_RIGHT]
+    for file in granted:
+        drive.share(file, "carol@example.com")  # the change log mentions the file
+    with pytest.raises(RagliveError, match="files failed"):
+        await _run_once(server, root, dsn)
+    after = await _states(database)
+    assert {after[file.name] for file in granted} == {"completed"}
+
+
+async def test_a_run_that_holds_deletions_back_says_so(
+    drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
+) -> None:
+    files = [drive.create(f"{number}.txt", root, b"text") for number in range(3)]
+    await _run_once(server, root, dsn)
+    for file in files[:2]:
+        drive.delete(file)
+    drive.expire_page_tokens()  # so that only a full listing finds it
+    with pytest.raises(RagliveError, match="2 missing files") as held:
+        await _run_once(server, root, dsn)
+    assert exit_status_of(held.value) == 4
+    assert len(await _states(database)) == 3
 
 
 async def test_a_missing_folder_does_not_block_the_others(
@@ -177,3 +237,31 @@ async def test_a_missing_folder_does_not_block_the_others(
         await _run_once(server, root, dsn, RAG_WATCH_FOLDER_ID=f"{root.id},1nowhere")
     assert missing.value.code == "watch_location_unavailable"
     assert await _states(database) == {"there.txt": "completed"}
+
+
+async def test_verification_compares_the_index_with_the_drive(
+    drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
+) -> None:
+    folder = drive.create_folder("folder", root)
+    kept = [drive.create(f"{number}.txt", folder, b"text") for number in range(3)]
+    outside = drive.create("target.txt", drive.my_drive(USER), b"text")
+    drive.create_shortcut(outside, root)
+    await _run_once(server, root, dsn)
+    installation = _installation(server, root, dsn)
+    assert await verify_sources(installation, None, None) == []
+
+    drive.write(kept[0], b"other text")
+    drive.trash(kept[1])
+    drive.move(kept[2], drive.my_drive(USER))
+    drive.create("new.txt", drive.create_folder("new", folder), b"text")
+    for sample in (None, 100):
+        found = await verify_sources(installation, "google-drive-pipeline", sample)
+        assert {one.code: one.message for one in found} == {
+            "missing_in_index": "1 in the source, but not in the index: folder new.",
+            "not_in_source": "2 in the index, but no longer in the source: 1.txt, 2.txt.",
+            "outdated_in_index": "1 in the index with an earlier content: 0.txt.",
+        }
+    await _run_once(server, root, dsn)
+    assert await verify_sources(installation, None, 1) == []
+    with pytest.raises(RagliveError, match="There are: google-drive-pipeline"):
+        await verify_sources(installation, "another", None)

@@ -8,6 +8,7 @@ from fake_google_drive.drive import FakeDrive
 from fake_google_drive.faults import FaultKind
 from fake_google_drive.items import Item
 from fake_google_drive.server import FakeDriveServer
+from raglive.sources.google_drive import deletion_guard
 from raglive.sources.google_drive.client import DriveClient
 from raglive.store.registry.held_deletions import approve_deletions, list_held_deletions
 from raglive.store.registry.pipelines import PipelineRecord
@@ -143,6 +144,49 @@ async def test_a_full_listing_that_ends_half_way_or_is_partial_deletes_nothing(
         assert await indexed(record) == expected(drive, root)
 
 
+@pytest.mark.parametrize(
+    "kind", [FaultKind.SEVERAL_PARENTS_EMPTY, FaultKind.SEVERAL_PARENTS_PARTIAL]
+)
+async def test_children_left_out_of_a_listing_of_several_folders_are_found(  # noqa: PLR0917 - fixtures
+    drive: FakeDrive,
+    server: FakeDriveServer,
+    client: DriveClient,
+    record: PipelineRecord,
+    root: Item,
+    kind: FaultKind,
+) -> None:
+    for folder in drive.tree.children(root.id):
+        drive.create("deep.txt", drive.create_folder("deep", folder), b"deep")
+        drive.create_folder("empty", folder)
+    server.fail("files.list", kind, times=None)
+    first = await watcher_of(record, client, root).check()
+    assert (first.new, first.held) == (10, 0)
+    assert await indexed(record) == expected(drive, root)
+
+    again = await watcher_of(record, client, root, full_listing_seconds=0).check()
+    assert (again.deleted, again.held) == (0, 0)
+    server.google.faults.clear()
+    server.google.requests.clear()
+    await watcher_of(record, client, root, full_listing_seconds=0).check()
+    assert _listings(server) == 16, "one for each folder: this drive's answers are distrusted"
+
+
+async def test_empty_folders_are_listed_again_but_cause_no_distrust(
+    drive: FakeDrive, server: FakeDriveServer, client: DriveClient, record: PipelineRecord
+) -> None:
+    root = drive.create_folder("root", drive.my_drive(USER))
+    for number in range(20):
+        folder = drive.create_folder(f"folder {number}", root)
+        if number:
+            drive.create(f"{number}.txt", folder, b"text")
+    await watcher_of(record, client, root).check()
+    assert _listings(server) == 3
+
+
+def _listings(server: FakeDriveServer) -> int:
+    return [one.method for one in server.google.requests].count("files.list")
+
+
 async def test_a_mass_deletion_is_held_until_it_is_approved(
     drive: FakeDrive, client: DriveClient, record: PipelineRecord, root: Item
 ) -> None:
@@ -164,6 +208,39 @@ async def test_a_mass_deletion_is_held_until_it_is_approved(
     assert (await watcher.check()).deleted == 5
     assert await indexed(record) == {}
     assert await _problem(record) is None
+
+
+async def test_only_missing_files_that_drive_lacks_are_deleted_on_approval(  # noqa: PLR0917 - fixtures
+    drive: FakeDrive,
+    server: FakeDriveServer,
+    client: DriveClient,
+    record: PipelineRecord,
+    root: Item,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever a listing leaves out, and an operator then approves."""
+    monkeypatch.setattr(deletion_guard, "CHECKED_BEFORE_HOLDING", 4)
+    watcher = watcher_of(record, client, root, full_listing_seconds=0)
+    await watcher.check()
+    folders = list(drive.tree.children(root.id))
+    drive.trash(folders[0])
+    outside = drive.create_folder("outside", drive.my_drive(USER))
+    drive.move(next(iter(drive.tree.children(folders[1].id))), outside)
+    drive.expire_page_tokens()
+    server.fail("files.list", FaultKind.EMPTY, times=None)
+
+    assert (await watcher.check()).held == 5
+    message = await record.database.fetchval("SELECT problem ->> 'message' FROM raglive.heads")
+    assert message.startswith("Google Drive still has ")
+    assert "of 4 files" in message
+    await approve_deletions(record.database, record.key)
+    assert (await watcher.check()).deleted == 2
+    assert len(await indexed(record)) == 3
+
+    server.google.faults.clear()
+    await watcher.check()
+    assert await indexed(record) == expected(drive, root)
+    assert len(await indexed(record)) == 3
 
 
 @pytest.mark.parametrize("how", ["trash", "above", "unshare"])

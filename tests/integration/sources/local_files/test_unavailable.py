@@ -227,3 +227,21 @@ async def test_the_problem_of_another_component_is_not_cleared(
     problem = await watched.problem()
     assert problem is not None
     assert problem["code"] == "embedding_rejected"
+
+
+async def test_an_approval_covers_only_the_files_that_were_reported(
+    pipeline: PipelineRecord, docs: Path, tmp_path: Path
+) -> None:
+    wiring = Installation(read_settings({}), pipeline.database.dsn, "secret")
+    await Watched(pipeline, docs).watcher.check()
+    docs.rename(tmp_path / "away")
+    _fill(docs, "c.txt")
+    assert (await Watched(pipeline, docs).watcher.check()).held == 2
+    await approve(wiring, None)
+    docs.rename(tmp_path / "away too")
+    docs.mkdir()  # as when another disk disappears before the next check
+    assert (await Watched(pipeline, docs).watcher.check()).held == 3
+
+    await approve(wiring, None)
+    assert (await Watched(pipeline, docs).watcher.check()).deleted == 3
+    assert (await pipeline.watch_state())["deletions_approved"] is False

@@ -10,10 +10,12 @@ import pytest
 
 from raglive.sources.google_drive.credentials import is_oauth_client, read_credentials
 from raglive.sources.google_drive.drive_file import DriveFile, export_plan
-from raglive.sources.google_drive.errors import CredentialsInvalid, read_error_response
+from raglive.sources.google_drive.errors import CredentialsInvalid
 from raglive.sources.google_drive.quota import QuotaBucket
+from raglive.sources.google_drive.refusals import REFUSALS, error_of_response
 from raglive.sources.google_drive.watched_folders import folder_id_of
 from raglive_contract.backoff import Backoff
+from raglive_contract.error_advice import OUTAGES, WHAT_TO_DO
 
 
 def _body(reason: str, location: str = "") -> bytes:
@@ -24,35 +26,67 @@ def _body(reason: str, location: str = "") -> bytes:
 @pytest.mark.parametrize(
     ("status", "body", "code", "retryable"),
     [
-        (403, _body("userRateLimitExceeded"), "drive_rate_limited", True),
         (429, b"", "drive_rate_limited", True),
         (500, b"<html>", "drive_unavailable", True),
         (503, b"[]", "drive_unavailable", True),
+        (403, b"<html>Sorry...</html>", "drive_unavailable", True),
+        (404, b"<html>", "drive_unavailable", True),
+        (400, b'{"error": "text"}', "drive_unavailable", True),
         (400, _body("invalid", "pageToken"), "drive_cursor_lost", True),
         (404, _body("notFound", "pageToken"), "drive_cursor_lost", True),
         (403, _body("pageTokenExpired"), "drive_cursor_lost", True),
         (410, b"", "drive_cursor_lost", True),
-        (404, _body("notFound", "fileId"), "drive_not_found", False),
+        (401, _body("required"), "auth_required", True),
+        (403, _body("rateLimitExceeded"), "drive_rate_limited", True),
+        (403, _body("userRateLimitExceeded"), "drive_rate_limited", True),
+        (403, _body("sharingRateLimitExceeded"), "drive_rate_limited", True),
+        (403, _body("dailyLimitExceeded"), "drive_rate_limited", True),
+        (403, _body("downloadQuotaExceeded"), "download_quota_exceeded", True),
         (401, _body("authError"), "auth_required", True),
-        (403, _body("insufficientPermissions"), "auth_required", True),
         (403, _body("accessNotConfigured"), "auth_required", True),
-        (403, _body("cannotDownloadFile"), "drive_forbidden", False),
-        (403, _body("exportSizeLimitExceeded"), "drive_forbidden", False),
-        (400, b'{"error": "text"}', "drive_forbidden", False),
+        (403, _body("insufficientPermissions"), "auth_required", True),
+        (403, _body("appNotAuthorizedToFile"), "auth_required", True),
+        (403, _body("domainPolicy"), "drive_disabled", True),
+        (403, _body("insufficientFilePermissions"), "drive_forbidden", False),
+        (403, _body("teamDriveMembershipRequired"), "drive_forbidden", False),
+        (403, _body("cannotDownloadFile"), "no_download_right", False),
+        (403, _body("cannotExportFile"), "no_download_right", False),
+        (403, _body("cannotDownloadAbusiveFile"), "flagged_abusive", False),
+        (403, _body("exportSizeLimitExceeded"), "export_too_large", False),
+        (403, _body("fileNotDownloadable"), "unsupported", False),
+        (404, _body("notFound", "fileId"), "drive_not_found", False),
+        (400, _body("badRequest"), "drive_refused", False),
+        (403, _body("storageQuotaExceeded"), "drive_refused", False),
+        (403, _body("teamDriveFileLimitExceeded"), "drive_refused", False),
+        (403, _body("numChildrenInNonRootLimitExceeded"), "drive_refused", False),
+        (403, _body("someNewReason"), "drive_refused", True),
     ],
 )
 def test_each_refusal_has_its_error(status: int, body: bytes, code: str, retryable: bool) -> None:
-    error = read_error_response(status, {}, body).error("changes")
+    error = error_of_response(status, {}, body, "changes")
     assert (error.code, error.retryable) == (code, retryable)
+
+
+@pytest.mark.parametrize("reason", REFUSALS)
+def test_each_row_of_the_table_holds(reason: str) -> None:
+    """A file waits exactly as long as its error is retried, and the message names the reason."""
+    refusal = REFUSALS[reason]
+    error = error_of_response(403, {}, _body(reason), "files/1")
+    assert (error.code, error.retryable) == (refusal.code, refusal.retryable)
+    assert reason in error.message
+    assert error.message.endswith(refusal.advice)
+    assert (refusal.state == "waiting") == (refusal.code in OUTAGES)
+    assert getattr(error, "skips_file", False) == (refusal.state == "skipped")
+    assert refusal.code in WHAT_TO_DO
 
 
 @pytest.mark.parametrize("asked", ["2", "Wed, 01 Jan 2200 00:00:00 GMT"])
 def test_no_request_is_repeated_before_google_allows_it(asked: str) -> None:
-    error = read_error_response(429, {"retry-after": asked}, b"").error("changes")
+    error = error_of_response(429, {"retry-after": asked}, b"", "changes")
     assert error.retry_after_ms is not None
     backoff = Backoff(first_seconds=1, longest_seconds=3)
     assert 2 <= backoff.seconds(0, error.retry_after_ms / 1000) <= 3
-    assert read_error_response(429, {"retry-after": "soon"}, b"").retry_after is None
+    assert error_of_response(429, {"retry-after": "soon"}, b"", "changes").retry_after_ms is None
 
 
 def test_pauses_grow_up_to_a_limit() -> None:

@@ -37,8 +37,8 @@ def _detector(root: Path, known: KnownFiles) -> ChangeDetector:
     return ChangeDetector(WatchScope(root, follow_links=True), None, known)
 
 
-def _state(root: Path, *, approved: bool = False) -> FolderState:
-    return FolderState(identify(root), approved)
+def _state(root: Path, *, approved: int = 0) -> FolderState:
+    return FolderState(identify(root), approved > 0, held=approved)
 
 
 def _when_certain(detector: ChangeDetector, state: FolderState) -> DetectedChanges:
@@ -86,7 +86,7 @@ def test_files_of_a_file_system_that_is_not_mounted_are_held(tmp_path: Path) -> 
     assert [file.location for file in detected.held] == ["disk/a.txt"]
     assert detected.difference.gone == []
     assert detector.next_due() is None
-    approved = detector.check_everything({}, _state(tmp_path, approved=True))
+    approved = detector.check_everything({}, _state(tmp_path, approved=1))
     assert [file.location for file in approved.difference.gone] == ["disk/a.txt"]
 
 

@@ -3,6 +3,7 @@ import { LockKeyhole } from "lucide-react";
 import { useState, type SyntheticEvent, type ReactNode } from "react";
 import { Button } from "@/components/ui/button";
 import { Empty } from "@/components/ui/notice";
+import { Prose } from "@/components/ui/prose";
 import { useConnection } from "@/react/hooks";
 import { useClient } from "@/react/provider";
 
@@ -30,7 +31,7 @@ function SignIn() {
     <Empty icon={LockKeyhole} title="Sign in" className="py-24">
       {refusal && (
         <p role="alert" data-testid="why-signed-out" className="mb-3 text-failed">
-          {refusal}
+          <Prose text={refusal} />
         </p>
       )}
       <p>

@@ -95,7 +95,9 @@ function Head({ pipelineId, file }: { pipelineId: string; file: FileRow | LiveFi
             <span className="mt-1.5">
               <FileIcon name={file.name} mimeType={file.mime_type} />
             </span>
-            <span className="[overflow-wrap:anywhere]">{visible(file.name)}</span>
+            <span className="line-clamp-3 [overflow-wrap:anywhere]" title={visible(file.name)}>
+              {visible(file.name)}
+            </span>
           </h1>
         </div>
         <div className="flex items-center gap-3">

@@ -64,8 +64,9 @@ function Nothing({ connection }: { connection: Connection }) {
     );
   if (connection.state === "connecting") return <OverviewSkeleton />;
   return (
-    <Empty icon={FolderPlus} title="No pipeline has reported yet">
-      Start one on a folder of documents, and it appears here:
+    <Empty icon={FolderPlus} title="No pipeline to show">
+      None has reported yet, or your token names none that has. Start one on a folder of documents, and it
+      appears here:
       <code className="mt-3 block rounded-md border bg-surface px-3 py-2 font-mono text-xs text-ink">
         raglive up /path/to/folder
       </code>

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from fake_google_drive.api.calls import Call, read_fields, require_known
 from fake_google_drive.api.connection import cut, hang
 from fake_google_drive.api.methods import METHODS, DriveMethod
+from fake_google_drive.api.pages import instead_of
 from fake_google_drive.consent import ConsentRefused
 from fake_google_drive.control import Control, ControlError
 from fake_google_drive.errors import DriveError
@@ -70,7 +71,7 @@ def _endpoint(google: FakeGoogle, method: DriveMethod) -> Callable[[Request], Aw
             user = grant.user
             fault = google.faults.strike(name, user=user, file_id=file_id)
             google.quota.charge(user, name)
-            response = await _answer(google, method, request, grant, fault)
+            response = instead_of(await _answer(google, method, request, grant, fault), fault)
         except DriveError as error:
             response = _refusal(error)
         google.requests.append(Record(name, user, file_id, response.status_code))

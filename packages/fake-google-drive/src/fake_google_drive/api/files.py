@@ -55,9 +55,26 @@ def list_files(call: Call) -> dict[str, Any]:
         "kind": "drive#fileList",
         "incompleteSearch": _struck(call, FaultKind.INCOMPLETE_SEARCH),
     }
+    hidden = _hidden_parents(call, search)
     if call.fields is None or "files" in call.fields:
-        found["files"] = [file_resource(item, call.viewer, wanted) for item in page.items]
+        found["files"] = [
+            file_resource(item, call.viewer, wanted)
+            for item in page.items
+            if item.parent not in hidden
+        ]
     return found if page.next is None else found | {"nextPageToken": page.next}
+
+
+def _hidden_parents(call: Call, search: FileSearch) -> set[str]:
+    """Return the folders of a search whose content a fault leaves out."""
+    folders = sorted(search.query.folders() or ()) if search.query else []
+    if _struck(call, FaultKind.EMPTY):
+        return set(folders)
+    if len(folders) > 1 and _struck(call, FaultKind.SEVERAL_PARENTS_EMPTY):
+        return set(folders)
+    if len(folders) > 1 and _struck(call, FaultKind.SEVERAL_PARENTS_PARTIAL):
+        return set(folders[len(folders) // 2 :])
+    return set()
 
 
 def get_file(call: Call) -> dict[str, Any] | Response:

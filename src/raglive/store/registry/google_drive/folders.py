@@ -26,6 +26,11 @@ class FolderTable(PipelineTable):
         rows = await self._record.database.fetch(_QUERIES["roots"], self._key)
         return [Folder(**dict(row)) for row in rows]
 
+    async def all_folders(self) -> list[Folder]:
+        """Return every folder in scope, except watched folders that cannot be read."""
+        rows = await self._record.database.fetch(_QUERIES["all_folders"], self._key)
+        return [Folder(**dict(row)) for row in rows]
+
     async def put_root(self, connection: Connection, root: Folder) -> None:
         """Add a watched folder, or list it again if it is one already."""
         await connection.execute(

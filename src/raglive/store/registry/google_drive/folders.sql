@@ -2,6 +2,10 @@
 SELECT folder_id, parent_id, name, path, log, is_root, state FROM raglive.google_folders
 WHERE pipeline_key = $1 AND is_root
 
+-- name: all_folders
+SELECT folder_id, parent_id, name, path, log, is_root, state FROM raglive.google_folders
+WHERE pipeline_key = $1 AND state <> 'unreadable'
+
 -- name: put_root
 INSERT INTO raglive.google_folders AS known (pipeline_key, folder_id, name, path, log, is_root, state)
 VALUES ($1, $2, $3, $4, $5, true, 'pending')

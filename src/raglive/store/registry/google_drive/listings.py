@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from raglive.store.pool import Connection
-from raglive.store.registry.files import KnownFile
 from raglive.store.registry.google_drive.rows import PipelineTable
 from raglive.store.sql import load_queries
 
@@ -62,14 +61,14 @@ class ListingTables(PipelineTable):
         """Record that items were found."""
         await connection.execute(_QUERIES["found"], self._key, list(ids))
 
-    async def unseen_files(self, listing: int, limit: int) -> tuple[int, list[KnownFile]]:
-        """Return how many files a full listing did not find, and the first of them."""
-        unseen = await self._record.database.fetch(
-            _QUERIES["unseen_files"], self._key, listing, limit
-        )
-        rows = [dict(row) for row in unseen]
-        totals = [row.pop("total") for row in rows]
-        return (totals[0] if totals else 0), [KnownFile(**row) for row in rows]
+    async def record_unseen(self, connection: Connection, listing: int) -> None:
+        """Record every file as missing that a full listing did not find, and no other file."""
+        await connection.execute(_QUERIES["record_unseen"], self._key, listing)
+
+    async def missing_files(self, limit: int) -> tuple[int, list[str]]:
+        """Return how many files are missing, and the ids of a sample of them."""
+        rows = await self._record.database.fetch(_QUERIES["missing_files"], self._key, limit)
+        return (rows[0]["total"] if rows else 0), [row["file_id"] for row in rows]
 
     async def file_count(self) -> int:
         """Return how many files the pipeline has."""

@@ -52,8 +52,8 @@ ON CONFLICT DO NOTHING
 -- name: found
 DELETE FROM raglive.google_missing WHERE pipeline_key = $1 AND item_id = ANY ($2)
 
--- name: unseen_files
--- The first of them, each with their total number.
+-- name: record_unseen
+-- Files in folders that were not found are missing too. A file that a shortcut reaches is not.
 WITH live AS (
     SELECT folder_id FROM raglive.google_folders WHERE pipeline_key = $1 AND seen = $2
 ), missing AS (
@@ -61,16 +61,24 @@ WITH live AS (
 ), reached AS (
     SELECT target_id FROM raglive.google_shortcuts
     WHERE pipeline_key = $1 AND parent_id IN (TABLE live) AND shortcut_id NOT IN (TABLE missing)
+), found AS (
+    DELETE FROM raglive.google_missing WHERE pipeline_key = $1 AND item_id IN (TABLE reached)
 )
-SELECT file_key, file_id, location, name, folder, size_bytes, state, source, count(*) OVER () AS total
-FROM raglive.files
+INSERT INTO raglive.google_missing (pipeline_key, item_id)
+SELECT $1, file_id FROM raglive.files
 WHERE pipeline_key = $1 AND state <> 'deleted' AND location IS NOT NULL
-  AND (file_id IN (TABLE missing)
-       OR source ->> 'parent' IS NULL
-       OR source ->> 'parent' NOT IN (TABLE live))
+  AND (source ->> 'parent' IS NULL OR source ->> 'parent' NOT IN (TABLE live))
   AND file_id NOT IN (TABLE reached)
-ORDER BY file_key
-LIMIT $3
+ON CONFLICT DO NOTHING
+
+-- name: missing_files
+-- Some of them in no particular order, each with their total number.
+SELECT file_id, count(*) OVER () AS total
+FROM raglive.google_missing AS missing
+JOIN raglive.files AS file ON file.pipeline_key = $1 AND file.file_id = missing.item_id
+WHERE missing.pipeline_key = $1 AND state <> 'deleted' AND location IS NOT NULL
+ORDER BY md5(file_id)
+LIMIT $2
 
 -- name: file_count
 SELECT queued + processing + completed + failed + skipped FROM raglive.heads WHERE pipeline_key = $1

@@ -59,6 +59,11 @@ class ShortcutTable(PipelineTable):
         rows = await self._record.database.fetch(_QUERIES["target_drives"], self._key)
         return [row["drive"] for row in rows]
 
+    async def all_targets(self) -> set[str]:
+        """Return the ids of every shortcut's target."""
+        rows = await self._record.database.fetch(_QUERIES["all_targets"], self._key)
+        return {row["target_id"] for row in rows}
+
     async def unchecked(self, limit: int) -> list[str]:
         """Return targets that have to be requested."""
         rows = await self._record.database.fetch(_QUERIES["unchecked"], self._key, limit)

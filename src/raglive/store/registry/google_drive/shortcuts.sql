@@ -48,6 +48,9 @@ WHERE shortcut.pipeline_key = $1 AND shortcut.target_id = new.target_id AND shor
 -- name: target_drives
 SELECT DISTINCT drive FROM raglive.google_shortcuts WHERE pipeline_key = $1
 
+-- name: all_targets
+SELECT DISTINCT target_id FROM raglive.google_shortcuts WHERE pipeline_key = $1
+
 -- name: unchecked
 SELECT DISTINCT target_id FROM raglive.google_shortcuts WHERE pipeline_key = $1 AND unchecked LIMIT $2
 

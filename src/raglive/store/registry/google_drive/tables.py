@@ -26,15 +26,22 @@ class GoogleDriveTables(FolderTable, ShortcutTable, ListingTables):
     """All tables of one pipeline."""
 
     async def known(
-        self, connection: Connection, ids: Collection[str], parents: Collection[str]
+        self,
+        connection: Connection,
+        ids: Collection[str],
+        parents: Collection[str],
+        listing: int | None = None,
     ) -> KnownItems:
-        """Return the known items among `ids`, the folders above them, and those above `parents`."""
+        """Return the known items among `ids`, the folders above them, and those above `parents`.
+
+        If `listing` is given, folders that this full listing did not find count as unknown.
+        """
         files = await self._files(connection, "files_by_id", list(ids))
         shortcuts = await connection.fetch(_QUERIES["shortcuts_by_id"], self._key, list(ids))
         targets = await connection.fetch(_QUERIES["targets"], self._key, list(ids))
         homes = {file.source["parent"] for file in files if file.source.get("parent")}
         above = await connection.fetch(
-            _QUERIES["folders_above"], self._key, list({*ids, *parents, *homes})
+            _QUERIES["folders_above"], self._key, list({*ids, *parents, *homes}), listing
         )
         return KnownItems(
             {file.file_id: file for file in files},
@@ -76,11 +83,19 @@ class GoogleDriveTables(FolderTable, ShortcutTable, ListingTables):
         await connection.execute(_QUERIES["patch_watch_state"], self._key, patch)
 
     async def requeue(
-        self, connection: Connection, error_codes: Iterable[str], limit: int
+        self,
+        connection: Connection,
+        codes: Iterable[str],
+        limit: int,
+        ids: Collection[str] | None = None,
     ) -> tuple[int, list[asyncpg.Record]]:
-        """Requeue files that failed with these error codes; return how many, and the first."""
+        """Requeue files that failed or were skipped with these codes, of `ids` if they are given.
+
+        Returns how many there were, and the first `limit` of them.
+        """
         query = _QUERIES["requeue_refused"]
-        rows = await connection.fetch(query, self._key, list(error_codes), limit)
+        only = None if ids is None else list(ids)
+        rows = await connection.fetch(query, self._key, list(codes), limit, only)
         return (rows[0]["total"] if rows else 0), rows
 
     async def _files(self, connection: Connection, query: str, *args: Any) -> list[KnownFile]:

@@ -4,12 +4,14 @@ FROM raglive.files
 WHERE pipeline_key = $1 AND file_id = ANY ($2) AND state <> 'deleted' AND location IS NOT NULL
 
 -- name: folders_above
+-- With $3, only watched folders and those that this full listing found.
 WITH RECURSIVE up AS (
     SELECT folder_id, parent_id, name, path, log, is_root, state FROM raglive.google_folders
-    WHERE pipeline_key = $1 AND folder_id = ANY ($2)
+    WHERE pipeline_key = $1 AND folder_id = ANY ($2) AND ($3::bigint IS NULL OR is_root OR seen = $3)
     UNION
     SELECT above.folder_id, above.parent_id, above.name, above.path, above.log, above.is_root, above.state
     FROM up JOIN raglive.google_folders AS above ON above.pipeline_key = $1 AND above.folder_id = up.parent_id
+    WHERE $3::bigint IS NULL OR above.is_root OR above.seen = $3
 )
 SELECT * FROM up
 
@@ -64,10 +66,13 @@ ORDER BY file_key
 UPDATE raglive.pipelines SET watch_state = watch_state || $2 WHERE pipeline_key = $1
 
 -- name: requeue_refused
+-- Of all files, or of those in $4.
 WITH requeued AS (
-    UPDATE raglive.files SET state = 'queued', tries = 0, next_attempt_at = clock_timestamp(), error = NULL,
+    UPDATE raglive.files SET state = 'queued', tries = 0, next_attempt_at = clock_timestamp(), error = NULL, reason = NULL,
         desired_generation = desired_generation + 1, updated_at = clock_timestamp()
-    WHERE pipeline_key = $1 AND state IN ('failed', 'queued') AND error ->> 'code' = ANY ($2)
+    WHERE pipeline_key = $1 AND ($4::text[] IS NULL OR file_id = ANY ($4))
+      AND (state IN ('failed', 'queued') AND error ->> 'code' = ANY ($2)
+           OR state = 'skipped' AND reason ->> 'code' = ANY ($2))
     RETURNING file_id, name
 )
 SELECT file_id, name, count(*) OVER () AS total FROM requeued LIMIT $3
