@@ -40,8 +40,7 @@ def install(python: str, wheels: list[Path], folder: Path) -> Path:
     """Install wheels into a new environment; return its folder of programs."""
     run(ROOT / ".venv/bin/uv", "venv", "--quiet", "--python", python, folder)
     interpreter = folder / "bin/python"
-    arguments = ("install", "--quiet", "--python", interpreter, *wheels)
-    run("sh", "tools/uv.sh", "pip", *arguments, cwd=ROOT)
+    run("tools/uv.sh", "pip", "install", "--quiet", "--python", interpreter, *wheels, cwd=ROOT)
     return folder / "bin"
 
 
@@ -67,7 +66,7 @@ def run(
 
 def _starts(python: Path) -> bool:
     """Whether the program is an interpreter; those of pyenv may refuse."""
-    command = [python, "-c", ""]
+    command = [str(python), "-c", ""]
     return not subprocess.run(command, capture_output=True, timeout=30, check=False).returncode
 
 
