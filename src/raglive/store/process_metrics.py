@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from raglive import __version__
 from raglive.store.errors import STORE_ERRORS
+from raglive.store.log.pipeline_status import read_within
 from raglive.store.pool import Database, PoolUse
 
 __all__ = ["FAST_BUCKETS", "ProcessMetrics"]
@@ -51,6 +52,7 @@ class ProcessMetrics:
         self._database: Database | None = None
         self._reading = asyncio.Lock()
         self._read_at = float("-inf")
+        self._query: asyncio.Task[None] | None = None
 
     def observe_database(self, database: Database) -> None:
         """Measure the queries and the pool of `database` from now on."""
@@ -67,14 +69,22 @@ class ProcessMetrics:
             database = self._database
             if database is None or time.monotonic() - self._read_at < READ_INTERVAL_SECONDS:
                 return
-            try:
-                async with asyncio.timeout(READ_TIMEOUT_SECONDS):
-                    await self.read(database)
-                self._database_up.set(1)
-            except STORE_ERRORS:
+            is_up = await self._read_in_time(database)
+            if not is_up:
                 self.forget()
-                self._database_up.set(0)
+            self._database_up.set(is_up)
             self._read_at = time.monotonic()
+
+    async def _read_in_time(self, database: Database) -> bool:
+        """Read unless an abandoned query still waits; return whether the database answered."""
+        if self._query is not None and not self._query.done():
+            return False
+        self._query = asyncio.create_task(self.read(database), name="read-metrics")
+        try:
+            await read_within(READ_TIMEOUT_SECONDS, self._query)
+        except STORE_ERRORS:
+            return False
+        return True
 
     async def read(self, database: Database) -> None:
         """Read what this process reports from the database; raises the database's errors."""
