@@ -43,7 +43,7 @@ check: check-python check-web ## Check format, lint, types, imports, lock files 
 check-python: .make/python
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy src packages tests tools $(if $(wildcard bench/*.py),bench)
+	$(BIN)/mypy src packages tests tools hatch_build.py deploy/healthcheck.py $(if $(wildcard bench/*.py),bench)
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_locks.py
 	$(BIN)/python -m tools.generate_contract --check
