@@ -21,6 +21,14 @@ BASE_IMAGE = "raglive-test-base"
 BASE_PACKAGES = "python3.11,python3.11-venv,ca-certificates,nginx-light,prometheus,redis-server"
 CACHE = ROOT / ".make" / "deploy"
 START_SECONDS = 30
+NO_RULES = """*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+COMMIT
+*nat
+COMMIT
+"""
 
 
 class Docker:
@@ -70,6 +78,7 @@ def docker_engine(folder: Path) -> Iterator[Docker]:
         "default-ulimits": {"nofile": {"Name": "nofile", "Hard": 20000, "Soft": 20000}},
     }
     (folder / "daemon.json").write_text(json.dumps(configuration))
+    rules, had_bridge = run("iptables-save"), Path("/sys/class/net/docker0").exists()
     with (folder / "log").open("wb") as log:
         engine = subprocess.Popen(
             ["dockerd", "--config-file", str(folder / "daemon.json")], stdout=log, stderr=log
@@ -84,6 +93,10 @@ def docker_engine(folder: Path) -> Iterator[Docker]:
     finally:
         engine.terminate()
         engine.wait(60)
+        if not had_bridge:
+            run("ip", "link", "delete", "docker0")
+            restored = NO_RULES + rules
+            subprocess.run(["iptables-restore"], input=restored, text=True, timeout=30, check=True)
 
 
 def _base_file() -> Path:
