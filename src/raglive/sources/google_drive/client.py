@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -57,6 +57,12 @@ class DriveClient:
 
     transport: DriveTransport
     page_size: int = PAGE_SIZE
+
+    def with_resource_keys(self, keys: Mapping[str, str]) -> DriveClient:
+        """Return a client that sends these resource keys, by item id, with each request."""
+        if not keys:
+            return self
+        return replace(self, transport=replace(self.transport, resource_keys=keys))
 
     async def file(self, file_id: str) -> DriveFile:
         """Return a file's metadata."""

@@ -24,7 +24,8 @@ _EXPORTS = {
 }
 FIELDS = (
     "id,name,mimeType,parents,driveId,trashed,modifiedTime,size,md5Checksum,sha256Checksum,"
-    "webViewLink,capabilities/canDownload,shortcutDetails(targetId,targetMimeType)"
+    "webViewLink,resourceKey,capabilities/canDownload,"
+    "shortcutDetails(targetId,targetMimeType,targetResourceKey)"
 )
 
 
@@ -45,6 +46,8 @@ class DriveFile:
     can_download: bool = True
     target_id: str | None = None
     target_mime_type: str | None = None
+    resource_key: str | None = None  # needed to read it if it is shared by link only
+    target_resource_key: str | None = None
 
     @classmethod
     def of(cls, found: dict[str, Any]) -> Self:
@@ -65,6 +68,8 @@ class DriveFile:
             can_download=bool((found.get("capabilities") or {}).get("canDownload", True)),
             target_id=shortcut.get("targetId"),
             target_mime_type=shortcut.get("targetMimeType"),
+            resource_key=found.get("resourceKey"),
+            target_resource_key=shortcut.get("targetResourceKey"),
         )
 
     @property

@@ -16,15 +16,33 @@ from raglive.store.pool import Connection
 from raglive.store.registry.google_drive import Folder
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["WatchedFolders", "folder_id_of"]
+__all__ = ["WatchedFolders", "folder_id_of", "resource_keys_of"]
 
-_ADDRESS = re.compile(r"https://drive\.google\.com/.*?(?:folders/|[?&]id=)([\w-]+)")
+_ID = re.compile(
+    r"(?:(?:https?://)?drive\.google\.com/.*?(?:folders/|[?&]id=))?([\w-]+)/?(?:[?&#].*)?", re.I
+)
+_RESOURCE_KEY = re.compile(r"[?&]resourcekey=([\w-]+)", re.I)
 
 
 def folder_id_of(given: str) -> str:
-    """Return the id of a folder that is given by its id or by its address in a browser."""
-    found = _ADDRESS.match(given.strip())
-    return found[1] if found else given.strip()
+    """Return the id of a folder that is given by its id or by its address in a browser.
+
+    Raises `settings_invalid` for anything else.
+    """
+    found = _ID.fullmatch(given.strip())
+    if found is None:
+        raise RagliveError(
+            f"RAG_WATCH_FOLDER_ID: {given.strip()[:200]!r} is neither the id of a Google Drive "
+            "folder nor its address, which contains /folders/ and the id.",
+            code=ErrorCode.SETTINGS_INVALID,
+        )
+    return found[1]
+
+
+def resource_keys_of(given: Sequence[str]) -> dict[str, str]:
+    """Return the resource keys in the addresses of folders, by folder id."""
+    found = {folder_id_of(one): _RESOURCE_KEY.search(one) for one in given}
+    return {folder_id: key[1] for folder_id, key in found.items() if key is not None}
 
 
 @dataclass(slots=True)
@@ -48,7 +66,8 @@ class WatchedFolders:
         self.logs: set[str] = set()
         self._available_logs: set[str] = set()
         self._all_logs: set[str] = set()  # those of unavailable folders included
-        self._client = client
+        self._resource_keys = resource_keys_of(folders)
+        self._client = client.with_resource_keys(self._resource_keys)
         self._registry = registry
 
     async def check(self) -> None:
@@ -121,7 +140,8 @@ class WatchedFolders:
         except DriveNotFound:
             found.unavailable[folder_id] = (
                 f"The Google Drive folder {folder_id} does not exist for this account. Share it "
-                "with the account, or correct RAG_WATCH_FOLDER_ID."
+                "with the account, or correct RAG_WATCH_FOLDER_ID. If it is shared by link, set "
+                "the whole address of the link, with its resourcekey."
             )
             return
         if not file.is_folder:
@@ -153,6 +173,7 @@ class WatchedFolders:
             forgotten = await tables.forget_roots(connection, configured)
             for root in added:
                 await tables.put_root(connection, root)
+            await tables.put_resource_keys(connection, self._resource_keys)
             await tables.mark_unreadable(connection, found.unavailable)
             if forgotten or found.unavailable:
                 await tables.leave_out_of_reach(connection)

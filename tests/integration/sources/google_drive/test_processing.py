@@ -239,6 +239,39 @@ async def test_a_missing_folder_does_not_block_the_others(
     assert await _states(database) == {"there.txt": "completed"}
 
 
+async def test_what_is_shared_by_link_is_read_with_its_resource_keys(
+    drive: FakeDrive, server: FakeDriveServer, dsn: str, database: Database
+) -> None:
+    his = drive.my_drive("bob@example.com")
+    root = drive.create_folder("by link", his)
+    folder = drive.create_folder("folder", root)
+    kept = drive.create("kept.txt", folder, b"text")
+    drive.create_native("Plan", folder, DOCUMENT, {MARKDOWN: "A plan."})
+    target = drive.create("target.txt", his, b"text")
+    drive.create_shortcut(target, root)
+    drive.share_by_link(target)
+    key = drive.share_by_link(root)
+    with pytest.raises(RagliveError, match="resourcekey"):
+        await _run_once(server, root, dsn)
+
+    address = f"drive.google.com/drive/folders/{root.id}?resourcekey={key}&usp=sharing"
+    await _run_once(server, root, dsn, RAG_WATCH_FOLDER_ID=address)
+    files = {"kept.txt": "completed", "Plan": "completed", "target.txt": "completed"}
+    assert await _states(database) == files
+    installation = _installation(server, root, dsn, RAG_WATCH_FOLDER_ID=address)
+    assert await verify_sources(installation, None, None) == []
+
+    drive.write(kept, b"other text")
+    drive.unshare_by_link(target)
+    drive.expire_page_tokens()  # so that everything is listed: no log reports items shared by link
+    await _run_once(server, root, dsn, RAG_WATCH_FOLDER_ID=address)
+    del files["target.txt"]
+    assert await _states(database) == files
+    assert "other text" in {
+        row[0] for row in await database.fetch("SELECT content FROM raglive.chunks")
+    }
+
+
 async def test_verification_compares_the_index_with_the_drive(
     drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
 ) -> None:

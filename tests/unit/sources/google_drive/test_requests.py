@@ -13,9 +13,10 @@ from raglive.sources.google_drive.drive_file import DriveFile, export_plan
 from raglive.sources.google_drive.errors import CredentialsInvalid
 from raglive.sources.google_drive.quota import QuotaBucket
 from raglive.sources.google_drive.refusals import REFUSALS, error_of_response
-from raglive.sources.google_drive.watched_folders import folder_id_of
+from raglive.sources.google_drive.watched_folders import folder_id_of, resource_keys_of
 from raglive_contract.backoff import Backoff
 from raglive_contract.error_advice import OUTAGES, WHAT_TO_DO
+from raglive_contract.errors import RagliveError
 
 
 def _body(reason: str, location: str = "") -> bytes:
@@ -157,7 +158,19 @@ def test_documents_are_exported_to_the_richest_format() -> None:
         "https://drive.google.com/drive/folders/1aB-c_9?usp=sharing",
         "https://drive.google.com/drive/u/0/folders/1aB-c_9",
         "https://drive.google.com/open?id=1aB-c_9",
+        "drive.google.com/drive/folders/1aB-c_9/",
+        "http://Drive.Google.com/drive/folders/1aB-c_9?resourcekey=0-x_Y-z&usp=sharing",
+        "1aB-c_9?resourcekey=0-x_Y-z",
     ],
 )
 def test_a_folder_may_be_named_by_its_address(given: str) -> None:
     assert folder_id_of(given) == "1aB-c_9"
+    keys = {"1aB-c_9": "0-x_Y-z"} if "resourcekey" in given else {}
+    assert resource_keys_of([given]) == keys
+
+
+@pytest.mark.parametrize("given", ["My folder", "folders/1aB", "https://drive.google.com/drive/"])
+def test_other_addresses_are_refused(given: str) -> None:
+    with pytest.raises(RagliveError, match=given) as refused:
+        folder_id_of(given)
+    assert refused.value.code == "settings_invalid"

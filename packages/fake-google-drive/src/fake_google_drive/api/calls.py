@@ -19,6 +19,7 @@ from fake_google_drive.tree import Tree
 
 __all__ = ["Call", "read_fields", "require_known"]
 
+RESOURCE_KEYS = "X-Goog-Drive-Resource-Keys"
 _STANDARD = {
     *("$.xgafv", "access_token", "alt", "callback", "fields", "key", "oauth_token"),
     *("prettyPrint", "quotaUser", "uploadType", "upload_protocol", "userIp"),
@@ -79,9 +80,20 @@ class Call:
     def item(self, file_id: str) -> Item:
         """Return an item visible to the user (`root`: their My Drive), or raise `DriveError`."""
         item = self.tree.my_drives[self.user] if file_id == "root" else self.tree.items.get(file_id)
-        if item is None or not self.tree.is_visible(item, self.user):
+        if item is None or not (
+            self.tree.is_visible(item, self.user) or self.is_opened_by_key(item)
+        ):
             raise DriveError.file_not_found(file_id)
         return item
+
+    def is_opened_by_key(self, item: Item) -> bool:
+        """Return whether the request has the resource key of an item that is shared by link."""
+        key = self.tree.resource_key(item)
+        if key is None:
+            return False
+        given = self.request.headers.get(RESOURCE_KEYS, "").split(",")
+        in_link = (self.parameters.get("id"), self.parameters.get("resourcekey"))
+        return f"{item.id}/{key}" in [each.strip() for each in given] or in_link == (item.id, key)
 
     def shared_drive(self, drive_id: str) -> SharedDrive:
         """Return a shared drive of which the user is a member, or raise `DriveError`."""
