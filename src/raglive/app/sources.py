@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import platformdirs
@@ -32,6 +33,7 @@ __all__ = [
     "google_credentials",
     "google_is_set_up",
     "oauth_client",
+    "open_google_drive",
     "push_route",
     "run_google_drive",
     "run_local_files",
@@ -62,6 +64,15 @@ async def run_local_files(installation: Installation, folder: Path, stop: Awaita
         await run_service(settings, service, defaults.port, stop)
 
 
+def open_google_drive(settings: Settings) -> AbstractAsyncContextManager[DriveClient]:
+    """Open the Drive API with the configured credentials. Raises `CredentialsInvalid`."""
+    return open_drive(
+        google_credentials(settings),
+        settings.google_api_url,
+        units_per_minute=settings.google_quota_per_minute,
+    )
+
+
 PUSH_PATH = "/google-drive/push"
 
 
@@ -77,7 +88,7 @@ async def run_google_drive(installation: Installation, stop: Awaitable[None]) ->
             code=ErrorCode.SETTINGS_INVALID,
         )
     defaults = PipelineDefaults(GOOGLE_DRIVE_PIPELINE, "google_drive", settings.google_drive_port)
-    async with open_drive(google_credentials(settings), settings.google_api_url) as client:
+    async with open_google_drive(settings) as client:
         watchers: list[GoogleDriveWatcher] = []
 
         def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> GoogleDriveWatcher:

@@ -58,6 +58,9 @@ WHAT_TO_DO: dict[str, str] = {
         "Raise RAGLIVE_EMBEDDING_BUDGET and start the pipeline again, or split the file."
     ),
     ErrorCode.EXPORT_TOO_LARGE: "Split the document: it is larger than Google exports.",
+    ErrorCode.EXPORT_FAILED: (
+        "Retry. If it fails again, split the document, or download it in Google Drive to see why."
+    ),
     ErrorCode.DOWNLOAD_QUOTA_EXCEEDED: (
         "Nothing: the file was downloaded too often, and Google serves it again within a day. "
         "raglive asks every hour. A copy of the file can be downloaded at once."
@@ -106,6 +109,7 @@ WHAT_TO_DO: dict[str, str] = {
     ErrorCode.NO_DOWNLOAD_RIGHT: "Ask the file's owner to allow downloads.",
 }
 WHILE_WAITING: dict[str, str] = {
+    ErrorCode.EXPORT_FAILED: ("Nothing: raglive retries. If it lasts, split the document."),
     ErrorCode.EXTRACTOR_UNAVAILABLE: (
         "Nothing: raglive retries. If it lasts, read the pipeline's log."
     ),

@@ -86,6 +86,7 @@ class ErrorCode(StrEnum):
     TRANSFER_FAILED = "transfer_failed"
     DOWNLOAD_QUOTA_EXCEEDED = "download_quota_exceeded"
     EXPORT_TOO_LARGE = "export_too_large"
+    EXPORT_FAILED = "export_failed"
     # pipelines and their sources
     WATCH_LOCATION_UNAVAILABLE = "watch_location_unavailable"
     DELETIONS_HELD = "deletions_held"

@@ -79,8 +79,13 @@ class DriveFile:
 
     @property
     def is_shortcut(self) -> bool:
-        """Whether it is a shortcut to another item."""
-        return self.mime_type == SHORTCUT
+        """Whether it is a shortcut that is followed: to a file, not to a folder."""
+        return self.mime_type == SHORTCUT and not self.is_shortcut_to_folder
+
+    @property
+    def is_shortcut_to_folder(self) -> bool:
+        """Whether it is a shortcut to a folder, which is not followed but skipped."""
+        return self.mime_type == SHORTCUT and self.target_mime_type == FOLDER
 
     @property
     def is_native(self) -> bool:

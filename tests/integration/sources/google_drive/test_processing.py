@@ -74,6 +74,7 @@ async def test_every_kind_of_file_has_its_expected_outcome(
     withheld = drive.create("secret.txt", root, b"not for you")
     drive.set_downloadable(withheld, False)
     drive.flag_as_abusive(drive.create("virus.txt", root, b"bad"))
+    drive.create_shortcut(root, root, "Loop")
     drive.create("big.txt", root, b"x" * 3000)
     spoilt = drive.create("spoilt.txt", root, b"Bytes that are changed on the way.")
     cut = drive.create("cut.txt", root, b"Bytes that do not all come.")
@@ -88,6 +89,7 @@ async def test_every_kind_of_file_has_its_expected_outcome(
         "plain.txt": "completed",
         "Plan": "completed",
         "Survey": "unsupported",
+        "Loop": "unsupported",
         "secret.txt": "no_download_right",
         "virus.txt": "flagged_abusive",
         "big.txt": "too_large",
@@ -103,17 +105,19 @@ async def test_an_export_past_the_limit_comes_by_link_then_by_operation_then_fai
     drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
 ) -> None:
     server.google.export_limit_bytes = 10
-    names = ("by link", "by operation", "never")
+    names = ("by link", "by operation", "never", "broken")
     made = [drive.create_native(n, root, DOCUMENT, {MARKDOWN: f"{n}, at length"}) for n in names]
-    refusals = (FaultKind.REDIRECT_TO_SIGN_IN, FaultKind.FORBIDDEN)
+    refusals = (FaultKind.REDIRECT_TO_SIGN_IN, FaultKind.FORBIDDEN, FaultKind.FORBIDDEN)
     for item, kind in zip(made[1:], refusals, strict=True):
         server.fail("files.exportLink", kind, times=None, file_id=item.id)
     server.fail("files.download", FaultKind.FORBIDDEN, times=None, file_id=made[2].id)
+    server.fail("files.download", FaultKind.OPERATION_FAILED, times=None, file_id=made[3].id)
 
-    with pytest.raises(RagliveError, match="1 file failed"):
+    with pytest.raises(RagliveError, match="2 files failed"):
         await _run_once(server, root, dsn)
 
     assert await _states(database) == {
+        "broken": "export_failed",
         "by link": "completed",
         "by operation": "completed",
         "never": "export_too_large",
