@@ -93,8 +93,10 @@ def _explain(url: str, credentials: Path, folder_id: str) -> None:
     typer.echo(f"export RAGLIVE_GOOGLE_API_URL={url}")
     typer.echo(f"export GOOGLE_DRIVE_CREDENTIALS_JSON={shlex.quote(str(credentials))}")
     typer.echo(f"export RAG_WATCH_FOLDER_ID={folder_id}")
-    typer.echo("# Set these, then: raglive pipeline google-drive")
-    typer.echo(f"# Cause a fault: curl {url}/__control --json ", nl=False)
+    typer.echo('# Set these in another terminal, then: raglive up "$(mktemp -d)"')
+    typer.echo("# or, where raglive runs already: raglive pipeline google-drive")
+    typer.echo("# Cause a fault: curl -H 'Content-Type: application/json' ", nl=False)
+    typer.echo(f"{url}/__control -d ", nl=False)
     typer.echo("""'{"action": "fail", "method": "files.list", "kind": "unavailable"}'""")
 
 

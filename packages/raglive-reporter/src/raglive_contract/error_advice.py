@@ -69,7 +69,9 @@ WHAT_TO_DO: dict[str, str] = {
         "Open the file in Google Drive to see whether it can be downloaded, then retry."
     ),
     ErrorCode.DRIVE_UNAVAILABLE: ("See Google Workspace's status; retry when it has recovered."),
-    ErrorCode.DRIVE_RATE_LIMITED: "Raise the quota of the Google project, then retry.",
+    ErrorCode.DRIVE_RATE_LIMITED: (
+        "See in the Google Cloud console which quota of the project is used up, then retry."
+    ),
     ErrorCode.DRIVE_FORBIDDEN: (
         "Give the pipeline's Google account the right to read the file; raglive then asks again."
     ),
@@ -103,6 +105,10 @@ WHAT_TO_DO: dict[str, str] = {
         "Split the file; or, if it is the file itself that is too large, raise "
         "RAGLIVE_MAX_FILE_BYTES, start the pipeline again, and retry."
     ),
+    ErrorCode.SHORTCUT_TO_FOLDER: (
+        "To index the folder, add the id in the message to RAG_WATCH_FOLDER_ID, and start the "
+        "pipeline again."
+    ),
     ErrorCode.FLAGGED_ABUSIVE: (
         "Google classifies the file as malware; its owner can ask for a review."
     ),
@@ -130,7 +136,8 @@ WHILE_WAITING: dict[str, str] = {
         "Nothing: raglive retries. If it lasts, see Google Workspace's status."
     ),
     ErrorCode.DRIVE_RATE_LIMITED: (
-        "Nothing: raglive retries. If it lasts, raise the project's quota."
+        "Nothing: raglive retries. If it lasts, see in the Google Cloud console which quota is "
+        "used up: units per minute, or bytes per day."
     ),
     ErrorCode.AUTH_REQUIRED: "Renew the Google credentials; then raglive retries.",
     ErrorCode.DATABASE_UNAVAILABLE: (

@@ -59,6 +59,7 @@ class ErrorCode(StrEnum):
     TOO_LARGE = "too_large"
     NO_DOWNLOAD_RIGHT = "no_download_right"
     FLAGGED_ABUSIVE = "flagged_abusive"
+    SHORTCUT_TO_FOLDER = "shortcut_to_folder"
     # embedding
     EMBEDDING_REJECTED = "embedding_rejected"
     EMBEDDING_RATE_LIMITED = "embedding_rate_limited"

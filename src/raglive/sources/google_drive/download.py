@@ -49,8 +49,8 @@ async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[
     file = await _current(client, job)
     if file.is_shortcut_to_folder:
         raise Skipped(
-            f"{file.name} is a shortcut to a folder, which is not followed. To index that folder, "
-            f"add its id {file.target_id} to RAG_WATCH_FOLDER_ID."
+            f"{file.name} is a shortcut to the folder {file.target_id}, and is not followed.",
+            code=ErrorCode.SHORTCUT_TO_FOLDER,
         )
     if not file.can_download:
         raise Skipped(f"{file.name} may not be downloaded.", code=ErrorCode.NO_DOWNLOAD_RIGHT)

@@ -54,8 +54,9 @@ class _Found:
 class WatchedFolders:
     """The configured folders, and what was found out about them.
 
-    `unavailable` maps the ids of folders that cannot be read to the reason. `logs` are the change
-    logs to read: of the folders, and of the targets of shortcuts.
+    `unavailable` maps the ids of folders that cannot be read to the reason; those in `lost` were
+    read before. `logs` are the change logs to read: of the folders, and of the targets of
+    shortcuts.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class WatchedFolders:
     ) -> None:
         self.ids = tuple(dict.fromkeys(folder_id_of(one) for one in folders))
         self.unavailable: dict[str, str] = {}
+        self.lost: set[str] = set()
         self.logs: set[str] = set()
         self._available_logs: set[str] = set()
         self._all_logs: set[str] = set()  # those of unavailable folders included
@@ -86,6 +88,7 @@ class WatchedFolders:
         if not (found.available or known or has_files):
             raise FolderUnavailable(next(iter(found.unavailable.values())))
         self.unavailable = found.unavailable
+        self.lost = found.unavailable.keys() & known.keys()
         self.logs = {root.log for root in found.available}
         self._available_logs = self.logs
         unavailable_logs = {known[one].log for one in found.unavailable if one in known}

@@ -195,13 +195,8 @@ class GoogleDriveWatcher:
     async def _publish_problem(self) -> RagliveError | None:
         """Publish the current problem; return it if a watched folder could not be read."""
         registry = self._registry
-        unavailable = None
-        reason = next(iter(self._folders.unavailable.values()), None)
-        if reason is not None:
-            unavailable = FolderUnavailable(
-                f"{reason} Until then nothing is deleted; `raglive pipeline approve` deletes its "
-                "files."
-            )
+        unavailable = self._unavailable()
+        if unavailable is not None:
             problem = WatcherProblem(FolderUnavailable.code, unavailable.message)
             await self._problems.publish(problem)
         elif registry.state.held is not None:
@@ -212,6 +207,20 @@ class GoogleDriveWatcher:
             await registry.requeue(_REQUEUED_AFTER_RECOVERY)
             self._has_recovered = False
         return unavailable
+
+    def _unavailable(self) -> FolderUnavailable | None:
+        """Return the error of a watched folder that cannot be read, first of those that were."""
+        folders = self._folders
+        for folder_id, reason in sorted(
+            folders.unavailable.items(), key=lambda item: item[0] not in folders.lost
+        ):
+            if folder_id not in folders.lost:
+                return FolderUnavailable(reason)
+            return FolderUnavailable(
+                f"{reason} Its files remain in the index until then; `raglive pipeline approve` "
+                "deletes them."
+            )
+        return None
 
 
 def _held(held: MissingFiles) -> WatcherProblem:

@@ -89,7 +89,7 @@ async def test_every_kind_of_file_has_its_expected_outcome(
         "plain.txt": "completed",
         "Plan": "completed",
         "Survey": "unsupported",
-        "Loop": "unsupported",
+        "Loop": "shortcut_to_folder",
         "secret.txt": "no_download_right",
         "virus.txt": "flagged_abusive",
         "big.txt": "too_large",
@@ -240,6 +240,7 @@ async def test_a_missing_folder_does_not_block_the_others(
     with pytest.raises(RagliveError, match="1nowhere") as missing:
         await _run_once(server, root, dsn, RAG_WATCH_FOLDER_ID=f"{root.id},1nowhere")
     assert missing.value.code == "watch_location_unavailable"
+    assert "remain" not in missing.value.message  # it never had files
     assert await _states(database) == {"there.txt": "completed"}
 
 

@@ -6,11 +6,16 @@ import asyncio
 import json
 import time
 
+import httpx
 import pytest
 
-from raglive.sources.google_drive.credentials import is_oauth_client, read_credentials
+from raglive.sources.google_drive.credentials import (
+    TokenSource,
+    is_oauth_client,
+    read_credentials,
+)
 from raglive.sources.google_drive.drive_file import DriveFile, export_plan
-from raglive.sources.google_drive.errors import CredentialsInvalid
+from raglive.sources.google_drive.errors import AuthRequired, CredentialsInvalid
 from raglive.sources.google_drive.quota import QuotaBucket
 from raglive.sources.google_drive.refusals import REFUSALS, error_of_response
 from raglive.sources.google_drive.watched_folders import folder_id_of, resource_keys_of
@@ -174,3 +179,24 @@ def test_other_addresses_are_refused(given: str) -> None:
     with pytest.raises(RagliveError, match=given) as refused:
         folder_id_of(given)
     assert refused.value.code == "settings_invalid"
+
+
+@pytest.mark.parametrize(
+    ("description", "advice"),
+    [
+        ("Invalid email or User ID", "GOOGLE_DRIVE_IMPERSONATE_USER"),
+        ("Invalid JWT: Token must be short-lived and in a reasonable timeframe.", "clock"),
+        ("Invalid JWT Signature.", "new key"),
+        ("Token has been expired or revoked.", "raglive login google"),
+    ],
+)
+async def test_the_advice_for_refused_credentials_is_that_of_the_refusal(
+    description: str, advice: str
+) -> None:
+    answer = {"error": "invalid_grant", "error_description": description}
+    endpoint = httpx.MockTransport(lambda _: httpx.Response(400, json=answer))
+    user = '{"type": "authorized_user", "client_id": "a", "client_secret": "b", '
+    credentials = read_credentials(user + '"refresh_token": "c"}')
+    async with httpx.AsyncClient(transport=endpoint) as http:
+        with pytest.raises(AuthRequired, match=advice):
+            await TokenSource(credentials, http).token()
