@@ -23,6 +23,7 @@ from raglive.sources.google_drive.credentials import (
 )
 from raglive.sources.google_drive.errors import CredentialsInvalid
 from raglive.sources.google_drive.push_channels import PushChannels
+from raglive.sources.google_drive.transport import RetryPolicy
 from raglive.sources.google_drive.watcher import GoogleDriveWatcher
 from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.local_files.watcher import LocalFilesWatcher
@@ -64,11 +65,14 @@ async def run_local_files(installation: Installation, folder: Path, stop: Awaita
         await run_service(settings, service, defaults.port, stop)
 
 
-def open_google_drive(settings: Settings) -> AbstractAsyncContextManager[DriveClient]:
+def open_google_drive(
+    settings: Settings, retry: RetryPolicy | None = None
+) -> AbstractAsyncContextManager[DriveClient]:
     """Open the Drive API with the configured credentials. Raises `CredentialsInvalid`."""
     return open_drive(
         google_credentials(settings),
         settings.google_api_url,
+        **({} if retry is None else {"retry": retry}),
         units_per_minute=settings.google_quota_per_minute,
     )
 

@@ -139,6 +139,7 @@ class TokenSource:
     def __init__(self, credentials: Credentials, http: httpx.AsyncClient) -> None:
         self._credentials = credentials
         self._http = http
+        self.scopes: frozenset[str] = frozenset()  # of the last token, if Google named them
         self._token = ""
         self._expires = 0.0
         self._lock = asyncio.Lock()
@@ -169,6 +170,7 @@ class TokenSource:
         if answer.status_code != 200 or "access_token" not in found:
             raise AuthRequired(_refusal(found))
         self._token = str(found["access_token"])
+        self.scopes = frozenset(str(found.get("scope", "")).split())
         lasts = float(found.get("expires_in", 3600))
         self._expires = time.monotonic() + max(lasts - RENEW_BEFORE_EXPIRY_SECONDS, lasts / 2)
 

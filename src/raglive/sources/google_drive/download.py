@@ -26,7 +26,7 @@ from raglive.sources.google_drive.errors import (
 from raglive.store.registry.jobs import Job
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["fetch"]
+__all__ = ["fetch", "save_content"]
 
 CHUNK_BYTES = 256 * 1024
 OPERATION_POLLS = 60
@@ -47,6 +47,17 @@ async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[
     and the errors of `DriveTransport`.
     """
     file = await _current(client, job)
+    with tempfile.TemporaryDirectory(prefix="raglive-") as folder:
+        path = Path(folder) / "content"
+        try:
+            await save_content(client, file, path, max_bytes)
+        except DriveNotFound:
+            raise _vanished(job) from None
+        yield path
+
+
+async def save_content(client: DriveClient, file: DriveFile, path: Path, max_bytes: int) -> None:
+    """Download or export a file to a path. Raises what `fetch` does, and `DriveNotFound`."""
     if file.is_shortcut_to_folder:
         raise Skipped(
             f"{file.name} is a shortcut to the folder {file.target_id}, and is not followed.",
@@ -54,17 +65,12 @@ async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[
         )
     if not file.can_download:
         raise Skipped(f"{file.name} may not be downloaded.", code=ErrorCode.NO_DOWNLOAD_RIGHT)
-    with tempfile.TemporaryDirectory(prefix="raglive-") as folder:
-        path = Path(folder) / "content"
-        try:
-            await _Transfer(client, file, path, max_bytes).run()
-        except DriveRefused as error:
-            if error.skips_file:
-                raise Skipped(error.message, code=error.code) from None
-            raise
-        except DriveNotFound:
-            raise _vanished(job) from None
-        yield path
+    try:
+        await _Transfer(client, file, path, max_bytes).run()
+    except DriveRefused as error:
+        if error.skips_file:
+            raise Skipped(error.message, code=error.code) from None
+        raise
 
 
 async def _current(client: DriveClient, job: Job) -> DriveFile:

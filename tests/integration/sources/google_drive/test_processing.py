@@ -13,6 +13,7 @@ from fake_google_drive.faults import FaultKind
 from fake_google_drive.items import Item
 from fake_google_drive.mime import DOCUMENT
 from fake_google_drive.server import FakeDriveServer
+from raglive.app.doctor.google_drive import examine_google_drive
 from raglive.app.installation import Installation
 from raglive.app.source_verification import verify_sources
 from raglive.app.sources import run_google_drive
@@ -264,6 +265,11 @@ async def test_what_is_shared_by_link_is_read_with_its_resource_keys(
     files = {"kept.txt": "completed", "Plan": "completed", "target.txt": "completed"}
     assert await _states(database) == files
     installation = _installation(server, root, dsn, RAG_WATCH_FOLDER_ID=address)
+    findings = await examine_google_drive(installation.settings)
+    assert {finding.state for finding in findings} == {"passed"}
+    said = " ".join(finding.message for finding in findings)
+    for what in ("clock is right", USER, "download of kept.txt", "export of Plan", "quota units"):
+        assert what in said
     assert await verify_sources(installation, None, None) == []
 
     drive.write(kept, b"other text")
