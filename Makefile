@@ -52,8 +52,8 @@ check-python: .make/python
 check-web: setup
 	$(WITH_NODE) npm run --silent --prefix web check
 
-test: test-web test-python ## Test what each change needs: a part of crashes, chaos and histories; ARGS go to pytest
-test-all: test-web test-python ## Test everything, with every part of crashes, chaos and histories
+test: test-web test-python ## Test what each change needs: a part of crashes, chaos, histories and requests; ARGS go to pytest
+test-all: test-web test-python ## Test everything, with every part of crashes, chaos, histories and requests
 test-all: PARTS = --all-shares
 
 test-web: web/node_modules/.package-lock.json

@@ -1,4 +1,4 @@
-"""Which shares of crash injection, chaos and histories a run takes.
+"""Which shares of crash injection, chaos, histories and generated requests a run takes.
 
 A test that is marked `drawn(COUNT)` runs with COUNT of its parameters. A seed draws them; the
 header of the run shows it, and `--seed` repeats the draw. `--all-shares` runs them all.
@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all-shares",
         action="store_true",
-        help="run every share of crash injection, chaos and histories",
+        help="run every share of crash injection, chaos, histories and generated requests",
     )
     parser.addoption(
         "--seed",
@@ -52,7 +52,7 @@ def pytest_configure_node(node: _Worker) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     shares = "all shares" if config.option.all_shares else "drawn shares (--all-shares: all)"
-    return f"--seed={config.stash[_SEED]}: {shares} of crash injection, chaos, histories"
+    return f"--seed={config.stash[_SEED]}: {shares} of crash injection, chaos, histories, requests"
 
 
 @pytest.hookimpl(tryfirst=True)

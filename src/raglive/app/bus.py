@@ -28,7 +28,9 @@ async def open_bus(settings: Settings, database: Database) -> AsyncIterator[Bus]
     url = revealed(settings.redis_url)
     if url is not None:
         over_redis, _ = redis_support()
-        bus = over_redis(url, await installation_id(database), postgres)
+        async with database.connection() as connection:
+            installation = await installation_id(connection)
+        bus = over_redis(url, installation, postgres)
     try:
         yield bus
     finally:

@@ -46,8 +46,11 @@ def restored() -> None:
     settings = load_settings()
 
     async def begin() -> None:
-        async with find_installation(settings).database("restored", max_size=1) as database:
-            logs = await begin_epochs(database)
+        async with (
+            find_installation(settings).database("restored", max_size=1) as database,
+            database.connection() as connection,
+        ):
+            logs = await begin_epochs(connection)
         typer.echo(f"{logs} logs have a new epoch")
 
     run(begin)

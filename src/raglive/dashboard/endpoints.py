@@ -100,11 +100,13 @@ class StatusQuery(BaseModel):
 def add_endpoints(api: FastAPI, services: DashboardServices) -> None:
     """Add the endpoints below `/api` other than those of pipelines and search."""
     endpoint = rag_status_endpoint(services)
+    methods = ["GET", "POST"]  # of one route, which names both when it refuses another one
+    api.add_api_route("/rag-status", endpoint, methods=methods, include_in_schema=False)
     api.add_api_route(
         "/rag-status",
         endpoint,
         response_model=RagStatus,
-        responses=refusals(401, 403, 404, 410, 429, 503)
+        responses=refusals(400, 401, 403, 404, 410, 429, 503)
         | {304: {"description": "Nothing has changed since the `ETag` of `If-None-Match`"}},
         openapi_extra={"parameters": _parameters(StatusQuery)},
     )
@@ -117,7 +119,7 @@ def add_endpoints(api: FastAPI, services: DashboardServices) -> None:
         description="As GET, with the parameters in a JSON object, for cursors that are too long "
         "for a URL. The answer is never 304.",
         response_model=RagStatus,
-        responses=refusals(401, 403, 404, 410, 413, 429, 503),
+        responses=refusals(400, 401, 403, 404, 410, 413, 429, 503),
         openapi_extra={"requestBody": _body(StatusQuery)},
     )
     _add_sessions(api, services)

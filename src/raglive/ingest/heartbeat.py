@@ -1,4 +1,7 @@
-"""The heartbeat of a pipeline process: stored in the database, and sent to viewers."""
+"""The heartbeat of a pipeline process: stored in the database, and sent to viewers.
+
+Of several processes of one pipeline, the one that watches speaks for all of them.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from raglive.store.errors import STORE_ERRORS
 from raglive.store.log.event_log import PipelineRemoved
 from raglive.store.log.new_events import new_event_id
 from raglive.store.registry.pipelines import HeartbeatResult, PipelineRecord
+from raglive.store.registry.processes import PipelineProcess
 from raglive_contract.model import now, rfc3339
 from raglive_contract.wire import WireHeartbeat
 
@@ -34,6 +38,7 @@ class HeartbeatSender:
     def __init__(
         self,
         record: PipelineRecord,
+        process: PipelineProcess,
         watcher: Watcher,
         worker: Worker,
         bus: Bus,
@@ -41,6 +46,7 @@ class HeartbeatSender:
         check_interval_seconds: float,
     ) -> None:
         self._record = record
+        self._process = process
         self._watcher = watcher
         self._worker = worker
         self._bus = bus
@@ -83,6 +89,9 @@ class HeartbeatSender:
                 log.warning("heartbeat_failed", error=type(error).__name__)
 
     async def _beat(self) -> None:
+        if await self._process.record():
+            self.last_beat = datetime.now(UTC)
+            return
         memory = psutil.Process().memory_info().rss
         uptime = self.uptime_seconds
         beat = await self._record.heartbeat(

@@ -18,6 +18,7 @@ from raglive.sources.source import CheckResult, Watcher
 from raglive.store.errors import DATABASE_ERRORS, retry_transient
 from raglive.store.log.event_log import PipelineRemoved
 from raglive.store.registry.pipelines import PipelineRecord
+from raglive.store.registry.processes import PipelineProcess
 from raglive_contract.errors import ErrorCode, RagliveError
 from raglive_contract.states import OfflineReason
 
@@ -53,8 +54,14 @@ class PipelineService:
         self._owner = owner
         self._check_interval = check_interval_seconds
         self._checked: CheckResult | None = None
+        self._process = PipelineProcess(record.database, record.key, owner)
         self._heartbeat = HeartbeatSender(
-            record, watcher, worker, bus, check_interval_seconds=check_interval_seconds
+            record,
+            self._process,
+            watcher,
+            worker,
+            bus,
+            check_interval_seconds=check_interval_seconds,
         )
         self.health = PipelineHealth(record, watcher, worker, self._heartbeat, extraction_sandbox)
 
@@ -113,9 +120,8 @@ class PipelineService:
 
     @asynccontextmanager
     async def _online(self) -> AsyncIterator[None]:
-        location = self._watcher.location
         await retry_transient(
-            lambda: self._record.announce_online(self._check_interval, location),
+            self._announce_online,
             within_seconds=ONLINE_TIMEOUT_SECONDS,
             what="publishing pipeline:online",
         )
@@ -129,9 +135,20 @@ class PipelineService:
         finally:
             await self._go_offline(reason)
 
+    async def _announce_online(self) -> None:
+        if not await self._has_companions():
+            await self._record.announce_online(self._check_interval, self._watcher.location)
+
+    async def _has_companions(self) -> bool:
+        """Whether other processes of the pipeline live, so that it is online without this one."""
+        others = await self._process.others()
+        return bool(set(others) - set(dead_owners(others)))
+
     async def _go_offline(self, reason: OfflineReason) -> None:
         async def announce() -> None:
-            await self._record.announce_offline(reason)
+            await self._process.leave()
+            if not await self._has_companions():
+                await self._record.announce_offline(reason)
             await self._record.release_watch(self._owner)
 
         try:

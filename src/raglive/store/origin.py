@@ -1,15 +1,31 @@
-"""Recognises a restored backup, and gives its logs new epochs."""
+"""Recognises a restored backup and a standby that took over, and gives their logs new epochs."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
 import structlog
+from asyncpg.pool import PoolConnectionProxy
 
-from raglive.store.pool import Database
+__all__ = [
+    "begin_epochs",
+    "identity_of_files",
+    "installation_id",
+    "recognize_failover",
+    "recognize_origin",
+]
 
-__all__ = ["begin_epochs", "identity_of_files", "installation_id", "recognize_origin"]
+Connection = asyncpg.Connection | PoolConnectionProxy
+
+_UNDECIDED = (
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
 
 log = structlog.get_logger()
 
@@ -31,12 +47,21 @@ async def recognize_origin(connection: asyncpg.Connection, files: str | None = N
         log.warning("restored_database", logs=begun, effect="viewers get a new snapshot")
 
 
-async def begin_epochs(database: Database) -> int:
+async def recognize_failover(connection: asyncpg.Connection) -> None:
+    """As `recognize_origin`, for a connection that may be to another server than the last one.
+
+    Does nothing where it cannot be decided: without the schema or the right, and on a standby.
+    """
+    with suppress(*_UNDECIDED):
+        await recognize_origin(connection)
+
+
+async def begin_epochs(connection: Connection) -> int:
     """Give every log a new epoch, and return their number."""
-    begun: int = await database.fetchval("SELECT raglive.begin_epochs()")
+    begun: int = await connection.fetchval("SELECT raglive.begin_epochs()")
     return begun
 
 
-async def installation_id(database: Database) -> str:
+async def installation_id(connection: Connection) -> str:
     """Return what tells this database from another one of the same Redis; copies share it."""
-    return str(await database.fetchval("SELECT installation FROM raglive.origin"))
+    return str(await connection.fetchval("SELECT installation FROM raglive.origin"))

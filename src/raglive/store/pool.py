@@ -13,6 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 from pgvector.asyncpg import register_vector
 
 from raglive.store.errors import connect_with_retry
+from raglive.store.origin import recognize_failover
 from raglive.store.pooler import BehindPooler, keeps_sessions, refuse_pooler
 
 __all__ = ["Connection", "Database"]
@@ -151,6 +152,7 @@ async def _open_pool(
     async def prepare(connection: asyncpg.Connection) -> None:
         if check is not None:
             await check(connection)
+        await recognize_failover(connection)
         await _prepare(connection, is_session=keeps_statements)
         connection.add_query_logger(timer.log)
 

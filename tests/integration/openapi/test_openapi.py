@@ -1,6 +1,7 @@
 """Both servers conform to their OpenAPI documents for any request.
 
-schemathesis generates valid and invalid requests; OPENAPI_EXAMPLES sets their number.
+schemathesis generates valid and invalid requests; OPENAPI_EXAMPLES sets their number. A run draws
+one of the servers.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,8 @@ async def keeps_to(document: str) -> None:
     assert not [line for line in lines if line["log_level"] == "error" or "exc_info" in line]
 
 
-@pytest.mark.timeout(600)
-async def test_the_status_server(database: Database, files: None) -> None:
+@asynccontextmanager
+async def status_server(database: Database) -> AsyncIterator[str]:
     port = free_port()
     settings = read_settings({"SOCKET_IO_PORT": str(port)} | UNLIMITED)
     search = SearchService(database, search_config(settings))
@@ -93,22 +94,27 @@ async def test_the_status_server(database: Database, files: None) -> None:
         status = StatusServer(status_server_config(settings), database, TOKENS, search, bus)
         async with served(status.asgi, port) as url:
             await ready(url)
-            await keeps_to(f"{url}/openapi.json")
+            yield f"{url}/openapi.json"
 
 
-@pytest.mark.timeout(600)
-async def test_the_dashboard_server(database: Database, files: None) -> None:
+@asynccontextmanager
+async def dashboard_server(database: Database) -> AsyncIterator[str]:
     settings = read_settings({"RAGLIVE_STATUS_INTERNAL_URL": "http://127.0.0.1:9"} | UNLIMITED)
     async with PostgresBus(database.dsn) as bus:
         search = SearchService(database, search_config(settings))
-        app = create_dashboard(
-            dashboard_config(settings),
-            database,
-            TOKENS,
-            bus,
-            search,
-            app_folder=Path("/nonexistent"),
-        )
+        config, nothing = dashboard_config(settings), Path("/nonexistent")
+        app = create_dashboard(config, database, TOKENS, bus, search, app_folder=nothing)
         async with served(app, free_port()) as url:
             app.state.release_waiting()  # long polls would delay the test
-            await keeps_to(f"{url}/api/openapi.json")
+            yield f"{url}/api/openapi.json"
+
+
+@pytest.mark.drawn(1)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("opened", [status_server, dashboard_server])
+@pytest.mark.usefixtures("files")
+async def test_it_keeps_to_its_document(
+    opened: Callable[[Database], AbstractAsyncContextManager[str]], database: Database
+) -> None:
+    async with opened(database) as document:
+        await keeps_to(document)

@@ -24,6 +24,7 @@ from tests.integration.reporter.conftest import ReadLog, Settings
 from tests.integration.reporter.status_process import PIPELINE, StatusProcess, producer_token
 
 
+@pytest.mark.drawn(1)
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_killed_server(
     seed: int,

@@ -101,7 +101,8 @@ async def test_epochs_can_be_begun_by_hand(dsn: str) -> None:
     async with pooled(dsn) as database:
         await publish(database, 1)
         before = await cursor_of(database)
-        assert await begin_epochs(database) == 1
+        async with database.connection() as connection:
+            assert await begin_epochs(connection) == 1
         assert await resumed(database, before) == CursorExpired(Expiry.OTHER_EPOCH)
 
 

@@ -15,7 +15,7 @@ from raglive.store.errors import DatabaseMisconfigured, DatabaseUnavailable, pla
 from raglive.store.migrate import MigrationError, check_schema, migrate
 from raglive.store.requirements import ServerFacts
 from tests.database_server import at_database, connected
-from tests.standby import running_standby
+from tests.replication import running_standby
 
 FULL = """
 CREATE FUNCTION public.fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
