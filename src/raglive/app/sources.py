@@ -72,7 +72,7 @@ def open_google_drive(
     return open_drive(
         google_credentials(settings),
         settings.google_api_url,
-        **({} if retry is None else {"retry": retry}),
+        retry,
         units_per_minute=settings.google_quota_per_minute,
     )
 

@@ -211,16 +211,13 @@ class GoogleDriveWatcher:
     def _unavailable(self) -> FolderUnavailable | None:
         """Return the error of a watched folder that cannot be read, first of those that were."""
         folders = self._folders
-        for folder_id, reason in sorted(
-            folders.unavailable.items(), key=lambda item: item[0] not in folders.lost
-        ):
-            if folder_id not in folders.lost:
-                return FolderUnavailable(reason)
-            return FolderUnavailable(
-                f"{reason} Its files remain in the index until then; `raglive pipeline approve` "
-                "deletes them."
-            )
-        return None
+        for folder_id, reason in folders.unavailable.items():
+            if folder_id in folders.lost:
+                return FolderUnavailable(
+                    f"{reason} Its files remain in the index until then; `raglive pipeline "
+                    "approve` deletes them."
+                )
+        return next(map(FolderUnavailable, folders.unavailable.values()), None)
 
 
 def _held(held: MissingFiles) -> WatcherProblem:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 from starlette.requests import Request
 
 from fake_google_drive.errors import DriveError
@@ -17,7 +19,7 @@ from fake_google_drive.schema import FLAGS, PARAMETERS, RESOURCES
 from fake_google_drive.selection import Selection, SelectionError, parse_fields
 from fake_google_drive.tree import Tree
 
-__all__ = ["Call", "read_fields", "require_known"]
+__all__ = ["Call", "read_fields", "read_object", "require_known"]
 
 RESOURCE_KEYS = "X-Goog-Drive-Resource-Keys"
 _STANDARD = {
@@ -128,3 +130,14 @@ def read_fields(text: str | None, resource: str, default: Selection | None) -> S
     except SelectionError as error:
         message = f"Invalid field selection {error}"
         raise DriveError(400, "invalidParameter", message, location="fields") from None
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a request, or raise `DriveError`."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise DriveError(400, "parseError", "Parse Error")
+    return found

@@ -6,10 +6,9 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any, NamedTuple, cast
 
-import orjson
 from starlette.responses import Response
 
-from fake_google_drive.api.calls import Call
+from fake_google_drive.api.calls import Call, read_object
 from fake_google_drive.errors import DriveError
 from fake_google_drive.items import Item
 from fake_google_drive.mime import FOLDER, MARKDOWN, PLAIN, SHORTCUT, guess_mime_type, is_native
@@ -190,23 +189,13 @@ def _read(call: Call, body: bytes) -> _Sent:
     if upload not in {None, "multipart"}:
         raise DriveError.bad_request("The double has no resumable uploads.", "uploadType")
     if upload is None:
-        return _Sent(_object(body or b"{}"))
+        return _Sent(read_object(body or b"{}"))
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     parts = list(BytesParser(policy=HTTP).parsebytes(head + body).iter_parts())
     if len(parts) != 2:
         raise DriveError.bad_request("Malformed multipart body.")
     metadata, media = (cast("bytes", part.get_payload(decode=True)) for part in parts)
-    return _Sent(_object(metadata), media, parts[1].get_content_type())
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise DriveError(400, "parseError", "Parse Error")
-    return found
+    return _Sent(read_object(metadata), media, parts[1].get_content_type())
 
 
 def _exports(content: bytes) -> dict[str, bytes]:
