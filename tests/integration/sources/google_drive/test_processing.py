@@ -19,7 +19,6 @@ from raglive.app.source_verification import verify_sources
 from raglive.app.sources import run_google_drive
 from raglive.cli.running import exit_status_of
 from raglive.settings import read_settings
-from raglive.sources.google_drive.client import open_drive
 from raglive.store.pool import Database
 from raglive_contract.errors import RagliveError
 from tests.integration.sources.google_drive.drives import IMPATIENT, USER
@@ -181,7 +180,8 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(app, "open_drive", partial(open_drive, retry=IMPATIENT))
+    opened = partial(app.open_google_drive, retry=IMPATIENT)
+    monkeypatch.setattr(app, "open_google_drive", opened)
     for name, (method, kind, _) in FATES.items():
         file = drive.create(name, root, name, mime_type="text/plain")
         server.fail(method, kind, times=None, file_id=file.id)
