@@ -156,8 +156,7 @@ class History:
         target = tree.items.get(item.target_id or "")
         if target is None or target.is_shortcut:
             return
-        is_readable = tree.is_visible(target, USER) or tree.resource_key(target)
-        if is_readable and not tree.is_trashed(target):
+        if tree.is_visible(target, USER) and not tree.is_trashed(target):
             yield target
 
     def _folder(self, file: Item) -> str:
@@ -195,16 +194,6 @@ class History:
         file = self.drive.create(f"his{self._count}.txt", self._his, f"his {self._count}")
         self.drive.share(file, USER)
         self.drive.create_shortcut(file, self._some_folder())
-
-    def _linked_file(self) -> None:
-        """Create a file of another user that is shared by link, and a shortcut to it."""
-        self._count += 1
-        file = self.drive.create(f"link{self._count}.txt", self._his, f"link {self._count}")
-        self.drive.share_by_link(file)
-        self.drive.create_shortcut(file, self._some_folder())
-
-    def _unlink(self) -> None:
-        self.drive.unshare_by_link(self._some(lambda item: item.is_shared_by_link))
 
     def _edit(self) -> None:
         item = self._some(lambda item: item.content is not None)
