@@ -28,7 +28,7 @@ WEB_SOURCES := $(shell find web -mindepth 1 \
 	\( -name node_modules -o -name .next -o -name out \) -prune -o \
 	! -name '*.tsbuildinfo' ! -name next-env.d.ts -print 2>/dev/null)
 
-.PHONY: help setup up check check-python check-web test test-all test-python test-web bench bench-ingest test-examples test-google lock dist generate format clean
+.PHONY: help setup up check check-python check-web test test-all test-python test-web test-deploy test-google bench bench-ingest test-examples lock dist generate format clean
 
 help: ## List what can be made
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,7 +43,7 @@ check: check-python check-web ## Check format, lint, types, imports, lock files 
 check-python: .make/python
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy src packages tests tools $(if $(wildcard bench/*.py),bench)
+	$(BIN)/mypy src packages tests tools hatch_build.py deploy/healthcheck.py $(if $(wildcard bench/*.py),bench)
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_locks.py
 	$(BIN)/python -m tools.generate_contract --check
@@ -72,6 +72,10 @@ else
 	$(BIN)/pytest -n 0 --timeout 600 tests/integration/sources/google_drive/test_account.py $(ARGS)
 endif
 
+test-deploy: setup ## Test the wheel, the image and the Compose file as they are deployed
+	tools/install_test_programs.sh docker
+	CI=true $(BIN)/pytest -m deploy --timeout 900 tests/deploy $(ARGS)
+
 test-examples: setup .make/peers/installed ## Run the reporter's examples with LangChain and LlamaIndex
 	CI=true EXAMPLES_PYTHON=.make/peers/bin/python $(BIN)/pytest tests/integration/reporter/test_examples.py $(ARGS)
 
@@ -98,6 +102,7 @@ dist: setup ## Build wheels and sdists of raglive and its packages into dist/
 generate: .make/python web/node_modules/.package-lock.json ## Write contract/ and the TypeScript types from the Python models
 	$(BIN)/python -m tools.generate_contract
 	$(BIN)/python -m tools.generate_reference
+	$(BIN)/python -m tools.third_party_licenses
 	$(WITH_NODE) npm run --silent --prefix web generate
 
 format: .make/python web/node_modules/.package-lock.json ## Format the code, and mend what lint can

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install the programs that tests run: Chromium, the proxies of deploy/proxy, PgBouncer, and Redis.
+# Install the programs that tests run: Chromium, the proxies of deploy/proxy, PgBouncer, Prometheus, and Redis; with the
+# argument `docker`, also a Docker engine.
 set -eu
 PATH="$PATH:/usr/sbin"
 
@@ -12,9 +13,14 @@ has_any() {
 
 missing=
 has_any chromium chromium-browser google-chrome google-chrome-stable || missing=" chromium"
-for program in caddy haproxy nginx openssl pgbouncer redis-server; do
+for program in caddy haproxy nginx openssl pgbouncer prometheus redis-server; do
     has_any "$program" || missing="$missing $program"
 done
+if [ "${1:-}" = docker ]; then
+    has_any dockerd || missing="$missing docker.io"
+    has_any docker-compose || missing="$missing docker-compose"
+    has_any mmdebstrap || missing="$missing mmdebstrap"
+fi
 if [ -z "$missing" ]; then exit 0; fi
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

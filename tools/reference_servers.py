@@ -102,7 +102,9 @@ def _dashboard() -> ASGIApp:
 
 def _pipeline() -> ASGIApp:
     service = cast("PipelineService", None)  # nothing else is needed
-    return health_app(service, PipelineMetrics(), "127.0.0.1")
+    metrics = PipelineMetrics()
+    metrics.observe_database(_database())
+    return health_app(service, metrics, "127.0.0.1")
 
 
 def _status_server() -> ASGIApp:
@@ -119,7 +121,19 @@ def _search() -> SearchService:
 
 
 def _database() -> Database:
-    return Database(DSN, cast("Any", None))  # nothing here connects
+    return Database(DSN, cast("Any", _NoPool()))  # nothing here connects
+
+
+class _NoPool:
+    """A pool without connections."""
+
+    def get_size(self) -> int:
+        return 0
+
+    get_idle_size = get_max_size = get_size
+
+    async def acquire(self, *, timeout: float) -> Any:  # noqa: ARG002 - as in asyncpg
+        raise ConnectionRefusedError
 
 
 def _tokens() -> Tokens:

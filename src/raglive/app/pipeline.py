@@ -10,7 +10,6 @@ from logging import INFO, WARNING
 from urllib.parse import urlsplit
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -26,6 +25,7 @@ from raglive.embedding.cached_embedder import CachedEmbedder, VectorLookup
 from raglive.extraction.ocr import find_recognition
 from raglive.extraction.pool import ExtractorPool
 from raglive.http_api.allowed_hosts import AllowedHosts
+from raglive.http_api.metrics import metrics_page
 from raglive.http_api.probes import probe_routes
 from raglive.http_api.responses import install_error_handlers
 from raglive.ingest.attempt import AttemptRunner
@@ -115,7 +115,8 @@ async def open_service(
             settings.pipeline_type or defaults.pipeline_type,
         )
         metrics = PipelineMetrics()
-        database.time_queries(metrics.queries.observe)
+        metrics.observe_database(database)
+        embedder.observe_requests(metrics.requested)
         owner = current_owner()
         queued = asyncio.Event()
         source = make_source(record, queued.set)
@@ -215,7 +216,7 @@ def health_app(
         return None if works else "the database does not answer, or heartbeats are late"
 
     async def count(_request: Request) -> Response:
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return await metrics_page(metrics)
 
     app = Starlette(
         routes=[Route("/health", health), *probe_routes(unready), Route("/metrics", count)],

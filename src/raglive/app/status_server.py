@@ -53,6 +53,7 @@ def status_server_config(settings: Settings) -> StatusServerConfig:
         handshake_seconds=settings.handshake_seconds,
         idle_seconds=settings.idle_seconds,
         socket_timeout_seconds=settings.socket_timeout,
+        metrics_by_pipeline=settings.metrics_pipeline_label,
         server_name=settings.server_name,
     )
 

@@ -19,6 +19,7 @@ from raglive.dashboard.health import (
     system_health,
     websocket_health,
 )
+from raglive.dashboard.metrics import DashboardMetrics
 from raglive.dashboard.page_tokens import Sessions, SignIn
 from raglive.dashboard.rag_status import StatusAnswer, entity_tag, full_status
 from raglive.dashboard.seen_pipelines import SEEN_PATTERN, SeenPipelines, volatile
@@ -66,6 +67,7 @@ class DashboardServices:
     redaction: Redaction
     address: StatusServerAddress
     probe: StatusProbe
+    metrics: DashboardMetrics
     stale_seconds: float
     _database_read: SharedRead[dict[str, Any]] = field(default_factory=SharedRead)
 
@@ -133,6 +135,12 @@ def rag_status_endpoint(services: DashboardServices) -> Callable[[Request], Awai
 
     async def rag_status(request: Request) -> Response:
         """Return the whole status and the events since `cursor`; 304 if nothing has changed."""
+        with services.metrics.polling():
+            response = await answer_poll(request)
+        services.metrics.answered(response.status_code)
+        return response
+
+    async def answer_poll(request: Request) -> Response:
         arrived_at = asyncio.get_running_loop().time()
         grant = await services.grant_of(request)
         grant.check_viewing_role()

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from raglive import __version__
 from raglive.bus.bus import Bus
 from raglive.dashboard.endpoints import DashboardServices, add_endpoints, rag_status_endpoint
+from raglive.dashboard.metrics import DashboardMetrics
 from raglive.dashboard.page_tokens import Sessions, SignIn
 from raglive.dashboard.status_cache import StatusCache
 from raglive.dashboard.status_probe import StatusProbe
@@ -30,7 +31,7 @@ from raglive.dashboard.web_app import BUILT_APP, create_web_app
 from raglive.http_api.allowed_hosts import AllowedHosts
 from raglive.http_api.authentication import Authenticator, bearer, bearer_grant
 from raglive.http_api.background import running
-from raglive.http_api.metrics import Metrics
+from raglive.http_api.metrics import metrics_page
 from raglive.http_api.middleware import AddressLimit, BodyLimit, RequestLog
 from raglive.http_api.openapi import describe, refusals
 from raglive.http_api.pipelines import operations_router, pipelines_router
@@ -102,8 +103,7 @@ def create_dashboard(
     probe = StatusProbe(address.internal_url)
 
     redaction = tokens.redaction()
-    metrics = Metrics()
-    database.time_queries(metrics.queries.observe)
+    metrics = DashboardMetrics(database, bus)
     services = DashboardServices(
         cache,
         reads,
@@ -113,6 +113,7 @@ def create_dashboard(
         redaction,
         address,
         probe,
+        metrics,
         stale_seconds=STALE_HEARTBEATS * config.heartbeat_interval_seconds,
     )
 
@@ -127,7 +128,7 @@ def create_dashboard(
     install_error_handlers(api)
     api.include_router(pipelines_router(reads, listing, grant_of, redaction), prefix="/pipelines")
     api.include_router(operations_router(reads, database, identify), prefix="/pipelines")
-    api.include_router(search_router(search, grant_of))
+    api.include_router(search_router(search, grant_of, metrics))
     add_endpoints(api, services)
 
     app = Starlette(
@@ -165,9 +166,9 @@ def _readiness(services: DashboardServices) -> Callable[[], Awaitable[str | None
     return unready
 
 
-def _metrics_endpoint(metrics: Metrics) -> Callable[[Request], Awaitable[Response]]:
+def _metrics_endpoint(metrics: DashboardMetrics) -> Callable[[Request], Awaitable[Response]]:
     async def count(_request: Request) -> Response:
-        return metrics.page()
+        return await metrics_page(metrics)
 
     return count
 

@@ -20,7 +20,13 @@ import numpy as np
 import orjson
 from tokenizers import AddedToken, Tokenizer, models
 
-from raglive.embedding.embedder import EmbeddingError, OnTokens, Vectors, unit_vectors
+from raglive.embedding.embedder import (
+    EmbeddingError,
+    ObserveRequest,
+    OnTokens,
+    Vectors,
+    unit_vectors,
+)
 from raglive_contract.errors import ErrorCode
 
 __all__ = ["BuiltinEmbedder"]
@@ -86,6 +92,9 @@ class BuiltinEmbedder:
             else:
                 vectors[start : start + len(step)] = await asyncio.to_thread(self._averages, step)
         return vectors
+
+    def observe_requests(self, observe: ObserveRequest) -> None:
+        """Do nothing: there are no requests."""
 
     async def close(self) -> None:
         """Do nothing: there are no connections."""

@@ -17,6 +17,7 @@ __all__ = [
     "EmbeddingError",
     "EmbeddingFault",
     "EmbeddingRefused",
+    "ObserveRequest",
     "OnTokens",
     "Vectors",
     "estimated_tokens",
@@ -28,6 +29,8 @@ PROBE = "raglive"
 """A text that every healthy provider can embed."""
 OnTokens = Callable[[int], None]
 """Called with the number of tokens that a request was billed for."""
+ObserveRequest = Callable[[str, float, int], None]
+"""Called with the outcome of a request (`ok` or an error code), its seconds and its tokens."""
 BYTES_PER_TOKEN = 4
 """English text has more than four bytes to a token."""
 
@@ -122,6 +125,9 @@ class Embedder(Protocol):
 
     async def embed(self, texts: Sequence[str], on_tokens: OnTokens | None = None) -> Vectors:
         """Return one vector for each text, in order. Raises `EmbeddingError`."""
+
+    def observe_requests(self, observe: ObserveRequest) -> None:
+        """Call `observe` after every request to the provider from now on."""
 
     async def close(self) -> None:
         """Close the connections. Idempotent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from raglive.embedding.embedder import (
     PROBE,
     EmbeddingError,
     EmbeddingFault,
+    ObserveRequest,
     OnTokens,
     Vectors,
     estimated_tokens,
@@ -68,6 +70,7 @@ class OpenAIEmbedder:
         self._address = _embeddings_url(base_url or OPENAI_URL)
         self._request_slots = asyncio.Semaphore(concurrent_requests)
         self._circuit = circuit or CircuitBreaker()
+        self._observe: ObserveRequest = _ignore_request
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         timeout = httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
         self._client = httpx.AsyncClient(headers=headers, timeout=timeout)
@@ -123,6 +126,10 @@ class OpenAIEmbedder:
             raise _most_serious(errors) from errors
         return np.concatenate([task.result() for task in tasks])
 
+    def observe_requests(self, observe: ObserveRequest) -> None:
+        """Call `observe` after every request to the provider from now on."""
+        self._observe = observe
+
     async def close(self) -> None:
         """Close the connections. Idempotent."""
         await self._client.aclose()
@@ -168,6 +175,18 @@ class OpenAIEmbedder:
         return self._backoff.seconds(attempt - 1, asked)
 
     async def _request(self, texts: list[str], on_tokens: OnTokens | None) -> Vectors:
+        started = time.perf_counter()
+        try:
+            vectors, tokens = await self._vectors(texts)
+        except EmbeddingError as error:
+            self._observe(error.code, time.perf_counter() - started, 0)
+            raise
+        self._observe("ok", time.perf_counter() - started, tokens)
+        if on_tokens:
+            on_tokens(tokens)
+        return vectors
+
+    async def _vectors(self, texts: list[str]) -> tuple[Vectors, int]:
         body: dict[str, Any] = {"model": self.model, "input": texts, "encoding_format": "float"}
         if self._ask_dimensions:
             body["dimensions"] = self._ask_dimensions
@@ -175,12 +194,7 @@ class OpenAIEmbedder:
         error = response_error(response, self._redact)
         if error:
             raise error
-        vectors, tokens = await asyncio.to_thread(
-            _read_response, response.content, texts, self._dimensions
-        )
-        if on_tokens:
-            on_tokens(tokens)
-        return vectors
+        return await asyncio.to_thread(_read_response, response.content, texts, self._dimensions)
 
     async def _post(self, content: bytes) -> httpx.Response:
         headers = {"Content-Type": "application/json"}
@@ -198,6 +212,10 @@ class OpenAIEmbedder:
 
     def _redact(self, text: str) -> str:
         return text.replace(self._api_key, "***") if self._api_key else text
+
+
+def _ignore_request(_outcome: str, _seconds: float, _tokens: int) -> None:
+    """Observe nothing."""
 
 
 def _embeddings_url(base_url: str) -> str:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from raglive.http_api.metrics import Metrics
 from raglive.http_api.openapi import refusals
 from raglive.http_api.pipelines import Viewer
 from raglive.http_api.responses import json_response
@@ -50,7 +51,7 @@ class SearchQuery(BaseModel):
     limit: int = Field(10, ge=1, le=100)
 
 
-def search_router(search: SearchService, viewer: Viewer) -> APIRouter:
+def search_router(search: SearchService, viewer: Viewer, metrics: Metrics) -> APIRouter:
     """Create the router with `/search`; `viewer` authorizes each request."""
     router = APIRouter(tags=["search"])
     viewing = Depends(viewer)
@@ -75,7 +76,8 @@ def search_router(search: SearchService, viewer: Viewer) -> APIRouter:
             SearchFilter(types=query.type, since=query.since, until=query.until),
             query.limit,
         )
-        hits = await search.search(question)
+        with metrics.searching(query.mode):
+            hits = await search.search(question)
         return json_response({"mode": query.mode, "hits": [hit_on_wire(hit) for hit in hits]})
 
     return router

@@ -175,12 +175,13 @@ class AttemptRunner:
     async def _requeue(self, job: Job, progress: AttemptProgress, why: RagliveError) -> None:
         error = error_body(why, progress)
         await self._record_outcome(lambda: self.jobs.requeue(job, REQUEUE_DELAY_SECONDS, error))
+        self.metrics.ended("requeued", progress.durations, why.code)
 
     async def _skip(self, job: Job, progress: AttemptProgress, skipped: Skipped) -> None:
         progress.close_stage()
         reason = WireSkipReason(code=skipped.code, message=skipped.message[:MAX_MESSAGE_CHARS])
         await self._end_without_text(job, SkippedEnding(reason, progress.stages()))
-        self.metrics.ended("skipped", progress.durations)
+        self.metrics.ended("skipped", progress.durations, skipped.code)
         log.info("file_skipped", file=job.name, attempt=job.attempt, code=skipped.code)
 
     async def _fail(self, job: Job, progress: AttemptProgress, error: RagliveError) -> None:
@@ -189,7 +190,7 @@ class AttemptRunner:
         if retried_at := next_attempt_at(error, job, self.max_tries):
             body["next_attempt_at"] = retried_at
         await self._end_without_text(job, FailedEnding(body, progress.stages()))
-        self.metrics.ended("failed", progress.durations)
+        self.metrics.ended("failed", progress.durations, error.code)
         log.warning("file_failed", file=job.name, attempt=job.attempt, **body)
 
     async def _end_without_text(self, job: Job, ending: FailedEnding | SkippedEnding) -> None:

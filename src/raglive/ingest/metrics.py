@@ -5,49 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-)
+from prometheus_client import Gauge
+
+from raglive.store.process_metrics import ProcessMetrics
 
 __all__ = ["PipelineMetrics"]
 
-QUERY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 STAGE_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0)
 
 
-class PipelineMetrics:
-    """A pipeline's metrics in a registry of their own. No label holds a file's name."""
+class PipelineMetrics(ProcessMetrics):
+    """The work of one pipeline process. The state of pipelines is with the status server."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        self._attempts = self._counter("attempts", "Attempts that ended", "outcome")
-        self._chunks = self._counter("chunks", "Chunks stored")
-        self._embeddings = self._counter("embeddings", "Embeddings computed, not reused")
-        self._stages = Histogram(
-            "raglive_stage_seconds",
-            "Duration of the stages of attempts",
-            ["stage"],
-            buckets=STAGE_BUCKETS,
-            registry=self.registry,
+        super().__init__()
+        self._attempts = self.counter("attempts", "Attempts that ended", "outcome", "code")
+        self._chunks = self.counter("chunks", "Chunks stored")
+        self._embeddings = self.counter("embeddings", "Embeddings computed, not reused")
+        self._requests = self.histogram(
+            "embedding_request_seconds", "Duration of requests to the embedding provider", "outcome"
         )
-        self.queries = Histogram(
-            "raglive_database_query_seconds",
-            "Duration of database queries, network included",
-            buckets=QUERY_BUCKETS,
-            registry=self.registry,
+        self._tokens = self.counter("embedding_tokens", "Tokens that the provider billed")
+        self._stages = self.histogram(
+            "stage_seconds", "Duration of the stages of attempts", "stage", buckets=STAGE_BUCKETS
         )
         self._active = Gauge("raglive_active_files", "Files in progress", registry=self.registry)
 
-    def ended(self, outcome: str, stages: Mapping[Any, float]) -> None:
-        """Count an attempt by outcome (`completed`, `skipped`, `failed`), with seconds by stage."""
-        self._attempts.labels(outcome).inc()
+    def ended(self, outcome: str, stages: Mapping[Any, float], code: str = "") -> None:
+        """Count an attempt: `completed`, `skipped`, `failed` or `requeued`, and its error code.
+
+        `stages` are seconds by stage.
+        """
+        self._attempts.labels(outcome, code).inc()
         for stage, seconds in stages.items():
             self._stages.labels(str(stage)).observe(seconds)
 
@@ -56,9 +45,11 @@ class PipelineMetrics:
         self._chunks.inc(chunks)
         self._embeddings.inc(embeddings)
 
+    def requested(self, outcome: str, seconds: float, tokens: int) -> None:
+        """Observe a request to the embedding provider; its outcome is `ok` or an error code."""
+        self._requests.labels(outcome).observe(seconds)
+        self._tokens.inc(tokens)
+
     def observe_active_files(self, active: Callable[[], int]) -> None:
         """Read the number of files in progress from `active` at each scrape."""
         self._active.set_function(active)
-
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(f"raglive_{name}", meaning, labels, registry=self.registry)

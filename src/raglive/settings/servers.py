@@ -50,6 +50,12 @@ class Servers(BaseModel):
         description="name of this status server among several, at the end of its session ids, by "
         "which a proxy finds the server of a session",
     )
+    metrics_pipeline_label: bool = Field(
+        default=False,
+        validation_alias="RAGLIVE_METRICS_PIPELINE_LABEL",
+        description="whether metrics of the status server name pipelines, which `/metrics` then "
+        "shows without a token; otherwise they show types",
+    )
     socket_path: str = Field(
         "/socket.io", validation_alias="SOCKET_IO_PATH", description="path of Socket.IO"
     )

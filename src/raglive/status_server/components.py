@@ -70,9 +70,12 @@ class StatusComponents:
     @cached_property
     def metrics(self) -> StatusMetrics:
         """The Prometheus metrics."""
-        metrics = StatusMetrics(self._state)
-        self.database.time_queries(metrics.queries.observe)
-        return metrics
+        return StatusMetrics(
+            self._state,
+            self.database,
+            self.bus,
+            by_pipeline=self.config.metrics_by_pipeline,
+        )
 
     @cached_property
     def hub(self) -> Hub:
@@ -234,9 +237,9 @@ class StatusComponents:
     def _state(self) -> ServerState:
         return ServerState(
             clients=len(self.rooms),
+            behind=sum(not one.is_current for one in self.rooms.everyone()),
             transport=self.sockets.state(),
             lag_seconds=self.hub.lag_seconds,
-            bus_silent_seconds=self.bus.silent_seconds,
             conflated=self.hub.conflated,
             gaps=self.hub.gaps,
             digest_mismatches=self.hub.digest_mismatches,

@@ -25,5 +25,6 @@ class StatusServerConfig:
     handshake_seconds: float
     idle_seconds: float
     socket_timeout_seconds: int
+    metrics_by_pipeline: bool = False
     server_name: str = ""  # in session ids, for proxies
     timeouts: Timeouts = TIMEOUTS

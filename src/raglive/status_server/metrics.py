@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
-from prometheus_client import Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from raglive.http_api.metrics import FAST_BUCKETS, Metrics
+from raglive.bus.bus import Bus
+from raglive.http_api.metrics import Metrics
+from raglive.status_server.pipeline_metrics import PipelineStateCollector
 from raglive.status_server.subscriptions.messages import Message
 from raglive.status_server.transport.connection_writer import Traffic
 from raglive.status_server.transport.socketio_server import TransportState
+from raglive.store.pool import Database
+from raglive.store.registry.pipeline_figures import pipeline_figures
 
 __all__ = ["ServerState", "StatusMetrics"]
 
@@ -28,9 +31,9 @@ class ServerState:
     """Values that are read at each scrape."""
 
     clients: int
+    behind: int
     transport: TransportState
     lag_seconds: float
-    bus_silent_seconds: Mapping[str, float]
     conflated: int
     gaps: int
     digest_mismatches: int
@@ -38,44 +41,53 @@ class ServerState:
 
 
 class StatusMetrics(Metrics):
-    """The status server's metrics; no label ever names a pipeline, a file or a person."""
+    """The status server's metrics; no label names a file or a person.
 
-    def __init__(self, read_state: Callable[[], ServerState]) -> None:
-        super().__init__()
+    A label names a pipeline only with `by_pipeline`.
+    """
+
+    def __init__(
+        self,
+        read_state: Callable[[], ServerState],
+        database: Database,
+        bus: Bus,
+        *,
+        by_pipeline: bool = False,
+    ) -> None:
+        super().__init__(database, bus)
+        self._pipelines = PipelineStateCollector(by_pipeline=by_pipeline)
+        self.registry.register(self._pipelines)
         self.registry.register(_StateCollector(read_state))
-        self.connected = self._counter("connections", "Connections accepted", "namespace")
-        self.refused = self._counter("refused_connections", "Connections refused", "code")
-        self.disconnected = self._counter("disconnects", "Connections that ended", "reason")
-        self.durations = self._histogram(
-            "connection_duration_seconds", "How long connections lasted", DURATION_BUCKETS
+        self.connected = self.counter("connections", "Connections accepted", "namespace")
+        self.refused = self.counter("refused_connections", "Connections refused", "code")
+        self.disconnected = self.counter("disconnects", "Connections that ended", "reason")
+        self.durations = self.histogram(
+            "connection_duration_seconds", "How long connections lasted", buckets=DURATION_BUCKETS
         )
-        self.reconnects = self._counter("reconnects", "Connections that presented a cursor")
-        self.resumes = self._counter(
+        self.reconnects = self.counter("reconnects", "Connections that presented a cursor")
+        self.resumes = self.counter(
             "resumes", "Source of the missed events that were replayed", "place"
         )
-        self.emitted = self._counter("events_emitted", "Events emitted to rooms", "type")
-        self.deliveries = self._counter("deliveries", "Events queued for viewers")
-        self.accepted = self._counter("events_accepted", "Events published by producers")
-        self.duplicates = self._counter("events_duplicate", "Duplicate events that were ignored")
-        self.latency = self._histogram(
-            "commit_to_emit_seconds",
-            "Time from an event's timestamp to the outbound queues",
-            FAST_BUCKETS,
+        self.emitted = self.counter("events_emitted", "Events emitted to rooms", "type")
+        self.deliveries = self.counter("deliveries", "Events queued for viewers")
+        self.accepted = self.counter("events_accepted", "Events published by producers")
+        self.duplicates = self.counter("events_duplicate", "Duplicate events that were ignored")
+        self.latency = self.histogram(
+            "commit_to_emit_seconds", "Time from an event's timestamp to the outbound queues"
         )
-        self.socket_requests = Histogram(
-            "raglive_socket_request_seconds",
+        self.socket_requests = self.histogram(
+            "socket_request_seconds",
             "Time from a request over Socket.IO to its answer",
-            ["request", "outcome"],
-            buckets=FAST_BUCKETS,
-            registry=self.registry,
+            "request",
+            "outcome",
         )
-        self.refusals = self._counter(
+        self.refusals = self.counter(
             "refusals", "Connections and requests refused, by error code", "code"
         )
         self.requested = 0
         self.handed_out = 0
-        self.slow = self._counter("slow_disconnects", "Viewers closed because they did not read")
-        self.snapshots = self._counter("backlog_snapshots", "Snapshots sent instead of a backlog")
+        self.slow = self.counter("slow_disconnects", "Viewers closed because they did not read")
+        self.snapshots = self.counter("backlog_snapshots", "Snapshots sent instead of a backlog")
 
     def note_delivery(self, messages: Sequence[Message], deliveries: int) -> None:
         """Count messages of the log or the bus that were queued for a room."""
@@ -86,11 +98,13 @@ class StatusMetrics(Metrics):
         if occurred_at := messages[-1].occurred_at:
             self.latency.observe(max(0.0, time.time() - occurred_at))
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(f"raglive_{name}", meaning, labels, registry=self.registry)
+    async def read(self, database: Database) -> None:
+        """Read the state of the pipelines; raises the database's errors."""
+        self._pipelines.figures = await pipeline_figures(database)
 
-    def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(f"raglive_{name}", meaning, buckets=buckets, registry=self.registry)
+    def forget(self) -> None:
+        """Report no pipelines."""
+        self._pipelines.figures = []
 
 
 class _StateCollector(Collector):
@@ -109,26 +123,16 @@ class _StateCollector(Collector):
         for name in ("polling", "websocket"):
             transports.add_metric([name], state.transport.by_transport[name])
         yield transports
-        silences = GaugeMetricFamily(
-            "raglive_bus_silence_seconds",
-            "Seconds since a message of its own came back over a service",
-            labels=["service"],
-        )
-        for name, seconds in state.bus_silent_seconds.items():
-            silences.add_metric([name], seconds)
-        yield silences
         for name, meaning, value in self._gauges(state):
             yield GaugeMetricFamily(f"raglive_{name}", meaning, value)
         for name, meaning, count in _counts(state):
             yield CounterMetricFamily(f"raglive_{name}", meaning, count)
 
-    def describe(self) -> Iterator[Any]:
-        return iter(())
-
     def _gauges(self, state: ServerState) -> Iterator[tuple[str, str, float]]:
         grown = max(0, self._process.memory_info().rss - self._initial_bytes)
         each = grown / state.clients if state.clients else 0.0
         yield "connected_clients", "Connections to a namespace", state.clients
+        yield "behind_clients", "Connections that catch up with events", state.behind
         yield "log_lag_seconds", "Seconds since the log was last read to its end", state.lag_seconds
         yield "queued_packets", "Packets in outbound queues", state.transport.queued_packets
         yield "held_bytes", "Bytes not yet written, for all viewers", state.transport.held_bytes

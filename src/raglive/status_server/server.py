@@ -76,7 +76,7 @@ class StatusServer:
         return {
             "": [status],
             "/v1/pipelines": [pipelines_router(parts.reads, files, viewer, parts.redaction)],
-            "/v1": [search_router(parts.search, viewer)],
+            "/v1": [search_router(parts.search, viewer, parts.metrics)],
         }
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 
 import asyncpg
@@ -16,12 +17,22 @@ from raglive.store.errors import connect_with_retry
 from raglive.store.origin import recognize_failover
 from raglive.store.pooler import BehindPooler, keeps_sessions, refuse_pooler
 
-__all__ = ["Connection", "Database"]
+__all__ = ["Connection", "Database", "PoolUse"]
 
 Connection = PoolConnectionProxy
 
 COMMAND_TIMEOUT_SECONDS = 60.0
 IDLE_TRANSACTION_SECONDS = 30  # less than the time after which a process counts as dead
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Numbers of connections, and of tasks that wait for one."""
+
+    in_use: int
+    idle: int
+    most: int
+    waiting: int
 
 
 class Database:
@@ -45,6 +56,7 @@ class Database:
         transaction pooler it is not."""
         self._pool = pool
         self._timer = timer or _QueryTimer()
+        self._waiting = 0
 
     @classmethod
     async def connect(
@@ -72,6 +84,12 @@ class Database:
         """Call `observe` with the duration of every query from now on, in seconds."""
         self._timer.observe = observe
 
+    @property
+    def pool_use(self) -> PoolUse:
+        """How much of the pool is in use now."""
+        size, idle = self._pool.get_size(), self._pool.get_idle_size()
+        return PoolUse(size - idle, idle, self._pool.get_max_size(), self._waiting)
+
     async def close(self) -> None:
         """Close every connection; after five seconds, terminate those still in use."""
         try:
@@ -83,13 +101,20 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Acquire a connection for the block."""
-        async with self._pool.acquire(timeout=10) as connection:
+        self._waiting += 1
+        try:
+            connection = await self._pool.acquire(timeout=10)
+        finally:
+            self._waiting -= 1
+        try:
             yield connection
+        finally:
+            await self._pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Acquire a connection, and run the block in a transaction."""
-        async with self._pool.acquire(timeout=10) as connection, connection.transaction():
+        async with self.connection() as connection, connection.transaction():
             yield connection
 
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:

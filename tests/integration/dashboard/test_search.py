@@ -61,6 +61,8 @@ async def test_a_question_is_answered_without_a_status_server(indexed: Database,
         assert (best.similarity is None) == (mode == "text")
         kept = await ask(http, q="hotels in Paris", mode=mode, type="md", limit=1)
         assert [hit.file.name for hit in kept.hits] in (["boiler.md"], [])
+        counted = f'raglive_search_seconds_count{{mode="{mode}",outcome="ok"}} 2.0'
+        assert counted in (await http.get("/metrics")).text
 
 
 async def test_a_token_finds_what_its_pipelines_hold_and_nothing_else(indexed: Database) -> None:

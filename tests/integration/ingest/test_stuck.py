@@ -65,7 +65,7 @@ async def test_a_hanging_file_is_stuck_until_it_progresses(
     (tmp_path / "first.txt").write_text(document("first", 1))
     async with provider() as paid:
         wiring = wired(dsn, paid.url, **settings)
-        async with watching(wiring, tmp_path), asyncio.timeout(60):
+        async with watching(wiring, tmp_path) as service, asyncio.timeout(60):
             await stands("first.txt", "completed")
             go_on = hang(paid)
             try:
@@ -74,4 +74,12 @@ async def test_a_hanging_file_is_stuck_until_it_progresses(
             finally:
                 go_on()
             await stands("hangs.txt", "completed")
+            (tmp_path / "empty.txt").touch()
+            await stands("empty.txt", "skipped")
+            counted = service.metrics.registry.get_sample_value
+            skipped = {"outcome": "skipped", "code": "empty"}
+            assert counted("raglive_attempts_total", skipped) == 1
+            embedded = {"outcome": "ok"}
+            assert counted("raglive_embedding_request_seconds_count", embedded) == paid.requests
+            assert counted("raglive_embedding_tokens_total")
     assert [row[0] for row in await database.fetch(STUCK)] == [STAGES[hang is hang_embedding]]

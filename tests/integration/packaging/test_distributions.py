@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tarfile
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from tools.third_party_licenses import FILE, bundled_packages
 
 ROOT = Path(__file__).parents[3]
 REPORTER = ROOT / "packages" / "raglive-reporter"
@@ -142,10 +144,26 @@ def test_the_wheel_has_the_web_app_and_no_development_code(distributions: Path) 
     names = _names(wheel)
     assert "raglive/dashboard/app/index.html" in names
     assert "raglive/store/migrations/0014_heartbeat.sql" in names
+    assert "raglive-0.1.0.dist-info/licenses/THIRD_PARTY_LICENSES" in names
     assert {name.split("/")[0] for name in names} == {"raglive", "raglive-0.1.0.dist-info"}
     required = {canonicalize_name(it.name) for it in _required(wheel)}
     assert "raglive-reporter" in required
     assert required.isdisjoint({"fake-google-drive", "pytest", "mypy", "ruff"})
+
+
+def test_the_sdist_builds_the_same_wheel_and_none_without_the_web_app(
+    distributions: Path, tmp_path: Path
+) -> None:
+    (sdist,) = distributions.glob("raglive-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    _build(source, "wheel", tmp_path)
+    (wheel,) = distributions.glob("raglive-*.whl")
+    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
+    (source / "src/raglive/dashboard/app/index.html").unlink()
+    with pytest.raises(AssertionError, match="Run `make setup`"):
+        _build(source, "wheel", tmp_path)
 
 
 def test_the_sdist_has_what_its_makefile_needs(distributions: Path) -> None:
@@ -205,3 +223,8 @@ def _imported(source: Path) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
     return found
+
+
+def test_the_licences_are_those_of_the_packages_in_the_web_app() -> None:
+    found = re.findall(r"^-{80}\n(\S+) (\S+) \((.+)\)\n-{80}$", FILE.read_text("utf-8"), re.M)
+    assert found == list(bundled_packages())

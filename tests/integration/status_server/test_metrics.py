@@ -145,7 +145,6 @@ async def test_it_is_not_alive_when_the_log_is_no_longer_read(
                 await asyncio.sleep(0.02)
 
 
-@pytest.mark.optional
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 @pytest.mark.parametrize(
     "app",

@@ -17,7 +17,12 @@ _HEADING = re.compile(r"^#{1,6} (?P<title>.+?)\s*$", re.M)
 
 def pages() -> list[Path]:
     """Every Markdown file of the project, without those of installed packages."""
-    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")]
+    found = [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "examples").glob("*.md"),
+        *(ROOT / "deploy").glob("*.md"),
+    ]
     return sorted(it for it in found if not _ELSEWHERE & set(it.relative_to(ROOT).parts))
 
 

@@ -110,7 +110,7 @@ def _metric_names(tree: ast.Module) -> Iterator[str]:
             ):
                 yield name.removeprefix("raglive_")
             case ast.Call(
-                func=ast.Attribute(attr="_counter" | "_gauge" | "_histogram"),
+                func=ast.Attribute(attr="counter" | "_gauge" | "histogram") | ast.Name(id="family"),
                 args=[ast.Constant(value=str(name)), *_],
             ):
                 yield name

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from raglive import __version__
 from raglive.http_api.authentication import Authenticator, bearer
+from raglive.http_api.metrics import metrics_page
 from raglive.http_api.openapi import body, refusals
 from raglive.http_api.pipeline_pages import PipelineListQuery, pipeline_page
 from raglive.http_api.probes import probe_routes
@@ -134,7 +135,7 @@ def _add_metrics(router: APIRouter, metrics: StatusMetrics) -> None:
     @router.get("/metrics", response_class=PlainTextResponse, responses=refusals(429))
     async def read_metrics() -> Response:
         """Return the metrics in Prometheus' text format."""
-        return metrics.page()
+        return await metrics_page(metrics)
 
 
 def _add_publishing(router: APIRouter, publisher: EventPublisher, caller_of: Any) -> None:

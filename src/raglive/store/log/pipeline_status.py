@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, field, fields
 from operator import itemgetter
 from typing import Any, Literal, Self, TypeVar
@@ -184,7 +184,7 @@ class PipelineReads:
         return await read_within(self._within_seconds, query)
 
 
-async def read_within(seconds: float, query: Coroutine[Any, Any, Result]) -> Result:
+async def read_within(seconds: float, query: Awaitable[Result]) -> Result:
     """Await a query; raise `DatabaseUnavailable` after `seconds` without an answer.
 
     The query is then abandoned: cancelling it would wait for the server that does not answer.
