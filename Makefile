@@ -28,7 +28,7 @@ WEB_SOURCES := $(shell find web -mindepth 1 \
 	\( -name node_modules -o -name .next -o -name out \) -prune -o \
 	! -name '*.tsbuildinfo' ! -name next-env.d.ts -print 2>/dev/null)
 
-.PHONY: help setup up check check-python check-web test test-all test-python test-web test-deploy bench bench-ingest test-examples lock dist generate format clean
+.PHONY: help setup up check check-python check-web test test-all test-python test-web test-deploy test-google bench bench-ingest test-examples lock dist generate format clean
 
 help: ## List what can be made
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,15 @@ test-web: web/node_modules/.package-lock.json
 test-python: setup
 	tools/install_test_programs.sh
 	$(WITH_NODE) $(PYTEST) $(PARTS) $(ARGS)
+
+test-google: setup ## Test with a real Google account: RAGLIVE_TEST_GOOGLE_KEY, RAGLIVE_TEST_GOOGLE_FOLDER
+ifeq ($(and $(RAGLIVE_TEST_GOOGLE_KEY),$(RAGLIVE_TEST_GOOGLE_FOLDER)),)
+	@echo "Skipped: set RAGLIVE_TEST_GOOGLE_KEY to the path of a service account's key, and"
+	@echo "RAGLIVE_TEST_GOOGLE_FOLDER to the id of a folder of a shared drive that it may edit."
+else
+	RAG_WATCH_FOLDER_ID=$(RAGLIVE_TEST_GOOGLE_FOLDER) GOOGLE_SERVICE_ACCOUNT_FILE=$(RAGLIVE_TEST_GOOGLE_KEY) $(BIN)/raglive doctor google-drive
+	$(BIN)/pytest -n 0 --timeout 600 tests/integration/sources/google_drive/test_account.py $(ARGS)
+endif
 
 test-deploy: setup ## Test the wheel, the image and the Compose file as they are deployed
 	tools/install_test_programs.sh docker

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from raglive.app.installation import Installation
 from raglive.app.queries import require_known
-from raglive.app.sources import google_credentials
+from raglive.app.sources import open_google_drive
 from raglive.local_stack.data_folder import is_data_folder
 from raglive.settings import Settings
 from raglive.sources.comparison import SourceDifferences
-from raglive.sources.google_drive.client import open_drive
 from raglive.sources.google_drive.comparison import compare_with_drive
 from raglive.sources.local_files.comparison import compare_with_folder
 from raglive.sources.local_files.scope import WatchScope
@@ -68,5 +67,5 @@ async def _verify(
 async def _compare_with_drive(
     settings: Settings, record: PipelineRecord, sample: int | None
 ) -> SourceDifferences:
-    async with open_drive(google_credentials(settings), settings.google_api_url) as client:
+    async with open_google_drive(settings) as client:
         return await compare_with_drive(record, client, sample)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import platformdirs
@@ -22,6 +23,7 @@ from raglive.sources.google_drive.credentials import (
 )
 from raglive.sources.google_drive.errors import CredentialsInvalid
 from raglive.sources.google_drive.push_channels import PushChannels
+from raglive.sources.google_drive.transport import RetryPolicy
 from raglive.sources.google_drive.watcher import GoogleDriveWatcher
 from raglive.sources.local_files.scope import WatchScope
 from raglive.sources.local_files.watcher import LocalFilesWatcher
@@ -32,6 +34,7 @@ __all__ = [
     "google_credentials",
     "google_is_set_up",
     "oauth_client",
+    "open_google_drive",
     "push_route",
     "run_google_drive",
     "run_local_files",
@@ -62,6 +65,18 @@ async def run_local_files(installation: Installation, folder: Path, stop: Awaita
         await run_service(settings, service, defaults.port, stop)
 
 
+def open_google_drive(
+    settings: Settings, retry: RetryPolicy | None = None
+) -> AbstractAsyncContextManager[DriveClient]:
+    """Open the Drive API with the configured credentials. Raises `CredentialsInvalid`."""
+    return open_drive(
+        google_credentials(settings),
+        settings.google_api_url,
+        retry,
+        units_per_minute=settings.google_quota_per_minute,
+    )
+
+
 PUSH_PATH = "/google-drive/push"
 
 
@@ -77,7 +92,7 @@ async def run_google_drive(installation: Installation, stop: Awaitable[None]) ->
             code=ErrorCode.SETTINGS_INVALID,
         )
     defaults = PipelineDefaults(GOOGLE_DRIVE_PIPELINE, "google_drive", settings.google_drive_port)
-    async with open_drive(google_credentials(settings), settings.google_api_url) as client:
+    async with open_google_drive(settings) as client:
         watchers: list[GoogleDriveWatcher] = []
 
         def watch(record: PipelineRecord, on_queued: Callable[[], None]) -> GoogleDriveWatcher:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from raglive.app.doctor.checks import Finding
 from raglive.app.doctor.examination import examine
+from raglive.app.doctor.google_drive import examine_google_drive
 from raglive.cli.running import Json, load_settings, run
 from raglive.cli.terminal import print_json, print_line
 
@@ -20,7 +22,20 @@ _MARKS = {
 }
 
 
+class Part(StrEnum):
+    """A part of the installation with checks of its own."""
+
+    GOOGLE_DRIVE = "google-drive"
+
+
 def doctor(
+    part: Annotated[
+        Part | None,
+        typer.Argument(
+            help="`google-drive`: check credentials, clock and quota, and read from each watched "
+            "folder. By default, everything else is checked."
+        ),
+    ] = None,
     as_json: Json = False,
     url: Annotated[
         str | None,
@@ -30,12 +45,14 @@ def doctor(
         ),
     ] = None,
 ) -> None:
-    """Check database, servers, folders and limits. The exit status is 1 when a check fails."""
+    """Check the installation, or a part of it. The exit status is 1 when a check fails."""
     settings = load_settings()
     findings: list[Finding] = []
 
     async def check() -> None:
-        findings.extend(await examine(settings, url))
+        findings.extend(
+            await examine(settings, url) if part is None else await examine_google_drive(settings)
+        )
 
     run(check, as_json=as_json)
     works = all(finding.state != "failed" for finding in findings)

@@ -157,6 +157,12 @@ class GoogleDrive(BaseModel):
         validation_alias="RAGLIVE_GOOGLE_FULL_LISTING_SECONDS",
         description="seconds between full listings, which find changes that the change logs missed",
     )
+    google_quota_per_minute: Annotated[int, Field(ge=1000)] = Field(
+        300_000,
+        validation_alias="RAGLIVE_GOOGLE_QUOTA_PER_MINUTE",
+        description="most quota units of the Drive API that a pipeline process uses in a minute; "
+        "Google allows an account 325,000 of most projects",
+    )
     google_drive_port: Port = Field(
         8004,
         validation_alias="RAGLIVE_GOOGLE_DRIVE_PORT",

@@ -86,12 +86,12 @@ async def bob(server: FakeDriveServer) -> AsyncIterator[Asker]:
         yield asker
 
 
-def google_client(server: FakeDriveServer, user: str | None) -> Any:
+def google_client(server: FakeDriveServer, user: str | None, *, writes: bool = False) -> Any:
     """Return Google's own client; use it in a thread because it blocks."""
     make: Any = service_account.Credentials.from_service_account_info
     credentials = make(
         json.loads(server.credentials_json()),
-        scopes=["https://www.googleapis.com/auth/drive.readonly"],
+        scopes=[f"https://www.googleapis.com/auth/drive{'' if writes else '.readonly'}"],
         subject=user,
     )
     return build(

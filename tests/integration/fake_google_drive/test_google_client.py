@@ -17,7 +17,7 @@ from googleapiclient.http import MediaIoBaseDownload
 from fake_google_drive import FakeDrive, FakeDriveServer, FaultKind
 from fake_google_drive.mime import DOCUMENT, DOCX, MARKDOWN
 from fake_google_drive.oauth import SERVICE_ACCOUNT
-from tests.integration.fake_google_drive.conftest import ANN, google_client
+from tests.integration.fake_google_drive.conftest import ANN, BOB, google_client
 
 
 def download(request: Any) -> bytes:
@@ -155,3 +155,42 @@ async def test_it_retries_transient_errors_and_raises_permanent_ones(
     with pytest.raises(HttpError) as refused:
         await asyncio.to_thread(download, files.get_media(fileId=file.id))
     assert refused.value.error_details[0]["reason"] == "cannotDownloadFile"
+
+
+async def test_it_shares_and_is_refused_where_google_refuses(
+    server: FakeDriveServer, drive: FakeDrive
+) -> None:
+    folder = drive.create_folder("folder", drive.my_drive(ANN))
+    inner = drive.create_folder("inner", folder)
+
+    def share(client: Any, body: dict[str, Any]) -> str:
+        request = client.permissions().create(fileId=folder.id, body=body | {"role": "reader"})
+        return str(request.execute()["id"])
+
+    def write() -> list[str]:
+        ann, bob = (google_client(server, user, writes=True) for user in (ANN, BOB))
+        permission = share(ann, {"type": "user", "emailAddress": BOB})
+        assert share(ann, {"type": "anyone"}) == "anyoneWithLink"
+        listed = ann.permissions().list(fileId=folder.id).execute()["permissions"]
+        assert [each["type"] for each in listed] == ["user", "anyone"]
+        refused = [
+            bob.files().update(fileId=folder.id, body={"name": "Bob's"}),
+            google_client(server, ANN).files().delete(fileId=folder.id),
+            ann.files().update(fileId=folder.id, addParents=inner.id, removeParents=folder.parent),
+            ann.files().copy(fileId=folder.id),
+        ]
+        reasons = []
+        for request in refused:
+            with pytest.raises(HttpError) as error:
+                request.execute()
+            reasons.append(error.value.error_details[0]["reason"])
+        ann.permissions().delete(fileId=folder.id, permissionId=permission).execute()
+        return reasons
+
+    assert await asyncio.to_thread(write) == [
+        "insufficientFilePermissions",
+        "insufficientPermissions",
+        "cyclicParents",
+        "cannotCopyFile",
+    ]
+    assert not drive.tree.is_visible(folder, BOB)

@@ -26,19 +26,23 @@ async def test_googles_own_client_reads_as_the_readme_shows(
     drive.share(drive.create("report.pdf", drive.my_drive(ANN), b"..."), SERVICE_ACCOUNT)
     credentials = tmp_path / "credentials.json"
     credentials.write_text(server.credentials_json(), "utf-8")
-    code = blocks(README, "python")[0].replace("http://127.0.0.1:8106", server.url)
+    reading, writing, _ = blocks(README, "python")
+    code = f"{reading}\n{writing}".replace("http://127.0.0.1:8106", server.url)
     printed = io.StringIO()
 
     def run() -> None:
-        exec(code, {"credentials_file": str(credentials)})
+        names = {"credentials_file": str(credentials)}
+        exec(code.replace("drive.readonly", "drive"), names)
+        exec("drive.files().create(body={'name': 'a folder'}, media_body=None).execute()", names)
 
     with contextlib.redirect_stdout(printed):
         await asyncio.to_thread(run)
     assert "report.pdf" in printed.getvalue()
+    assert any(item.name == "a folder" for item in drive.tree.items.values())
 
 
 async def test_the_double_in_tests_works_as_the_readme_shows() -> None:
-    code = blocks(README, "python")[1]
+    code = blocks(README, "python")[2]
     block = compile(code, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     names: dict[str, object] = {}
     await eval(block, names)

@@ -22,7 +22,12 @@ COMMANDS = {
 }
 # A moving picture is many frames without loss, so that its text stays sharp.
 MOST_PICTURE_BYTES = {".png": 100_000, ".webp": 300_000}
-OTHER_VARIABLES = {"RAGLIVE_TEST_DATABASE_URL", "RAGLIVE_TEST_HISTORIES"}
+OTHER_VARIABLES = {
+    "RAGLIVE_TEST_DATABASE_URL",
+    "RAGLIVE_TEST_GOOGLE_FOLDER",
+    "RAGLIVE_TEST_GOOGLE_KEY",
+    "RAGLIVE_TEST_HISTORIES",
+}
 _SETTING = re.compile(r"\b(?:RAGLIVE|SOCKET_IO|EMBEDDING|RAG|SUPABASE)_[A-Z][A-Z_]*[A-Z]\b")
 _COMMAND = re.compile(r"(?:^|[\s(/])raglive ((?:[a-z][a-z-]* ?)+)([^|;#)\n]*)")
 _OPTION = re.compile(r"--[a-z-]+")

@@ -73,8 +73,11 @@ async def _serve(folder: Path, port: int, credentials: Path) -> None:
     typer.echo(f"reading {folder}", err=True)
     await mirror.scan()
     async with FakeDriveServer(drive, port=port, google=google) as server:
+        google.oauth.consents.user = USER
+        oauth_client = credentials.with_name(f"{credentials.stem}-client.json")
         _write_secret(credentials, server.credentials_json())
-        _explain(server.url, credentials, root.id)
+        _write_secret(oauth_client, server.client_json())
+        _explain(server.url, credentials, oauth_client, root.id)
         await _until(stop, mirror)
 
 
@@ -89,12 +92,19 @@ async def _until(stop: asyncio.Event, mirror: FolderMirror) -> None:
         raise error
 
 
-def _explain(url: str, credentials: Path, folder_id: str) -> None:
+def _explain(url: str, credentials: Path, oauth_client: Path, folder_id: str) -> None:
     typer.echo(f"export RAGLIVE_GOOGLE_API_URL={url}")
     typer.echo(f"export GOOGLE_DRIVE_CREDENTIALS_JSON={shlex.quote(str(credentials))}")
     typer.echo(f"export RAG_WATCH_FOLDER_ID={folder_id}")
-    typer.echo("# Set these, then: raglive pipeline google-drive")
-    typer.echo(f"# Cause a fault: curl {url}/__control --json ", nl=False)
+    typer.echo('# Set these in another terminal, then: raglive up "$(mktemp -d)"')
+    typer.echo("# or, where raglive runs already: raglive pipeline google-drive")
+    token = oauth_client.with_name(f"{credentials.stem}-token.json")
+    typer.echo(f"# To log in as {USER} instead of the service account, set this, and log in:")
+    typer.echo("#   unset GOOGLE_DRIVE_CREDENTIALS_JSON")
+    typer.echo(f"#   export RAGLIVE_GOOGLE_TOKEN_FILE={shlex.quote(str(token))}")
+    typer.echo(f"#   raglive login google {shlex.quote(str(oauth_client))}")
+    typer.echo("# Cause a fault: curl -H 'Content-Type: application/json' ", nl=False)
+    typer.echo(f"{url}/__control -d ", nl=False)
     typer.echo("""'{"action": "fail", "method": "files.list", "kind": "unavailable"}'""")
 
 

@@ -122,6 +122,14 @@ class Control:
         """Undo `share`."""
         self._drive.unshare(item, user)
 
+    def share_by_link(self, item: str) -> str:
+        """Share an item with everyone who has the link; return its resource key."""
+        return self._drive.share_by_link(item)
+
+    def unshare_by_link(self, item: str) -> None:
+        """Undo `share_by_link`."""
+        self._drive.unshare_by_link(item)
+
     def set_downloadable(self, item: str, allowed: bool) -> None:
         """Allow or forbid the download of a file."""
         self._drive.set_downloadable(item, allowed)

@@ -195,6 +195,22 @@ class FakeDrive:
         with self._recorder.changing(of):
             self.tree.unshare(of, user)
 
+    def share_by_link(self, item: Item | str) -> str:
+        """Share an item and its contents with everyone who has the link; return its resource key.
+
+        No log of another user records the item.
+        """
+        of = self._file(item)
+        of.is_shared_by_link = True
+        self._recorder.changed(of)
+        return self.tree.resource_key(of) or ""
+
+    def unshare_by_link(self, item: Item | str) -> None:
+        """Undo `share_by_link`."""
+        of = self._file(item)
+        of.is_shared_by_link = False
+        self._recorder.changed(of)
+
     def set_downloadable(self, item: Item | str, allowed: bool) -> None:
         """Allow or forbid download and export of a file (`capabilities.canDownload`)."""
         of = self._file(item)

@@ -34,6 +34,7 @@ class Item:
     trashed: int | None = None
     can_download: bool = True
     is_abusive: bool = False
+    is_shared_by_link: bool = False
     readers: dict[str, int] = field(default_factory=dict)
 
     @property

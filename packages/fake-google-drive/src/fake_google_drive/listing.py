@@ -28,7 +28,10 @@ class PageTokenUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FileSearch:
-    """A search; `drive_id` restricts it to one shared drive."""
+    """A search; `drive_id` restricts it to one shared drive.
+
+    `opened` are the queried folders that the user sees by their resource keys.
+    """
 
     user: str
     query: Query | None
@@ -36,6 +39,7 @@ class FileSearch:
     drive_id: str | None = None
     include_shared_drives: bool = False
     order_by: str = ""
+    opened: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,9 @@ class Listings:
 
     def _matches(self, item: Item, search: FileSearch) -> bool:
         tree, user = self._drive.tree, search.user
-        if tree.items.get(item.id) is not item or not tree.is_visible(item, user):
+        if tree.items.get(item.id) is not item:
+            return False
+        if not tree.is_visible(item, user) and item.parent not in search.opened:
             return False
         drive = tree.shared_drive(item)
         if search.drive_id is not None:

@@ -63,6 +63,11 @@ class AccessGrant:
         """Whether the scopes include reading contents."""
         return not self.scopes.isdisjoint(READ_SCOPES)
 
+    @property
+    def writes(self) -> bool:
+        """Whether the scopes include changes."""
+        return _DRIVE in self.scopes
+
 
 class OAuth:
     """A service account that may act for every user, and users with refresh tokens.

@@ -9,7 +9,7 @@ from fake_google_drive.errors import DriveError
 
 __all__ = ["COSTS", "Quota"]
 
-# https://developers.google.com/workspace/drive/api/guides/limits
+# https://developers.google.com/workspace/drive/api/guides/limits; the costs of writes are a guess
 COSTS = {
     "about.get": 5,
     "changes.getStartPageToken": 5,
@@ -18,12 +18,19 @@ COSTS = {
     "channels.stop": 5,
     "drives.get": 5,
     "drives.list": 100,
+    "files.copy": 50,
+    "files.create": 50,
+    "files.delete": 50,
     "files.download": 200,
     "files.export": 200,
     "files.get": 5,
     "files.getMedia": 200,
     "files.list": 100,
+    "files.update": 50,
     "operations.get": 5,
+    "permissions.create": 50,
+    "permissions.delete": 50,
+    "permissions.list": 100,
 }
 
 

@@ -118,14 +118,18 @@ def _drive_id(item: Item, viewer: ResourceViewer) -> str | None:
 def _parents(item: Item, viewer: ResourceViewer) -> list[str] | None:
     if item.parent is None:
         return None
-    seen = viewer.tree.is_visible(viewer.tree.items[item.parent], viewer.user)
+    parent = viewer.tree.items[item.parent]
+    seen = viewer.tree.is_visible(parent, viewer.user) or viewer.tree.resource_key(parent)
     return [item.parent] if seen else None
 
 
-def _shortcut(item: Item, _: ResourceViewer) -> dict[str, Any] | None:
+def _shortcut(item: Item, viewer: ResourceViewer) -> dict[str, Any] | None:
     if item.target_id is None:
         return None
-    return {"targetId": item.target_id, "targetMimeType": item.target_mime_type}
+    found = {"targetId": item.target_id, "targetMimeType": item.target_mime_type}
+    target = viewer.tree.items.get(item.target_id)
+    key = None if target is None else viewer.tree.resource_key(target)
+    return found | ({} if key is None else {"targetResourceKey": key})
 
 
 def _capabilities(item: Item, viewer: ResourceViewer) -> dict[str, bool]:
@@ -171,8 +175,10 @@ def _links(item: Item, viewer: ResourceViewer) -> dict[str, str] | None:
     if not item.exports:
         return None
     names = EXPORT_FORMATS.get(item.mime_type, {})
+    key = viewer.tree.resource_key(item)
+    which = f"id={item.id}" if key is None else f"id={item.id}&resourcekey={key}"
     return {
-        format_: f"{viewer.url}/feeds/download/Export?id={item.id}&exportFormat={names[format_]}"
+        format_: f"{viewer.url}/feeds/download/Export?{which}&exportFormat={names[format_]}"
         for format_ in item.exports
         if format_ in names
     }
@@ -232,6 +238,7 @@ _FIELDS: dict[str, Callable[[Item, ResourceViewer], Any]] = {
     "shared": _outside_drives(lambda item, viewer: len(viewer.tree.viewers(item)) > 1),
     "capabilities": _capabilities,
     "copyRequiresWriterPermission": lambda item, _: not item.can_download,
+    "resourceKey": lambda item, viewer: viewer.tree.resource_key(item),
     "shortcutDetails": _shortcut,
     "size": _size,
     "quotaBytesUsed": lambda item, viewer: _size(item, viewer) or "0",

@@ -51,6 +51,13 @@ _FILE = _names(
     shortcutDetails=_names("targetId targetMimeType targetResourceKey"),
     trashingUser=_USER,
 )
+_PERMISSION = _names(
+    """
+    allowFileDiscovery deleted displayName domain emailAddress expirationTime id
+    inheritedPermissionsDisabled kind pendingOwner permissionDetails photoLink role
+    teamDrivePermissionDetails type view
+    """
+)
 _DRIVE = _names(
     """
     backgroundImageFile backgroundImageLink capabilities colorRgb createdTime hidden id kind
@@ -83,6 +90,8 @@ RESOURCES: dict[str, Known] = {
     "File": _FILE,
     "FileList": _names("files incompleteSearch kind nextPageToken", files=_FILE),
     "Operation": _names("done error metadata name response"),
+    "Permission": _PERMISSION,
+    "PermissionList": _names("kind nextPageToken permissions", permissions=_PERMISSION),
     "StartPageToken": _names("kind startPageToken"),
 }
 
@@ -93,6 +102,8 @@ _PAGES = "pageSize pageToken"
 _CHANGES = (
     f"{_ITEMS} {_MORE} {_PAGES} includeCorpusRemovals includeRemoved restrictToMyDrive spaces"
 )
+_WRITES = f"{_ALL_DRIVES} {_MORE} enforceSingleParent keepRevisionForever ocrLanguage"
+_PERMISSIONS = f"{_ALL_DRIVES} useDomainAdminAccess"
 PARAMETERS: dict[str, frozenset[str]] = {
     method: frozenset(names.split())
     for method, names in {
@@ -103,17 +114,27 @@ PARAMETERS: dict[str, frozenset[str]] = {
         "channels.stop": "",
         "drives.get": "useDomainAdminAccess",
         "drives.list": f"{_PAGES} q useDomainAdminAccess",
+        "files.copy": f"{_WRITES} copyComments ignoreDefaultVisibility",
+        "files.create": f"{_WRITES} ignoreDefaultVisibility useContentAsIndexableText",
+        "files.delete": f"{_ALL_DRIVES} enforceSingleParent",
         "files.download": "mimeType revisionId",
         "files.export": "mimeType",
         "files.get": f"{_ALL_DRIVES} {_MORE} acknowledgeAbuse",
         "files.list": f"{_ITEMS} {_MORE} {_PAGES} corpora corpus orderBy q spaces",
+        "files.update": f"{_WRITES} addParents removeParents useContentAsIndexableText",
         "operations.get": "",
+        "permissions.create": f"{_PERMISSIONS} emailMessage enforceExpansiveAccess "
+        "enforceSingleParent moveToNewOwnersRoot sendNotificationEmail transferOwnership",
+        "permissions.delete": f"{_PERMISSIONS} enforceExpansiveAccess",
+        "permissions.list": f"{_PERMISSIONS} {_PAGES} includePermissionsForView",
     }.items()
 }
 FLAGS = frozenset(
     """
-    acknowledgeAbuse includeCorpusRemovals includeItemsFromAllDrives includeRemoved
-    includeTeamDriveItems restrictToMyDrive supportsAllDrives supportsTeamDrives
-    useDomainAdminAccess
+    acknowledgeAbuse copyComments enforceExpansiveAccess enforceSingleParent
+    ignoreDefaultVisibility includeCorpusRemovals includeItemsFromAllDrives includeRemoved
+    includeTeamDriveItems keepRevisionForever moveToNewOwnersRoot restrictToMyDrive
+    sendNotificationEmail supportsAllDrives supportsTeamDrives transferOwnership
+    useContentAsIndexableText useDomainAdminAccess
     """.split()  # noqa: SIM905 - names, as above
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 
 from fake_google_drive.items import Item, SharedDrive
@@ -119,6 +121,16 @@ class Tree:
             if each.parent is None and each.id in self.shared_drives:
                 return user in self.shared_drives[each.id].members
         return False
+
+    def resource_key(self, item: Item) -> str | None:
+        """Return the key that a user without a right of their own needs, `None` if none helps.
+
+        Items in a folder that is shared by link have keys of their own.
+        """
+        if not any(each.is_shared_by_link for each in self.lineage(item)):
+            return None
+        digest = hashlib.blake2b(f"key:{item.id}".encode(), digest_size=12).digest()
+        return f"0-{urlsafe_b64encode(digest).decode()}"
 
     def corpora(self, item: Item) -> set[Corpus]:
         """Return the logs that record an item's changes.

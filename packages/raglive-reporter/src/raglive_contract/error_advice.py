@@ -58,6 +58,9 @@ WHAT_TO_DO: dict[str, str] = {
         "Raise RAGLIVE_EMBEDDING_BUDGET and start the pipeline again, or split the file."
     ),
     ErrorCode.EXPORT_TOO_LARGE: "Split the document: it is larger than Google exports.",
+    ErrorCode.EXPORT_FAILED: (
+        "Retry. If it fails again, split the document, or download it in Google Drive to see why."
+    ),
     ErrorCode.DOWNLOAD_QUOTA_EXCEEDED: (
         "Nothing: the file was downloaded too often, and Google serves it again within a day. "
         "raglive asks every hour. A copy of the file can be downloaded at once."
@@ -66,7 +69,9 @@ WHAT_TO_DO: dict[str, str] = {
         "Open the file in Google Drive to see whether it can be downloaded, then retry."
     ),
     ErrorCode.DRIVE_UNAVAILABLE: ("See Google Workspace's status; retry when it has recovered."),
-    ErrorCode.DRIVE_RATE_LIMITED: "Raise the quota of the Google project, then retry.",
+    ErrorCode.DRIVE_RATE_LIMITED: (
+        "See in the Google Cloud console which quota of the project is used up, then retry."
+    ),
     ErrorCode.DRIVE_FORBIDDEN: (
         "Give the pipeline's Google account the right to read the file; raglive then asks again."
     ),
@@ -100,12 +105,17 @@ WHAT_TO_DO: dict[str, str] = {
         "Split the file; or, if it is the file itself that is too large, raise "
         "RAGLIVE_MAX_FILE_BYTES, start the pipeline again, and retry."
     ),
+    ErrorCode.SHORTCUT_TO_FOLDER: (
+        "To index the folder, add the id in the message to RAG_WATCH_FOLDER_ID, and start the "
+        "pipeline again."
+    ),
     ErrorCode.FLAGGED_ABUSIVE: (
         "Google classifies the file as malware; its owner can ask for a review."
     ),
     ErrorCode.NO_DOWNLOAD_RIGHT: "Ask the file's owner to allow downloads.",
 }
 WHILE_WAITING: dict[str, str] = {
+    ErrorCode.EXPORT_FAILED: ("Nothing: raglive retries. If it lasts, split the document."),
     ErrorCode.EXTRACTOR_UNAVAILABLE: (
         "Nothing: raglive retries. If it lasts, read the pipeline's log."
     ),
@@ -126,7 +136,8 @@ WHILE_WAITING: dict[str, str] = {
         "Nothing: raglive retries. If it lasts, see Google Workspace's status."
     ),
     ErrorCode.DRIVE_RATE_LIMITED: (
-        "Nothing: raglive retries. If it lasts, raise the project's quota."
+        "Nothing: raglive retries. If it lasts, see in the Google Cloud console which quota is "
+        "used up: units per minute, or bytes per day."
     ),
     ErrorCode.AUTH_REQUIRED: "Renew the Google credentials; then raglive retries.",
     ErrorCode.DATABASE_UNAVAILABLE: (

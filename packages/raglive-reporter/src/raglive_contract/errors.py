@@ -59,6 +59,7 @@ class ErrorCode(StrEnum):
     TOO_LARGE = "too_large"
     NO_DOWNLOAD_RIGHT = "no_download_right"
     FLAGGED_ABUSIVE = "flagged_abusive"
+    SHORTCUT_TO_FOLDER = "shortcut_to_folder"
     # embedding
     EMBEDDING_REJECTED = "embedding_rejected"
     EMBEDDING_RATE_LIMITED = "embedding_rate_limited"
@@ -86,6 +87,7 @@ class ErrorCode(StrEnum):
     TRANSFER_FAILED = "transfer_failed"
     DOWNLOAD_QUOTA_EXCEEDED = "download_quota_exceeded"
     EXPORT_TOO_LARGE = "export_too_large"
+    EXPORT_FAILED = "export_failed"
     # pipelines and their sources
     WATCH_LOCATION_UNAVAILABLE = "watch_location_unavailable"
     DELETIONS_HELD = "deletions_held"

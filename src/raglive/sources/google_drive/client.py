@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
 from raglive.sources.google_drive.credentials import Credentials, TokenSource
 from raglive.sources.google_drive.drive_file import FIELDS, DriveFile
+from raglive.sources.google_drive.quota import UNITS_PER_MINUTE, QuotaBucket
 from raglive.sources.google_drive.transport import GOOGLE, DriveTransport, RetryPolicy
 from raglive_contract.errors import ErrorCode, RagliveError
 
@@ -57,6 +58,12 @@ class DriveClient:
 
     transport: DriveTransport
     page_size: int = PAGE_SIZE
+
+    def with_resource_keys(self, keys: Mapping[str, str]) -> DriveClient:
+        """Return a client that sends these resource keys, by item id, with each request."""
+        if not keys:
+            return self
+        return replace(self, transport=replace(self.transport, resource_keys=keys))
 
     async def file(self, file_id: str) -> DriveFile:
         """Return a file's metadata."""
@@ -150,12 +157,20 @@ class DriveClient:
 
 @asynccontextmanager
 async def open_drive(
-    credentials: Credentials, url: str = GOOGLE, retry: RetryPolicy | None = None
+    credentials: Credentials,
+    url: str = GOOGLE,
+    retry: RetryPolicy | None = None,
+    *,
+    units_per_minute: float = UNITS_PER_MINUTE,
 ) -> AsyncIterator[DriveClient]:
-    """Open an HTTP client for Google Drive and close it at the end of the block."""
+    """Open an HTTP client for Google Drive and close it at the end of the block.
+
+    All requests together take at most `units_per_minute` of the quota.
+    """
     async with httpx.AsyncClient(timeout=TIMEOUT) as http:
         tokens = TokenSource(credentials, http)
-        transport = DriveTransport(http, tokens, url.rstrip("/"), retry=retry or RetryPolicy())
+        quota = QuotaBucket(units_per_minute)
+        transport = DriveTransport(http, tokens, url.rstrip("/"), quota, retry or RetryPolicy())
         yield DriveClient(transport)
 
 

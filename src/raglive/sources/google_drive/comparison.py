@@ -30,7 +30,7 @@ async def compare_with_drive(
     tables = GoogleDriveTables(record)
     folders = {one.folder_id: one for one in await tables.all_folders()}
     known = {file.file_id: file for file in await Registry(record).known()}
-    comparison = _Comparison(client, folders, known, await tables.all_targets())
+    comparison = _Comparison(client, tables, folders, known, await tables.all_targets())
     for folder in _some(list(folders.values()), sample):
         await comparison.list_folder(folder)
     for file in _some(list(known.values()), sample):
@@ -42,22 +42,25 @@ class _Comparison:
     def __init__(
         self,
         client: DriveClient,
+        tables: GoogleDriveTables,
         folders: Mapping[str, Folder],
         known: Mapping[str, KnownFile],
         targets: Collection[str],
     ) -> None:
         self.differences = SourceDifferences()
         self._client = client
+        self._tables = tables
         self._folders = folders
         self._known = known
         self._targets = targets
         self._seen: set[str] = set()
 
     async def list_folder(self, folder: Folder) -> None:
+        client = await self._client_for(folder.folder_id)
         token: str | None = None
         while True:
             try:
-                page = await self._client.children([folder.folder_id], folder.log or None, token)
+                page = await client.children([folder.folder_id], folder.log or None, token)
             except DriveNotFound:
                 return  # its files are requested one by one
             for file in page.files:
@@ -70,7 +73,8 @@ class _Comparison:
         if known.file_id in self._seen:
             return
         try:
-            file = await self._client.file(known.file_id)
+            client = await self._client_for(known.file_id)
+            file = await client.file(known.file_id)
         except DriveNotFound:
             self.differences.left_over.append(known.name)
             return
@@ -79,6 +83,10 @@ class _Comparison:
             self.differences.left_over.append(known.name)
         else:
             self._compare(file)
+
+    async def _client_for(self, item_id: str) -> DriveClient:
+        keys = await self._tables.resource_keys([item_id])
+        return self._client.with_resource_keys(keys)
 
     def _compare(self, file: DriveFile) -> None:
         if file.is_shortcut or file.id in self._seen:

@@ -139,6 +139,7 @@ class TokenSource:
     def __init__(self, credentials: Credentials, http: httpx.AsyncClient) -> None:
         self._credentials = credentials
         self._http = http
+        self.scopes: frozenset[str] = frozenset()  # of the last token, if Google named them
         self._token = ""
         self._expires = 0.0
         self._lock = asyncio.Lock()
@@ -169,6 +170,7 @@ class TokenSource:
         if answer.status_code != 200 or "access_token" not in found:
             raise AuthRequired(_refusal(found))
         self._token = str(found["access_token"])
+        self.scopes = frozenset(str(found.get("scope", "")).split())
         lasts = float(found.get("expires_in", 3600))
         self._expires = time.monotonic() + max(lasts - RENEW_BEFORE_EXPIRY_SECONDS, lasts / 2)
 
@@ -181,9 +183,21 @@ def _object(answer: httpx.Response) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+_ADVICE_BY_DESCRIPTION = {
+    "Invalid email or User ID": "GOOGLE_DRIVE_IMPERSONATE_USER does not name a user of your Google "
+    "Workspace. Correct it.",
+    "reasonable timeframe": "The clock of this machine is wrong. Set it.",
+    "Invalid JWT Signature": "The key of the service account was deleted. Create a new key.",
+}
+
+
 def _refusal(found: dict[str, Any]) -> str:
     code = str(found.get("error", "no reason"))[:100]
-    advice = {
+    described = str(found.get("error_description", ""))
+    for part, advice in _ADVICE_BY_DESCRIPTION.items():
+        if part in described:
+            return f"Google refused the credentials ({code}). {advice}"
+    advice_by_code = {
         "invalid_grant": "The key or the consent was revoked, or the clock is wrong. "
         "Create a new key, or run `raglive login google`.",
         "unauthorized_client": "Allow the service account to act for the user: delegate the "
@@ -192,4 +206,4 @@ def _refusal(found: dict[str, Any]) -> str:
         "`raglive login google`.",
     }
     otherwise = "See docs/how-to/google-drive.md."
-    return f"Google refused the credentials ({code}). {advice.get(code, otherwise)}"
+    return f"Google refused the credentials ({code}). {advice_by_code.get(code, otherwise)}"

@@ -20,17 +20,21 @@ from raglive.sources.google_drive.errors import (
     DriveNotFound,
     DriveRefused,
     DriveUnavailable,
+    ExportFailed,
     TransferFailed,
 )
 from raglive.store.registry.jobs import Job
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["fetch"]
+__all__ = ["fetch", "save_content"]
 
 CHUNK_BYTES = 256 * 1024
 OPERATION_POLLS = 60
 OPERATION_POLL_SECONDS = 2.0
 _PAGE = "text/html"
+# google.rpc.Code: invalid argument, not found, permission denied, failed precondition, out of
+# range, unimplemented.
+_FINAL_STATUSES = frozenset({3, 5, 7, 9, 11, 12})
 _UNSUPPORTED = frozenset({"badRequest", "fileNotExportable", "invalid"})
 
 
@@ -43,19 +47,30 @@ async def fetch(client: DriveClient, job: Job, max_bytes: int) -> AsyncIterator[
     and the errors of `DriveTransport`.
     """
     file = await _current(client, job)
-    if not file.can_download:
-        raise Skipped(f"{file.name} may not be downloaded.", code=ErrorCode.NO_DOWNLOAD_RIGHT)
     with tempfile.TemporaryDirectory(prefix="raglive-") as folder:
         path = Path(folder) / "content"
         try:
-            await _Transfer(client, file, path, max_bytes).run()
-        except DriveRefused as error:
-            if error.skips_file:
-                raise Skipped(error.message, code=error.code) from None
-            raise
+            await save_content(client, file, path, max_bytes)
         except DriveNotFound:
             raise _vanished(job) from None
         yield path
+
+
+async def save_content(client: DriveClient, file: DriveFile, path: Path, max_bytes: int) -> None:
+    """Download or export a file to a path. Raises what `fetch` does, and `DriveNotFound`."""
+    if file.is_shortcut_to_folder:
+        raise Skipped(
+            f"{file.name} is a shortcut to the folder {file.target_id}, and is not followed.",
+            code=ErrorCode.SHORTCUT_TO_FOLDER,
+        )
+    if not file.can_download:
+        raise Skipped(f"{file.name} may not be downloaded.", code=ErrorCode.NO_DOWNLOAD_RIGHT)
+    try:
+        await _Transfer(client, file, path, max_bytes).run()
+    except DriveRefused as error:
+        if error.skips_file:
+            raise Skipped(error.message, code=error.code) from None
+        raise
 
 
 async def _current(client: DriveClient, job: Job) -> DriveFile:
@@ -125,7 +140,7 @@ class _Transfer:
             try:
                 if await way(formats):
                     return True
-            except (DriveUnavailable, TransferFailed) as error:
+            except (DriveUnavailable, ExportFailed, TransferFailed) as error:
                 unavailable = error
         if unavailable is not None:
             raise unavailable
@@ -143,13 +158,12 @@ class _Transfer:
     async def _by_operation(self, formats: list[str]) -> bool:
         for mime_type in formats:
             with suppress(DriveRefused, DriveNotFound):
-                address = await self._operate(mime_type)
-                if address is not None:
-                    await self._save(address, mime_type)
-                    return True
+                await self._save(await self._operate(mime_type), mime_type)
+                return True
         return False
 
-    async def _operate(self, mime_type: str) -> str | None:
+    async def _operate(self, mime_type: str) -> str:
+        """Return the address of an operation's result. Raises `ExportFailed` for its error."""
         params = {"mimeType": mime_type}
         found = await self.client.transport.json(
             "POST", f"files/{self.file.id}/download", "download", params
@@ -157,12 +171,17 @@ class _Transfer:
         for _ in range(OPERATION_POLLS):
             if found.get("done"):
                 address = (found.get("response") or {}).get("downloadUri")
-                return str(address) if address else None
+                if not address:
+                    raise _failed_operation(self.file.name, found.get("error"))
+                return str(address)
             await asyncio.sleep(OPERATION_POLL_SECONDS)
             found = await self.client.transport.json(
                 "GET", f"operations/{found['name']}", "get", {}
             )
-        return None
+        raise ExportFailed(
+            f"Google Drive did not export {self.file.name} within "
+            f"{OPERATION_POLLS * OPERATION_POLL_SECONDS:g} s."
+        )
 
     async def _save(
         self, url: str, mime_type: str, params: dict[str, str] | None = None
@@ -217,6 +236,15 @@ def _begins_page(content: bytes) -> bool:
 def _write(target: BinaryIO, digest: hashlib._Hash, chunk: bytes) -> None:
     target.write(chunk)
     digest.update(chunk)
+
+
+def _failed_operation(name: str, error: object) -> ExportFailed:
+    found = error if isinstance(error, dict) else {}
+    code, message = found.get("code"), str(found.get("message") or "no message")[:300].rstrip(".")
+    return ExportFailed(
+        f"Google Drive could not export {name}: {message} (files.download, code {code}).",
+        retryable=code not in _FINAL_STATUSES,
+    )
 
 
 def _vanished(job: Job) -> RagliveError:

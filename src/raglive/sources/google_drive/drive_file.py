@@ -24,7 +24,8 @@ _EXPORTS = {
 }
 FIELDS = (
     "id,name,mimeType,parents,driveId,trashed,modifiedTime,size,md5Checksum,sha256Checksum,"
-    "webViewLink,capabilities/canDownload,shortcutDetails(targetId,targetMimeType)"
+    "webViewLink,resourceKey,capabilities/canDownload,"
+    "shortcutDetails(targetId,targetMimeType,targetResourceKey)"
 )
 
 
@@ -45,6 +46,8 @@ class DriveFile:
     can_download: bool = True
     target_id: str | None = None
     target_mime_type: str | None = None
+    resource_key: str | None = None  # needed to read it if it is shared by link only
+    target_resource_key: str | None = None
 
     @classmethod
     def of(cls, found: dict[str, Any]) -> Self:
@@ -65,6 +68,8 @@ class DriveFile:
             can_download=bool((found.get("capabilities") or {}).get("canDownload", True)),
             target_id=shortcut.get("targetId"),
             target_mime_type=shortcut.get("targetMimeType"),
+            resource_key=found.get("resourceKey"),
+            target_resource_key=shortcut.get("targetResourceKey"),
         )
 
     @property
@@ -74,8 +79,13 @@ class DriveFile:
 
     @property
     def is_shortcut(self) -> bool:
-        """Whether it is a shortcut to another item."""
-        return self.mime_type == SHORTCUT
+        """Whether it is a shortcut that is followed: to a file, not to a folder."""
+        return self.mime_type == SHORTCUT and not self.is_shortcut_to_folder
+
+    @property
+    def is_shortcut_to_folder(self) -> bool:
+        """Whether it is a shortcut to a folder, which is not followed but skipped."""
+        return self.mime_type == SHORTCUT and self.target_mime_type == FOLDER
 
     @property
     def is_native(self) -> bool:

@@ -14,6 +14,7 @@ __all__ = [
     "DriveRateLimited",
     "DriveRefused",
     "DriveUnavailable",
+    "ExportFailed",
     "ListingIncomplete",
     "TransferFailed",
 ]
@@ -106,4 +107,11 @@ class TransferFailed(RagliveError):
     """A download ended early, or its checksum is wrong."""
 
     code = ErrorCode.TRANSFER_FAILED
+    retryable = True
+
+
+class ExportFailed(RagliveError):
+    """A long-running export of a large document failed, or did not end in time."""
+
+    code = ErrorCode.EXPORT_FAILED
     retryable = True

@@ -37,8 +37,7 @@ class FolderListing:
     on, for `DISTRUST_SECONDS`.
     """
 
-    def __init__(self, client: DriveClient, registry: DriveRegistry) -> None:
-        self._client = client
+    def __init__(self, registry: DriveRegistry) -> None:
         self._registry = registry
         self._must_list_singly = False  # because an answer about several was wrong or refused
 
@@ -104,9 +103,10 @@ class FolderListing:
                 lambda connection: registry.tables.expect(connection, folders),
                 "marking the expected files",
             )
+        client = await registry.client_for(folders)
         token: str | None = None
         while True:
-            page = await self._page(folders, drive_id, token)
+            page = await _page(client, folders, drive_id, token)
             childless -= {file.parent for file in page.files if file.parent is not None}
             is_complete = page.next is None and (len(folders) == 1 or not childless)
             await registry.write(
@@ -117,18 +117,6 @@ class FolderListing:
             token = page.next
             if token is None:
                 return sorted(childless)
-
-    async def _page(self, folders: Sequence[str], drive_id: str, token: str | None) -> ListingPage:
-        try:
-            page = await self._client.children(folders, drive_id or None, token)
-        except CursorLost as error:
-            raise DriveUnavailable(error.message) from None
-        if page.is_incomplete:
-            raise ListingIncomplete(
-                "Google Drive returned an incomplete listing. Nothing is deleted, and the "
-                "listing is retried."
-            )
-        return page
 
     async def _find_missing_folder(self, folders: Sequence[str]) -> None:
         """Find out which of these folders no longer exists, as Drive does not report it."""
@@ -159,6 +147,21 @@ class FolderListing:
             await registry.tables.mark_unseen(connection, folders)
 
         await registry.in_transaction(commit, "marking missing folders")
+
+
+async def _page(
+    client: DriveClient, folders: Sequence[str], drive_id: str, token: str | None
+) -> ListingPage:
+    try:
+        page = await client.children(folders, drive_id or None, token)
+    except CursorLost as error:
+        raise DriveUnavailable(error.message) from None
+    if page.is_incomplete:
+        raise ListingIncomplete(
+            "Google Drive returned an incomplete listing. Nothing is deleted, and the listing is "
+            "retried."
+        )
+    return page
 
 
 def _is_folder(state: DriveFile | None) -> bool:

@@ -107,6 +107,7 @@ class PlanWriter:
         if plan.targets:
             targets_changed |= await tables.save_target_drives(connection, plan.targets)
         leaving = await self._remove(connection, plan)
+        await tables.put_resource_keys(connection, _resource_keys(states))
         if is_full:
             alive = [item for item, found in states.items() if found and not found.trashed]
             await tables.found(connection, alive)
@@ -173,6 +174,17 @@ class PlanWriter:
         if leaving.folders:
             await tables.uncheck_left(connection, leaving.folders)
         return leaving
+
+
+def _resource_keys(states: States) -> dict[str, str]:
+    """Return the resource keys that these items have, or know of their targets."""
+    keys: dict[str, str] = {}
+    for item_id, state in states.items():
+        if state is not None and state.target_id and state.target_resource_key:
+            keys[state.target_id] = state.target_resource_key
+        if state is not None and state.resource_key:
+            keys[item_id] = state.resource_key
+    return keys
 
 
 def _moved_event(moved: RelocatedFiles) -> NewStatusUpdate:

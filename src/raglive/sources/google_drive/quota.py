@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-__all__ = ["COSTS", "QuotaBucket"]
+__all__ = ["COSTS", "UNITS_PER_MINUTE", "QuotaBucket"]
 
-UNITS_PER_MINUTE = 300_000  # of 325,000, to leave some to other programs of the same account
+UNITS_PER_MINUTE = 300_000
 BURST_SECONDS = 5
 
 COSTS = {"get": 5, "list": 100, "download": 200}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from raglive.sources.google_drive.drive_file import FOLDER, DriveFile
+from raglive.sources.google_drive.drive_file import DriveFile
 from raglive.sources.google_drive.folder_tree import FolderScope, FolderTree
 from raglive.store.registry.files import GoneReason, KnownFile, ObservedFile
 from raglive.store.registry.google_drive import Folder, KnownItems, Shortcut
@@ -166,8 +166,8 @@ class _Decision:
 
     def _shortcut(self, state: DriveFile) -> Shortcut | None:
         is_wanted = (
-            state.target_id is not None
-            and state.target_mime_type != FOLDER
+            state.is_shortcut
+            and state.target_id is not None
             and not state.trashed
             and state.parent is not None
         )

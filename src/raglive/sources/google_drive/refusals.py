@@ -49,7 +49,8 @@ class Refusal(NamedTuple):
 _RATE = Refusal(
     ErrorCode.DRIVE_RATE_LIMITED,
     "waiting",
-    "raglive waits and continues. If it lasts, raise the quota of the Google project.",
+    "raglive waits and continues. If it lasts, see the quotas of the Google project: requests per "
+    "minute (lower RAGLIVE_GOOGLE_QUOTA_PER_MINUTE, or raise the quota), or bytes per day.",
 )
 _DAY = Refusal(
     ErrorCode.DRIVE_RATE_LIMITED,

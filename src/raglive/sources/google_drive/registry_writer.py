@@ -149,10 +149,12 @@ class DriveRegistry:
 
     async def forget_unseen(self) -> None:
         """Remove folders and shortcuts that the full listing did not find."""
-        await self.in_transaction(
-            lambda connection: self.tables.forget_unseen(connection, self.state.number),
-            "removing folders",
-        )
+
+        async def commit(connection: Connection) -> None:
+            await self.tables.forget_unseen(connection, self.state.number)
+            await self.tables.forget_resource_keys(connection)
+
+        await self.in_transaction(commit, "removing folders")
 
     async def begin_full_listing(self, cursors: Mapping[str, str] | None = None) -> None:
         """Begin a full listing; `cursors` replace those that the change logs no longer accept."""
@@ -202,18 +204,22 @@ class DriveRegistry:
         ordered = sorted(ids)
         for at in range(0, len(ordered), CONCURRENT_REQUESTS):
             some = ordered[at : at + CONCURRENT_REQUESTS]
-            states = await asyncio.gather(*map(self._fetch_state, some), return_exceptions=True)
+            client = await self.client_for(some)
+            states = await asyncio.gather(
+                *(_fetch_state(client, item_id) for item_id in some), return_exceptions=True
+            )
             for item_id, state in zip(some, states, strict=True):
                 if isinstance(state, BaseException):
                     raise state
                 found[item_id] = state
         return found
 
-    async def _fetch_state(self, item_id: str) -> DriveFile | None:
-        try:
-            return await self._client.file(item_id)
-        except DriveNotFound:
-            return None
+    async def client_for(self, ids: Collection[str]) -> DriveClient:
+        """Return a client that can read these items, with the resource keys that are known."""
+        keys = await retry_transient(
+            lambda: self.tables.resource_keys(ids), what="reading resource keys"
+        )
+        return self._client.with_resource_keys(keys)
 
     async def _decide(
         self,
@@ -257,3 +263,10 @@ class DriveRegistry:
                 return await self.tables.known(connection, ids, parents, listing)
 
         return await retry_transient(read, what="reading the registry")
+
+
+async def _fetch_state(client: DriveClient, item_id: str) -> DriveFile | None:
+    try:
+        return await client.file(item_id)
+    except DriveNotFound:
+        return None

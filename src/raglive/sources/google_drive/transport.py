@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +60,7 @@ class DriveTransport:
     url: str = GOOGLE
     quota: QuotaBucket = field(default_factory=QuotaBucket)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    resource_keys: Mapping[str, str] = field(default_factory=dict)  # by item id
 
     def address(self, path: str) -> str:
         """Return the URL of an API method."""
@@ -113,7 +114,7 @@ class DriveTransport:
     ) -> httpx.Response:
         what, refused = url.rpartition("/v3/")[2].partition("?")[0], ""
         for attempt in range(self.retry.attempts):
-            headers = {} if content is None else {"Content-Type": "application/json"}
+            headers = self._headers(content)
             request = self.http.build_request(
                 method, url, params=params, headers=headers, content=content
             )
@@ -137,6 +138,13 @@ class DriveTransport:
                 log.info("drive_retry", what=what, code=error.code, seconds=round(pause, 2))
                 await asyncio.sleep(pause)
         raise error
+
+    def _headers(self, content: bytes | None) -> dict[str, str]:
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        if self.resource_keys:
+            pairs = (f"{item}/{key}" for item, key in self.resource_keys.items())
+            headers["X-Goog-Drive-Resource-Keys"] = ",".join(pairs)
+        return headers
 
     async def _send(
         self, request: httpx.Request, what: str, cost: str, refused: str

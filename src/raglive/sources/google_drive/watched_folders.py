@@ -16,15 +16,33 @@ from raglive.store.pool import Connection
 from raglive.store.registry.google_drive import Folder
 from raglive_contract.errors import ErrorCode, RagliveError
 
-__all__ = ["WatchedFolders", "folder_id_of"]
+__all__ = ["WatchedFolders", "folder_id_of", "resource_keys_of"]
 
-_ADDRESS = re.compile(r"https://drive\.google\.com/.*?(?:folders/|[?&]id=)([\w-]+)")
+_ID = re.compile(
+    r"(?:(?:https?://)?drive\.google\.com/.*?(?:folders/|[?&]id=))?([\w-]+)/?(?:[?&#].*)?", re.I
+)
+_RESOURCE_KEY = re.compile(r"[?&]resourcekey=([\w-]+)", re.I)
 
 
 def folder_id_of(given: str) -> str:
-    """Return the id of a folder that is given by its id or by its address in a browser."""
-    found = _ADDRESS.match(given.strip())
-    return found[1] if found else given.strip()
+    """Return the id of a folder that is given by its id or by its address in a browser.
+
+    Raises `settings_invalid` for anything else.
+    """
+    found = _ID.fullmatch(given.strip())
+    if found is None:
+        raise RagliveError(
+            f"RAG_WATCH_FOLDER_ID: {given.strip()[:200]!r} is neither the id of a Google Drive "
+            "folder nor its address, which contains /folders/ and the id.",
+            code=ErrorCode.SETTINGS_INVALID,
+        )
+    return found[1]
+
+
+def resource_keys_of(given: Sequence[str]) -> dict[str, str]:
+    """Return the resource keys in the addresses of folders, by folder id."""
+    found = {folder_id_of(one): _RESOURCE_KEY.search(one) for one in given}
+    return {folder_id: key[1] for folder_id, key in found.items() if key is not None}
 
 
 @dataclass(slots=True)
@@ -36,8 +54,9 @@ class _Found:
 class WatchedFolders:
     """The configured folders, and what was found out about them.
 
-    `unavailable` maps the ids of folders that cannot be read to the reason. `logs` are the change
-    logs to read: of the folders, and of the targets of shortcuts.
+    `unavailable` maps the ids of folders that cannot be read to the reason; those in `lost` were
+    read before. `logs` are the change logs to read: of the folders, and of the targets of
+    shortcuts.
     """
 
     def __init__(
@@ -45,10 +64,12 @@ class WatchedFolders:
     ) -> None:
         self.ids = tuple(dict.fromkeys(folder_id_of(one) for one in folders))
         self.unavailable: dict[str, str] = {}
+        self.lost: set[str] = set()
         self.logs: set[str] = set()
         self._available_logs: set[str] = set()
         self._all_logs: set[str] = set()  # those of unavailable folders included
-        self._client = client
+        self._resource_keys = resource_keys_of(folders)
+        self._client = client.with_resource_keys(self._resource_keys)
         self._registry = registry
 
     async def check(self) -> None:
@@ -67,6 +88,7 @@ class WatchedFolders:
         if not (found.available or known or has_files):
             raise FolderUnavailable(next(iter(found.unavailable.values())))
         self.unavailable = found.unavailable
+        self.lost = found.unavailable.keys() & known.keys()
         self.logs = {root.log for root in found.available}
         self._available_logs = self.logs
         unavailable_logs = {known[one].log for one in found.unavailable if one in known}
@@ -121,7 +143,8 @@ class WatchedFolders:
         except DriveNotFound:
             found.unavailable[folder_id] = (
                 f"The Google Drive folder {folder_id} does not exist for this account. Share it "
-                "with the account, or correct RAG_WATCH_FOLDER_ID."
+                "with the account, or correct RAG_WATCH_FOLDER_ID. If it is shared by link, set "
+                "the whole address of the link, with its resourcekey."
             )
             return
         if not file.is_folder:
@@ -153,6 +176,7 @@ class WatchedFolders:
             forgotten = await tables.forget_roots(connection, configured)
             for root in added:
                 await tables.put_root(connection, root)
+            await tables.put_resource_keys(connection, self._resource_keys)
             await tables.mark_unreadable(connection, found.unavailable)
             if forgotten or found.unavailable:
                 await tables.leave_out_of_reach(connection)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,13 +61,12 @@ class GoogleDriveWatcher:
         max_file_bytes: int = 512 * 2**20,
         on_queued: Callable[[], None],
     ) -> None:
-        self._client = client
         self._interval = check_interval_seconds
         self._full_listing_seconds = full_listing_seconds
         self._max_bytes = max_file_bytes
         self._registry = DriveRegistry(record, client, on_queued)
         self._folders = WatchedFolders(client, self._registry, folders)
-        self._listing = FolderListing(client, self._registry)
+        self._listing = FolderListing(self._registry)
         self._change_logs = ChangeLogReader(client, self._registry)
         self._deletions = DriveDeletionGuard(self._registry)
         self._problems = ProblemPublisher(record)
@@ -143,9 +142,12 @@ class GoogleDriveWatcher:
             duration_seconds=round(time.monotonic() - started, 3),
         )
 
-    def fetch(self, job: Job) -> AbstractAsyncContextManager[Path]:
+    @asynccontextmanager
+    async def fetch(self, job: Job) -> AsyncIterator[Path]:
         """Provide a job's file, downloaded to a temporary file."""
-        return fetch(self._client, job, self._max_bytes)
+        client = await self._registry.client_for([job.location])
+        async with fetch(client, job, self._max_bytes) as path:
+            yield path
 
     async def _check(self) -> tuple[ChangeCounts, RagliveError | None]:
         registry = self._registry
@@ -193,13 +195,8 @@ class GoogleDriveWatcher:
     async def _publish_problem(self) -> RagliveError | None:
         """Publish the current problem; return it if a watched folder could not be read."""
         registry = self._registry
-        unavailable = None
-        reason = next(iter(self._folders.unavailable.values()), None)
-        if reason is not None:
-            unavailable = FolderUnavailable(
-                f"{reason} Until then nothing is deleted; `raglive pipeline approve` deletes its "
-                "files."
-            )
+        unavailable = self._unavailable()
+        if unavailable is not None:
             problem = WatcherProblem(FolderUnavailable.code, unavailable.message)
             await self._problems.publish(problem)
         elif registry.state.held is not None:
@@ -210,6 +207,17 @@ class GoogleDriveWatcher:
             await registry.requeue(_REQUEUED_AFTER_RECOVERY)
             self._has_recovered = False
         return unavailable
+
+    def _unavailable(self) -> FolderUnavailable | None:
+        """Return the error of a watched folder that cannot be read, first of those that were."""
+        folders = self._folders
+        for folder_id, reason in folders.unavailable.items():
+            if folder_id in folders.lost:
+                return FolderUnavailable(
+                    f"{reason} Its files remain in the index until then; `raglive pipeline "
+                    "approve` deletes them."
+                )
+        return next(map(FolderUnavailable, folders.unavailable.values()), None)
 
 
 def _held(held: MissingFiles) -> WatcherProblem:

@@ -48,3 +48,12 @@ CREATE TABLE raglive.google_missing (
     PRIMARY KEY (pipeline_key, item_id)
 );
 ALTER TABLE raglive.google_missing ENABLE ROW LEVEL SECURITY;
+
+-- Resource keys, without which items that are shared by link only do not exist for the account.
+CREATE TABLE raglive.google_resource_keys (
+    pipeline_key integer NOT NULL REFERENCES raglive.pipelines ON DELETE CASCADE,
+    item_id      text NOT NULL,
+    resource_key text NOT NULL,
+    PRIMARY KEY (pipeline_key, item_id)
+);
+ALTER TABLE raglive.google_resource_keys ENABLE ROW LEVEL SECURITY;

@@ -8,6 +8,7 @@ from typing import Any
 
 from fake_google_drive.drive import FakeDrive
 from fake_google_drive.items import Item
+from fake_google_drive.mime import FOLDER
 from fake_google_drive.oauth import SERVICE_ACCOUNT
 from fake_google_drive.server import FakeDriveServer
 from raglive.sources.google_drive.client import DriveClient, open_drive
@@ -58,7 +59,9 @@ def expected(drive: FakeDrive, root: Item) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for item in drive.files_under(root, USER):
         target = drive.tree.items.get(item.target_id or "") if item.is_shortcut else None
-        if target is not None and not target.is_folder and not target.is_shortcut:
+        if item.is_shortcut and item.target_mime_type == FOLDER:
+            found[item.id] = (_path(drive, root, item), item.name)
+        elif target is not None and not target.is_folder and not target.is_shortcut:
             is_there = drive.tree.is_visible(target, USER) and not drive.tree.is_trashed(target)
             if is_there:
                 found.setdefault(target.id, (_path(drive, root, target), target.name))

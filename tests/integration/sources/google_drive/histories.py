@@ -14,7 +14,7 @@ import httpx
 
 from fake_google_drive.drive import FakeDrive
 from fake_google_drive.items import Item
-from fake_google_drive.mime import DOCUMENT
+from fake_google_drive.mime import DOCUMENT, FOLDER
 from fake_google_drive.server import FakeDriveServer
 from raglive.sources.google_drive.client import DriveClient
 from raglive.store.pool import Connection, Database
@@ -150,11 +150,11 @@ class History:
         tree = self.drive.tree
         if item.is_folder:
             return
-        if not item.is_shortcut:
+        if not item.is_shortcut or item.target_mime_type == FOLDER:
             yield item
             return
         target = tree.items.get(item.target_id or "")
-        if target is None or target.is_folder or target.is_shortcut:
+        if target is None or target.is_shortcut:
             return
         if tree.is_visible(target, USER) and not tree.is_trashed(target):
             yield target

@@ -13,12 +13,12 @@ from fake_google_drive.faults import FaultKind
 from fake_google_drive.items import Item
 from fake_google_drive.mime import DOCUMENT
 from fake_google_drive.server import FakeDriveServer
+from raglive.app.doctor.google_drive import examine_google_drive
 from raglive.app.installation import Installation
 from raglive.app.source_verification import verify_sources
 from raglive.app.sources import run_google_drive
 from raglive.cli.running import exit_status_of
 from raglive.settings import read_settings
-from raglive.sources.google_drive.client import open_drive
 from raglive.store.pool import Database
 from raglive_contract.errors import RagliveError
 from tests.integration.sources.google_drive.drives import IMPATIENT, USER
@@ -74,6 +74,7 @@ async def test_every_kind_of_file_has_its_expected_outcome(
     withheld = drive.create("secret.txt", root, b"not for you")
     drive.set_downloadable(withheld, False)
     drive.flag_as_abusive(drive.create("virus.txt", root, b"bad"))
+    drive.create_shortcut(root, root, "Loop")
     drive.create("big.txt", root, b"x" * 3000)
     spoilt = drive.create("spoilt.txt", root, b"Bytes that are changed on the way.")
     cut = drive.create("cut.txt", root, b"Bytes that do not all come.")
@@ -88,6 +89,7 @@ async def test_every_kind_of_file_has_its_expected_outcome(
         "plain.txt": "completed",
         "Plan": "completed",
         "Survey": "unsupported",
+        "Loop": "shortcut_to_folder",
         "secret.txt": "no_download_right",
         "virus.txt": "flagged_abusive",
         "big.txt": "too_large",
@@ -103,17 +105,19 @@ async def test_an_export_past_the_limit_comes_by_link_then_by_operation_then_fai
     drive: FakeDrive, server: FakeDriveServer, root: Item, dsn: str, database: Database
 ) -> None:
     server.google.export_limit_bytes = 10
-    names = ("by link", "by operation", "never")
+    names = ("by link", "by operation", "never", "broken")
     made = [drive.create_native(n, root, DOCUMENT, {MARKDOWN: f"{n}, at length"}) for n in names]
-    refusals = (FaultKind.REDIRECT_TO_SIGN_IN, FaultKind.FORBIDDEN)
+    refusals = (FaultKind.REDIRECT_TO_SIGN_IN, FaultKind.FORBIDDEN, FaultKind.FORBIDDEN)
     for item, kind in zip(made[1:], refusals, strict=True):
         server.fail("files.exportLink", kind, times=None, file_id=item.id)
     server.fail("files.download", FaultKind.FORBIDDEN, times=None, file_id=made[2].id)
+    server.fail("files.download", FaultKind.OPERATION_FAILED, times=None, file_id=made[3].id)
 
-    with pytest.raises(RagliveError, match="1 file failed"):
+    with pytest.raises(RagliveError, match="2 files failed"):
         await _run_once(server, root, dsn)
 
     assert await _states(database) == {
+        "broken": "export_failed",
         "by link": "completed",
         "by operation": "completed",
         "never": "export_too_large",
@@ -176,7 +180,8 @@ async def test_every_refusal_of_a_file_ends_in_the_state_that_it_names(  # noqa:
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(app, "open_drive", partial(open_drive, retry=IMPATIENT))
+    opened = partial(app.open_google_drive, retry=IMPATIENT)
+    monkeypatch.setattr(app, "open_google_drive", opened)
     for name, (method, kind, _) in FATES.items():
         file = drive.create(name, root, name, mime_type="text/plain")
         server.fail(method, kind, times=None, file_id=file.id)
@@ -236,7 +241,46 @@ async def test_a_missing_folder_does_not_block_the_others(
     with pytest.raises(RagliveError, match="1nowhere") as missing:
         await _run_once(server, root, dsn, RAG_WATCH_FOLDER_ID=f"{root.id},1nowhere")
     assert missing.value.code == "watch_location_unavailable"
+    assert "remain" not in missing.value.message  # it never had files
     assert await _states(database) == {"there.txt": "completed"}
+
+
+async def test_what_is_shared_by_link_is_read_with_its_resource_keys(
+    drive: FakeDrive, server: FakeDriveServer, dsn: str, database: Database
+) -> None:
+    his = drive.my_drive("bob@example.com")
+    root = drive.create_folder("by link", his)
+    folder = drive.create_folder("folder", root)
+    kept = drive.create("kept.txt", folder, b"text")
+    drive.create_native("Plan", folder, DOCUMENT, {MARKDOWN: "A plan."})
+    target = drive.create("target.txt", his, b"text")
+    drive.create_shortcut(target, root)
+    drive.share_by_link(target)
+    key = drive.share_by_link(root)
+    with pytest.raises(RagliveError, match="resourcekey"):
+        await _run_once(server, root, dsn)
+
+    address = f"drive.google.com/drive/folders/{root.id}?resourcekey={key}&usp=sharing"
+    await _run_once(server, root, dsn, RAG_WATCH_FOLDER_ID=address)
+    files = {"kept.txt": "completed", "Plan": "completed", "target.txt": "completed"}
+    assert await _states(database) == files
+    installation = _installation(server, root, dsn, RAG_WATCH_FOLDER_ID=address)
+    findings = await examine_google_drive(installation.settings)
+    assert {finding.state for finding in findings} == {"passed"}
+    said = " ".join(finding.message for finding in findings)
+    for what in ("clock is right", USER, "download of kept.txt", "export of Plan", "quota units"):
+        assert what in said
+    assert await verify_sources(installation, None, None) == []
+
+    drive.write(kept, b"other text")
+    drive.unshare_by_link(target)
+    drive.expire_page_tokens()  # so that everything is listed: no log reports items shared by link
+    await _run_once(server, root, dsn, RAG_WATCH_FOLDER_ID=address)
+    del files["target.txt"]
+    assert await _states(database) == files
+    assert "other text" in {
+        row[0] for row in await database.fetch("SELECT content FROM raglive.chunks")
+    }
 
 
 async def test_verification_compares_the_index_with_the_drive(

@@ -30,11 +30,11 @@ def root(drive: FakeDrive) -> Item:
     return root
 
 
-async def _problem(record: PipelineRecord) -> str | None:
-    code: str | None = await record.database.fetchval(
-        "SELECT problem ->> 'code' FROM raglive.heads WHERE pipeline_key = $1", record.key
+async def _problem(record: PipelineRecord, field: str = "code") -> str | None:
+    found: str | None = await record.database.fetchval(
+        "SELECT problem ->> $2 FROM raglive.heads WHERE pipeline_key = $1", record.key, field
     )
-    return code
+    return found
 
 
 @pytest.mark.parametrize("method", ["files.list", "changes.list", "changes.getStartPageToken"])
@@ -265,6 +265,7 @@ async def test_a_watched_folder_that_disappears_loses_no_files(
         drive.trash(root if how == "trash" else above)
     await watcher.check()
     assert await _problem(record) == "watch_location_unavailable"
+    assert "Its files remain" in str(await _problem(record, "message"))
     assert await indexed(record) == before
 
     if how == "unshare":

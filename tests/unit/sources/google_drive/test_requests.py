@@ -6,16 +6,22 @@ import asyncio
 import json
 import time
 
+import httpx
 import pytest
 
-from raglive.sources.google_drive.credentials import is_oauth_client, read_credentials
+from raglive.sources.google_drive.credentials import (
+    TokenSource,
+    is_oauth_client,
+    read_credentials,
+)
 from raglive.sources.google_drive.drive_file import DriveFile, export_plan
-from raglive.sources.google_drive.errors import CredentialsInvalid
+from raglive.sources.google_drive.errors import AuthRequired, CredentialsInvalid
 from raglive.sources.google_drive.quota import QuotaBucket
 from raglive.sources.google_drive.refusals import REFUSALS, error_of_response
-from raglive.sources.google_drive.watched_folders import folder_id_of
+from raglive.sources.google_drive.watched_folders import folder_id_of, resource_keys_of
 from raglive_contract.backoff import Backoff
 from raglive_contract.error_advice import OUTAGES, WHAT_TO_DO
+from raglive_contract.errors import RagliveError
 
 
 def _body(reason: str, location: str = "") -> bytes:
@@ -157,7 +163,40 @@ def test_documents_are_exported_to_the_richest_format() -> None:
         "https://drive.google.com/drive/folders/1aB-c_9?usp=sharing",
         "https://drive.google.com/drive/u/0/folders/1aB-c_9",
         "https://drive.google.com/open?id=1aB-c_9",
+        "drive.google.com/drive/folders/1aB-c_9/",
+        "http://Drive.Google.com/drive/folders/1aB-c_9?resourcekey=0-x_Y-z&usp=sharing",
+        "1aB-c_9?resourcekey=0-x_Y-z",
     ],
 )
 def test_a_folder_may_be_named_by_its_address(given: str) -> None:
     assert folder_id_of(given) == "1aB-c_9"
+    keys = {"1aB-c_9": "0-x_Y-z"} if "resourcekey" in given else {}
+    assert resource_keys_of([given]) == keys
+
+
+@pytest.mark.parametrize("given", ["My folder", "folders/1aB", "https://drive.google.com/drive/"])
+def test_other_addresses_are_refused(given: str) -> None:
+    with pytest.raises(RagliveError, match=given) as refused:
+        folder_id_of(given)
+    assert refused.value.code == "settings_invalid"
+
+
+@pytest.mark.parametrize(
+    ("description", "advice"),
+    [
+        ("Invalid email or User ID", "GOOGLE_DRIVE_IMPERSONATE_USER"),
+        ("Invalid JWT: Token must be short-lived and in a reasonable timeframe.", "clock"),
+        ("Invalid JWT Signature.", "new key"),
+        ("Token has been expired or revoked.", "raglive login google"),
+    ],
+)
+async def test_the_advice_for_refused_credentials_is_that_of_the_refusal(
+    description: str, advice: str
+) -> None:
+    answer = {"error": "invalid_grant", "error_description": description}
+    endpoint = httpx.MockTransport(lambda _: httpx.Response(400, json=answer))
+    user = '{"type": "authorized_user", "client_id": "a", "client_secret": "b", '
+    credentials = read_credentials(user + '"refresh_token": "c"}')
+    async with httpx.AsyncClient(transport=endpoint) as http:
+        with pytest.raises(AuthRequired, match=advice):
+            await TokenSource(credentials, http).token()

@@ -5,6 +5,7 @@ import { CountBar, CountLegend, totalOf } from "@/components/live/count-bar";
 import { Freshness } from "@/components/live/freshness";
 import { HealthLabel, useHealth } from "@/components/live/health";
 import { useHeldCount } from "@/components/live/held";
+import { noFilesYet } from "@/components/live/no-files";
 import { Spending } from "@/components/live/spending";
 import { SourceIcon } from "@/components/ui/file-icon";
 import { count, plural, roughly } from "@/components/ui/format";
@@ -64,11 +65,7 @@ export function PipelineCard({ state }: { state: PipelineState }) {
       )}
       <div className="px-4 pt-4 pb-3.5">
         {total === 0 ? (
-          <p className="text-muted">
-            {state.facts.managed
-              ? "No files yet. Put a document into the watched folder; it appears here within a second."
-              : "No files yet: the program that publishes this pipeline has reported none."}
-          </p>
+          <p className="text-muted">No files yet. {noFilesYet(state)}</p>
         ) : (
           <>
             <CountBar counts={state.counts} className="mb-3" />

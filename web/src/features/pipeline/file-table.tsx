@@ -9,11 +9,13 @@ import {
   useSyncExternalStore,
   type KeyboardEvent,
 } from "react";
+import { noFilesYet } from "@/components/live/no-files";
 import { Button } from "@/components/ui/button";
 import { classes } from "@/components/ui/classes";
 import { count, plural } from "@/components/ui/format";
 import { Empty } from "@/components/ui/notice";
 import { Skeleton } from "@/components/ui/section";
+import { usePipeline } from "@/react/hooks";
 import type { Sort } from "./file-list";
 import type { FilePages } from "./file-pages";
 import { COLUMNS, FileRow } from "./file-row";
@@ -35,6 +37,7 @@ const AHEAD = 30;
 export function FileTable(props: FileTableProps) {
   const { pages, filtered } = props;
   const { rows, more, loadMore } = pages;
+  const state = usePipeline(props.pipelineId);
   const searching = rows.length === 0 && more;
   useEffect(() => {
     if (searching) loadMore();
@@ -61,7 +64,7 @@ export function FileTable(props: FileTableProps) {
   if (rows.length === 0)
     return (
       <Empty icon={FolderPlus} title="No files yet">
-        Put a document into the watched folder. It appears here within a second and is searchable soon after.
+        {state && noFilesYet(state)}
       </Empty>
     );
   return <Rows {...props} />;

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 from starlette.requests import Request
 
 from fake_google_drive.errors import DriveError
@@ -17,8 +19,9 @@ from fake_google_drive.schema import FLAGS, PARAMETERS, RESOURCES
 from fake_google_drive.selection import Selection, SelectionError, parse_fields
 from fake_google_drive.tree import Tree
 
-__all__ = ["Call", "read_fields", "require_known"]
+__all__ = ["Call", "read_fields", "read_object", "require_known"]
 
+RESOURCE_KEYS = "X-Goog-Drive-Resource-Keys"
 _STANDARD = {
     *("$.xgafv", "access_token", "alt", "callback", "fields", "key", "oauth_token"),
     *("prettyPrint", "quotaUser", "uploadType", "upload_protocol", "userIp"),
@@ -79,9 +82,20 @@ class Call:
     def item(self, file_id: str) -> Item:
         """Return an item visible to the user (`root`: their My Drive), or raise `DriveError`."""
         item = self.tree.my_drives[self.user] if file_id == "root" else self.tree.items.get(file_id)
-        if item is None or not self.tree.is_visible(item, self.user):
+        if item is None or not (
+            self.tree.is_visible(item, self.user) or self.is_opened_by_key(item)
+        ):
             raise DriveError.file_not_found(file_id)
         return item
+
+    def is_opened_by_key(self, item: Item) -> bool:
+        """Return whether the request has the resource key of an item that is shared by link."""
+        key = self.tree.resource_key(item)
+        if key is None:
+            return False
+        given = self.request.headers.get(RESOURCE_KEYS, "").split(",")
+        in_link = (self.parameters.get("id"), self.parameters.get("resourcekey"))
+        return f"{item.id}/{key}" in [each.strip() for each in given] or in_link == (item.id, key)
 
     def shared_drive(self, drive_id: str) -> SharedDrive:
         """Return a shared drive of which the user is a member, or raise `DriveError`."""
@@ -116,3 +130,14 @@ def read_fields(text: str | None, resource: str, default: Selection | None) -> S
     except SelectionError as error:
         message = f"Invalid field selection {error}"
         raise DriveError(400, "invalidParameter", message, location="fields") from None
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a request, or raise `DriveError`."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise DriveError(400, "parseError", "Parse Error")
+    return found

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 
-from fake_google_drive.api.calls import Call
+from fake_google_drive.api.calls import Call, read_object
 from fake_google_drive.change_logs import ChangeLogPage, TokenExpired, TokenUnknown
 from fake_google_drive.errors import DriveError
 from fake_google_drive.faults import Fault
@@ -86,14 +85,17 @@ def watch_changes(call: Call, body: bytes) -> dict[str, Any]:
     corpus = _corpus(call)
     _page(call, corpus)
     channel = call.google.channels.open(
-        _object(body), call.user, corpus, str(call.request.url.replace(path="/drive/v3/changes"))
+        read_object(body),
+        call.user,
+        corpus,
+        str(call.request.url.replace(path="/drive/v3/changes")),
     )
     return channel.resource()
 
 
 def stop_channel(call: Call, body: bytes) -> Response:
     """Answer `channels.stop`."""
-    wanted = _object(body)
+    wanted = read_object(body)
     call.google.channels.close(str(wanted.get("id")), str(wanted.get("resourceId")))
     return Response(status_code=204)
 
@@ -106,13 +108,3 @@ def _corpus(call: Call) -> Corpus:
         raise DriveError.drive_not_found(drive_id)
     call.shared_drive(drive_id)
     return ("drive", drive_id)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise DriveError(400, "parseError", "Parse Error")
-    return found

@@ -156,9 +156,11 @@ def _search(call: Call) -> FileSearch:
     if drive_id is not None:
         call.shared_drive(drive_id)
     text = call.text("q")
-    return FileSearch(
-        call.user, _query(call, text), text or "", drive_id, everywhere, call.text("orderBy") or ""
-    )
+    query = _query(call, text)
+    folders = (query.folders() if query else None) or ()
+    opened = frozenset(folder for folder in folders if call.is_opened_by_key(call.item(folder)))
+    order = call.text("orderBy") or ""
+    return FileSearch(call.user, query, text or "", drive_id, everywhere, order, opened)
 
 
 def _query(call: Call, text: str | None) -> Query | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fake_google_drive.api import changes, drives, files
+from fake_google_drive.api import changes, drives, files, writes
 from fake_google_drive.resources import DEFAULT_FILE
 from fake_google_drive.selection import Selection
 
@@ -74,6 +74,37 @@ METHODS = [
     ),
     DriveMethod(
         "GET", "/drive/v3/operations/{name}", "operations.get", files.get_operation, "Operation"
+    ),
+    *(
+        DriveMethod(
+            "POST", f"{upload}/drive/v3/files", "files.create",
+            writes.create_file, "File", DEFAULT_FILE, takes_body=True,
+        )
+        for upload in ("", "/upload")
+    ),
+    *(
+        DriveMethod(
+            "PATCH", f"{upload}/drive/v3/files/{{file_id}}", "files.update",
+            writes.update_file, "File", DEFAULT_FILE, takes_body=True,
+        )
+        for upload in ("", "/upload")
+    ),
+    DriveMethod("DELETE", "/drive/v3/files/{file_id}", "files.delete", writes.delete_file),
+    DriveMethod(
+        "POST", "/drive/v3/files/{file_id}/copy", "files.copy",
+        writes.copy_file, "File", DEFAULT_FILE, takes_body=True,
+    ),
+    DriveMethod(
+        "POST", "/drive/v3/files/{file_id}/permissions", "permissions.create",
+        writes.create_permission, "Permission", takes_body=True,
+    ),
+    DriveMethod(
+        "GET", "/drive/v3/files/{file_id}/permissions", "permissions.list",
+        writes.list_permissions, "PermissionList",
+    ),
+    DriveMethod(
+        "DELETE", "/drive/v3/files/{file_id}/permissions/{permission_id}", "permissions.delete",
+        writes.delete_permission,
     ),
     DriveMethod("GET", "/feeds/download/Export", "files.exportLink", files.export_by_link),
     DriveMethod(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import Any
 
 import asyncpg
@@ -77,6 +77,22 @@ class GoogleDriveTables(FolderTable, ShortcutTable, ListingTables):
             fields = [dict(row) for row in rows]
             reasons = [one.pop("reason") for one in fields]
             yield [(KnownFile(**one), reason) for one, reason in zip(fields, reasons, strict=True)]
+
+    async def put_resource_keys(self, connection: Connection, keys: Mapping[str, str]) -> None:
+        """Add or update the resource keys of items."""
+        if keys:
+            items, values = list(keys), list(keys.values())
+            await connection.execute(_QUERIES["put_resource_keys"], self._key, items, values)
+
+    async def resource_keys(self, ids: Collection[str]) -> dict[str, str]:
+        """Return the resource keys of those items that have one."""
+        query = _QUERIES["resource_keys"]
+        rows = await self._record.database.fetch(query, self._key, list(ids))
+        return {row["item_id"]: row["resource_key"] for row in rows}
+
+    async def forget_resource_keys(self, connection: Connection) -> None:
+        """Delete the resource keys of items that are no longer known."""
+        await connection.execute(_QUERIES["forget_resource_keys"], self._key)
 
     async def patch_state(self, connection: Connection, patch: dict[str, Any]) -> None:
         """Update some fields of the watcher's state."""

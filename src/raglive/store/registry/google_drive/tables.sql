@@ -62,6 +62,23 @@ FROM raglive.files JOIN first USING (file_key)
 WHERE pipeline_key = $1 AND state <> 'deleted' AND location IS NOT NULL
 ORDER BY file_key
 
+-- name: put_resource_keys
+INSERT INTO raglive.google_resource_keys AS known (pipeline_key, item_id, resource_key)
+SELECT $1, item_id, resource_key FROM unnest($2::text[], $3::text[]) AS new (item_id, resource_key)
+ORDER BY item_id
+ON CONFLICT (pipeline_key, item_id) DO UPDATE SET resource_key = excluded.resource_key
+WHERE known.resource_key <> excluded.resource_key
+
+-- name: resource_keys
+SELECT item_id, resource_key FROM raglive.google_resource_keys WHERE pipeline_key = $1 AND item_id = ANY ($2)
+
+-- name: forget_resource_keys
+DELETE FROM raglive.google_resource_keys AS known
+WHERE pipeline_key = $1
+  AND NOT EXISTS (SELECT FROM raglive.google_folders WHERE pipeline_key = $1 AND folder_id = known.item_id)
+  AND NOT EXISTS (SELECT FROM raglive.google_shortcuts WHERE pipeline_key = $1 AND target_id = known.item_id)
+  AND NOT EXISTS (SELECT FROM raglive.files WHERE pipeline_key = $1 AND file_id = known.item_id AND state <> 'deleted')
+
 -- name: patch_watch_state
 UPDATE raglive.pipelines SET watch_state = watch_state || $2 WHERE pipeline_key = $1
 

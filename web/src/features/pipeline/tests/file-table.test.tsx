@@ -128,6 +128,12 @@ test("says how to add a file while there is none", async () => {
   serve();
   page.render(<Table />);
   await waitFor(() => expect(screen.getByText("No files yet")).toBeDefined());
+  expect(screen.getByText(/within a second/)).toBeDefined();
+  page.client.store.replace({ ...page.log.status(), pipeline_type: "google_drive" });
+  await waitFor(() => expect(screen.getByText(/folder of Google Drive/)).toBeDefined());
+  const problem = { code: "auth_required", message: "Refused.", since: "2026-01-01T00:00:00Z" };
+  page.client.store.replace({ ...page.log.status(), problem });
+  await waitFor(() => expect(screen.getByText(/once the problem above is solved/)).toBeDefined());
 });
 
 test("offers all files when none matches", async () => {
