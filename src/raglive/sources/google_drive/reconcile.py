@@ -55,10 +55,11 @@ def decide(
 ) -> Plan:
     """Compare the current states of items with the registry.
 
-    `log` is the change log that reported them. An item that was removed from it may now belong to
-    another log, and has to be requested. Without a log, and for items in `asked`, a missing item
-    does not exist. During a full listing (`in_full`), the plan includes unchanged folders.
-    With `leaves_unreadable`, a watched folder that cannot be read is no longer watched.
+    `log` is the change log that reported them. An item that was removed from it may exist: it may
+    belong to another log now, or still be shared. So it has to be requested. Without a log, and for
+    items in `asked`, a missing item does not exist. During a full listing (`in_full`), the plan
+    includes unchanged folders. With `leaves_unreadable`, a watched folder that cannot be read is no
+    longer watched.
     """
     unreadable = [one.folder_id for one in known.folders.values() if one.state == "unreadable"]
     tree = FolderTree(known.folders, unreadable if leaves_unreadable else ())
@@ -104,7 +105,7 @@ class _Decision:
             if state is not None and item_id in self._known.targets:
                 self.plan.targets[item_id] = state.drive_id or ""
             before = self._known.shortcuts.get(item_id)
-            if before is not None and state is None and not self._is_gone(item_id, before.log):
+            if before is not None and state is None and not self._is_gone(item_id):
                 continue
             after = None if state is None else self._shortcut(state)
             if after is not None and after != before:
@@ -116,7 +117,7 @@ class _Decision:
         for item_id, state in self._states.items():
             before = self._known.files.get(item_id)
             if state is None:
-                if before is not None and self._is_gone(item_id, self._log_of(before)):
+                if before is not None and self._is_gone(item_id):
                     self.plan.gone.append((before, "removed"))
             elif not state.is_folder and not state.is_shortcut:
                 self._file(state, before)
@@ -136,7 +137,7 @@ class _Decision:
         return placed
 
     def _lose_folder(self, folder: Folder, state: DriveFile | None) -> None:
-        if state is None and not self._is_gone(folder.folder_id, folder.log):
+        if state is None and not self._is_gone(folder.folder_id):
             return
         if folder.is_root:
             self.plan.lost_roots.add(folder.folder_id)
@@ -234,22 +235,12 @@ class _Decision:
             self.plan.ask |= self._tree.unknown_above(state.parent)
         return self._tree.contains(state.parent)
 
-    def _is_gone(self, item_id: str, log: str | None) -> bool:
-        """Check whether an item without a state does not exist; ask for it if that is uncertain.
-
-        `log` is the log that the item belongs to, None if several logs may report it.
-        """
-        if self._log is None or self._log == log or item_id in self._asked:
+    def _is_gone(self, item_id: str) -> bool:
+        """Check whether an item without a state does not exist; ask for it if a log says so."""
+        if self._log is None or item_id in self._asked:
             return True
         self.plan.ask.add(item_id)
         return False
-
-    def _log_of(self, file: KnownFile) -> str | None:
-        """Return the log that reports a file; None for a shortcut's target, which several may."""
-        if file.file_id in self._known.targets:
-            return None
-        folder = self._known.folders.get(file.source.get("parent", ""))
-        return "" if folder is None else folder.log
 
 
 def _without_key(source: Mapping[str, object]) -> dict[str, object]:

@@ -44,6 +44,9 @@ ROOT_REGRESSIONS = (
     6190,  # a shortcut's target in a watched folder that is no longer visible
     5089,  # a folder removed from the settings during a full listing that had found it
 )
+FAULTY_REGRESSIONS = (
+    200663,  # files of a folder that moved between logs while listings were incomplete
+)
 HISTORIES = int(os.environ.get("RAGLIVE_TEST_HISTORIES") or 500)
 FIRST = int(os.environ.get("RAGLIVE_TEST_FIRST_HISTORY") or 0)
 
@@ -69,6 +72,12 @@ async def test_regressions(seed: int, database: Database) -> None:
 async def test_regressions_of_changing_roots(seed: int, database: Database) -> None:
     async with asyncio.timeout(TIMEOUT_SECONDS):
         await _run_history(RootHistory(seed), seed, database)
+
+
+@pytest.mark.parametrize("seed", FAULTY_REGRESSIONS)
+async def test_regressions_with_faults(seed: int, database: Database) -> None:
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        await _run_history(FaultyHistory(seed), seed, database)
 
 
 async def _run_history(history: History, seed: int, database: Database) -> None:

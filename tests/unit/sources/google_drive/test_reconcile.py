@@ -62,11 +62,14 @@ def test_folders_and_files_of_one_page_are_placed_whatever_their_order(
     assert not plan.gone
 
 
-def test_a_removal_in_another_log_means_nothing() -> None:
+def test_a_reported_removal_counts_once_drive_confirms_it() -> None:
     theirs = Folder("theirs", "root", "theirs", "theirs", log="0Adrive", state="listed")
     known = KnownItems({}, {"root": ROOT, "theirs": theirs}, {}, ())
-    assert not decide({"theirs": None}, known, log="").gone_folders
-    assert decide({"theirs": None}, known, log="0Adrive").gone_folders == {"theirs": "removed"}
+    for log in ("", "0Adrive"):
+        reported = decide({"theirs": None}, known, log=log)
+        assert (reported.gone_folders, reported.ask) == ({}, {"theirs"})
+        confirmed = decide({"theirs": None}, known, log=log, asked={"theirs"})
+        assert confirmed.gone_folders == {"theirs": "removed"}
     assert decide({"theirs": None}, known).gone_folders == {"theirs": "removed"}
 
 
