@@ -49,11 +49,13 @@ class FaultyHistory(RootHistory):
         """Fill the watched folders, and choose in which way listings of several folders lie.
 
         A listing that is empty without a reason hides shortcuts as well, which are not requested
-        one by one. Such a history has none, and lists everything at each check.
+        one by one. Such a history has none. No log reports what is shared by link. A history with
+        either lists everything at each check.
         """
         super()._extend()
         self._lie = self.random.choice(LIES)
         self._is_first = True
+        self._lists_fully = self._lie is FaultKind.EMPTY
         if self._lie is FaultKind.EMPTY:
             self.interference_rate = 0
             self.steps = {
@@ -61,6 +63,9 @@ class FaultyHistory(RootHistory):
                 for name, weight in self.steps.items()
                 if name not in {"shortcut", "foreign_file"}
             }
+        elif self.random.random() < 0.4:
+            self._lists_fully = True
+            self.steps = {**self.steps, "linked_file": 2, "unlink": 1}
         for root in self._watchable[:3]:
             for number in range(self.random.randrange(5)):
                 folder = self.drive.create_folder(f"filled {number}", root)
@@ -69,7 +74,7 @@ class FaultyHistory(RootHistory):
     def watcher_options(self) -> dict[str, Any]:
         """Apply the settings, as `RootHistory` does."""
         options = super().watcher_options()
-        return options | ({"full_listing_seconds": 0} if self._lie is FaultKind.EMPTY else {})
+        return options | ({"full_listing_seconds": 0} if self._lists_fully else {})
 
     def inject_faults(self, server: FakeDriveServer) -> None:
         """Replace the faults: some requests are refused, and mostly, listings lie."""

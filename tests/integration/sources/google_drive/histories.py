@@ -156,7 +156,8 @@ class History:
         target = tree.items.get(item.target_id or "")
         if target is None or target.is_shortcut:
             return
-        if tree.is_visible(target, USER) and not tree.is_trashed(target):
+        is_readable = tree.is_visible(target, USER) or tree.resource_key(target)
+        if is_readable and not tree.is_trashed(target):
             yield target
 
     def _folder(self, file: Item) -> str:
@@ -194,6 +195,16 @@ class History:
         file = self.drive.create(f"his{self._count}.txt", self._his, f"his {self._count}")
         self.drive.share(file, USER)
         self.drive.create_shortcut(file, self._some_folder())
+
+    def _linked_file(self) -> None:
+        """Create a file of another user that is shared by link, and a shortcut to it."""
+        self._count += 1
+        file = self.drive.create(f"link{self._count}.txt", self._his, f"link {self._count}")
+        self.drive.share_by_link(file)
+        self.drive.create_shortcut(file, self._some_folder())
+
+    def _unlink(self) -> None:
+        self.drive.unshare_by_link(self._some(lambda item: item.is_shared_by_link))
 
     def _edit(self) -> None:
         item = self._some(lambda item: item.content is not None)
