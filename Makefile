@@ -13,9 +13,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 WITH_NODE := tools/with_node.sh
-# One more than the cores: tests wait for servers about half of their time.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-PYTEST := $(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal --durations 25
+# Two more than the cores: tests wait for servers about half of their time.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+PYTEST := $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal --durations 25
 APP := src/raglive/dashboard/app
 PACKAGES := packages/raglive-reporter packages/fake-google-drive
 EDITABLE := --editable . $(addprefix --editable ,$(PACKAGES))

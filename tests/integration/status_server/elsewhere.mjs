@@ -1,5 +1,5 @@
 // The stock Socket.IO client by polling, whose polls go to another server once it is connected:
-// prints why its session ended, and whether it has connected again.
+// prints why its session ended, once it has connected again.
 import { createRequire } from "node:module";
 
 const require = createRequire(new URL("../../../web/package.json", import.meta.url));
@@ -10,7 +10,14 @@ let reason = null;
 
 socket.on("connect", () => {
   if (reason === null) {
-    socket.io.engine.transport.opts.port = otherPort;
+    const { transport } = socket.io.engine;
+    const { port } = transport.opts;
+    const poll = transport.doPoll.bind(transport);
+    transport.doPoll = () => {
+      transport.opts.port = otherPort;
+      poll();
+      transport.opts.port = port;
+    };
     return;
   }
   console.log(reason);
