@@ -140,7 +140,7 @@ class StatusCache:
         self._hints.wake()
 
     def _is_current(self, status: SystemStatus) -> bool:
-        if self._hints.in_doubt or _age(status) >= FRESH_SECONDS:
+        if self._hints.in_doubt or not self._hints.have_begun or _age(status) >= FRESH_SECONDS:
             return False
         return all(status.seqs.get(key, -1) >= seq for key, seq in self._hints.seqs.items())
 

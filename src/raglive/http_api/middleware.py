@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ __all__ = ["AddressLimit", "BodyLimit", "RequestLog"]
 
 log = structlog.get_logger()
 
+STOPPING_RETRY_MS = 1000
 _UNCOUNTED = ("/health", "/api/health")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
@@ -44,6 +46,10 @@ class RequestLog:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, response)
+            except asyncio.CancelledError:  # the server stops, and does not wait any longer
+                if response.status is None:
+                    await error_response(_stopping(), request_id)(scope, receive, response)
+                raise
             except Exception:
                 log.exception("request_failed", method=scope["method"], path=scope["path"])
                 if response.status is not None:
@@ -146,6 +152,15 @@ class _Response:
             self.status = message["status"]
             MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
         await self._send(message)
+
+
+def _stopping() -> RagliveError:
+    return RagliveError(
+        "The server stops before this request is answered. Send it again.",
+        code=ErrorCode.UNAVAILABLE,
+        retryable=True,
+        retry_after_ms=STOPPING_RETRY_MS,
+    )
 
 
 def _request_id(headers: Headers) -> str:

@@ -28,6 +28,7 @@ class HeadHints:
         self._arrived = asyncio.Event()
         self.seqs: dict[int, int] = {}
         self.in_doubt = True
+        self.have_begun = False  # until the bus is connected, no hint arrives
 
     async def listen(self) -> None:
         """Collect hints until cancelled; outages of the bus are survived."""
@@ -39,6 +40,7 @@ class HeadHints:
                     case Live(events=events) if self._take_live is not None:
                         self._take_live(events)
                     case Reconnected():
+                        self.have_begun = True
                         self.doubt()
 
     def take(self) -> dict[int, int]:

@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -46,7 +47,12 @@ def slow_file(tmp_path: Path) -> Path:
 
 
 def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "raglive" in " ".join(p.cmdline())]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # it has just ended
+            if "raglive" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 async def test_text_chunks_and_stages_come_from_the_child(

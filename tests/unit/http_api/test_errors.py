@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import pytest
 from fastapi import FastAPI, Request
 from httpx import ASGITransport, AsyncClient
+from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from raglive.http_api.middleware import BodyLimit, RequestLog
 from raglive.http_api.responses import install_error_handlers
-from raglive_contract.errors import ErrorBody, ErrorCode, RagliveError
+from raglive_contract.errors import ErrorBody, ErrorCode, ErrorResponse, RagliveError
 from raglive_contract.http import SocketTestRequest
 
 
@@ -117,3 +119,28 @@ async def test_bodies_are_limited_with_and_without_a_length(http: AsyncClient) -
     packed = await http.post("/raw", content=b"x", headers={"Content-Encoding": "gzip"})
     assert packed.status_code == 422
     assert "Compressed bodies are not read" in packed.json()["error"]["message"]
+
+
+async def test_a_request_that_is_cancelled_by_the_end_of_the_server_is_answered() -> None:
+    started = asyncio.Event()
+    sent: list[Message] = []
+
+    async def hang(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "method": "POST", "path": "/v1/events", "headers": []}
+    request = asyncio.create_task(RequestLog(hang)(scope, receive, send))
+    await started.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    assert sent[0]["status"] == 503
+    error = ErrorResponse.model_validate_json(sent[1]["body"]).error
+    assert (error.code, error.retryable) == ("unavailable", True)

@@ -26,7 +26,7 @@ from tests.integration.sources.google_drive.histories import (
 )
 from tests.integration.sources.google_drive.root_histories import RootHistory
 
-PORTIONS = 10  # of the histories, one test each, so that a run can draw some of them
+PORTIONS = 20  # of the histories, one test each, so that a run can draw some of them
 TIMEOUT_SECONDS = 60
 REGRESSIONS = (
     476,  # a file reported as removed by its old log after its folder moved to another log
