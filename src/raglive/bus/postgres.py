@@ -51,11 +51,6 @@ class PostgresBus:
         self._heard_at = float("-inf")
 
     @property
-    def listens(self) -> bool:
-        """Whether notifications arrive."""
-        return self._listens
-
-    @property
     def silent_seconds(self) -> Mapping[str, float]:
         """As in `Bus`."""
         return {NAME: asyncio.get_running_loop().time() - self._heard_at}
